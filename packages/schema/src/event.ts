@@ -1,0 +1,72 @@
+import { z } from 'zod'
+import { Id, Timestamp } from './ids.ts'
+import { Json } from './json.ts'
+import { Pause } from './pause.ts'
+import { Reason, SkipReason, StepError, WaitingKind } from './run.ts'
+
+export const SubjectKind = z.enum(['run', 'session', 'workflow', 'user', 'record'])
+export type SubjectKind = z.infer<typeof SubjectKind>
+
+const base = {
+  subject: z.object({ kind: SubjectKind, id: z.string() }),
+  seq: z.int().min(1).meta({ description: 'Counts per subject 1, 2, 3 … without gaps' }),
+  cursor: z.string().meta({ description: 'Where a subscriber resumes after this event' }),
+  at: Timestamp,
+}
+const step = { nodeId: z.string(), step: z.string(), iteration: z.string() }
+const run = <T extends string, S extends z.ZodRawShape>(type: T, shape: S) => z.object({ ...base, type: z.literal(type), ...shape })
+
+/** Output over 64 KiB is left out of an event: `outputRef` names the step to fetch it from. */
+const output = { output: Json.optional(), outputRef: z.object({ runId: Id, key: z.string(), bytes: z.int() }).optional() }
+
+export const RunEvent = z.discriminatedUnion('type', [
+  run('run.queued', { workflowId: Id, version: z.int() }),
+  run('run.started', {}),
+  run('run.waiting', { kind: WaitingKind }),
+  run('run.resumed', {}),
+  run('run.held', {}),
+  run('run.released', {}),
+  run('run.cancelling', {}),
+  run('run.compensating', { reason: Reason }),
+  run('run.completed', output),
+  run('run.failed', { reason: Reason }),
+  run('run.cancelled', { reason: Reason }),
+  run('run.compensated', { reason: Reason }),
+  run('step.started', { ...step, attempt: z.int() }),
+  run('step.completed', { ...step, ...output, route: z.array(z.string()) }),
+  run('step.failed', { ...step, error: StepError, attempt: z.int() }),
+  run('step.retrying', { ...step, error: StepError, attempt: z.int(), retryAt: Timestamp }),
+  run('step.waiting', { ...step, kind: WaitingKind }),
+  run('step.skipped', { ...step, reason: SkipReason }),
+  run('step.cancelled', step),
+  run('step.compensating', { ...step, attempt: z.int() }),
+  run('step.compensated', step),
+  run('step.compensation_failed', { ...step, error: StepError }),
+  run('pause.opened', { pause: Pause }),
+  run('pause.decided', { pause: Pause }),
+  run('pause.expired', { pause: Pause }),
+  run('pause.cancelled', { pause: Pause }),
+  run('log', { ...step, level: z.enum(['debug', 'info', 'warn', 'error']), message: z.string() }),
+  run('message', { ...step, text: z.string() }),
+  run('progress', { progress: z.number() }),
+])
+export type RunEvent = z.infer<typeof RunEvent>
+
+export const RecordEvent = z.discriminatedUnion('type', [
+  run('created', { record: Json }),
+  run('updated', { record: Json }),
+  run('deleted', { record: Json }),
+])
+export type RecordEvent = z.infer<typeof RecordEvent>
+
+/** Trimmed history: what the subscriber has is too old to go on from. It starts anew from the snapshot that follows. */
+export const ResyncEvent = z.object({ type: z.literal('resync'), cursor: z.string() })
+export type ResyncEvent = z.infer<typeof ResyncEvent>
+
+export const Event = z.union([RunEvent, RecordEvent])
+export type Event = z.infer<typeof Event>
+
+export type RunEventType = RunEvent['type']
+
+/** The events after which a run-scoped stream ends. */
+export const terminalEvents = ['run.completed', 'run.failed', 'run.cancelled', 'run.compensated'] as const

@@ -1,0 +1,116 @@
+import type { Json } from './json.ts'
+
+/**
+ * What a caller can act on. The kind decides the HTTP status; `unavailable` and `internal` are made at the edge, of
+ * what is not a fault but an outage or a bug.
+ */
+export const faultKinds = {
+  invalid: 400,
+  unauthenticated: 401,
+  forbidden: 403,
+  not_found: 404,
+  conflict: 409,
+  too_large: 413,
+  unsupported_media: 415,
+  limit_exceeded: 422,
+  rate_limited: 429,
+  internal: 500,
+  unavailable: 503,
+  storage_full: 507,
+} as const satisfies Record<string, number>
+
+export type FaultKind = keyof typeof faultKinds
+
+const fault = <K extends FaultKind>(kind: K, message: string) => ({ kind, message })
+
+/** Every fault of the core. A code never changes; the message is for people and may. */
+export const faults = {
+  // what was sent
+  input_invalid: fault('invalid', 'The request is not valid'),
+  json_malformed: fault('invalid', 'The body is not valid JSON'),
+  definition_invalid: fault('invalid', 'The definition cannot be published'),
+  expression_invalid: fault('invalid', 'The expression is not valid'),
+  cursor_invalid: fault('invalid', 'The cursor is not one of ours'),
+  body_too_large: fault('too_large', 'The body is too large'),
+  media_unsupported: fault('unsupported_media', 'The content type is not supported'),
+  // who sent it
+  credential_missing: fault('unauthenticated', 'Send a token or an API key'),
+  credential_invalid: fault('unauthenticated', 'The token or key is not valid'),
+  login_failed: fault('unauthenticated', 'The email or the password is wrong'),
+  permission_denied: fault('forbidden', 'This principal may not do that'),
+  // what it is about
+  route_missing: fault('not_found', 'There is nothing at this address'),
+  workflow_missing: fault('not_found', 'There is no such workflow'),
+  version_missing: fault('not_found', 'There is no such version'),
+  node_missing: fault('not_found', 'There is no such node'),
+  node_type_missing: fault('not_found', 'There is no such node type'),
+  run_missing: fault('not_found', 'There is no such run'),
+  step_missing: fault('not_found', 'There is no such step'),
+  pause_missing: fault('not_found', 'There is no such pause'),
+  key_missing: fault('not_found', 'There is no such API key'),
+  secret_missing: fault('not_found', 'There is no such secret'),
+  workspace_missing: fault('not_found', 'There is no such workspace'),
+  // the state it met
+  handle_taken: fault('conflict', 'The handle is in use'),
+  name_taken: fault('conflict', 'The name is in use'),
+  revision_stale: fault('conflict', 'The draft has moved on'),
+  hash_mismatch: fault('conflict', 'The published version is another one'),
+  pause_decided: fault('conflict', 'The pause has been decided'),
+  pause_ambiguous: fault('conflict', 'Several pauses are open'),
+  transaction_conflict: fault('conflict', 'A run with this transaction id is live with another input'),
+  idempotency_conflict: fault('conflict', 'The idempotency key was used with another request'),
+  lane_busy: fault('conflict', 'Another run is live in this lane'),
+  report_conflict: fault('conflict', 'The step has another outcome'),
+  step_ambiguous: fault('conflict', 'Several steps of this name are waiting'),
+  step_not_waiting: fault('conflict', 'The step is not waiting for a report'),
+  step_not_retrying: fault('conflict', 'The step is not waiting for a retry'),
+  run_ended: fault('conflict', 'The run has ended'),
+  run_compensating: fault('conflict', 'The run is being undone'),
+  run_not_held: fault('conflict', 'No hold lies on the run'),
+  run_not_holdable: fault('conflict', 'The run cannot be held now'),
+  // limits
+  limit_exceeded: fault('limit_exceeded', 'A limit was exceeded'),
+  signals_full: fault('limit_exceeded', 'The run keeps no more signals'),
+  lane_full: fault('limit_exceeded', 'The lane queues no more runs'),
+  trial_refused: fault('invalid', 'This part cannot be tried'),
+  rate_limited: fault('rate_limited', 'Too many requests'),
+  storage_full: fault('storage_full', 'There is no room left to store this'),
+} as const satisfies Record<string, { kind: FaultKind; message: string }>
+
+export type FaultCode = keyof typeof faults
+
+/** One thing wrong with what was sent. `path` leads into the value; a definition's issue also names its node. */
+export interface Issue {
+  path?: (string | number)[]
+  nodeId?: string
+  field?: string
+  message: string
+}
+
+export interface FaultOptions {
+  message?: string
+  issues?: Issue[]
+  details?: { [key: string]: Json }
+  /** Seconds after which the same request may succeed. */
+  retryAfter?: number
+  cause?: unknown
+}
+
+/** Thrown by the core for everything a caller can act on; anything else that is thrown is a bug or an outage. */
+export class Fault extends Error {
+  override readonly name = 'Fault'
+  readonly code: FaultCode
+  readonly kind: FaultKind
+  readonly issues: Issue[]
+  readonly details: { [key: string]: Json }
+  readonly retryAfter: number | undefined
+
+  constructor(code: FaultCode, options: FaultOptions = {}) {
+    super(options.message ?? faults[code].message, { cause: options.cause })
+    this.code = code
+    this.kind = faults[code].kind
+    this.issues = options.issues ?? []
+    this.details = options.details ?? {}
+    this.retryAfter = options.retryAfter
+  }
+}

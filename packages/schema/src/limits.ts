@@ -1,0 +1,34 @@
+const KiB = 1024
+const MiB = 1024 * KiB
+
+/** The bounds of what Sluice takes and keeps. Sizes are bytes of JSON text in UTF-8. */
+export const limits = {
+  bodyBytes: MiB,
+  uploadBytes: 32 * MiB,
+  jsonDepth: 64,
+  jsonKeys: 10_000,
+  nodes: 1_000,
+  links: 5_000,
+  extraBytes: 16 * KiB,
+  /** For each item, and for what is outside items. */
+  stepsPerRun: 10_000,
+  eventsPerRun: 50_000,
+  items: 100_000,
+  openPauses: 100,
+  signalsPerRun: 100,
+  childDepth: 10,
+  stepOutputBytes: 2 * MiB,
+  mergedDataBytes: 2 * MiB,
+  eventOutputBytes: 64 * KiB,
+  eventFrameBytes: 128 * KiB,
+  snapshotBytes: MiB,
+  listValueBytes: 16 * KiB,
+  answerBytes: 16 * MiB,
+  streamBufferBytes: MiB,
+  laneQueue: 10,
+  attemptMs: 600_000,
+  trialMs: 300_000,
+  waitMs: 300_000,
+  workerDeaths: 5,
+  batch: 10,
+} as const

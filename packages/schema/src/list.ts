@@ -1,0 +1,22 @@
+import { z } from 'zod'
+
+/** What every list takes: a cursor of an earlier page, a size, and whether to count. */
+export const pageInput = {
+  cursor: z.string().max(500).optional(),
+  limit: z.coerce.number().int().min(1).max(100).default(50),
+  count: z.stringbool().or(z.boolean()).optional().meta({ description: 'Count all that match; costs a scan' }),
+}
+
+/** What every list answers with. */
+export const pageOf = <T extends z.ZodType>(item: T) =>
+  z.object({
+    items: z.array(item),
+    nextCursor: z.string().nullable(),
+    total: z.int().optional(),
+  })
+
+export interface Page<T> {
+  items: T[]
+  nextCursor: string | null
+  total?: number
+}

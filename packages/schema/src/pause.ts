@@ -1,0 +1,52 @@
+import { z } from 'zod'
+import { Id, Timestamp } from './ids.ts'
+import { Json, JsonObject } from './json.ts'
+
+export const PauseKind = z.enum(['approval', 'question'])
+export type PauseKind = z.infer<typeof PauseKind>
+
+export const PauseStatus = z.enum(['open', 'approved', 'declined', 'overridden', 'expired', 'cancelled'])
+export type PauseStatus = z.infer<typeof PauseStatus>
+
+export const DecisionAction = z.enum(['approve', 'decline', 'override'])
+export type DecisionAction = z.infer<typeof DecisionAction>
+
+/** Who decided, when and what; recorded once and kept. */
+export const Decision = z.object({
+  action: DecisionAction,
+  by: z.object({ id: z.string(), label: z.string().nullable() }),
+  at: Timestamp,
+  inputs: JsonObject.nullable(),
+  comments: z.string().nullable(),
+})
+export type Decision = z.infer<typeof Decision>
+
+/** A durable request for a human decision. */
+export const Pause = z.object({
+  id: Id,
+  runId: Id,
+  workflowId: Id,
+  nodeId: z.string(),
+  step: z.string(),
+  iteration: z.string(),
+  kind: PauseKind,
+  status: PauseStatus,
+  message: z.string(),
+  form: JsonObject.nullable().meta({ description: 'JSON Schema of the inputs a decision may carry' }),
+  input: Json.nullable().meta({ description: 'What the step was given, and passes on when approved' }),
+  assignee: z.string().nullable(),
+  openedAt: Timestamp,
+  dueAt: Timestamp.nullable(),
+  decision: Decision.nullable(),
+})
+export type Pause = z.infer<typeof Pause>
+
+export const DecidePause = z.strictObject({
+  id: Id,
+  action: DecisionAction,
+  inputs: JsonObject.optional(),
+  comments: z.string().max(10_000).optional(),
+  idempotencyKey: z.string().min(1).max(200).optional(),
+  label: z.string().max(200).optional().meta({ description: 'A name for the decider to show; the principal is taken from the credential' }),
+})
+export type DecidePause = z.infer<typeof DecidePause>

@@ -1,0 +1,165 @@
+import { z } from 'zod'
+import { Id, Timestamp, WorkflowRef } from './ids.ts'
+import { Json, JsonObject } from './json.ts'
+
+export const RunStatus = z.enum(['queued', 'running', 'waiting', 'held', 'cancelling', 'compensating', 'completed', 'failed', 'cancelled', 'compensated'])
+export type RunStatus = z.infer<typeof RunStatus>
+
+export const terminalStatuses = ['completed', 'failed', 'cancelled', 'compensated'] as const
+export type TerminalStatus = (typeof terminalStatuses)[number]
+
+export const StepState = z.enum(['pending', 'running', 'waiting', 'retrying', 'completed', 'failed', 'skipped', 'cancelled'])
+export type StepState = z.infer<typeof StepState>
+
+export const CompensationState = z.enum(['pending', 'running', 'waiting', 'retrying', 'completed', 'failed'])
+export type CompensationState = z.infer<typeof CompensationState>
+
+/** What a step or a run is waiting for. */
+export const WaitingKind = z.enum(['pause', 'report', 'signal', 'timer', 'child', 'queue', 'rate', 'hold', 'version'])
+export type WaitingKind = z.infer<typeof WaitingKind>
+
+export const SkipReason = z.enum(['route', 'upstream_failed', 'declined'])
+export type SkipReason = z.infer<typeof SkipReason>
+
+export const reasonCodes = [
+  'step_failed',
+  'timed_out',
+  'pause_declined',
+  'pause_expired',
+  'limit_exceeded',
+  'worker_lost',
+  'child_failed',
+  'child_cancelled',
+  'compensation_failed',
+  'cancelled',
+] as const
+export const ReasonCode = z.enum(reasonCodes)
+export type ReasonCode = z.infer<typeof ReasonCode>
+
+/** Why a run ended otherwise than completed. */
+export const Reason = z.object({ code: ReasonCode, message: z.string(), step: z.string().optional() })
+export type Reason = z.infer<typeof Reason>
+
+/** Why a step failed: an outcome, not a fault. `code` is the node's own (`http_503`, `timed_out` …). */
+export const StepError = z.object({ code: z.string(), message: z.string(), details: Json.optional() })
+export type StepError = z.infer<typeof StepError>
+
+/** One thing that keeps a run from moving. */
+export const WaitingOn = z.object({
+  kind: WaitingKind,
+  step: z.string().optional(),
+  iteration: z.string().optional(),
+  pauseId: Id.optional(),
+  signal: z.string().optional(),
+  runId: Id.optional(),
+  until: Timestamp.optional(),
+  missing: z.array(z.string()).optional().meta({ description: 'Node types that no running server has' }),
+})
+export type WaitingOn = z.infer<typeof WaitingOn>
+
+/** Sums up a node of the run's version over its iterations. */
+export const RunNode = z.object({
+  nodeId: z.string(),
+  step: z.string(),
+  type: z.string(),
+  state: StepState.nullable(),
+  counts: z.partialRecord(StepState, z.int()),
+  route: z.array(z.string()).nullable(),
+  startedAt: Timestamp.nullable(),
+  endedAt: Timestamp.nullable(),
+  output: Json.nullable(),
+  error: StepError.nullable(),
+})
+export type RunNode = z.infer<typeof RunNode>
+
+export const RunSummary = z.object({
+  id: Id,
+  workflowId: Id,
+  version: z.int(),
+  status: RunStatus,
+  waitingKind: WaitingKind.nullable(),
+  progress: z.number().meta({ description: 'Percent, 0 to 100; 100 only when completed' }),
+  reason: Reason.nullable(),
+  transactionId: z.string().nullable(),
+  lane: z.string().nullable(),
+  parentRunId: Id.nullable(),
+  trigger: z.string(),
+  tags: z.array(z.string()),
+  created: Timestamp,
+  startedAt: Timestamp.nullable(),
+  endedAt: Timestamp.nullable(),
+  updated: Timestamp,
+})
+export type RunSummary = z.infer<typeof RunSummary>
+
+/** One execution of one version. */
+export const Run = RunSummary.extend({
+  input: Json.nullable(),
+  output: Json.nullable(),
+  waitingOn: z.array(WaitingOn),
+  nodes: z.array(RunNode),
+  pauses: z.array(Id).meta({ description: 'The open pauses, oldest first' }),
+})
+export type Run = z.infer<typeof Run>
+
+/** The undoing of a step. */
+export const StepCompensation = z.object({
+  state: CompensationState,
+  attempts: z.int(),
+  failures: z.int(),
+  lastAttemptAt: Timestamp.nullable(),
+  error: StepError.nullable(),
+  output: Json.nullable(),
+})
+export type StepCompensation = z.infer<typeof StepCompensation>
+
+/** One node inside one run; inside a body `iteration` is its path, as `3` or `3.0`, else empty. */
+export const Step = z.object({
+  key: z.string().meta({ description: '`runId/nodeId/iteration`, the same on every retry' }),
+  runId: Id,
+  nodeId: z.string(),
+  step: z.string(),
+  iteration: z.string(),
+  state: StepState,
+  attempts: z.int(),
+  failures: z.int(),
+  input: Json.nullable(),
+  output: Json.nullable(),
+  route: z.array(z.string()).nullable(),
+  error: StepError.nullable(),
+  waitingFor: WaitingOn.nullable(),
+  skipReason: SkipReason.nullable(),
+  compensation: StepCompensation.nullable(),
+  startedAt: Timestamp.nullable(),
+  lastAttemptAt: Timestamp.nullable(),
+  retryAt: Timestamp.nullable(),
+  timedOutAt: Timestamp.nullable(),
+  endedAt: Timestamp.nullable(),
+})
+export type Step = z.infer<typeof Step>
+
+/** Under one key of the workspace at most one run is live beyond `queued`. */
+export const Lane = z.strictObject({ key: z.string().min(1).max(200), whenBusy: z.enum(['queue', 'join', 'refuse']).default('queue') })
+export type Lane = z.infer<typeof Lane>
+
+/** How long the caller waits for the run before the answer; the answer is the run as it then stands. */
+export const Wait = z.strictObject({
+  until: z.enum(['accepted', 'parked', 'finished']).default('finished'),
+  ms: z.int().min(0).max(300_000).default(30_000),
+})
+export type Wait = z.infer<typeof Wait>
+
+export const StartRun = z.strictObject({
+  workflow: WorkflowRef,
+  version: z.int().min(1).optional(),
+  expectHash: z.string().max(100).optional().meta({ description: 'Refuse to start another version than the one with this hash' }),
+  input: Json.optional().meta({ description: 'One value for every input node' }),
+  inputs: JsonObject.optional().meta({ description: 'Values by the id or title of their input node' }),
+  idempotencyKey: z.string().min(1).max(200).optional(),
+  transactionId: z.string().min(1).max(200).optional(),
+  lane: Lane.optional(),
+  trigger: z.string().max(50).optional(),
+  tags: z.array(z.string().min(1).max(100)).max(20).optional(),
+  wait: Wait.optional(),
+})
+export type StartRun = z.infer<typeof StartRun>

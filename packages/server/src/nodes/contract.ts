@@ -1,0 +1,164 @@
+import type { DefinitionKind, Json, JsonObject, PauseKind } from '@sluice/schema'
+import type { Schema } from 'effect'
+
+/**
+ * All that the engine knows of nodes. A node type is one value: what it says of itself (title, config, handles), how the
+ * strings of its config are read, and what it does. It gets all it may touch handed in; it imports no engine.
+ */
+
+/**
+ * How a string in a config is read, once, before the config is decoded:
+ * `template` Liquid, gives text · `value` Liquid, but a string that is one `{{ expression }}` and nothing else gives the
+ * value itself · `condition` CEL, gives a boolean · `expression` CEL, gives any value · `raw` as it stands.
+ */
+export type Reading = 'template' | 'value' | 'condition' | 'expression' | 'raw'
+
+/** Readings by dotted path into the config; `*` stands for one key or index, a last `**` for all below. The rest are templates. */
+export type Readings = { readonly [path: string]: Reading }
+
+/** What the expressions of a node see. Predecessors stand beside these by step name, where the name is free. */
+export interface Scope {
+  /** The run's input. */
+  input: Json
+  /** The outputs of everything upstream that completed, by step name. */
+  nodes: JsonObject
+  /** Everything upstream merged, shallow, in topological order; built on first use. */
+  readonly data: JsonObject
+  run: { id: string; workflowId: string; version: number; transactionId: string | null; trigger: string; tags: string[] }
+  session: JsonObject | null
+  /** Inside a map: the value and its number. Inside a loop: the output of the iteration before, and iterations so far. */
+  item?: Json
+  index?: number
+  last?: Json
+  count?: number
+}
+
+/** What happened to be asked of a node, and what it may touch while it answers. */
+export interface StepContext {
+  runId: string
+  workflowId: string
+  nodeId: string
+  iteration: string
+  /** `runId/nodeId/iteration`: the same on every retry. Sent along as Idempotency-Key. */
+  key: string
+  /** 1 for the first try. */
+  attempt: number
+  /** Outputs of the predecessors that completed, by step name. */
+  input: JsonObject
+  /** For an input node: the value the run was started with. When undoing: what the step left for it. */
+  given: Json
+  now: Date
+}
+
+/** What a node needs of the server, handed to it by the engine. */
+export interface Abilities {
+  /** The value of a named secret of the run's workspace. Throws a StepFailure `secret_missing`. */
+  secret(name: string): Promise<string>
+  /** Writes a log event of the run. */
+  log(level: 'debug' | 'info' | 'warn' | 'error', message: string): void
+}
+
+export interface WorkContext extends StepContext {
+  /** Aborted on cancel, time-out, shutdown and loss of the claim. A body that ignores it is fenced all the same. */
+  signal: AbortSignal
+  abilities: Abilities
+}
+
+/** A step's own contribution, and the handles it leaves by (`['default']` unless given). */
+export interface StepResult {
+  output: Json
+  route?: string[]
+}
+
+export interface PauseRequest {
+  kind: PauseKind
+  message: string
+  form: JsonObject | null
+  assignee: string | null
+  expiresInMs: number | null
+  /** The decision taken when it expires, if the node has a default. */
+  onExpiry: { action: 'approve' | 'decline' | 'override'; inputs?: JsonObject } | null
+  blocks: 'dependants' | 'run'
+}
+
+/** What a waiting step waits for; durable, and nothing of it stays in memory. */
+export type WaitRequest =
+  | { for: 'pause'; pause: PauseRequest }
+  | { for: 'signal'; name: string; timeoutMs: number | null }
+  | { for: 'report' }
+  | { for: 'timer'; at: Date }
+
+export interface MapPlan {
+  items: Json[]
+  concurrency: number
+  onItemFailure: 'fail' | 'collect'
+}
+
+export interface ChildRequest {
+  workflow: string
+  version: number | null
+  input: Json
+}
+
+/** What a node does, by kind. `C` is its decoded config. */
+export type Behaviour<C> =
+  /** Free of effects and instant: the engine may run it inline, and again, at will. */
+  | { is: 'pure'; run(config: C, context: StepContext): StepResult }
+  /** Does work in the world: at least once, under the step's key. */
+  | { is: 'work'; run(config: C, context: WorkContext): Promise<StepResult> }
+  | { is: 'wait'; wait(config: C, context: StepContext): WaitRequest }
+  /** Runs the nodes that name it as parent once an item. */
+  | { is: 'map'; plan(config: C): MapPlan }
+  /** Runs them again while it says so; asked before each iteration, with `last` and `count` in the config's scope. `max` bounds it. */
+  | { is: 'loop'; again(config: C, count: number): boolean; max(config: C): number }
+  | { is: 'child'; child(config: C, context: StepContext): ChildRequest }
+
+export interface NodeDeclaration<C = unknown> {
+  /** The type id; never changes once published. */
+  type: string
+  title: string
+  description: string
+  category: 'flow' | 'data' | 'people' | 'work' | 'structure'
+  /** The one declaration of the config: decoding, issues, form, JSON Schema and test data come from it. */
+  config: Schema.Codec<C, unknown>
+  readings?: Readings
+  /** Handles beside `default` and `failed`, which every node has. */
+  handles?: { fixed?: readonly string[]; fromConfig?: string }
+  /** An entry of a definition wherever it stands. */
+  entry?: boolean
+  /** What it gives is what the run, or the body it stands in, returns. */
+  returns?: boolean
+  /** Refused in a definition of these kinds. */
+  notIn?: readonly DefinitionKind[]
+  /** What decoding the config cannot see: one message a path. Static: runs at validation on the config as written. */
+  check?(config: JsonObject): { path: (string | number)[]; message: string }[]
+  /** JSON Schema given in the config, for the values that come in (`input`) or go out, checked at run time. */
+  schemaField?: string
+  behaviour: Behaviour<C>
+}
+
+// oxlint-disable-next-line typescript/no-explicit-any -- a catalogue holds nodes of every config
+export type AnyNode = NodeDeclaration<any>
+
+/** Keeps the config's type between declaration and behaviour. */
+export const defineNode = <C>(declaration: NodeDeclaration<C>): NodeDeclaration<C> => declaration
+
+/** The node types a server has. */
+export interface Catalogue {
+  get(type: string): AnyNode | undefined
+  list(): AnyNode[]
+}
+
+/** Thrown by a node: how a step failed. Recorded as an outcome; `retry: false` ends the retries. */
+export class StepFailure extends Error {
+  override readonly name = 'StepFailure'
+  readonly code: string
+  readonly details: Json | undefined
+  readonly retry: boolean
+  constructor(code: string, message: string, options: { details?: Json; retry?: boolean; cause?: unknown } = {}) {
+    super(message, { cause: options.cause })
+    this.code = code
+    this.details = options.details
+    this.retry = options.retry ?? true
+  }
+}

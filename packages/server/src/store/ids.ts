@@ -1,0 +1,29 @@
+import { randomInt } from 'node:crypto'
+
+const alphabet = '0123456789abcdefghijklmnopqrstuvwxyz'
+
+/**
+ * A new id: nine characters of milliseconds in base 36 (until the year 5188), six at random. Ids of one millisecond from
+ * one process still sort in the order they were made: the random part counts up inside it.
+ */
+let lastMs = 0
+let lastRandom = 0
+const space = 36 ** 6
+
+export function newId(now = Date.now()): string {
+  if (now > lastMs) {
+    lastMs = now
+    // Room to count up: a start in the upper half could overflow within the millisecond.
+    lastRandom = randomInt(space / 2)
+  } else lastRandom = (lastRandom + 1 + randomInt(1000)) % space
+  return base36(lastMs, 9) + base36(lastRandom, 6)
+}
+
+function base36(value: number, length: number): string {
+  let text = ''
+  for (let place = 0; place < length; place++) {
+    text = alphabet[value % 36]! + text
+    value = Math.floor(value / 36)
+  }
+  return text
+}

@@ -1,0 +1,275 @@
+import { Migration } from '@mikro-orm/migrations'
+
+/**
+ * The core's tables. Payloads are `json`, not `jsonb`: they are written once and handed on as they came, never searched.
+ * Hot rows (`runs`, `steps`) carry no index on columns that change while a run moves, so that their updates stay HOT.
+ */
+export class Core0001 extends Migration {
+  override up(): void {
+    this.addSql(`
+      create table workspaces (
+        id text primary key,
+        handle text not null unique,
+        name text not null,
+        created_at timestamptz(3) not null default now()
+      )`)
+    this.addSql(`
+      create table users (
+        id text primary key,
+        email text not null,
+        name text not null default '',
+        password_hash text not null,
+        -- Tokens carry it; logout, password and role changes raise it, and so end them.
+        token_epoch int not null default 1,
+        default_workspace_id text not null references workspaces (id),
+        created_at timestamptz(3) not null default now(),
+        updated_at timestamptz(3) not null default now()
+      )`)
+    this.addSql('create unique index users_email on users (lower(email))')
+    this.addSql(`
+      create table members (
+        workspace_id text not null references workspaces (id) on delete cascade,
+        user_id text not null references users (id) on delete cascade,
+        role text not null check (role in ('owner', 'admin', 'editor', 'operator', 'viewer')),
+        created_at timestamptz(3) not null default now(),
+        primary key (workspace_id, user_id)
+      )`)
+    this.addSql(`
+      create table api_keys (
+        id text primary key,
+        workspace_id text not null references workspaces (id) on delete cascade,
+        user_id text not null references users (id) on delete cascade,
+        name text not null,
+        prefix text not null,
+        -- SHA-256 of a 256-bit random secret: nothing to guess, so nothing to slow down.
+        hash bytea not null unique,
+        scopes text[],
+        created_at timestamptz(3) not null default now(),
+        last_used_at timestamptz(3),
+        revoked_at timestamptz(3)
+      )`)
+    this.addSql('create index api_keys_workspace on api_keys (workspace_id, id)')
+    this.addSql(`
+      create table refresh_tokens (
+        hash bytea primary key,
+        user_id text not null references users (id) on delete cascade,
+        workspace_id text not null references workspaces (id) on delete cascade,
+        token_epoch int not null,
+        expires_at timestamptz(3) not null
+      )`)
+    this.addSql(`
+      create table tickets (
+        hash bytea primary key,
+        principal json not null,
+        expires_at timestamptz(3) not null
+      )`)
+    this.addSql(`
+      create table secrets (
+        workspace_id text not null references workspaces (id) on delete cascade,
+        name text not null,
+        ciphertext bytea not null,
+        created_at timestamptz(3) not null default now(),
+        updated_at timestamptz(3) not null default now(),
+        primary key (workspace_id, name)
+      )`)
+    this.addSql(`
+      create table workflows (
+        id text primary key,
+        workspace_id text not null references workspaces (id) on delete cascade,
+        handle text not null,
+        name text not null,
+        description text not null default '',
+        draft json not null,
+        revision int not null default 1,
+        version int,
+        hash text,
+        extra json not null default '{}',
+        -- Of its events: counted here, because the events themselves are trimmed.
+        seq int not null default 0,
+        created_at timestamptz(3) not null default now(),
+        updated_at timestamptz(3) not null default now(),
+        deleted_at timestamptz(3)
+      )`)
+    this.addSql('create unique index workflows_handle on workflows (workspace_id, handle) where deleted_at is null')
+    this.addSql('create index workflows_list on workflows (workspace_id, id) where deleted_at is null')
+    this.addSql(`
+      create table versions (
+        workflow_id text not null references workflows (id) on delete cascade,
+        number int not null,
+        hash text not null,
+        name text not null,
+        description text not null default '',
+        definition json not null,
+        created_at timestamptz(3) not null default now(),
+        primary key (workflow_id, number)
+      )`)
+    this.addSql('create unique index versions_hash on versions (workflow_id, hash)')
+    this.addSql(`
+      create table samples (
+        workflow_id text not null references workflows (id) on delete cascade,
+        node_id text not null,
+        input json,
+        output json,
+        error json,
+        updated_at timestamptz(3) not null default now(),
+        primary key (workflow_id, node_id)
+      )`)
+    this.addSql(`
+      create table runs (
+        id text primary key,
+        workspace_id text not null references workspaces (id) on delete cascade,
+        workflow_id text not null references workflows (id),
+        version int not null,
+        -- A trial runs a part of a draft: its definition stands here, and it is listed nowhere.
+        trial json,
+        status text not null,
+        held_from text,
+        waiting_kind text,
+        -- Raised by every claim: a commit with an older one is refused.
+        epoch int not null default 0,
+        -- Raised by every commit: a change computed on an older one is computed again.
+        revision int not null default 0,
+        deaths int not null default 0,
+        seq int not null default 0,
+        progress real not null default 0,
+        steps int not null default 0,
+        input json,
+        output json,
+        reason json,
+        -- What an ending run is on its way to.
+        ending json,
+        transaction_id text,
+        live_transaction text,
+        lane text,
+        lane_live text,
+        parent_run_id text,
+        parent_step text,
+        root_run_id text,
+        depth int not null default 0,
+        trigger text not null default 'manual',
+        tags text[] not null default '{}',
+        started_by text,
+        input_hash text,
+        waiting_ms bigint not null default 0,
+        deadline_at timestamptz(3),
+        held_at timestamptz(3),
+        created_at timestamptz(3) not null,
+        started_at timestamptz(3),
+        ended_at timestamptz(3),
+        updated_at timestamptz(3) not null
+      ) with (fillfactor = 70)`)
+    this.addSql('create index runs_workspace on runs (workspace_id, id)')
+    this.addSql('create index runs_workflow on runs (workflow_id, id)')
+    this.addSql('create index runs_live on runs (workflow_id, id) where ended_at is null')
+    this.addSql('create unique index runs_transaction on runs (workflow_id, live_transaction) where live_transaction is not null')
+    this.addSql('create index runs_transactions on runs (workflow_id, transaction_id, id) where transaction_id is not null')
+    this.addSql('create unique index runs_lane_live on runs (workspace_id, lane_live) where lane_live is not null')
+    this.addSql('create index runs_lane on runs (workspace_id, lane, id) where lane is not null and ended_at is null')
+    this.addSql('create unique index runs_parent on runs (parent_run_id, parent_step) where parent_run_id is not null')
+    this.addSql(`
+      create table steps (
+        run_id text not null references runs (id) on delete cascade,
+        node_id text not null,
+        iteration text not null default '',
+        state text not null,
+        attempts int not null default 0,
+        failures int not null default 0,
+        -- The order of completion in the run: undoing goes through it backwards.
+        settled int,
+        output json,
+        output_bytes int not null default 0,
+        route text[],
+        error json,
+        waiting_for json,
+        skip_reason text,
+        compensation json,
+        compensate_input json,
+        body json,
+        reported text,
+        started_at timestamptz(3),
+        last_attempt_at timestamptz(3),
+        retry_at timestamptz(3),
+        timed_out_at timestamptz(3),
+        ended_at timestamptz(3),
+        primary key (run_id, node_id, iteration)
+      ) with (fillfactor = 70)`)
+    this.addSql(`
+      create table pauses (
+        id text primary key,
+        workspace_id text not null references workspaces (id) on delete cascade,
+        workflow_id text not null references workflows (id),
+        run_id text not null references runs (id) on delete cascade,
+        node_id text not null,
+        iteration text not null,
+        step text not null,
+        kind text not null,
+        status text not null,
+        message text not null,
+        form json,
+        input json,
+        assignee text,
+        blocks text not null,
+        on_expiry json,
+        opened_at timestamptz(3) not null,
+        due_at timestamptz(3),
+        decision json,
+        decision_key text
+      )`)
+    this.addSql('create index pauses_run on pauses (run_id, id)')
+    this.addSql('create index pauses_workspace on pauses (workspace_id, id)')
+    this.addSql(`create index pauses_open on pauses (workspace_id, id) where status = 'open'`)
+    this.addSql(`
+      create table signals (
+        id bigint generated always as identity primary key,
+        run_id text not null references runs (id) on delete cascade,
+        name text not null,
+        payload json,
+        consumed_by text,
+        created_at timestamptz(3) not null default now()
+      )`)
+    this.addSql('create index signals_run on signals (run_id, id) where consumed_by is null')
+    this.addSql(`
+      create table timers (
+        run_id text not null references runs (id) on delete cascade,
+        -- The step's node and iteration, or two empty strings for the run itself.
+        node_id text not null,
+        iteration text not null,
+        kind text not null,
+        due_at timestamptz(3) not null,
+        primary key (run_id, node_id, iteration, kind)
+      )`)
+    this.addSql('create index timers_due on timers (due_at)')
+    this.addSql(`
+      create table events (
+        workspace_id text not null,
+        subject_kind text not null,
+        subject_id text not null,
+        seq int not null,
+        -- Commit order of a workspace is (xid, position): a reader goes up to the oldest transaction still open.
+        xid xid8 not null default pg_current_xact_id(),
+        position bigint generated always as identity,
+        workflow_id text,
+        type text not null,
+        data json not null,
+        at timestamptz(3) not null,
+        primary key (subject_id, seq, subject_kind)
+      )`)
+    this.addSql('create index events_workspace on events (workspace_id, xid, position)')
+    this.addSql(`
+      create table idempotency (
+        workspace_id text not null references workspaces (id) on delete cascade,
+        actor text not null,
+        key text not null,
+        fingerprint text not null,
+        reply json not null,
+        created_at timestamptz(3) not null default now(),
+        primary key (workspace_id, actor, key)
+      )`)
+    this.addSql('create index idempotency_age on idempotency (created_at)')
+  }
+
+  override down(): void {
+    for (const table of ['idempotency', 'events', 'timers', 'signals', 'pauses', 'steps', 'runs', 'samples', 'versions', 'workflows', 'secrets', 'tickets', 'refresh_tokens', 'api_keys', 'members', 'users', 'workspaces'])
+      this.addSql(`drop table ${table}`)
+  }
+}

@@ -1,0 +1,152 @@
+import type { Definition, Join, Link, Node, NodeSettings, RetrySettings } from '@sluice/schema'
+
+/**
+ * A definition as the engine reads it: links by handle, bodies as scopes of their own, names, order, what can be reached.
+ * PURE, and total: a draft that would not publish still gives a graph, so that validation can speak about it.
+ */
+
+export interface GraphLink {
+  source: GraphNode
+  target: GraphNode
+  handle: string
+}
+
+export interface GraphNode {
+  id: string
+  type: string
+  /** The title when it is unique in the definition, else the id. */
+  name: string
+  definition: Node
+  /** The map or loop whose body this is in. */
+  parent: GraphNode | null
+  /** Nodes that name this one as parent, in topological order. */
+  body: GraphNode[]
+  incoming: GraphLink[]
+  outgoing: GraphLink[]
+  join: Join
+  entry: boolean
+  /** Whether an entry of its scope leads here. What none reaches is not part of the run. */
+  reachable: boolean
+  /** Its place in the topological order of its scope. */
+  order: number
+  settings: NodeSettings
+  retry: Required<RetrySettings>
+}
+
+export interface Graph {
+  nodes: ReadonlyMap<string, GraphNode>
+  /** Top-level nodes, in topological order. */
+  top: GraphNode[]
+  /** Nodes on a cycle, or under a parent that is not there: not in any order. */
+  unordered: GraphNode[]
+  onFailure: 'stop' | 'continue'
+  timeoutMs: number | null
+  definition: Definition
+}
+
+/** What the graph needs to know of node types. */
+export interface GraphTypes {
+  isEntry(type: string): boolean
+}
+
+export const defaultRetry: Required<RetrySettings> = { maxAttempts: 1, backoffMs: 1000, factor: 2, jitter: 0.2 }
+
+export function graphOf(definition: Definition, types: GraphTypes): Graph {
+  const join = definition.settings?.join ?? 'any'
+  const nodes = new Map<string, GraphNode>()
+  const titles = new Map<string, number>()
+  for (const node of definition.nodes) if (node.title) titles.set(node.title, (titles.get(node.title) ?? 0) + 1)
+  const ids = new Set(definition.nodes.map((node) => node.id))
+  for (const node of definition.nodes) {
+    if (nodes.has(node.id)) continue
+    // A title that is another node's id would make two steps of one name.
+    const named = node.title && titles.get(node.title) === 1 && (node.title === node.id || !ids.has(node.title))
+    nodes.set(node.id, {
+      id: node.id,
+      type: node.type,
+      name: named ? node.title! : node.id,
+      definition: node,
+      parent: null,
+      body: [],
+      incoming: [],
+      outgoing: [],
+      join: node.settings?.join ?? (node.type === 'coalesce' ? 'any' : join),
+      entry: false,
+      reachable: false,
+      order: -1,
+      settings: node.settings ?? {},
+      retry: { ...defaultRetry, ...node.settings?.retry },
+    })
+  }
+  for (const node of nodes.values()) {
+    const parent = node.definition.parentId
+    if (parent && parent !== node.id) node.parent = nodes.get(parent) ?? null
+  }
+  for (const link of definition.links) connect(nodes, link)
+
+  const scopes = new Map<GraphNode | null, GraphNode[]>()
+  for (const node of nodes.values()) {
+    const scope = scopes.get(node.parent) ?? []
+    scopes.set(node.parent, scope)
+    scope.push(node)
+  }
+  const unordered: GraphNode[] = []
+  for (const [parent, members] of scopes) {
+    const sorted = topological(members)
+    if (parent) parent.body = sorted
+    const inOrder = new Set(sorted)
+    unordered.push(...members.filter((node) => !inOrder.has(node)))
+    const declared = parent ? [] : sorted.filter((node) => types.isEntry(node.type))
+    for (const node of declared.length > 0 ? declared : sorted.filter((each) => each.incoming.length === 0)) node.entry = true
+    for (const node of sorted) node.reachable = node.entry || node.incoming.some((link) => link.source.reachable)
+  }
+  return {
+    nodes,
+    top: scopes.has(null) ? topological(scopes.get(null)!) : [],
+    unordered,
+    onFailure: definition.settings?.onFailure ?? 'stop',
+    timeoutMs: definition.settings?.timeoutMs ?? null,
+    definition,
+  }
+}
+
+function connect(nodes: Map<string, GraphNode>, link: Link): void {
+  const source = nodes.get(link.source)
+  const target = nodes.get(link.target)
+  // A link across the border of a body says nothing about order inside either scope; validation names it.
+  if (!source || !target || source.parent !== target.parent) return
+  const made: GraphLink = { source, target, handle: link.sourceHandle ?? 'default' }
+  source.outgoing.push(made)
+  target.incoming.push(made)
+}
+
+/** Kahn's order, by place in the definition where the graph leaves a choice; nodes on a cycle are left out. */
+function topological(members: GraphNode[]): GraphNode[] {
+  const missing = new Map(members.map((node) => [node, node.incoming.length]))
+  const sorted: GraphNode[] = []
+  const ready = members.filter((node) => missing.get(node) === 0)
+  for (let next = 0; next < ready.length; next++) {
+    const node = ready[next]!
+    node.order = sorted.length
+    sorted.push(node)
+    for (const link of node.outgoing) {
+      const left = missing.get(link.target)! - 1
+      missing.set(link.target, left)
+      if (left === 0) ready.push(link.target)
+    }
+  }
+  return sorted
+}
+
+/** Everything upstream of a node inside its scope, in topological order. */
+export function upstreamOf(node: GraphNode): GraphNode[] {
+  const seen = new Set<GraphNode>()
+  const queue = node.incoming.map((link) => link.source)
+  for (let next = 0; next < queue.length; next++) {
+    const source = queue[next]!
+    if (seen.has(source)) continue
+    seen.add(source)
+    for (const link of source.incoming) queue.push(link.source)
+  }
+  return [...seen].sort((a, b) => a.order - b.order)
+}
