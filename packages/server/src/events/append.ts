@@ -1,0 +1,23 @@
+import type { Json, SubjectKind } from '@sluice/schema'
+import type { Tx } from '../store/database.ts'
+import { insertEvents, notify } from '../store/rows/events.ts'
+
+export interface RecordChange {
+  workspaceId: string
+  kind: Exclude<SubjectKind, 'run'>
+  id: string
+  /** The subject's own counter, raised under its row lock. */
+  seq: number
+  workflowId: string | null
+  type: 'created' | 'updated' | 'deleted'
+  /** The record as it now is; of a deleted one, as it last was. */
+  record: Json
+}
+
+/** Tells of a change of a record, in the transaction that makes it. Records change seldom: they may notify one by one. */
+export async function appendRecord(tx: Tx, change: RecordChange): Promise<void> {
+  const { workspaceId, kind, id, seq, workflowId, type, record } = change
+  const data = JSON.stringify({ record })
+  await insertEvents(tx, [{ workspaceId, subjectKind: kind, subjectId: id, seq, workflowId, type, data, at: new Date() }])
+  await notify(tx, JSON.stringify({ events: [workspaceId] }))
+}

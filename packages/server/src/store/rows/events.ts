@@ -1,0 +1,41 @@
+import type { SubjectKind } from '@sluice/schema'
+import type { Tx } from '../database.ts'
+
+export interface EventRow {
+  workspaceId: string
+  subjectKind: SubjectKind
+  subjectId: string
+  seq: number
+  workflowId: string | null
+  type: string
+  /** JSON text of what the type adds to the base. */
+  data: string
+  at: Date
+}
+
+const insert = {
+  name: 'events-insert',
+  text: `
+    insert into events (workspace_id, subject_kind, subject_id, seq, workflow_id, type, data, at)
+    select * from unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::text[], $6::text[], $7::json[], $8::timestamptz[])`,
+}
+
+/** Appends in the caller's transaction: an event exists exactly when the change it tells of does. */
+export async function insertEvents(tx: Tx, rows: readonly EventRow[]): Promise<void> {
+  if (rows.length === 0) return
+  await tx.query(insert, [
+    rows.map((row) => row.workspaceId),
+    rows.map((row) => row.subjectKind),
+    rows.map((row) => row.subjectId),
+    rows.map((row) => row.seq),
+    rows.map((row) => row.workflowId),
+    rows.map((row) => row.type),
+    rows.map((row) => row.data),
+    rows.map((row) => row.at),
+  ])
+}
+
+/** Wakes the listeners of every process when the transaction commits. */
+export async function notify(tx: Tx, payload: string): Promise<void> {
+  await tx.query({ name: 'notify', text: `select pg_notify('sluice', $1)` }, [payload])
+}
