@@ -1,0 +1,82 @@
+import { Agent } from 'undici'
+import { allowListOf, hostOf } from './allow-list.ts'
+import { guardedConnector, systemLookup } from './connector.ts'
+import type { Lookup } from './connector.ts'
+import { OutsideError, asOutsideError } from './error.ts'
+import { follow } from './exchange.ts'
+import type { Answer } from './exchange.ts'
+import { hopOf } from './request.ts'
+import type { HopInput } from './request.ts'
+
+/**
+ * The only outgoing HTTP of the server.
+ * O1. A connection is opened only to an address that is public, or whose host an operator opened; on every hop.
+ * O2. The address that was checked is the address that is connected to.
+ * O3. An exchange ends: within `timeoutMs`, name lookup, redirects and a slow body included, and under `maxBytes` after decompression.
+ * O4. Credentials stay with the origin they were meant for.
+ * O5. No error repeats what was sent: of the request it names the host alone.
+ */
+export interface Outside {
+  /** Throws an OutsideError; the reason of `signal` when that was what ended it. A status is never an error here. */
+  request(input: OutsideRequest): Promise<OutsideAnswer>
+  /** Ends all exchanges and connections. */
+  close(): Promise<void>
+}
+
+export interface OutsideRequest extends HopInput {
+  /** Of the whole exchange; 30,000 unless set. */
+  timeoutMs?: number
+  /** Of the body, decompressed; 2 MiB unless set. */
+  maxBytes?: number
+  /** 5 unless set; with 0 a redirect is given back as it came, not followed. */
+  maxRedirects?: number
+  signal?: AbortSignal
+}
+
+export interface OutsideAnswer extends Answer {
+  durationMs: number
+}
+
+export interface OutsideOptions {
+  /** Private hosts that may be reached all the same: `host` or `host:port`. */
+  allow: readonly string[]
+  /** Resolves names; the system's resolver unless given. */
+  lookup?: Lookup
+}
+
+const defaults = { timeoutMs: 30_000, maxBytes: 2 * 1024 * 1024, maxRedirects: 5 }
+
+export function createOutside(options: OutsideOptions): Outside {
+  const connect = guardedConnector(allowListOf(options.allow), options.lookup ?? systemLookup)
+  // The client's own time-outs are off: ours covers the exchange as a whole.
+  const agent = new Agent({ connect, allowH2: false, pipelining: 1, connections: 64, headersTimeout: 0, bodyTimeout: 0 })
+  return {
+    request: (input) => exchange(agent, input),
+    close: () => agent.destroy(),
+  }
+}
+
+async function exchange(agent: Agent, input: OutsideRequest): Promise<OutsideAnswer> {
+  const first = hopOf(input)
+  const { timeoutMs = defaults.timeoutMs, maxBytes = defaults.maxBytes, maxRedirects = defaults.maxRedirects } = input
+  const started = performance.now()
+  const timeUp = AbortSignal.timeout(timeoutMs)
+  const signal = input.signal ? AbortSignal.any([input.signal, timeUp]) : timeUp
+  try {
+    const answer = await orAborted(follow(agent, first, { maxBytes, maxRedirects, signal }), signal)
+    return { ...answer, durationMs: Math.round(performance.now() - started) }
+  } catch (error) {
+    input.signal?.throwIfAborted()
+    if (timeUp.aborted) throw new OutsideError('timed_out', `no whole answer from ${hostOf(first.url)} within ${timeoutMs} ms`)
+    throw asOutsideError(error, hostOf(first.url))
+  }
+}
+
+/** Gives up on the stroke: a name lookup or a connection under way cannot be interrupted, but nobody waits for it. */
+function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const stop = () => reject(signal.reason)
+  signal.addEventListener('abort', stop, { once: true })
+  if (signal.aborted) stop()
+  return Promise.race([work, promise]).finally(() => signal.removeEventListener('abort', stop))
+}
