@@ -3,8 +3,8 @@ import { z } from 'zod'
 /** What every list takes: a cursor of an earlier page, a size, and whether to count. */
 export const pageInput = {
   cursor: z.string().max(500).optional(),
-  limit: z.coerce.number().int().min(1).max(100).default(50),
-  count: z.stringbool().or(z.boolean()).optional().meta({ description: 'Count all that match; costs a scan' }),
+  limit: z.int().min(1).max(100).default(50),
+  count: z.boolean().optional().meta({ description: 'Count all that match; costs a scan' }),
 }
 
 /** What every list answers with. */

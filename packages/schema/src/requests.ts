@@ -1,0 +1,175 @@
+import { z } from 'zod'
+import { Definition, EditOperation, NodeId } from './definition.ts'
+import { Handle, Id, WorkflowRef } from './ids.ts'
+import { Json, JsonObject } from './json.ts'
+import { pageInput } from './list.ts'
+import { PauseStatus } from './pause.ts'
+import { RunStatus, StepError, Wait } from './run.ts'
+
+/** What callers send to the procedures, where no other file of this package says it. */
+
+const name = z.string().min(1).max(200)
+const description = z.string().max(10_000)
+const revision = z.int().min(1).meta({ description: 'Refuse unless the draft is at this revision' })
+
+export const OneWorkflow = z.strictObject({ workflow: WorkflowRef })
+export type OneWorkflow = z.infer<typeof OneWorkflow>
+
+export const ListWorkflows = z.strictObject({ ...pageInput })
+export type ListWorkflows = z.infer<typeof ListWorkflows>
+
+export const CreateWorkflow = z.strictObject({
+  name,
+  handle: Handle.optional().meta({ description: 'Made from the name unless given' }),
+  description: description.optional(),
+  definition: Definition.optional(),
+  extra: JsonObject.optional(),
+  ifNameTaken: z.enum(['keep', 'suffix']).optional().meta({ description: 'Two workflows may have one name (`keep`, unless set), or the new one gets a number' }),
+})
+export type CreateWorkflow = z.infer<typeof CreateWorkflow>
+
+/** What is absent stays as it is. */
+export const UpdateWorkflow = z.strictObject({
+  workflow: WorkflowRef,
+  name: name.optional(),
+  handle: Handle.optional(),
+  description: description.optional(),
+  definition: Definition.optional(),
+  extra: JsonObject.optional(),
+  revision: revision.optional(),
+})
+export type UpdateWorkflow = z.infer<typeof UpdateWorkflow>
+
+export const DuplicateWorkflow = z.strictObject({ workflow: WorkflowRef, name: name.optional(), handle: Handle.optional() })
+export type DuplicateWorkflow = z.infer<typeof DuplicateWorkflow>
+
+export const PublishWorkflow = z.strictObject({ workflow: WorkflowRef, revision: revision.optional() })
+export type PublishWorkflow = z.infer<typeof PublishWorkflow>
+
+export const ListVersions = z.strictObject({ workflow: WorkflowRef, ...pageInput })
+export type ListVersions = z.infer<typeof ListVersions>
+
+export const OneVersion = z.strictObject({ workflow: WorkflowRef, version: z.int().min(1) })
+export type OneVersion = z.infer<typeof OneVersion>
+
+export const EditWorkflow = z.strictObject({ workflow: WorkflowRef, operations: z.array(EditOperation).min(1).max(1000), revision: revision.optional() })
+export type EditWorkflow = z.infer<typeof EditWorkflow>
+
+export const OneNode = z.strictObject({ workflow: WorkflowRef, nodeId: NodeId })
+export type OneNode = z.infer<typeof OneNode>
+
+/** Tries one node of a draft, with what it needs. */
+export const TryNode = z.strictObject({
+  workflow: WorkflowRef,
+  nodeId: NodeId,
+  input: JsonObject.optional().meta({ description: "The node's input, by step name of its predecessors; they are not run" }),
+  outputs: JsonObject.optional().meta({ description: 'Outputs of other nodes by node id; what is not given is run' }),
+  config: JsonObject.optional().meta({ description: "Config to try instead of the draft's" }),
+  save: z.boolean().optional().meta({ description: 'Keep config, input and output in the draft' }),
+  timeoutMs: z.int().min(1).max(300_000).optional(),
+})
+export type TryNode = z.infer<typeof TryNode>
+
+/** The outcome of a trial: a run of part of a draft. */
+export const Trial = z.object({
+  runId: Id,
+  status: z.enum(['completed', 'failed', 'cancelled']),
+  nodeId: z.string(),
+  input: Json,
+  output: Json,
+  error: StepError.nullable(),
+  outputs: JsonObject.meta({ description: 'Outputs of all nodes that ran, by node id' }),
+  durationMs: z.number(),
+})
+export type Trial = z.infer<typeof Trial>
+
+export const OneRun = z.strictObject({ id: Id })
+export type OneRun = z.infer<typeof OneRun>
+
+export const ListRuns = z.strictObject({ workflow: WorkflowRef.optional(), status: RunStatus.optional(), tag: z.string().min(1).max(100).optional(), ...pageInput })
+export type ListRuns = z.infer<typeof ListRuns>
+
+export const FindRun = z.strictObject({ workflow: WorkflowRef, transactionId: z.string().min(1).max(200) })
+export type FindRun = z.infer<typeof FindRun>
+
+export const WaitForRun = z.strictObject({ id: Id, ...Wait.shape })
+export type WaitForRun = z.infer<typeof WaitForRun>
+
+export const CancelRun = z.strictObject({ id: Id, compensate: z.boolean().optional().meta({ description: 'Undo completed steps first' }) })
+export type CancelRun = z.infer<typeof CancelRun>
+
+export const RetryStep = z.strictObject({ id: Id, step: z.string().min(1).max(200), iteration: z.string().max(200).optional() })
+export type RetryStep = z.infer<typeof RetryStep>
+
+/** A new run that starts again from a step; the source stays as it is. */
+export const ForkRun = z.strictObject({
+  id: Id,
+  step: z.string().min(1).max(200).meta({ description: 'What does not depend on this step keeps its recorded outputs' }),
+  outputs: JsonObject.optional().meta({ description: 'Outputs to put in place of the recorded ones, by node id' }),
+  input: Json.optional(),
+  wait: Wait.optional(),
+})
+export type ForkRun = z.infer<typeof ForkRun>
+
+export const ListSteps = z.strictObject({ id: Id, nodeId: NodeId.optional(), cursor: pageInput.cursor, limit: pageInput.limit })
+export type ListSteps = z.infer<typeof ListSteps>
+
+export const ListEvents = z.strictObject({
+  id: Id,
+  after: z.int().min(0).optional().meta({ description: 'The `seq` of the last event that is known' }),
+  limit: pageInput.limit,
+})
+export type ListEvents = z.infer<typeof ListEvents>
+
+const cursor = z.string().min(1).max(500)
+
+/** One subject's events, or all of the workspace when none is named. */
+export const Subscribe = z
+  .strictObject({
+    runId: Id.optional(),
+    workflow: WorkflowRef.optional().meta({ description: 'All runs of this workflow' }),
+    after: cursor.optional().meta({ description: 'The `cursor` of the last event that is known; only what is new unless given, for a run all of it' }),
+    lastEventId: cursor.optional().meta({ description: 'The same, as transports send it when they connect again; wins over `after`' }),
+  })
+  .refine((asked) => asked.runId === undefined || asked.workflow === undefined, { error: 'Name a run or a workflow, not both', path: ['workflow'] })
+export type Subscribe = z.infer<typeof Subscribe>
+
+export const OnePause = z.strictObject({ id: Id })
+export type OnePause = z.infer<typeof OnePause>
+
+export const ListPauses = z.strictObject({ runId: Id.optional(), status: PauseStatus.optional(), assignee: z.string().min(1).max(200).optional(), cursor: pageInput.cursor, limit: pageInput.limit })
+export type ListPauses = z.infer<typeof ListPauses>
+
+export const OneNodeType = z.strictObject({ type: z.string().min(1).max(100) })
+export type OneNodeType = z.infer<typeof OneNodeType>
+
+export const Refresh = z.strictObject({ refreshToken: z.string().min(1).max(1024) })
+export type Refresh = z.infer<typeof Refresh>
+
+export const SwitchWorkspace = z.strictObject({ workspace: z.string().min(1).max(100).meta({ description: 'Id or handle' }) })
+export type SwitchWorkspace = z.infer<typeof SwitchWorkspace>
+
+/** Opens one socket or stream, once, within 60 seconds. */
+export const Ticket = z.object({ ticket: z.string() })
+export type Ticket = z.infer<typeof Ticket>
+
+export const CreateKey = z.strictObject({
+  name: z.string().min(1).max(100),
+  scopes: z.array(z.string().min(1).max(100)).max(100).optional().meta({ description: 'Nouns (`runs`) or actions (`runs.start`); all of its user unless given' }),
+})
+export type CreateKey = z.infer<typeof CreateKey>
+
+/** Its secret is shown this once. */
+export const CreatedKey = z.object({ id: Id, name: z.string(), secret: z.string() })
+export type CreatedKey = z.infer<typeof CreatedKey>
+
+export const OneKey = z.strictObject({ id: Id })
+export type OneKey = z.infer<typeof OneKey>
+
+const secretName = z.string().regex(/^[A-Za-z0-9._-]{1,100}$/, 'expected 1 to 100 characters of A-Z a-z 0-9 . _ -')
+
+export const SetSecret = z.strictObject({ name: secretName, value: z.string().min(1).max(64 * 1024) })
+export type SetSecret = z.infer<typeof SetSecret>
+
+export const OneSecret = z.strictObject({ name: secretName })
+export type OneSecret = z.infer<typeof OneSecret>
