@@ -50,9 +50,11 @@ export const faults = {
   key_missing: fault('not_found', 'There is no such API key'),
   secret_missing: fault('not_found', 'There is no such secret'),
   workspace_missing: fault('not_found', 'There is no such workspace'),
+  user_missing: fault('not_found', 'There is no such user'),
   // the state it met
   handle_taken: fault('conflict', 'The handle is in use'),
   name_taken: fault('conflict', 'The name is in use'),
+  last_owner: fault('conflict', 'A workspace keeps at least one owner'),
   revision_stale: fault('conflict', 'The draft has moved on'),
   hash_mismatch: fault('conflict', 'The published version is another one'),
   pause_decided: fault('conflict', 'The pause has been decided'),

@@ -16,7 +16,8 @@ export class Core0001 extends Migration {
     this.addSql(`
       create table users (
         id text primary key,
-        email text not null,
+        -- In one spelling, made by access: lower case, no blanks around it.
+        email text not null unique,
         name text not null default '',
         password_hash text not null,
         -- Tokens carry it; logout, password and role changes raise it, and so end them.
@@ -25,7 +26,6 @@ export class Core0001 extends Migration {
         created_at timestamptz(3) not null default now(),
         updated_at timestamptz(3) not null default now()
       )`)
-    this.addSql('create unique index users_email on users (lower(email))')
     this.addSql(`
       create table members (
         workspace_id text not null references workspaces (id) on delete cascade,
@@ -34,6 +34,7 @@ export class Core0001 extends Migration {
         created_at timestamptz(3) not null default now(),
         primary key (workspace_id, user_id)
       )`)
+    this.addSql('create index members_user on members (user_id)')
     this.addSql(`
       create table api_keys (
         id text primary key,
@@ -49,20 +50,27 @@ export class Core0001 extends Migration {
         revoked_at timestamptz(3)
       )`)
     this.addSql('create index api_keys_workspace on api_keys (workspace_id, id)')
+    this.addSql('create index api_keys_user on api_keys (user_id)')
     this.addSql(`
       create table refresh_tokens (
         hash bytea primary key,
+        -- All that descend from one login; a used one that comes back ends them all.
+        family text not null,
         user_id text not null references users (id) on delete cascade,
         workspace_id text not null references workspaces (id) on delete cascade,
         token_epoch int not null,
+        used_at timestamptz(3),
         expires_at timestamptz(3) not null
       )`)
+    this.addSql('create index refresh_tokens_family on refresh_tokens (family)')
+    this.addSql('create index refresh_tokens_user on refresh_tokens (user_id)')
     this.addSql(`
       create table tickets (
         hash bytea primary key,
         principal json not null,
         expires_at timestamptz(3) not null
       )`)
+    this.addSql('create index tickets_expiry on tickets (expires_at)')
     this.addSql(`
       create table secrets (
         workspace_id text not null references workspaces (id) on delete cascade,

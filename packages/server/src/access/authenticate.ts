@@ -1,0 +1,74 @@
+import { Fault, type Me, type Role } from '@sluice/schema'
+import type { Database } from '../store/database.ts'
+import { userById } from '../store/entities/user.ts'
+import { workspaceById } from '../store/entities/workspace.ts'
+import type { Orm } from '../store/orm.ts'
+import { createCredentials, type Credentials } from './credentials.ts'
+import { createKeys, type Keys } from './keys.ts'
+import { deriveKeys } from './keyring.ts'
+import { asUser, createLogins, type Logins } from './logins.ts'
+import { createMembers, type Members } from './members.ts'
+import { createPasswords } from './passwords.ts'
+import { authorize } from './policy.ts'
+import type { Principal } from './principal.ts'
+import { createSecrets, type Secrets } from './secrets.ts'
+import { createStandings } from './standings.ts'
+import { createTickets, type Tickets } from './tickets.ts'
+import { createTokens } from './tokens.ts'
+
+export type { Credential } from './credentials.ts'
+export type { Principal } from './principal.ts'
+
+/**
+ * Who somebody is, on every face of the server. Whatever ends a principal (logout, a new password, another role, deletion,
+ * revocation) holds at once on the server where it happened and within two seconds on the others.
+ */
+export interface Access extends Credentials, Logins, Tickets {
+  me(principal: Principal): Promise<Me>
+  keys: Keys
+  secrets: Secrets
+  members: Members
+}
+
+export interface AccessOptions {
+  orm: Orm
+  database: Database
+  /** At least 16 characters. Tokens and secrets die with it. */
+  secret: string
+  /** What a request without a credential may do. Unset: nothing. */
+  anonymousRole?: Role
+  /** Milliseconds since 1970; the clock of the machine unless set. */
+  now?: () => number
+}
+
+export function createAccess({ orm, database, secret, anonymousRole, now = Date.now }: AccessOptions): Access {
+  if (anonymousRole === 'owner' || anonymousRole === 'admin') throw new Error('The anonymous role is editor, operator or viewer')
+  const ring = deriveKeys(secret)
+  const passwords = createPasswords()
+  const tokens = createTokens(ring.tokens, now)
+  const standings = createStandings(database, now)
+  const credentials = createCredentials({ orm, database, tokens, standings, anonymousRole, now })
+  return {
+    ...credentials,
+    ...createLogins({ orm, passwords, tokens, standings, now }),
+    ...createTickets(database, credentials.stillValid, now),
+    me: (principal) => me(orm, principal),
+    keys: createKeys(orm, standings, now),
+    secrets: createSecrets(orm, ring.secrets, now),
+    members: createMembers(orm, passwords, standings, now),
+  }
+}
+
+async function me(orm: Orm, principal: Principal): Promise<Me> {
+  authorize(principal, 'account.read')
+  const { userId, workspaceId, role, credential, scopes, email, name } = principal
+  const [user, workspace] = await orm.unit(async (em) => [await userById(em, userId), await workspaceById(em, workspaceId)] as const)
+  if (!workspace || (!user && credential !== 'anonymous')) throw new Fault('credential_invalid')
+  return {
+    user: user ? asUser(user) : { id: userId, email, name, created: workspace.createdAt.toISOString() },
+    workspace: { id: workspace.id, handle: workspace.handle, name: workspace.name },
+    role,
+    credential,
+    scopes,
+  }
+}

@@ -1,0 +1,92 @@
+import { Fault, Id, type ApiKey, type Page } from '@sluice/schema'
+import { countKeys, countLiveKeys, insertKey, keyById, listKeys, revokeKey, type ApiKeyRow } from '../store/entities/api-key.ts'
+import { newId } from '../store/ids.ts'
+import type { Orm } from '../store/orm.ts'
+import { digest, randomToken } from './digest.ts'
+import { authorize, covers, decide, scopes as knownScopes } from './policy.ts'
+import type { Principal } from './principal.ts'
+import type { Standings } from './standings.ts'
+
+/** API keys: everybody's own; for admins all of the workspace. */
+export interface Keys {
+  /** The secret is in this answer and nowhere else, ever. */
+  create(principal: Principal, input: { name: string; scopes?: string[] | null }): Promise<ApiKey & { secret: string }>
+  /** Newest first, revoked ones too; of one user only when given. Who is no admin gets their own. */
+  list(principal: Principal, input: { userId?: string; limit: number; cursor?: string; count?: boolean }): Promise<Page<ApiKey>>
+  /** Holds everywhere within two seconds. A second one changes nothing. Throws `key_missing`. */
+  revoke(principal: Principal, input: { id: string }): Promise<ApiKey>
+}
+
+/** No user's id: to ask whether the keys of all may be seen. */
+const everybody = '*'
+
+/** Live ones a user has in a workspace. */
+const most = 100
+
+export const isApiKey = (text: string): boolean => /^sk_[A-Za-z0-9_-]{43}$/.test(text)
+
+const iso = (date: Date | null): string | null => date && date.toISOString()
+
+const asApiKey = (row: ApiKeyRow): ApiKey => ({
+  id: row.id,
+  name: row.name,
+  prefix: row.prefix,
+  scopes: row.scopes,
+  userId: row.userId,
+  created: row.createdAt.toISOString(),
+  lastUsedAt: iso(row.lastUsedAt),
+  revokedAt: iso(row.revokedAt),
+})
+
+export function createKeys(orm: Orm, standings: Standings, now: () => number): Keys {
+  return {
+    async create(principal, { name, scopes = null }) {
+      authorize(principal, 'keys.manage')
+      checkScopes(principal, scopes)
+      const { userId, workspaceId } = principal
+      const secret = `sk_${randomToken()}`
+      const row: ApiKeyRow = { id: newId(), workspaceId, userId, name, prefix: secret.slice(0, 10), hash: digest(secret), scopes, createdAt: new Date(now()), lastUsedAt: null, revokedAt: null }
+      await orm.unit(async (em) => {
+        if ((await countLiveKeys(em, { workspaceId, userId })) >= most) throw new Fault('limit_exceeded', { message: `A user has at most ${most} API keys; revoke one first` })
+        await insertKey(em, row)
+      })
+      return { ...asApiKey(row), secret }
+    },
+
+    async list(principal, { userId, limit, cursor, count }) {
+      authorize(principal, 'keys.manage')
+      if (cursor !== undefined && !Id.safeParse(cursor).success) throw new Fault('cursor_invalid')
+      if (userId !== undefined) authorize(principal, 'keys.manage', { ownerId: userId }, 'user_missing')
+      const ofAll = decide(principal, 'keys.manage', { ownerId: everybody }) === 'allow'
+      const of = { workspaceId: principal.workspaceId, userId: ofAll ? userId : principal.userId }
+      return orm.unit(async (em) => {
+        const rows = await listKeys(em, of, limit + 1, cursor)
+        const items = rows.slice(0, limit).map(asApiKey)
+        const nextCursor = rows.length > limit ? items.at(-1)!.id : null
+        return { items, nextCursor, ...(count ? { total: await countKeys(em, of) } : {}) }
+      })
+    },
+
+    async revoke(principal, { id }) {
+      const row = await orm.unit(async (em) => {
+        const found = await keyById(em, principal.workspaceId, id)
+        if (!found) throw new Fault('key_missing')
+        authorize(principal, 'keys.manage', { workspaceId: found.workspaceId, ownerId: found.userId }, 'key_missing')
+        const revokedAt = found.revokedAt ?? new Date(now())
+        await revokeKey(em, id, revokedAt)
+        return { ...found, revokedAt }
+      })
+      standings.forgetKey(row)
+      return asApiKey(row)
+    },
+  }
+}
+
+/** Known ones only, and for a key that makes a key none that it does not hold itself. */
+function checkScopes({ scopes: held }: Principal, wanted: string[] | null): void {
+  const unknown = wanted?.filter((scope) => !knownScopes.includes(scope)) ?? []
+  if (unknown.length > 0 || wanted?.length === 0)
+    throw new Fault('input_invalid', { issues: [{ path: ['scopes'], message: unknown.length > 0 ? `no such scope: ${unknown.slice(0, 5).join(', ')}` : 'name at least one scope, or leave them out' }] })
+  const wider = held !== null && (wanted === null || wanted.some((scope) => !covers(held, scope)))
+  if (wider) throw new Fault('permission_denied', { message: 'A key makes no key that may do more than itself' })
+}

@@ -1,0 +1,130 @@
+import { Fault, type Login, type TokenPair, type User } from '@sluice/schema'
+import { firstMembership, memberOf } from '../store/entities/member.ts'
+import { deleteExpiredRefreshTokens, deleteFamily, deleteRefreshTokens, insertRefreshToken, useRefreshToken, type RefreshTokenRow } from '../store/entities/refresh-token.ts'
+import { raiseEpoch, replacePassword, userByEmail, userById, type UserRow } from '../store/entities/user.ts'
+import { findWorkspace } from '../store/entities/workspace.ts'
+import type { EntityManager, Orm } from '../store/orm.ts'
+import { digest, isRandomToken, randomToken } from './digest.ts'
+import { checkNewPassword, normalEmail, type Passwords } from './passwords.ts'
+import { authorize } from './policy.ts'
+import type { Principal } from './principal.ts'
+import type { Standings } from './standings.ts'
+import type { Tokens } from './tokens.ts'
+
+export interface Logins {
+  /** Throws `login_failed` for an unknown user and a wrong password alike, after as long a time; `rate_limited` when too many come at once. */
+  login(input: Login): Promise<TokenPair>
+  /** Each refresh token works once. One that comes again ends its whole family, tokens included: it was stolen, by the first or by this one. */
+  refresh(refreshToken: string): Promise<TokenPair>
+  /** Ends every token of the user, everywhere. */
+  logout(principal: Principal): Promise<void>
+  /** Tokens for another workspace, by id or handle, of the same user. */
+  switch(principal: Principal, workspace: string): Promise<TokenPair>
+  /** Ends every token of the user and answers with new ones for who asked. */
+  changePassword(principal: Principal, input: { current: string; next: string }): Promise<TokenPair>
+}
+
+export interface LoginParts {
+  orm: Orm
+  passwords: Passwords
+  tokens: Tokens
+  standings: Standings
+  now: () => number
+}
+
+/** Renewed with every refresh: a client that comes once a month stays logged in. */
+const refreshLifetimeMs = 30 * 24 * 3_600_000
+
+export const asUser = (row: UserRow): User => ({ id: row.id, email: row.email, name: row.name, created: row.createdAt.toISOString() })
+
+export function createLogins({ orm, passwords, tokens, standings, now }: LoginParts): Logins {
+  /** Of a user row that has been read with its epoch: raised in between, what is issued is dead from the start. */
+  async function issue(em: EntityManager, user: UserRow, workspaceId: string, family = randomToken()): Promise<TokenPair> {
+    const refreshToken = randomToken()
+    const expiresAt = new Date(now() + refreshLifetimeMs)
+    await insertRefreshToken(em, { hash: digest(refreshToken), family, userId: user.id, workspaceId, tokenEpoch: user.tokenEpoch, usedAt: null, expiresAt })
+    const token = await tokens.sign({ userId: user.id, workspaceId, epoch: user.tokenEpoch, family })
+    return { token, refreshToken, user: asUser(user) }
+  }
+
+  async function descend(em: EntityManager, row: RefreshTokenRow): Promise<TokenPair | null> {
+    const user = await userById(em, row.userId)
+    if (!user || user.tokenEpoch !== row.tokenEpoch || !(await memberOf(em, row.workspaceId, user.id))) return null
+    return issue(em, user, row.workspaceId, row.family)
+  }
+
+  return {
+    async login({ email, password, workspace }) {
+      const spelled = normalEmail(email)
+      const user = spelled === null ? null : await orm.unit((em) => userByEmail(em, spelled))
+      const right = await passwords.verify(user?.passwordHash ?? null, password)
+      if (!user || !right) throw new Fault('login_failed')
+      return orm.transaction(async (em) => {
+        await deleteExpiredRefreshTokens(em, user.id, new Date(now()))
+        return issue(em, user, await workspaceFor(em, user, workspace))
+      })
+    },
+
+    async refresh(refreshToken) {
+      if (!isRandomToken(refreshToken)) throw new Fault('credential_invalid')
+      // The end of a family must be committed, so the fault is thrown outside.
+      const { pair, ended } = await orm.transaction(async (em) => {
+        const use = await useRefreshToken(em, digest(refreshToken), new Date(now()))
+        if (use?.is === 'again') await deleteFamily(em, use.row.family)
+        return { pair: use?.is === 'used' ? await descend(em, use.row) : null, ended: use?.is === 'again' ? use.row.userId : null }
+      })
+      if (ended) standings.forgetUser(ended)
+      if (!pair) throw new Fault('credential_invalid')
+      return pair
+    },
+
+    async logout(principal) {
+      authorize(principal, 'account.manage')
+      await orm.transaction(async (em) => {
+        await raiseEpoch(em, principal.userId)
+        await deleteRefreshTokens(em, principal.userId)
+      })
+      standings.forgetUser(principal.userId)
+    },
+
+    async switch(principal, workspace) {
+      authorize(principal, 'account.manage')
+      return orm.transaction(async (em) => {
+        const user = await userById(em, principal.userId)
+        if (!user || user.tokenEpoch !== principal.token?.epoch) throw new Fault('credential_invalid')
+        return issue(em, user, await workspaceFor(em, user, workspace))
+      })
+    },
+
+    async changePassword(principal, { current, next }) {
+      authorize(principal, 'account.manage')
+      checkNewPassword(next, 'next')
+      const before = await orm.unit((em) => userById(em, principal.userId))
+      if (!before) throw new Fault('credential_invalid')
+      if (!(await passwords.verify(before.passwordHash, current))) throw new Fault('input_invalid', { issues: [{ path: ['current'], message: 'This is not the current password' }] })
+      const hashed = await passwords.hash(next)
+      const pair = await orm.transaction(async (em) => {
+        if (!(await replacePassword(em, before.id, before.passwordHash, hashed))) throw new Fault('credential_invalid')
+        await raiseEpoch(em, before.id)
+        await deleteRefreshTokens(em, before.id)
+        const user = await userById(em, before.id)
+        if (!user) throw new Fault('credential_invalid')
+        return issue(em, user, principal.workspaceId)
+      })
+      standings.forgetUser(before.id)
+      return pair
+    },
+  }
+}
+
+/** The workspace asked for, else the user's default one, else the first they joined. A workspace of others is a missing one. */
+async function workspaceFor(em: EntityManager, user: UserRow, asked: string | undefined): Promise<string> {
+  if (asked !== undefined) {
+    const workspace = await findWorkspace(em, asked)
+    if (!workspace || !(await memberOf(em, workspace.id, user.id))) throw new Fault('workspace_missing')
+    return workspace.id
+  }
+  const member = (await memberOf(em, user.defaultWorkspaceId, user.id)) ?? (await firstMembership(em, user.id))
+  if (!member) throw new Fault('permission_denied', { message: 'This user belongs to no workspace' })
+  return member.workspaceId
+}

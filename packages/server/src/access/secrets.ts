@@ -1,0 +1,94 @@
+import { createCipheriv, createDecipheriv, randomBytes, type KeyObject } from 'node:crypto'
+import { Fault, type Page, type Secret } from '@sluice/schema'
+import { countSecrets, deleteSecret, listSecrets, putSecret, secretOf } from '../store/entities/secret.ts'
+import type { Orm } from '../store/orm.ts'
+import { authorize } from './policy.ts'
+import type { Principal } from './principal.ts'
+
+/** Named credentials for nodes. Written and listed here; the value goes to a step at the moment of its call, and nowhere else. */
+export interface Secrets {
+  /** Makes or replaces. `value` is at most 64 KiB of UTF-8, `name` 1 to 100 characters of A-Z a-z 0-9 . _ - */
+  set(principal: Principal, input: { name: string; value: string }): Promise<Secret>
+  /** In order of name, without values. */
+  list(principal: Principal, input: { limit: number; cursor?: string; count?: boolean }): Promise<Page<Secret>>
+  /** Throws `secret_missing`. */
+  delete(principal: Principal, input: { name: string }): Promise<void>
+  /** The value, for the abilities of a node alone: no face of the server calls this. Throws `secret_missing`. */
+  reveal(workspaceId: string, name: string): Promise<string>
+}
+
+const named = /^[A-Za-z0-9._-]{1,100}$/
+const mostBytes = 64 * 1024
+/** A workspace's. */
+const most = 1_000
+
+export function createSecrets(orm: Orm, key: KeyObject, now: () => number): Secrets {
+  return {
+    async set(principal, { name, value }) {
+      authorize(principal, 'secrets.manage')
+      check(name, value)
+      const { workspaceId } = principal
+      const at = new Date(now())
+      const kept = await orm.unit(async (em) => {
+        const old = await secretOf(em, workspaceId, name)
+        if (!old && (await countSecrets(em, workspaceId)) >= most) throw new Fault('limit_exceeded', { message: `A workspace has at most ${most} secrets` })
+        await putSecret(em, { workspaceId, name, ciphertext: seal(key, workspaceId, name, value), createdAt: at, updatedAt: at })
+        return old
+      })
+      return { name, created: (kept?.createdAt ?? at).toISOString(), updated: at.toISOString() }
+    },
+
+    async list(principal, { limit, cursor, count }) {
+      authorize(principal, 'secrets.list')
+      if (cursor !== undefined && !named.test(cursor)) throw new Fault('cursor_invalid')
+      const { workspaceId } = principal
+      return orm.unit(async (em) => {
+        const rows = await listSecrets(em, workspaceId, limit + 1, cursor)
+        const items = rows.slice(0, limit).map((row) => ({ name: row.name, created: row.createdAt.toISOString(), updated: row.updatedAt.toISOString() }))
+        return { items, nextCursor: rows.length > limit ? items.at(-1)!.name : null, ...(count ? { total: await countSecrets(em, workspaceId) } : {}) }
+      })
+    },
+
+    async delete(principal, { name }) {
+      authorize(principal, 'secrets.manage')
+      if (!named.test(name) || !(await orm.unit((em) => deleteSecret(em, principal.workspaceId, name)))) throw new Fault('secret_missing')
+    },
+
+    async reveal(workspaceId, name) {
+      const row = named.test(name) ? await orm.unit((em) => secretOf(em, workspaceId, name)) : null
+      if (!row) throw new Fault('secret_missing', { message: 'There is no secret of this name' })
+      return open(key, workspaceId, name, row.ciphertext)
+    },
+  }
+}
+
+function check(name: string, value: string): void {
+  const issues = []
+  if (!named.test(name)) issues.push({ path: ['name'], message: 'expected 1 to 100 characters of A-Z a-z 0-9 . _ -' })
+  if (Buffer.byteLength(value) > mostBytes) issues.push({ path: ['value'], message: 'expected at most 64 KiB' })
+  if (issues.length > 0) throw new Fault('input_invalid', { issues })
+}
+
+// AES-256-GCM: form (1 byte), nonce (12), ciphertext, tag (16). Workspace and name are bound in, so that a row copied to
+// another place does not open there. A nonce at random meets itself after some 2^48 writes: never.
+const form = 1
+
+const bound = (workspaceId: string, name: string): Buffer => Buffer.from(JSON.stringify([workspaceId, name]))
+
+export function seal(key: KeyObject, workspaceId: string, name: string, value: string): Buffer {
+  const nonce = randomBytes(12)
+  const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(bound(workspaceId, name))
+  const body = Buffer.concat([cipher.update(value, 'utf8'), cipher.final()])
+  return Buffer.concat([Buffer.of(form), nonce, body, cipher.getAuthTag()])
+}
+
+export function open(key: KeyObject, workspaceId: string, name: string, sealed: Buffer): string {
+  try {
+    if (sealed[0] !== form) throw new Error('another form')
+    const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(1, 13), { authTagLength: 16 })
+    decipher.setAAD(bound(workspaceId, name)).setAuthTag(sealed.subarray(-16))
+    return Buffer.concat([decipher.update(sealed.subarray(13, -16)), decipher.final()]).toString('utf8')
+  } catch {
+    throw new Fault('secret_missing', { message: `The secret ${name} cannot be read: it was kept under another SLUICE_SECRET; set it again` })
+  }
+}

@@ -1,0 +1,46 @@
+import { defineEntity, p, type EntityManager } from '@mikro-orm/postgresql'
+
+/** A person with an email and a password. */
+export const User = defineEntity({
+  name: 'User',
+  tableName: 'users',
+  properties: {
+    id: p.string().primary(),
+    email: p.string(),
+    name: p.string(),
+    passwordHash: p.string(),
+    tokenEpoch: p.integer(),
+    defaultWorkspaceId: p.string(),
+    createdAt: p.datetime(3),
+    updatedAt: p.datetime(3),
+  },
+})
+
+export interface UserRow {
+  id: string
+  /** In the spelling of `normalEmail`: it is compared as it stands. */
+  email: string
+  name: string
+  passwordHash: string
+  tokenEpoch: number
+  defaultWorkspaceId: string
+  createdAt: Date
+  updatedAt: Date
+}
+
+export const insertUser = (em: EntityManager, row: UserRow): Promise<string> => em.insert(User, row)
+
+export const userById = (em: EntityManager, id: string): Promise<UserRow | null> => em.findOne(User, { id })
+
+export const userByEmail = (em: EntityManager, email: string): Promise<UserRow | null> => em.findOne(User, { email })
+
+export const anyUser = async (em: EntityManager): Promise<boolean> => (await em.execute('select 1 from users limit 1')).length > 0
+
+/** Ends every token of the user. In one statement, so that two at once raise it twice. */
+export async function raiseEpoch(em: EntityManager, userId: string): Promise<void> {
+  await em.execute('update users set token_epoch = token_epoch + 1, updated_at = now() where id = ?', [userId])
+}
+
+/** Answers false when another change came first: the hash is no longer the one that was verified. */
+export const replacePassword = async (em: EntityManager, userId: string, from: string, to: string): Promise<boolean> =>
+  (await em.nativeUpdate(User, { id: userId, passwordHash: from }, { passwordHash: to, updatedAt: new Date() })) === 1

@@ -1,0 +1,79 @@
+import { MikroORM, type EntityManager } from '@mikro-orm/postgresql'
+import { outage, sqlState } from './database.ts'
+import { ApiKey } from './entities/api-key.ts'
+import { Member } from './entities/member.ts'
+import { RefreshToken } from './entities/refresh-token.ts'
+import { Secret } from './entities/secret.ts'
+import { User } from './entities/user.ts'
+import { Workspace } from './entities/workspace.ts'
+
+export type { EntityManager }
+
+/** The identity tables through MikroORM. Every call is a unit of work of its own; nothing is shared between two. */
+export interface Orm {
+  /** Statements that stand alone. */
+  unit<T>(work: (em: EntityManager) => Promise<T>): Promise<T>
+  /** All of it, or nothing. */
+  transaction<T>(work: (em: EntityManager) => Promise<T>): Promise<T>
+  close(): Promise<void>
+}
+
+/** What PostgreSQL refused. Its detail is left behind: it quotes the values of the row, password hashes among them. */
+export class StatementRefused extends Error {
+  override readonly name = 'StatementRefused'
+  readonly code: string
+  readonly constraint: string | undefined
+
+  constructor(code: string, message: string, constraint: string | undefined) {
+    super(message)
+    this.code = code
+    this.constraint = constraint
+  }
+}
+
+/** Logins and keys are few and their lookups cached: four connections of the server's share are plenty. Bounded like the pool of `database.ts`. */
+const pool = {
+  max: 4,
+  idleTimeoutMillis: 60_000,
+  connectionTimeoutMillis: 2_500,
+  query_timeout: 30_000,
+  statement_timeout: 25_000,
+  idle_in_transaction_session_timeout: 30_000,
+  keepAlive: true,
+  keepAliveInitialDelayMillis: 5_000,
+  application_name: 'sluice identity',
+}
+
+/** Opens without connecting: the first unit of work does. Fails then with an `Outage` when PostgreSQL is away. */
+export async function openOrm(url: string): Promise<Orm> {
+  const orm = await MikroORM.init({
+    clientUrl: url,
+    entities: [ApiKey, Member, RefreshToken, Secret, User, Workspace],
+    // The address as pg itself reads it, with all that a URL may say of sockets and TLS.
+    driverOptions: { ...pool, connectionString: url },
+    migrations: { snapshot: false },
+    // It would write statements with their values, hashes and ciphertexts, to standard output.
+    debug: false,
+    logger: () => {},
+  })
+  return {
+    unit: (work) => guard(() => work(orm.em.fork())),
+    transaction: (work) => guard(() => orm.em.fork().transactional(work)),
+    close: () => orm.close(true),
+  }
+}
+
+async function guard<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    const code = sqlState(error)
+    try {
+      return outage(error)
+    } catch (known) {
+      if (known !== error || code === undefined) throw known
+      const { message, constraint } = error as { message: string; constraint?: string }
+      throw new StatementRefused(code, message, constraint)
+    }
+  }
+}
