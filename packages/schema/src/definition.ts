@@ -28,8 +28,11 @@ export const NodeSettings = z.strictObject({
 })
 export type NodeSettings = z.infer<typeof NodeSettings>
 
+/** A node's id: free, but for control characters, and unique in its definition. */
+export const NodeId = z.string().regex(/^[^\p{Cc}\p{Cs}]{1,100}$/u, 'expected 1 to 100 characters, none of them a control character')
+
 export const Node = z.strictObject({
-  id: z.string().min(1).max(100),
+  id: NodeId,
   type: z.string().min(1).max(100),
   title: z.string().max(200).optional(),
   config: JsonObject.optional(),

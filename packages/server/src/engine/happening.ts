@@ -1,0 +1,60 @@
+import type { DecisionAction, Json, JsonObject, StepError } from '@sluice/schema'
+import type { PauseRequest } from '../nodes/contract.ts'
+import type { Payload } from './payload.ts'
+import type { TimerKind } from './turn.ts'
+
+/** What an attempt was of: a result that names an older attempt is a late worker's, and changes nothing. */
+export interface AttemptRef {
+  nodeId: string
+  iteration: string
+  phase: 'invoke' | 'compensate'
+  attempt: number
+  /** What the attempt logged: recorded with its outcome, or not at all. */
+  logs?: { level: 'debug' | 'info' | 'warn' | 'error'; message: string }[]
+}
+
+export interface StepRef {
+  nodeId: string
+  iteration: string
+}
+
+/** What a step turned out to wait for. */
+export type Waiting =
+  | { for: 'pause'; pause: PauseRequest; input: Json }
+  | { for: 'signal'; name: string; timeoutMs: number | null }
+  | { for: 'report' }
+  | { for: 'timer'; at: number }
+  | { for: 'child'; runId: string }
+
+/** Everything that can happen to a run. All of it comes through one door. */
+export type Happening =
+  | { is: 'started' }
+  /** A worker took the run over: what was under way elsewhere is lost. */
+  | { is: 'claimed' }
+  | ({ is: 'completed'; output: Payload; route: string[] } & AttemptRef)
+  | ({ is: 'failed'; error: StepError; retry: boolean; timedOut: boolean } & AttemptRef)
+  | ({ is: 'waits'; waiting: Waiting } & AttemptRef)
+  | ({ is: 'fanned'; total: number | null; concurrency: number; collect: boolean } & AttemptRef)
+  /** A loop's answer: once more, or no more, with what it gives then. */
+  | ({ is: 'asked'; more: boolean; output: Payload } & StepRef)
+  /** The body could not be asked: its config failed, or what came out of it is too large. */
+  | ({ is: 'unanswerable'; error: StepError } & StepRef)
+  | { is: 'gathered'; output: Payload }
+  | { is: 'decided'; pauseId: string; action: DecisionAction; by: { id: string; label: string | null }; inputs: JsonObject | null; comments: string | null; key: string | null }
+  | ({
+      is: 'reported'
+      phase: 'invoke' | 'compensate'
+      outcome: { completed: Payload; compensateInput: Json | undefined } | { failed: StepError }
+      fingerprint: string
+    } & StepRef)
+  | { is: 'signalled'; name: string; payload: Payload }
+  | ({ is: 'due'; timer: TimerKind } & StepRef)
+  | ({ is: 'childEnded'; runId: string; outcome: { completed: Payload } | { failed: StepError } } & StepRef)
+  | { is: 'cancelled'; undo: boolean }
+  | { is: 'held' }
+  | { is: 'released' }
+  | ({ is: 'retryNow' } & StepRef)
+  /** The worker has died of this run too often. */
+  | { is: 'poisoned' }
+  /** No handlers here for these node types. */
+  | { is: 'unserved' }

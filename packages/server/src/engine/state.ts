@@ -1,0 +1,219 @@
+import type { Json, JsonObject, Pause, Reason, RunStatus, SkipReason, StepError, StepState, TerminalStatus, WaitingKind, WaitingOn } from '@sluice/schema'
+import type { Graph, GraphNode } from '../workflows/graph.ts'
+import type { Payload } from './payload.ts'
+
+/**
+ * A run as the engine holds it while it moves: the rows as stored, and what follows from them (`ready`, `flight`, `open`),
+ * derived once on loading and kept up by the machine. Times are milliseconds since 1970.
+ */
+
+/** `held` is not among them: it is what is shown while `heldAt` is set. */
+export type CoreStatus = Exclude<RunStatus, 'held'>
+
+/** What an ending run is on its way to. */
+export interface Ending {
+  to: TerminalStatus
+  reason: Reason
+  /** Whether completed steps that declare it are undone first. */
+  undo: boolean
+}
+
+export interface RunHead {
+  id: string
+  workspaceId: string
+  workflowId: string
+  version: number
+  trial: boolean
+  status: CoreStatus
+  waitingKind: WaitingKind | null
+  heldAt: number | null
+  epoch: number
+  revision: number
+  deaths: number
+  seq: number
+  progress: number
+  /** Attempts begun, over all steps: bounded by limits.stepsPerRun. */
+  steps: number
+  input: Payload
+  output: Payload | null
+  reason: Reason | null
+  ending: Ending | null
+  transactionId: string | null
+  lane: string | null
+  parentRunId: string | null
+  parentStep: string | null
+  rootRunId: string | null
+  depth: number
+  trigger: string
+  tags: string[]
+  deadlineAt: number | null
+  createdAt: number
+  startedAt: number | null
+  endedAt: number | null
+}
+
+export interface Compensation {
+  state: 'pending' | 'running' | 'waiting' | 'retrying' | 'completed' | 'failed'
+  attempts: number
+  failures: number
+  lastAttemptAt: number | null
+  retryAt: number | null
+  error: StepError | null
+  output: Json
+  reported: string | null
+}
+
+/** How far a map or a loop has come. */
+export interface Body {
+  /** Items of a map; null for a loop, which does not know. */
+  total: number | null
+  /** The next iteration to start. */
+  next: number
+  /** Iterations not yet settled. */
+  live: number
+  done: number
+  failed: number
+  /** Numbers of the items that failed, where they are collected. */
+  failures: { index: number; error: StepError }[]
+  concurrency: number
+  collect: boolean
+  /** The worker has been asked for the next decision or the results, and has not answered. */
+  asked: boolean
+  /** Set when the body fails as a whole: nothing new starts in it. */
+  error: StepError | null
+}
+
+export interface StepRow {
+  nodeId: string
+  iteration: string
+  state: StepState
+  attempts: number
+  failures: number
+  settled: number | null
+  /** Null until completed; of a large one the text is fetched when needed, and `bytes` is all that is here. */
+  output: Payload | null
+  outputBytes: number
+  route: string[] | null
+  error: StepError | null
+  waitingFor: WaitingOn | null
+  skipReason: SkipReason | null
+  compensation: Compensation | null
+  compensateInput: Json | undefined
+  body: Body | null
+  /** Fingerprint of the report that settled it. */
+  reported: string | null
+  startedAt: number | null
+  lastAttemptAt: number | null
+  retryAt: number | null
+  timedOutAt: number | null
+  endedAt: number | null
+}
+
+export interface PauseRow {
+  id: string
+  nodeId: string
+  iteration: string
+  step: string
+  kind: Pause['kind']
+  status: Pause['status']
+  message: string
+  form: JsonObject | null
+  input: Json
+  assignee: string | null
+  blocks: 'dependants' | 'run'
+  onExpiry: { action: 'approve' | 'decline' | 'override'; inputs?: JsonObject } | null
+  openedAt: number
+  dueAt: number | null
+  decision: Pause['decision']
+  decisionKey: string | null
+}
+
+export interface KeptSignal {
+  id: number
+  name: string
+  payload: Payload
+}
+
+export interface RunState {
+  graph: Graph
+  run: RunHead
+  steps: Map<string, StepRow>
+  /** Open pauses by id. */
+  pauses: Map<string, PauseRow>
+  signals: KeptSignal[]
+  /** Steps that may start, in the order they became so. */
+  ready: Set<string>
+  /** Steps that would open a pause while as many as may be are open. */
+  deferred: Set<string>
+  /** Attempts under way: steps running, compensations running, questions to the worker. */
+  flight: Set<string>
+  /** Steps waiting or retrying. */
+  waits: Set<string>
+  /** Unsettled nodes by scope key. */
+  open: Map<string, number>
+  /** Iterations in which nothing new starts, because a step in them failed for good or their body did. */
+  halted: Set<string>
+  /** Bodies that may start an iteration, or have a question to ask. */
+  attention: Set<string>
+  /** What is left to undo, the next one last; null until it is asked for. */
+  undoing: string[] | null
+  /** Nodes of the top scope that have settled. */
+  settledTop: number
+  /** Last number given to a step that completed. */
+  settles: number
+}
+
+/** The key of a step inside its run. */
+export const stepKey = (nodeId: string, iteration: string): string => `${nodeId}\n${iteration}`
+export const keyOf = (step: { nodeId: string; iteration: string }): string => stepKey(step.nodeId, step.iteration)
+
+/** The key of a scope: the top, or one iteration of a body. */
+export const scopeKey = (parent: GraphNode | null, iteration: string): string => (parent ? stepKey(parent.id, iteration) : '')
+
+/** The iteration path of the body step's own scope: `2.0` inside `2`. */
+export const childIteration = (iteration: string, index: number): string => (iteration === '' ? String(index) : `${iteration}.${index}`)
+
+/** The iteration a body's step stands in, one level up: of `2.0` it is `2`, of `2` it is the top. */
+export function parentIteration(iteration: string): string {
+  const dot = iteration.lastIndexOf('.')
+  return dot === -1 ? '' : iteration.slice(0, dot)
+}
+
+/** The number of the innermost iteration of a path. */
+export const iterationIndex = (iteration: string): number => Number(iteration.slice(iteration.lastIndexOf('.') + 1))
+
+/** The idempotency key of a step: `runId/nodeId/iteration`, the same on every retry (guarantees C4). */
+export const idempotencyKey = (runId: string, nodeId: string, iteration: string): string =>
+  `${runId}/${encodeURIComponent(nodeId)}/${iteration === '' ? '-' : iteration}`
+
+export const isSettled = (state: StepState): boolean => state === 'completed' || state === 'failed' || state === 'skipped' || state === 'cancelled'
+export const isTerminal = (status: CoreStatus): status is TerminalStatus =>
+  status === 'completed' || status === 'failed' || status === 'cancelled' || status === 'compensated'
+
+/** Ready means: status with the hold laid over it, as the world sees it. */
+export const shownStatus = (run: { status: CoreStatus; heldAt: number | null }): RunStatus =>
+  run.heldAt !== null && (run.status === 'queued' || run.status === 'running' || run.status === 'waiting') ? 'held' : run.status
+
+export const newStep = (nodeId: string, iteration: string): StepRow => ({
+  nodeId,
+  iteration,
+  state: 'pending',
+  attempts: 0,
+  failures: 0,
+  settled: null,
+  output: null,
+  outputBytes: 0,
+  route: null,
+  error: null,
+  waitingFor: null,
+  skipReason: null,
+  compensation: null,
+  compensateInput: undefined,
+  body: null,
+  reported: null,
+  startedAt: null,
+  lastAttemptAt: null,
+  retryAt: null,
+  timedOutAt: null,
+  endedAt: null,
+})

@@ -1,0 +1,190 @@
+import type { Json, RunEventType, StepState } from '@sluice/schema'
+import { limits } from '@sluice/schema'
+import type { GraphNode } from '../workflows/graph.ts'
+import type { Payload } from './payload.ts'
+import { type CoreStatus, type PauseRow, type RunState, type StepRow, idempotencyKey, isSettled, keyOf, newStep, stepKey } from './state.ts'
+
+/**
+ * One turn of the machine: happenings go in, and what is to be committed gathers here. The state is moved in place; a turn
+ * whose commit is refused is thrown away together with the state, which is loaded anew.
+ */
+export interface Turn {
+  readonly state: RunState
+  readonly now: number
+  /** A number in [0, 1): the only chance in the machine, handed in so that a seed repeats it. */
+  readonly random: () => number
+  readonly newId: () => string
+  steps: Map<string, StepRow>
+  events: { type: RunEventType; data: string }[]
+  pauses: Map<string, PauseRow>
+  timers: Map<string, TimerChange>
+  signals: { kept: { name: string; payload: Payload }[]; consumed: { id: number; by: string }[] }
+  /** What the holder of the claim is to do once this turn is committed. */
+  tasks: Task[]
+  /** Steps whose attempts are to be told to stop. */
+  aborts: string[]
+  /** Child runs to cancel. */
+  childrenToCancel: Set<string>
+}
+
+export type TimerKind = 'retry' | 'wait' | 'undo' | 'deadline'
+
+export interface TimerChange {
+  nodeId: string
+  iteration: string
+  kind: TimerKind
+  /** Null takes the timer away. */
+  dueAt: number | null
+}
+
+/**
+ * `invoke` and `compensate` are attempts. `ask` puts a question about a body (what next, what came out), or, with no node,
+ * about the run's output: answered from what is recorded, so that asking again is harmless.
+ */
+export interface Task {
+  key: string
+  nodeId: string
+  iteration: string
+  phase: 'invoke' | 'compensate' | 'ask'
+  attempt: number
+}
+
+/** The key of the question for the run's output. */
+export const root = stepKey('', '')
+
+export const beginTurn = (state: RunState, now: number, random: () => number, newId: () => string): Turn => ({
+  state,
+  now,
+  random,
+  newId,
+  steps: new Map(),
+  events: [],
+  pauses: new Map(),
+  timers: new Map(),
+  signals: { kept: [], consumed: [] },
+  tasks: [],
+  aborts: [],
+  childrenToCancel: new Set(),
+})
+
+/** From each status of a run to those it may move to. */
+export const runMoves: Record<CoreStatus, readonly CoreStatus[]> = {
+  queued: ['running', 'cancelled', 'failed'],
+  running: ['waiting', 'cancelling', 'compensating', 'completed', 'failed', 'cancelled'],
+  waiting: ['running', 'cancelling', 'compensating', 'failed', 'cancelled'],
+  cancelling: ['compensating', 'cancelled', 'failed'],
+  compensating: ['compensated', 'cancelled', 'failed'],
+  completed: [],
+  failed: [],
+  cancelled: [],
+  compensated: [],
+}
+
+/** From each state of a step to those it may move to. Back to `pending`: a new attempt is due, or its worker was lost. */
+export const stepMoves: Record<StepState, readonly StepState[]> = {
+  pending: ['running', 'skipped', 'cancelled'],
+  running: ['pending', 'waiting', 'retrying', 'completed', 'failed', 'cancelled'],
+  waiting: ['completed', 'failed', 'retrying', 'cancelled'],
+  retrying: ['pending', 'cancelled'],
+  completed: [],
+  failed: [],
+  skipped: [],
+  cancelled: [],
+}
+
+/** A move that the tables do not have is a bug of ours: it must not reach the database. */
+export class IllegalMove extends Error {
+  override readonly name = 'IllegalMove'
+}
+
+export function moveRun(turn: Turn, to: CoreStatus): void {
+  const { run } = turn.state
+  if (!runMoves[run.status].includes(to)) throw new IllegalMove(`run ${run.id}: ${run.status} → ${to}`)
+  run.status = to
+}
+
+export function moveStep(turn: Turn, step: StepRow, to: StepState): void {
+  if (!stepMoves[step.state].includes(to)) throw new IllegalMove(`step ${turn.state.run.id}/${step.nodeId}/${step.iteration}: ${step.state} → ${to}`)
+  const { flight, waits, ready, deferred } = turn.state
+  const key = keyOf(step)
+  step.state = to
+  flight.delete(key)
+  waits.delete(key)
+  ready.delete(key)
+  deferred.delete(key)
+  // A body's step runs without an attempt of its own: the flights are its children's, and its questions.
+  if (to === 'running' && !step.body) flight.add(key)
+  if (to === 'waiting' || to === 'retrying') waits.add(key)
+  if (to === 'pending') ready.add(key)
+  if (isSettled(to)) step.endedAt = turn.now
+  touch(turn, step)
+}
+
+export function touch(turn: Turn, step: StepRow): void {
+  turn.steps.set(keyOf(step), step)
+}
+
+/** The row of a step, made when it is first touched. */
+export function stepOf(turn: Turn, node: GraphNode, iteration: string): StepRow {
+  const key = stepKey(node.id, iteration)
+  let step = turn.state.steps.get(key)
+  if (!step) {
+    step = newStep(node.id, iteration)
+    turn.state.steps.set(key, step)
+  }
+  return step
+}
+
+export const nodeOf = (turn: Turn, step: { nodeId: string }): GraphNode => {
+  const node = turn.state.graph.nodes.get(step.nodeId)
+  if (!node) throw new Error(`run ${turn.state.run.id}: no node ${step.nodeId} in its version`)
+  return node
+}
+
+export function setTimer(turn: Turn, step: { nodeId: string; iteration: string }, kind: TimerKind, dueAt: number | null): void {
+  turn.timers.set(`${keyOf(step)}\n${kind}`, { nodeId: step.nodeId, iteration: step.iteration, kind, dueAt })
+}
+
+export function emit(turn: Turn, type: RunEventType, data: { [key: string]: unknown } = {}): void {
+  turn.events.push({ type, data: JSON.stringify(data) })
+}
+
+export function emitStep(turn: Turn, type: RunEventType, step: { nodeId: string; iteration: string }, data: { [key: string]: unknown } = {}): void {
+  emit(turn, type, { nodeId: step.nodeId, step: nodeOf(turn, step).name, iteration: step.iteration, ...data })
+}
+
+/** An event that carries an output: its text goes in as it stands, or, when it is large, a reference to it. */
+export function emitOutput(turn: Turn, type: RunEventType, data: { [key: string]: unknown }, output: Payload, key: string): void {
+  if (output.bytes > limits.eventOutputBytes) return emit(turn, type, { ...data, outputRef: { runId: turn.state.run.id, key, bytes: output.bytes } })
+  const text = JSON.stringify(data)
+  turn.events.push({ type, data: `${text.slice(0, -1)}${text === '{}' ? '' : ','}"output":${output.text}}` })
+}
+
+export const outputKey = (turn: Turn, step: { nodeId: string; iteration: string }): string => idempotencyKey(turn.state.run.id, step.nodeId, step.iteration)
+
+/** What a pause looks like in an event. */
+export function pauseData(turn: Turn, pause: PauseRow): { pause: Json } {
+  const { run } = turn.state
+  const time = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString())
+  const { id, nodeId, step, iteration, kind, status, message, form, input, assignee, decision } = pause
+  const large = JSON.stringify(input).length > limits.eventOutputBytes
+  return {
+    pause: {
+      id,
+      runId: run.id,
+      workflowId: run.workflowId,
+      nodeId,
+      step,
+      iteration,
+      kind,
+      status,
+      message,
+      form,
+      input: large ? { truncated: JSON.stringify(input).length } : input,
+      assignee,
+      openedAt: time(pause.openedAt)!,
+      dueAt: time(pause.dueAt),
+      decision,
+    },
+  }
+}
