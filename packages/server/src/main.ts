@@ -1,0 +1,154 @@
+#!/usr/bin/env node
+import { Command } from 'commander'
+import { type Config, type Settings, loadConfig, withSecret } from './config.ts'
+import { type Embedded, startEmbedded } from './embedded/index.ts'
+import { Outage } from './store/index.ts'
+import { migrate } from './store/migrate.ts'
+import { StartRefused } from './store/refused.ts'
+import { type Log, createLog } from './telemetry.ts'
+
+/** The running server, as far as the command line knows it. */
+export interface App {
+  /** Where it listens. */
+  url: string
+  /** Made by this start, with the password that was made for it; null ever after. */
+  firstAdmin: { email: string; password: string } | null
+  /** Takes no new work, hands claims over and ends streams, within `drainMs`. */
+  drain(): Promise<void>
+  close(): Promise<void>
+}
+
+/** What `app.ts` gives; a test gives toys. */
+export interface House {
+  createApp(config: Config, parts: { databaseUrl: string; log: Log }): Promise<App>
+  /** What else has a schema, brought up to date under the lock of ours. */
+  migrateQueue(databaseUrl: string): Promise<void>
+}
+
+/** Runs the command line to its end and leaves the process with its exit code. */
+export async function main(argv: readonly string[], load: () => Promise<House>): Promise<void> {
+  const run = (command: (settings: Settings, house: () => Promise<House>) => Promise<void>) => async () => {
+    let settings: Settings | undefined
+    try {
+      settings = loadConfig(process.env)
+      await command(settings, load)
+      process.exit()
+    } catch (error) {
+      process.stderr.write(`${oneLine(error, settings)}\n`)
+      process.exit(1)
+    }
+  }
+  const program = new Command('sluice-server').description('Sluice: durable workflows over PostgreSQL')
+  program.command('serve', { isDefault: true }).description('start the server').action(run(serve))
+  program.command('migrate').description('bring the database up to date, and end').action(run(migrateOnly))
+  await program.parseAsync(argv)
+}
+
+async function serve(settings: Settings, load: () => Promise<House>): Promise<void> {
+  const log = logFor(settings)
+  const halt = haltOnSignals(log)
+  const config = withSecret(settings)
+  await withDatabase(config, log, halt, async (databaseUrl) => {
+    const house = await load()
+    await migrate(databaseUrl, { log, also: () => house.migrateQueue(databaseUrl) })
+    if (halt.asked) return
+    const app = await house.createApp(config, { databaseUrl, log })
+    announce(app, config)
+    await halt.whenAsked
+    await app.drain().catch((error: unknown) => log.error({ err: error }, 'The server could not be drained'))
+    await app.close().catch((error: unknown) => log.error({ err: error }, 'The server could not be closed'))
+  })
+}
+
+async function migrateOnly(settings: Settings, load: () => Promise<House>): Promise<void> {
+  const log = logFor(settings)
+  await withDatabase(settings, log, haltOnSignals(log), async (databaseUrl) => {
+    const house = await load()
+    const { applied } = await migrate(databaseUrl, { log, also: () => house.migrateQueue(databaseUrl) })
+    print(applied.length > 0 ? `Applied ${applied.join(', ')}` : 'The database is up to date')
+  })
+}
+
+/** The database of the settings, or our own for as long as the work takes. */
+async function withDatabase(settings: Settings, log: Log, halt: Halt, work: (databaseUrl: string) => Promise<void>): Promise<void> {
+  const postgres: Embedded | null = settings.databaseUrl === null ? await startEmbedded({ dataDir: settings.dataDir, address: addressOf(settings), log }) : null
+  try {
+    await work(settings.databaseUrl ?? postgres!.url)
+  } finally {
+    await postgres?.stop(halt.restMs())
+  }
+}
+
+/** All of a shutdown, PostgreSQL's included. What is not done by then is done by the next start. */
+const shutdownMs = 9_500
+
+interface Halt {
+  readonly asked: boolean
+  whenAsked: Promise<void>
+  /** What is left for PostgreSQL. */
+  restMs(): number
+}
+
+/** The first signal asks, and sets a time limit; the second one exits at once. */
+function haltOnSignals(log: Log): Halt {
+  let askedAt: number | null = null
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const ask = (why: string, exitCode: number) => {
+    if (askedAt !== null) return process.exit(exitCode || 1)
+    askedAt = performance.now()
+    process.exitCode = exitCode
+    log.info({ why }, 'Shutting down')
+    setTimeout(() => {
+      log.warn('The shutdown took too long and is cut short')
+      process.exit()
+    }, shutdownMs).unref()
+    resolve()
+  }
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => ask(signal, 0))
+  // Whoever started us through a channel and dies without a word does not leave us behind.
+  process.on('disconnect', () => askedAt === null && ask('the parent process ended', 0))
+  process.channel?.unref()
+  process.on('unhandledRejection', (error) => log.error({ err: error }, 'A promise was rejected and nobody was told'))
+  process.on('uncaughtException', (error) => {
+    log.fatal({ err: error }, 'An error that nobody caught')
+    if (askedAt === null) ask('uncaught error', 1)
+  })
+  return {
+    get asked() {
+      return askedAt !== null
+    },
+    whenAsked: promise,
+    restMs: () => (askedAt === null ? 8_000 : Math.max(500, shutdownMs - 500 - (performance.now() - askedAt))),
+  }
+}
+
+const logFor = (settings: Settings): Log => createLog({ level: settings.logLevel, pretty: process.stdout.isTTY })
+
+/** Plain lines, not the log: a password belongs on the screen once and into no archive. */
+function announce(app: App, config: Config): void {
+  print(`Sluice is ready at ${app.url}`)
+  if (!app.firstAdmin) return
+  print(`Admin email: ${app.firstAdmin.email}`)
+  print(config.adminPassword === null ? `Admin password: ${app.firstAdmin.password} (shown only now)` : 'Admin password: the one of SLUICE_ADMIN_PASSWORD')
+}
+
+const print = (line: string): void => void process.stdout.write(`${line}\n`)
+
+const addressOf = ({ host, port }: Settings): string => `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+
+/** Why it does not run and what to do, for the person who started it. */
+function oneLine(error: unknown, settings: Settings | undefined): string {
+  if (error instanceof StartRefused || !settings) return messageOf(error)
+  const { host, port, databaseUrl } = settings
+  const where = URL.parse(databaseUrl ?? '')
+  if (error instanceof Outage) return `${messageOf(error)}. Check that it runs${where ? ` at ${where.host}${where.pathname}` : ''} and that SLUICE_DATABASE_URL is right.`
+  const { code, syscall } = error as NodeJS.ErrnoException
+  if (code === 'EADDRINUSE') return `Port ${port} on ${host} is taken. Stop what uses it, or set SLUICE_PORT to another port.`
+  if (syscall === 'listen' && code === 'EACCES') return `Port ${port} needs more rights than this user has. Set SLUICE_PORT to a port above 1023.`
+  if (code === 'EADDRNOTAVAIL' || syscall === 'getaddrinfo') return `${host} is not an address of this machine. Set SLUICE_HOST to 127.0.0.1, or to 0.0.0.0 for all of them.`
+  return `Sluice could not start: ${messageOf(error)}`
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split('\n')[0]!
+
+if (import.meta.main) await main(process.argv, () => import('./app.ts'))
