@@ -1,6 +1,7 @@
 import { z } from 'zod'
-import { Definition, EditOperation, NodeId } from './definition.ts'
-import { Handle, Id, WorkflowRef } from './ids.ts'
+import { ApiKey } from './access.ts'
+import { Definition, EditOperation, Node, NodeId } from './definition.ts'
+import { Handle, Id, Timestamp, WorkflowRef } from './ids.ts'
 import { Json, JsonObject } from './json.ts'
 import { pageInput } from './list.ts'
 import { PauseStatus } from './pause.ts'
@@ -57,6 +58,17 @@ export type EditWorkflow = z.infer<typeof EditWorkflow>
 
 export const OneNode = z.strictObject({ workflow: WorkflowRef, nodeId: NodeId })
 export type OneNode = z.infer<typeof OneNode>
+
+/** A node of a draft, with what was last tried on it. */
+export const WorkflowNode = z.object({
+  node: Node,
+  sample: z.object({ input: Json.nullable(), output: Json.nullable(), error: StepError.nullable(), updated: Timestamp }).nullable(),
+})
+export type WorkflowNode = z.infer<typeof WorkflowNode>
+
+/** A field that a node of the draft is known to put out. */
+export const WorkflowOutput = z.object({ nodeId: z.string(), name: z.string() })
+export type WorkflowOutput = z.infer<typeof WorkflowOutput>
 
 /** Tries one node of a draft, with what it needs. */
 export const TryNode = z.strictObject({
@@ -149,22 +161,28 @@ export type Refresh = z.infer<typeof Refresh>
 export const SwitchWorkspace = z.strictObject({ workspace: z.string().min(1).max(100).meta({ description: 'Id or handle' }) })
 export type SwitchWorkspace = z.infer<typeof SwitchWorkspace>
 
-/** Opens one socket or stream, once, within 60 seconds. */
-export const Ticket = z.object({ ticket: z.string() })
+/** Opens one socket or stream, once. */
+export const Ticket = z.object({ ticket: z.string(), expiresAt: Timestamp })
 export type Ticket = z.infer<typeof Ticket>
+
+export const ListKeys = z.strictObject({ userId: Id.optional(), ...pageInput })
+export type ListKeys = z.infer<typeof ListKeys>
 
 export const CreateKey = z.strictObject({
   name: z.string().min(1).max(100),
-  scopes: z.array(z.string().min(1).max(100)).max(100).optional().meta({ description: 'Nouns (`runs`) or actions (`runs.start`); all of its user unless given' }),
+  scopes: z.array(z.string().min(1).max(100)).max(100).nullable().optional().meta({ description: 'Nouns (`runs`) or actions (`runs.start`); all that its user may unless given' }),
 })
 export type CreateKey = z.infer<typeof CreateKey>
 
 /** Its secret is shown this once. */
-export const CreatedKey = z.object({ id: Id, name: z.string(), secret: z.string() })
+export const CreatedKey = ApiKey.extend({ secret: z.string() })
 export type CreatedKey = z.infer<typeof CreatedKey>
 
 export const OneKey = z.strictObject({ id: Id })
 export type OneKey = z.infer<typeof OneKey>
+
+export const ListSecrets = z.strictObject({ ...pageInput })
+export type ListSecrets = z.infer<typeof ListSecrets>
 
 const secretName = z.string().regex(/^[A-Za-z0-9._-]{1,100}$/, 'expected 1 to 100 characters of A-Z a-z 0-9 . _ -')
 

@@ -1,0 +1,38 @@
+import { Subscribe } from '@sluice/schema'
+import { tracked, type TrackedEnvelope } from '@trpc/server'
+import type { Actor } from '../engine/engine.ts'
+import type { Context, FeedItem, FeedPart } from './context.ts'
+import { can, nameError, router, type RestStream } from './trpc.ts'
+
+const tags = ['events']
+const streams: RestStream[] = [
+  { path: '/v1/events', summary: 'Follow the events of the workspace', tags },
+  { path: '/v1/runs/{runId}/events', summary: 'Follow the events of a run, from its first to its last', tags },
+  { path: '/v1/workflows/{workflow}/events', summary: 'Follow the events of the runs of a workflow', tags },
+]
+
+export const events = router({
+  // Not a generator: that there is no such run is said before the stream begins.
+  subscribe: can('events.read', streams, Subscribe).subscription(async ({ ctx, input, signal = new AbortController().signal }) => {
+    const items = await follow(ctx.parts.feed, ctx.actor, input, signal)
+    return delivered(items, ctx)
+  }),
+})
+
+function follow(feed: FeedPart, { workspaceId }: Actor, { runId, workflow, after, lastEventId = after }: Subscribe, signal: AbortSignal): ReturnType<FeedPart['run']> {
+  if (runId !== undefined) return feed.run({ workspaceId, runId, after: lastEventId }, signal)
+  if (workflow !== undefined) return feed.workflow({ workspaceId, workflow, after: lastEventId }, signal)
+  return feed.workspace({ workspaceId, after: lastEventId }, signal)
+}
+
+/** Each item under its cursor, and the next one only when the consumer has taken this one: nothing piles up here. */
+async function* delivered(items: AsyncIterable<FeedItem>, { flow }: Context): AsyncGenerator<TrackedEnvelope<FeedItem>, void> {
+  try {
+    for await (const item of items) {
+      yield tracked(item.cursor, item)
+      await flow?.()
+    }
+  } catch (error) {
+    throw nameError(error)
+  }
+}

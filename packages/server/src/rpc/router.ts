@@ -1,0 +1,16 @@
+import { auth } from './auth.ts'
+import { events } from './events.ts'
+import { keys } from './keys.ts'
+import { nodeTypes } from './node-types.ts'
+import { pauses } from './pauses.ts'
+import { runs } from './runs.ts'
+import { secrets } from './secrets.ts'
+import { signals } from './signals.ts'
+import { steps } from './steps.ts'
+import { router } from './trpc.ts'
+import { workflows } from './workflows.ts'
+
+/** The doors of the core, one router a noun. */
+export const appRouter = router({ workflows, nodeTypes, runs, steps, pauses, signals, events, auth, keys, secrets })
+
+export type AppRouter = typeof appRouter

@@ -1,0 +1,60 @@
+import { CancelRun, FindRun, ForkRun, ListEvents, ListRuns, ListSteps, OneRun, OneWorkflow, pageOf, RetryStep, Run, RunEvent, RunSummary, StartRun, Step, WaitForRun } from '@sluice/schema'
+import { can, router, type Rest } from './trpc.ts'
+
+const tags = ['runs']
+const one = '/v1/runs/{id}'
+const at = (method: Rest['method'], path: string, summary: string, rest: Partial<Rest> = {}): Rest => ({ method, path, summary, tags, ...rest })
+
+export const runs = router({
+  start: can('runs.start', at('POST', '/v1/runs', 'Start a run', { status: 201 }), StartRun)
+    .output(Run)
+    .mutation(({ ctx, input }) => ctx.parts.engine.start(ctx.actor, input)),
+
+  list: can('runs.read', at('GET', '/v1/runs', 'List runs, newest first'), ListRuns)
+    .output(pageOf(RunSummary))
+    .query(({ ctx, input }) => ctx.parts.views.listRuns(ctx.parts.database, ctx.actor.workspaceId, input)),
+
+  get: can('runs.read', at('GET', one, 'Get a run as it stands'), OneRun)
+    .output(Run)
+    .query(({ ctx, input }) => ctx.parts.views.getRun(ctx.parts.database, ctx.actor.workspaceId, input.id)),
+
+  find: can('runs.read', at('GET', '/v1/workflows/{workflow}/transactions/{transactionId}', 'Get the newest run of a transaction id'), FindRun)
+    .output(Run)
+    .query(({ ctx, input }) => ctx.parts.views.findRun(ctx.parts.database, ctx.actor.workspaceId, input)),
+
+  current: can('runs.read', at('GET', '/v1/workflows/{workflow}/current', 'Get the current run of a workflow'), OneWorkflow)
+    .output(Run)
+    .query(({ ctx, input }) => ctx.parts.views.currentRun(ctx.parts.database, ctx.actor.workspaceId, input.workflow)),
+
+  wait: can('runs.read', at('GET', `${one}/wait`, 'Wait until a run is parked or finished'), WaitForRun)
+    .output(Run)
+    .query(({ ctx, input }) => ctx.parts.engine.wait(ctx.actor, input)),
+
+  cancel: can('runs.control', at('POST', `${one}/cancel`, 'Cancel a run'), CancelRun)
+    .output(Run)
+    .mutation(({ ctx, input }) => ctx.parts.engine.cancel(ctx.actor, input)),
+
+  hold: can('runs.control', at('POST', `${one}/hold`, 'Freeze a run'), OneRun)
+    .output(Run)
+    .mutation(({ ctx, input }) => ctx.parts.engine.hold(ctx.actor, input)),
+
+  release: can('runs.control', at('POST', `${one}/release`, 'Let a held run go on'), OneRun)
+    .output(Run)
+    .mutation(({ ctx, input }) => ctx.parts.engine.release(ctx.actor, input)),
+
+  retryStep: can('runs.control', at('POST', `${one}/retry-step`, 'Make a retrying step try now'), RetryStep)
+    .output(Run)
+    .mutation(({ ctx, input }) => ctx.parts.engine.retryStep(ctx.actor, input)),
+
+  fork: can('runs.start', at('POST', `${one}/fork`, 'Start a new run from a step of this one', { status: 201 }), ForkRun)
+    .output(Run)
+    .mutation(({ ctx, input }) => ctx.parts.engine.fork(ctx.actor, input)),
+
+  steps: can('runs.read', at('GET', `${one}/steps`, 'List the steps of a run'), ListSteps)
+    .output(pageOf(Step))
+    .query(({ ctx, input: { id, ...page } }) => ctx.parts.views.listSteps(ctx.parts.database, ctx.actor.workspaceId, id, page)),
+
+  events: can('events.read', at('GET', `${one}/events`, 'List the events of a run'), ListEvents)
+    .output(pageOf(RunEvent))
+    .query(({ ctx, input: { id, ...page } }) => ctx.parts.views.listEvents(ctx.parts.database, ctx.actor.workspaceId, id, page)),
+})
