@@ -47,7 +47,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
   try {
     const cluster = await openCluster(dataDir, binaries, { fsync: options.fsync ?? true, settings: options.settings ?? {} })
     await endOrphan(cluster, log)
-    return keep(await launchPatiently(binaries, cluster, log), { binaries, cluster, log, release: lock.release })
+    return keep(await launchPatiently(binaries, cluster, log), { binaries, cluster, log, release: () => lock.release() })
   } catch (error) {
     lock.release()
     throw error
@@ -109,7 +109,7 @@ function keep(first: Postmaster, parts: { binaries: Binaries; cluster: Cluster; 
       if (now) await shutDown(now.pid, graceMs)
       await watching
       // It came back while we were at it.
-      if (now) await shutDown((now as Postmaster).pid, graceMs)
+      if (now) await shutDown(now.pid, graceMs)
       process.off('exit', atExit)
       parts.release()
     },
