@@ -12,7 +12,7 @@ import type { Tokens } from './tokens.ts'
 
 /**
  * A credential as it came. `bearer`: a token or an API key; `bare`, `cookie`: a token; `apiKey`: a key; `basic`: what
- * follows the word Basic (base64 of `<api key>:`), or its user name already decoded.
+ * follows the word Basic (base64 of `<api key>:`), or its user name already decoded. Tickets go to `redeem`.
  */
 export interface Credential {
   kind: 'bearer' | 'bare' | 'basic' | 'cookie' | 'apiKey'

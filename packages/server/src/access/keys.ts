@@ -1,4 +1,4 @@
-import { Fault, Id, type ApiKey, type Page } from '@sluice/schema'
+import { Fault, Id, type ApiKey, type CreateKey, type OneKey, type Page } from '@sluice/schema'
 import { countKeys, countLiveKeys, insertKey, keyById, listKeys, revokeKey, type ApiKeyRow } from '../store/entities/api-key.ts'
 import { newId } from '../store/ids.ts'
 import type { Orm } from '../store/orm.ts'
@@ -10,11 +10,11 @@ import type { Standings } from './standings.ts'
 /** API keys: everybody's own; for admins all of the workspace. */
 export interface Keys {
   /** The secret is in this answer and nowhere else, ever. */
-  create(principal: Principal, input: { name: string; scopes?: string[] | null }): Promise<ApiKey & { secret: string }>
+  create(principal: Principal, input: CreateKey): Promise<ApiKey & { secret: string }>
   /** Newest first, revoked ones too; of one user only when given. Who is no admin gets their own. */
-  list(principal: Principal, input: { userId?: string; limit: number; cursor?: string; count?: boolean }): Promise<Page<ApiKey>>
+  list(principal: Principal, input?: { userId?: string; limit?: number; cursor?: string; count?: boolean }): Promise<Page<ApiKey>>
   /** Holds everywhere within two seconds. A second one changes nothing. Throws `key_missing`. */
-  revoke(principal: Principal, input: { id: string }): Promise<ApiKey>
+  revoke(principal: Principal, input: OneKey): Promise<void>
 }
 
 /** No user's id: to ask whether the keys of all may be seen. */
@@ -40,8 +40,9 @@ const asApiKey = (row: ApiKeyRow): ApiKey => ({
 
 export function createKeys(orm: Orm, standings: Standings, now: () => number): Keys {
   return {
-    async create(principal, { name, scopes = null }) {
+    async create(principal, { name, scopes: wanted }) {
       authorize(principal, 'keys.manage')
+      const scopes = wanted ?? null
       checkScopes(principal, scopes)
       const { userId, workspaceId } = principal
       const secret = `sk_${randomToken()}`
@@ -53,7 +54,7 @@ export function createKeys(orm: Orm, standings: Standings, now: () => number): K
       return { ...asApiKey(row), secret }
     },
 
-    async list(principal, { userId, limit, cursor, count }) {
+    async list(principal, { userId, limit = 100, cursor, count } = {}) {
       authorize(principal, 'keys.manage')
       if (cursor !== undefined && !Id.safeParse(cursor).success) throw new Fault('cursor_invalid')
       if (userId !== undefined) authorize(principal, 'keys.manage', { ownerId: userId }, 'user_missing')
@@ -72,12 +73,10 @@ export function createKeys(orm: Orm, standings: Standings, now: () => number): K
         const found = await keyById(em, principal.workspaceId, id)
         if (!found) throw new Fault('key_missing')
         authorize(principal, 'keys.manage', { workspaceId: found.workspaceId, ownerId: found.userId }, 'key_missing')
-        const revokedAt = found.revokedAt ?? new Date(now())
-        await revokeKey(em, id, revokedAt)
-        return { ...found, revokedAt }
+        await revokeKey(em, id, new Date(now()))
+        return found
       })
       standings.forgetKey(row)
-      return asApiKey(row)
     },
   }
 }

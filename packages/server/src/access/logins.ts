@@ -1,4 +1,4 @@
-import { Fault, type Login, type TokenPair, type User } from '@sluice/schema'
+import { Fault, type Login, type Refresh, type SwitchWorkspace, type TokenPair, type User } from '@sluice/schema'
 import { firstMembership, memberOf } from '../store/entities/member.ts'
 import { deleteExpiredRefreshTokens, deleteFamily, deleteRefreshTokens, insertRefreshToken, useRefreshToken, type RefreshTokenRow } from '../store/entities/refresh-token.ts'
 import { raiseEpoch, replacePassword, userByEmail, userById, type UserRow } from '../store/entities/user.ts'
@@ -15,11 +15,11 @@ export interface Logins {
   /** Throws `login_failed` for an unknown user and a wrong password alike, after as long a time; `rate_limited` when too many come at once. */
   login(input: Login): Promise<TokenPair>
   /** Each refresh token works once. One that comes again ends its whole family, tokens included: it was stolen, by the first or by this one. */
-  refresh(refreshToken: string): Promise<TokenPair>
+  refresh(input: Refresh): Promise<TokenPair>
   /** Ends every token of the user, everywhere. */
   logout(principal: Principal): Promise<void>
   /** Tokens for another workspace, by id or handle, of the same user. */
-  switch(principal: Principal, workspace: string): Promise<TokenPair>
+  switch(principal: Principal, input: SwitchWorkspace): Promise<TokenPair>
   /** Ends every token of the user and answers with new ones for who asked. */
   changePassword(principal: Principal, input: { current: string; next: string }): Promise<TokenPair>
 }
@@ -65,7 +65,7 @@ export function createLogins({ orm, passwords, tokens, standings, now }: LoginPa
       })
     },
 
-    async refresh(refreshToken) {
+    async refresh({ refreshToken }) {
       if (!isRandomToken(refreshToken)) throw new Fault('credential_invalid')
       // The end of a family must be committed, so the fault is thrown outside.
       const { pair, ended } = await orm.transaction(async (em) => {
@@ -87,7 +87,7 @@ export function createLogins({ orm, passwords, tokens, standings, now }: LoginPa
       standings.forgetUser(principal.userId)
     },
 
-    async switch(principal, workspace) {
+    async switch(principal, { workspace }) {
       authorize(principal, 'account.manage')
       return orm.transaction(async (em) => {
         const user = await userById(em, principal.userId)

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, randomBytes, type KeyObject } from 'node:crypto'
-import { Fault, type Page, type Secret } from '@sluice/schema'
+import { Fault, type OneSecret, type Page, type Secret, type SetSecret } from '@sluice/schema'
 import { countSecrets, deleteSecret, listSecrets, putSecret, secretOf } from '../store/entities/secret.ts'
 import type { Orm } from '../store/orm.ts'
 import { authorize } from './policy.ts'
@@ -8,11 +8,11 @@ import type { Principal } from './principal.ts'
 /** Named credentials for nodes. Written and listed here; the value goes to a step at the moment of its call, and nowhere else. */
 export interface Secrets {
   /** Makes or replaces. `value` is at most 64 KiB of UTF-8, `name` 1 to 100 characters of A-Z a-z 0-9 . _ - */
-  set(principal: Principal, input: { name: string; value: string }): Promise<Secret>
+  set(principal: Principal, input: SetSecret): Promise<Secret>
   /** In order of name, without values. */
-  list(principal: Principal, input: { limit: number; cursor?: string; count?: boolean }): Promise<Page<Secret>>
+  list(principal: Principal, input?: { limit?: number; cursor?: string; count?: boolean }): Promise<Page<Secret>>
   /** Throws `secret_missing`. */
-  delete(principal: Principal, input: { name: string }): Promise<void>
+  delete(principal: Principal, input: OneSecret): Promise<void>
   /** The value, for the abilities of a node alone: no face of the server calls this. Throws `secret_missing`. */
   reveal(workspaceId: string, name: string): Promise<string>
 }
@@ -38,7 +38,7 @@ export function createSecrets(orm: Orm, key: KeyObject, now: () => number): Secr
       return { name, created: (kept?.createdAt ?? at).toISOString(), updated: at.toISOString() }
     },
 
-    async list(principal, { limit, cursor, count }) {
+    async list(principal, { limit = 100, cursor, count } = {}) {
       authorize(principal, 'secrets.list')
       if (cursor !== undefined && !named.test(cursor)) throw new Fault('cursor_invalid')
       const { workspaceId } = principal

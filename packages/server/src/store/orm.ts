@@ -18,14 +18,14 @@ export interface Orm {
   close(): Promise<void>
 }
 
-/** What PostgreSQL refused. Its detail is left behind: it quotes the values of the row, password hashes among them. */
+/** What PostgreSQL refused. Its own words are left behind: they quote the values of the row, password hashes among them. */
 export class StatementRefused extends Error {
   override readonly name = 'StatementRefused'
   readonly code: string
   readonly constraint: string | undefined
 
-  constructor(code: string, message: string, constraint: string | undefined) {
-    super(message)
+  constructor(code: string, { table, constraint }: { table?: string; constraint?: string }) {
+    super(`PostgreSQL refused a statement on ${table ?? 'the identity tables'}: SQLSTATE ${code}${constraint ? `, ${constraint}` : ''}`)
     this.code = code
     this.constraint = constraint
   }
@@ -72,8 +72,7 @@ async function guard<T>(work: () => Promise<T>): Promise<T> {
       return outage(error)
     } catch (known) {
       if (known !== error || code === undefined) throw known
-      const { message, constraint } = error as { message: string; constraint?: string }
-      throw new StatementRefused(code, message, constraint)
+      throw new StatementRefused(code, error as { table?: string; constraint?: string })
     }
   }
 }
