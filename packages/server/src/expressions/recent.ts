@@ -1,0 +1,33 @@
+/** The most recently used values by key, up to a total weight. The oldest go first. */
+export class Recent<V> {
+  readonly #entries = new Map<string, { value: V; weight: number }>()
+  readonly #limit: number
+  #weight = 0
+
+  constructor(limit: number) {
+    this.#limit = limit
+  }
+
+  /** The value kept under the key, or the one made now. What `make` throws is not kept. */
+  of(key: string, make: () => V, weight = 1): V {
+    const kept = this.#entries.get(key)
+    if (kept) {
+      this.#entries.delete(key)
+      this.#entries.set(key, kept)
+      return kept.value
+    }
+    const value = make()
+    this.#entries.set(key, { value, weight })
+    this.#weight += weight
+    for (const [oldest, entry] of this.#entries) {
+      if (this.#weight <= this.#limit || oldest === key) break
+      this.#entries.delete(oldest)
+      this.#weight -= entry.weight
+    }
+    return value
+  }
+
+  get size(): number {
+    return this.#entries.size
+  }
+}
