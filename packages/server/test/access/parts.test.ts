@@ -194,8 +194,7 @@ describe('tokens', () => {
     expect(await bad(await make((token) => token.setIssuer('other')))).toBe('credential_invalid')
     expect(await bad(await make((token) => token.setAudience('other')))).toBe('credential_invalid')
     expect(await bad(await make((token) => token.setNotBefore(seconds() + 600)))).toBe('credential_invalid')
-    expect(await bad(await make(undefined, 'HS512', createSecretKey(randomBytes(64))))).toBe('credential_invalid')
-    expect(await bad(await make(undefined, 'HS384', createSecretKey(Buffer.concat([key.export(), key.export()]))))).toBe('credential_invalid')
+    for (const alg of ['HS384', 'HS512']) expect(await bad(await make(undefined, alg))).toBe('credential_invalid')
     expect(await bad(await make(undefined, 'HS256', createSecretKey(randomBytes(32))))).toBe('credential_invalid')
   })
 
