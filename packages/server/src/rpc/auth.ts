@@ -7,8 +7,11 @@ const at = (method: Rest['method'], path: string, summary: string, rest: Partial
 export const auth = router({
   login: open(at('POST', 'login', 'Get a token for an email and a password', { protect: false }), Login)
     .use(async ({ ctx, input, next }) => {
-      await ctx.attempt(input.email.trim().toLowerCase())
-      return next()
+      const takeBack = await ctx.attempt(input.email.trim().toLowerCase())
+      const result = await next()
+      // Only what failed is held against a name.
+      if (result.ok) takeBack()
+      return result
     })
     .output(TokenPair)
     .mutation(({ ctx, input }) => ctx.parts.access.login(input)),

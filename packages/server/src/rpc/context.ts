@@ -109,11 +109,11 @@ export interface Context {
   requestId: string
   /** Of the client, as far as proxies are trusted. */
   ip: string
-  /** Counts one attempt under a name. Throws `rate_limited`. */
-  attempt(name: string): Promise<void>
+  /** Counts a login under a name, and answers with how to take that back. Throws `rate_limited`. */
+  attempt(name: string): Promise<() => void>
   /** Asked before each call where calls come without a request of their own (a WebSocket); gives back its place. */
   enter?(): Promise<() => void>
-  /** Resolves when the consumer of a stream can take more; rejects when it cannot for too long. */
+  /** Resolves when the consumer of a stream can take more, or is gone. */
   flow?(): Promise<void>
 }
 

@@ -73,7 +73,7 @@ export function nameError(error: unknown): TRPCError {
 }
 
 const base = t.procedure.use(async ({ ctx, next }) => {
-  const leave = await ctx.enter?.()
+  const leave = await ctx.enter?.().catch((error: unknown) => Promise.reject(nameError(error)))
   try {
     const result = await next()
     if (!result.ok) throw nameError(result.error)

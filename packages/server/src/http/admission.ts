@@ -1,0 +1,39 @@
+import type { IncomingMessage } from 'node:http'
+import { Fault } from '@sluice/schema'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Context, Parts } from '../rpc/context.ts'
+import { wantsStream } from './caller.ts'
+import { identify, identifyByTicket, type Identity } from './identify.ts'
+import { limited, limitHeaders, type Limits } from './limits.ts'
+import type { Origins } from './origins.ts'
+import { queryOf, type QueryValues } from './query.ts'
+import { callsOf } from './trpc.ts'
+
+export interface Admission {
+  /** Who asks. Where there is a query, it may hold a ticket. */
+  identityOf(request: IncomingMessage, query: QueryValues | null): Promise<Identity>
+  /** Who asks, and whether they have asked too often: before a byte of the body is read. Throws faults. */
+  admit(request: FastifyRequest, reply: FastifyReply): Promise<Context>
+}
+
+export function createAdmission(parts: Parts, origins: Origins, limits: Limits): Admission {
+  const { access } = parts
+
+  async function identityOf(request: IncomingMessage, query: QueryValues | null): Promise<Identity> {
+    const ticket = query?.get('ticket')?.[0]
+    return ticket === undefined ? identify(access, origins, request.headers, request.method ?? 'GET') : identifyByTicket(access, ticket)
+  }
+
+  return {
+    identityOf,
+    async admit(request, reply) {
+      const { ip, id: requestId } = request
+      const identity = await identityOf(request.raw, wantsStream(request) ? queryOf(request.raw.url ?? '') : null)
+      const count = await limits.api(identity.principal?.id ?? ip, callsOf(request))
+      if (count) reply.headers(limitHeaders(count))
+      if (count && !count.allowed) throw limited(count)
+      if (!identity.principal && !request.is404 && !request.routeOptions.config.open) throw identity.refusal ?? new Fault('credential_missing')
+      return { parts, ...identity, requestId, ip, attempt: (name) => limits.login(ip, name) }
+    },
+  }
+}

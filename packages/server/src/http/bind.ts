@@ -1,0 +1,93 @@
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { problemOf } from '../rpc/faults.ts'
+import type { Wire } from './ask.ts'
+import { callerOf, wantsStream } from './caller.ts'
+import { checkText, type ReadJson } from './json.ts'
+import type { OpenStreams } from './open-streams.ts'
+import { queryOf } from './query.ts'
+import type { ReplyRow, Row, StreamRow } from './rows.ts'
+import { parametersOf, type Place } from './shapes.ts'
+import { endStream, frameText, sendStream, sseHeaders, type StreamOptions } from './streams.ts'
+
+export interface BindOptions {
+  openStreams: OpenStreams
+  baseUrl(request: FastifyRequest): string
+  /** Told of what a stream met after its head went out. */
+  report(error: unknown, request: FastifyRequest): void
+  stream?: StreamOptions
+}
+
+/** Serves rows. Of the rows of a place, the one that streams is taken when the request asks for a stream, or when it is alone. */
+export function bind(app: FastifyInstance, places: readonly Place[], options: BindOptions): void {
+  for (const { method, shape, rows } of places) {
+    const replying = rows.find((row) => row.is === 'reply')
+    const streaming = rows.find((row) => row.is === 'stream')
+    const { face } = rows[0]!
+    let parameter = 0
+    app.route({
+      method,
+      // Two rows may name one parameter differently: the router knows it by its place.
+      url: shape.replaceAll(':', '::').replace(/\{\}/g, () => `:p${parameter++}`),
+      config: { face, open: rows.every((row) => row.open) },
+      handler: async (request, reply) => {
+        if (streaming && (!replying || wantsStream(request))) return streamRow(streaming, request, reply, options)
+        return replyRow(replying!, request, reply, options)
+      },
+    })
+  }
+}
+
+async function replyRow(row: ReplyRow, request: FastifyRequest, reply: FastifyReply, options: BindOptions): Promise<FastifyReply> {
+  const value = await row.call(callerOf(request), row.ask(wireOf(row, request)), untilGone(reply.raw))
+  const answer = row.answer(value, { now: new Date(), baseUrl: options.baseUrl(request) })
+  if (answer === undefined) return reply.code(204).send()
+  return reply.code(row.status).type('application/json; charset=utf-8').send(JSON.stringify(answer))
+}
+
+async function streamRow(row: StreamRow, request: FastifyRequest, reply: FastifyReply, { openStreams, report, stream }: BindOptions): Promise<FastifyReply> {
+  const { raw } = reply
+  if (request.method === 'HEAD') return reply.headers(sseHeaders).send()
+  const caller = callerOf(request)
+  const input = row.ask(wireOf(row, request))
+  const forget = caller.principal ? openStreams.add(caller.principal, (why) => endStream(raw, why)) : () => {}
+  try {
+    const values = await row.stream(caller, input, untilGone(raw))
+    reply.hijack()
+    if (raw.destroyed) return reply
+    raw.writeHead(200, { ...(reply.getHeaders() as OutgoingHttpHeaders), ...sseHeaders })
+    const failure = (error: unknown) => {
+      report(error, request)
+      return frameText({ event: 'error', data: JSON.stringify(row.face.render(problemOf(error), caller.requestId).body) })
+    }
+    await sendStream(raw, framed(values, row), failure, stream)
+    return reply
+  } finally {
+    forget()
+  }
+}
+
+async function* framed(values: AsyncIterable<unknown>, row: StreamRow): AsyncGenerator<string, void> {
+  for await (const value of values) {
+    const frame = row.frame(value)
+    if (frame !== null) yield frame
+  }
+}
+
+function wireOf(row: Row, request: FastifyRequest): Wire {
+  const params = request.params as Record<string, string>
+  const path = new Map(parametersOf(row.path).map((name, place) => [name, params[`p${place}`] ?? '']))
+  for (const value of path.values()) checkText(value)
+  const query = new Map(queryOf(request.raw.url ?? ''))
+  // The one key of a stream's query that says who asks, and not for what.
+  if (row.is === 'stream') query.delete('ticket')
+  return { path, query, body: (request.body as ReadJson | undefined)?.value, headers: request.headers }
+}
+
+/** Aborted when the client goes before the reply is whole. */
+export function untilGone(response: ServerResponse): AbortSignal {
+  const gone = new AbortController()
+  if (response.destroyed) gone.abort()
+  response.once('close', () => gone.abort())
+  return gone.signal
+}

@@ -1,0 +1,18 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Origins } from './origins.ts'
+
+const methods = 'GET, HEAD, POST, PUT, PATCH, DELETE'
+const requestHeaders = 'accept, authorization, content-type, idempotency-key, last-event-id, trpc-accept, x-api-key, x-request-id'
+const replyHeaders = 'retry-after, x-request-id, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset'
+
+/** Lets pages of allowed origins read replies. Answers preflights, and tells whether this was one. */
+export function applyCors(origins: Origins, request: FastifyRequest, reply: FastifyReply): boolean {
+  const { origin } = request.headers
+  reply.header('vary', 'Origin')
+  const allowed = origin !== undefined && origins.allows(origin)
+  if (allowed) reply.headers({ 'access-control-allow-origin': origin, 'access-control-allow-credentials': 'true', 'access-control-expose-headers': replyHeaders })
+  if (request.method !== 'OPTIONS' || request.headers['access-control-request-method'] === undefined) return false
+  if (allowed) reply.headers({ 'access-control-allow-methods': methods, 'access-control-allow-headers': requestHeaders, 'access-control-max-age': '600' })
+  reply.code(204)
+  return true
+}

@@ -1,0 +1,66 @@
+import type { IncomingMessage, Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { limits } from '@sluice/schema'
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { readBody } from './body.ts'
+import { nativeFace } from './face.ts'
+import { answerClientError, problemFrom } from './refusals.ts'
+import { requestIdOf } from './request-id.ts'
+
+/** Whose X-Forwarded-* headers are believed: everybody's, nobody's, those of so many proxies, or of these addresses. */
+export type TrustProxy = boolean | number | string[]
+
+export type App = FastifyInstance<Server>
+
+/** Fastify with our own reader of bodies and bounded waits: a client that sends nothing holds nothing for long. */
+export function createListener(trustProxy: TrustProxy): App {
+  const app = Fastify<Server>({
+    logger: false,
+    // Fastify reads a number as nobody.
+    trustProxy: typeof trustProxy === 'number' ? (_address, hop) => hop < trustProxy : trustProxy,
+    bodyLimit: limits.bodyBytes,
+    genReqId: requestIdOf,
+    requestIdHeader: false,
+    requestTimeout: 30_000,
+    keepAliveTimeout: 65_000,
+    http: {
+      headersTimeout: 10_000,
+      connectionsCheckingInterval: 5_000,
+      // An upgrade to anything else (h2c) is a plain request.
+      shouldUpgradeCallback: ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === 'websocket',
+    },
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    // Queries are read by `query.ts`: a parser that throws inside the router would end the process.
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 8_000, querystringParser: () => ({}) },
+    clientErrorHandler: answerClientError,
+    frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
+      dress(request, reply)
+      const { status, body } = nativeFace.render(problemFrom(error), request.id)
+      void reply.code(status).type('application/json; charset=utf-8').send(JSON.stringify(body))
+    },
+  })
+  app.decorateRequest('caller', null)
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, async (request: FastifyRequest, bytes: Buffer) => readBody(request.headers, bytes))
+  return app
+}
+
+/** What every reply wears. */
+export function dress(request: FastifyRequest, reply: FastifyReply): void {
+  reply.headers({
+    'x-request-id': request.id,
+    'x-content-type-options': 'nosniff',
+    'x-frame-options': 'DENY',
+    'referrer-policy': 'no-referrer',
+    'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+    'cache-control': 'no-store',
+  })
+}
+
+/** How clients on this machine reach a server that listens. */
+export function addressOf(server: Server, host: string): string {
+  const { port } = server.address() as AddressInfo
+  const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host
+  return `http://${name.includes(':') ? `[${name}]` : name}:${port}`
+}

@@ -1,0 +1,49 @@
+import { Fault } from '@sluice/schema'
+import { checkText, inertKeys } from './json.ts'
+
+/** The values of a query or a form by key, in the order they came. */
+export type QueryValues = ReadonlyMap<string, string[]>
+
+const maxPairs = 1_000
+
+/**
+ * Reads `a=1&b=2&b=3`. Decoding is strict: a broken escape or bad UTF-8 is a fault, not a replacement character. Keys that
+ * JavaScript code trips over are dropped.
+ */
+export function readQuery(text: string): QueryValues {
+  const values = new Map<string, string[]>()
+  if (text === '') return values
+  const pairs = text.split('&', maxPairs + 1)
+  if (pairs.length > maxPairs) throw new Fault('input_invalid', { message: `The query has more than ${maxPairs} values` })
+  for (const pair of pairs) {
+    if (pair === '') continue
+    const cut = pair.indexOf('=')
+    const key = decode(cut < 0 ? pair : pair.slice(0, cut))
+    const value = cut < 0 ? '' : decode(pair.slice(cut + 1))
+    if (inertKeys.has(key)) continue
+    const seen = values.get(key)
+    if (seen) seen.push(value)
+    else values.set(key, [value])
+  }
+  return values
+}
+
+function decode(text: string): string {
+  try {
+    const decoded = decodeURIComponent(text.replaceAll('+', ' '))
+    checkText(decoded)
+    return decoded
+  } catch (error) {
+    if (error instanceof Fault) throw error
+    throw new Fault('input_invalid', { message: 'The query is not percent-encoded UTF-8' })
+  }
+}
+
+/** What stands behind the question mark of a request target. */
+export function queryOf(target: string): QueryValues {
+  const cut = target.indexOf('?')
+  return readQuery(cut < 0 ? '' : target.slice(cut + 1))
+}
+
+/** What stands before it. */
+export const pathOf = (target: string): string => target.split('?', 1)[0]!

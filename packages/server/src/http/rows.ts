@@ -1,0 +1,86 @@
+import { callTRPCProcedure, isTrackedEnvelope, type AnyTRPCRouter } from '@trpc/server'
+import type { z } from 'zod'
+import type { Context, FeedItem } from '../rpc/context.ts'
+import type { Meta, Method, Rest, RestStream } from '../rpc/trpc.ts'
+import { askBySchema, type Wire } from './ask.ts'
+import { nativeFace, type Face } from './face.ts'
+import { frameText } from './streams.ts'
+
+interface Addressed {
+  /** The procedure, as `runs.get`. */
+  name: string
+  method: Method
+  /** `/v1/runs/{id}` */
+  path: string
+  face: Face
+  /** Asks for no credential. */
+  open: boolean
+  /** What came over the wire, as the procedure wants it. Throws faults. */
+  ask(wire: Wire): unknown
+}
+
+/** What an answer may be made of beside the value. */
+export interface Setting {
+  now: Date
+  baseUrl: string
+}
+
+export interface ReplyRow extends Addressed {
+  is: 'reply'
+  /** Of success; a reply without a value is a 204. */
+  status: number
+  call(context: Context, input: unknown, signal: AbortSignal): Promise<unknown>
+  answer(value: unknown, setting: Setting): unknown
+}
+
+export interface StreamRow extends Addressed {
+  is: 'stream'
+  stream(context: Context, input: unknown, signal: AbortSignal): Promise<AsyncIterable<unknown>>
+  /** Null: this face does not tell of it. */
+  frame(value: unknown): string | null
+}
+
+/** One address of a REST API: what `bind` serves and `openapi` describes. A dialect's rows are the same, with its own words. */
+export type Row = ReplyRow | StreamRow
+
+/** The rows of a router whose procedures say in their meta where they are found. */
+export function rowsOf(router: AnyTRPCRouter, face: Face = nativeFace): Row[] {
+  return Object.entries(proceduresOf(router)).flatMap(([name, { meta, input, type }]) => {
+    const addressed = { name, face, open: meta.action === 'public', ask: (wire: Wire) => askBySchema(input, wire) }
+    const call = (context: Context, value: unknown, signal: AbortSignal) =>
+      callTRPCProcedure({ router, path: name, getRawInput: async () => value, ctx: context, type, signal, batchIndex: 0 })
+    const reply = (rest: Rest): ReplyRow => ({ ...addressed, is: 'reply', method: rest.method, path: rest.path, status: rest.status ?? 200, call, answer: (value) => value })
+    const streamed = ({ path }: RestStream): StreamRow => ({ ...addressed, is: 'stream', method: 'GET', path, stream: call as StreamRow['stream'], frame: nativeFrame })
+    return [...(meta.openapi ? [reply(meta.openapi)] : []), ...(meta.streams ?? []).map(streamed)]
+  })
+}
+
+interface Found {
+  meta: Meta
+  input: z.core.$ZodType | undefined
+  type: 'query' | 'mutation' | 'subscription'
+}
+
+/** Every procedure of a router by its path. Throws for one without an action: nothing may be reached unguarded. */
+export function proceduresOf(router: AnyTRPCRouter): Record<string, Found> {
+  const procedures = router._def.procedures as Record<string, { _def: { meta?: Meta; inputs: z.core.$ZodType[]; type: Found['type'] } }>
+  return Object.fromEntries(
+    Object.entries(procedures).map(([name, { _def }]) => {
+      if (!_def.meta?.action) throw new Error(`The procedure ${name} says no action`)
+      return [name, { meta: _def.meta, input: _def.inputs[0], type: _def.type }]
+    }),
+  )
+}
+
+/** Events are shared between subscribers; so are their frames. */
+const frames = new WeakMap<object, string>()
+
+function nativeFrame(value: unknown): string | null {
+  if (!isTrackedEnvelope(value)) return null
+  const item = value[1] as FeedItem
+  const known = frames.get(item)
+  if (known !== undefined) return known
+  const frame = frameText({ id: value[0], event: item.type, data: JSON.stringify(item) })
+  frames.set(item, frame)
+  return frame
+}

@@ -1,0 +1,132 @@
+import type { FastifyRequest } from 'fastify'
+import type { Parts } from '../rpc/context.ts'
+import { appRouter } from '../rpc/router.ts'
+import type { Log } from '../telemetry.ts'
+import { createAdmission, type Admission } from './admission.ts'
+import { bind } from './bind.ts'
+import type { SocketBounds } from './bounded-socket.ts'
+import { applyCors } from './cors.ts'
+import { nativeFace, type Face } from './face.ts'
+import { createFailing, factsOf, type Failing } from './failing.ts'
+import { mountHealth } from './health.ts'
+import { createLimits } from './limits.ts'
+import { addressOf, createListener, dress, type App, type TrustProxy } from './listener.ts'
+import { createOpenStreams } from './open-streams.ts'
+import { createOrigins, type Origins } from './origins.ts'
+import { requestIdOf } from './request-id.ts'
+import { rowsOf, type Row } from './rows.ts'
+import { createMethodsAt, placesOf } from './shapes.ts'
+import { acceptSockets } from './sockets.ts'
+import type { StreamOptions } from './streams.ts'
+import { trpcSocket } from './trpc-socket.ts'
+import { mountTrpc, trpcPath } from './trpc.ts'
+
+export interface HttpConfig {
+  host: string
+  /** 0: any that is free. */
+  port: number
+  /** Exact origins whose pages may read replies. Null: pages of this machine. */
+  corsOrigins: readonly string[] | null
+  publicUrl: string | null
+  trustProxy: TrustProxy
+  /** Requests a minute and principal. Null: no limits. */
+  rateLimit: { api: number } | null
+}
+
+export interface HttpOptions {
+  parts: Parts
+  config: HttpConfig
+  log: Log
+  /** Rejects while the database does not answer or is not migrated. */
+  ready: () => Promise<void>
+  /** Where servers count requests together; unset, each counts for itself. */
+  counters?: Parts['database']
+  /** Rows beside the native ones, and the faces that own their paths. */
+  rows?: readonly Row[]
+  faces?: readonly Face[]
+  stream?: StreamOptions
+  socket?: SocketBounds
+}
+
+export interface HttpServer {
+  /** Known once it listens. */
+  readonly url: string
+  listen(): Promise<string>
+  /** Ends streams and sockets with a hint to come back, and takes no new ones. Requests are still answered. */
+  drain(): void
+  /** Drains, waits for requests under way for up to `graceMs` (5 s), then cuts what is left. */
+  close(graceMs?: number): Promise<void>
+}
+
+/** The server, ready to listen. Rejects when two rows would answer the same request. */
+export async function createHttp({ parts, config, log, ready, counters, rows = [], faces = [], stream, socket }: HttpOptions): Promise<HttpServer> {
+  const origins = createOrigins(config)
+  const limits = createLimits({ rateLimit: config.rateLimit, database: counters ?? null })
+  const openStreams = createOpenStreams(parts.access, log)
+  const admission = createAdmission(parts, origins, limits)
+  const places = placesOf([...rowsOf(appRouter), ...rows])
+  const failing = createFailing([nativeFace, ...faces], createMethodsAt(places, [{ path: `${trpcPath}/{path}`, methods: ['GET', 'POST'] }]), log)
+  const report = (error: unknown, request: FastifyRequest) => failing.report(error, factsOf(request))
+  const state = { url: '', leaving: false }
+
+  const app = createListener(config.trustProxy)
+  addSteps(app, { origins, admission, failing, log })
+  mountHealth(app, ready, () => state.leaving)
+  mountTrpc(app, { parts, openStreams, report })
+  bind(app, places, { openStreams, report, stream, baseUrl: (request) => config.publicUrl ?? `${request.protocol}://${request.host}` })
+  const reportSocket = (error: unknown, requestId: string) => failing.report(error, { requestId, route: trpcPath })
+  const sockets = acceptSockets(app.server, {
+    origins,
+    requestIdOf,
+    identify: admission.identityOf,
+    report: (error, request) => reportSocket(error, requestIdOf(request)),
+    routes: [trpcSocket({ parts, limits, openStreams, requestIdOf, report: reportSocket, bounds: socket })],
+  })
+  await app.ready()
+
+  function drain(): void {
+    state.leaving = true
+    openStreams.drain()
+  }
+
+  return {
+    get url() {
+      return state.url
+    },
+    async listen() {
+      await app.listen({ host: config.host, port: config.port })
+      return (state.url = config.publicUrl ?? addressOf(app.server, config.host))
+    },
+    drain,
+    async close(graceMs = 5_000) {
+      drain()
+      const cut = setTimeout(() => {
+        sockets.close()
+        app.server.closeAllConnections()
+      }, graceMs)
+      await app.close()
+      clearTimeout(cut)
+      sockets.close()
+      openStreams.close()
+    },
+  }
+}
+
+/** What every request goes through, in this order: dress, CORS, credential, limit; then its body is read and its row asked. */
+function addSteps(app: App, { origins, admission, failing, log }: { origins: Origins; admission: Admission; failing: Failing; log: Log }): void {
+  app.addHook('onRequest', async (request, reply) => {
+    dress(request, reply)
+    if (applyCors(origins, request, reply)) return reply.send()
+    if (request.routeOptions.config?.bare) return
+    request.caller = await admission.admit(request, reply)
+    // Before its body is read: nothing at an address is more to the point than something wrong with a body.
+    if (request.is404) return failing.missing(request, reply)
+  })
+  app.addHook('onResponse', async (request, reply) => {
+    const facts = { ...factsOf(request), method: request.method, status: reply.statusCode, ms: Math.round(reply.elapsedTime), principal: request.caller?.principal?.id }
+    if (request.method === 'GET' && reply.statusCode < 400) log.debug(facts, 'Answered')
+    else log.info(facts, 'Answered')
+  })
+  app.setErrorHandler(failing.answer)
+  app.setNotFoundHandler(failing.missing)
+}

@@ -1,0 +1,78 @@
+import type { ServerResponse } from 'node:http'
+import type { Ending } from './open-streams.ts'
+import { createWriter, ReaderGone, type WriterOptions } from './writer.ts'
+
+/** One message of an SSE stream. `data` is written as it is given: serialise once, send to all. */
+export interface Frame {
+  id?: string
+  event?: string
+  data: string
+}
+
+const oneLine = (text: string): string => text.replace(/[\r\n\0]/g, ' ')
+
+export function frameText({ id, event, data }: Frame): string {
+  const lines = data.includes('\n') || data.includes('\r') ? data.split(/\r\n|\r|\n/) : [data]
+  return `${id === undefined ? '' : `id: ${oneLine(id)}\n`}${event === undefined ? '' : `event: ${oneLine(event)}\n`}${lines.map((line) => `data: ${line}\n`).join('')}\n`
+}
+
+export interface StreamOptions extends WriterOptions {
+  heartbeatMs?: number
+}
+
+export const sseHeaders = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-cache, no-transform',
+  // Proxies of the nginx family hold streams back otherwise.
+  'x-accel-buffering': 'no',
+  connection: 'keep-alive',
+} as const
+
+/** Milliseconds before a reader that lost its stream connects again. */
+const retryMs = 2_000
+
+/**
+ * Writes frames until they end or the reader goes. The head goes out at once, comments keep the line alive, and the next
+ * frame is asked for only when this one is taken. A failure under way is told by `failure` as the last frame.
+ */
+export async function sendStream(response: ServerResponse, frames: AsyncIterable<string>, failure: (error: unknown) => string, options: StreamOptions = {}): Promise<void> {
+  const writer = createWriter(response, options)
+  const beat = setInterval(() => writer.beat(':\n\n'), options.heartbeatMs ?? 15_000)
+  const iterator = frames[Symbol.asyncIterator]()
+  const left = departure(response)
+  try {
+    await writer.write(`retry: ${retryMs}\n\n`)
+    for (let next = await left.before(iterator.next()); next && !next.done; next = await left.before(iterator.next())) await writer.write(next.value)
+  } catch (error) {
+    if (!(error instanceof ReaderGone)) await writer.write(failure(error)).catch(() => {})
+  } finally {
+    clearInterval(beat)
+    left.forget()
+    // Not awaited: an iterator that hangs in its last step must not hold the connection.
+    iterator.return?.()?.catch(() => {})
+    if (!response.destroyed) response.end()
+  }
+}
+
+/** Ends a stream from outside. When the server leaves: readers come back spread over two seconds, to whoever serves then. */
+export function endStream(response: ServerResponse, why: Ending): void {
+  if (response.destroyed || response.writableEnded) return
+  if (why === 'drain') response.write(`retry: ${500 + Math.floor(Math.random() * 2_000)}\n\n`)
+  response.end()
+}
+
+/** The value, or undefined when the reader left first. One listener for all rounds: `Promise.race` would keep one a round. */
+function departure(response: ServerResponse) {
+  let wake = () => {}
+  const onEnd = () => wake()
+  response.on('close', onEnd).on('finish', onEnd)
+  return {
+    before: <T>(value: Promise<T>): Promise<T | undefined> =>
+      new Promise((resolve, reject) => {
+        wake = () => resolve(undefined)
+        if (response.destroyed || response.writableEnded) wake()
+        value.then(resolve, reject)
+      }),
+    forget: () => void response.off('close', onEnd).off('finish', onEnd),
+  }
+}

@@ -1,0 +1,105 @@
+import type { IncomingMessage } from 'node:http'
+import { Fault, limits } from '@sluice/schema'
+import { getWSConnectionHandler } from '@trpc/server/adapters/ws'
+import { WebSocketServer, type WebSocket } from 'ws'
+import type { Context, Parts } from '../rpc/context.ts'
+import { appRouter } from '../rpc/router.ts'
+import { nameError } from '../rpc/trpc.ts'
+import { boundSocket, closeCodes, type BoundedSocket, type SocketBounds } from './bounded-socket.ts'
+import { identifyByParams, type Identity } from './identify.ts'
+import { readJsonText } from './json.ts'
+import { limited, type Limits } from './limits.ts'
+import type { OpenStreams } from './open-streams.ts'
+import type { SocketRoute } from './sockets.ts'
+import { trpcPath } from './trpc.ts'
+
+export interface TrpcSocketOptions {
+  parts: Parts
+  limits: Limits
+  openStreams: OpenStreams
+  requestIdOf(request: IncomingMessage): string
+  report(error: unknown, requestId: string): void
+  bounds?: SocketBounds
+}
+
+/** Time for a client that promised its credential as its first message. */
+const tellMs = 10_000
+
+/** Every procedure over one socket, at the address of the HTTP ones. Each message counts like a request. */
+export function trpcSocket(options: TrpcSocketOptions): SocketRoute {
+  // Asked for by the handler's type, and not used by it.
+  const wss = new WebSocketServer({ noServer: true, clientTracking: false })
+  return {
+    path: trpcPath,
+    tellsLater: (query) => query.get('connectionParams')?.[0] === '1',
+    serve(socket, request, identity) {
+      const bounded = boundSocket(socket, options.bounds)
+      const requestId = options.requestIdOf(request)
+      const untold = setTimeout(() => bounded.end(closeCodes.policy, 'No credential came'), tellMs)
+      socket.on('close', () => clearTimeout(untold))
+      const connect = getWSConnectionHandler({
+        wss,
+        router: appRouter,
+        maxBatchSize: limits.batch,
+        experimental_encoder: encoderFor(bounded),
+        createContext: async ({ info }) => {
+          const who = await told(options.parts, identity, info.connectionParams)
+          clearTimeout(untold)
+          register(socket, bounded, who, options.openStreams)
+          return contextFor(who, bounded, options, request.socket.remoteAddress ?? '', requestId)
+        },
+        onError: ({ error }) => options.report(error, requestId),
+      })
+      connect(socket, request)
+    },
+  }
+}
+
+async function told(parts: Parts, identity: Identity, params: Record<string, string | undefined> | null): Promise<Identity> {
+  const who = identity.principal || !params ? identity : await identifyByParams(parts.access, params, false)
+  if (!who.principal) throw nameError(who.refusal ?? new Fault('credential_missing'))
+  return who
+}
+
+/** While the socket was waiting for its credential it may have gone. */
+function register(socket: WebSocket, bounded: BoundedSocket, { principal }: Identity, openStreams: OpenStreams): void {
+  if (!principal || socket.readyState !== socket.OPEN) return
+  const forget = openStreams.add(principal, (why) => (why === 'drain' ? bounded.end(closeCodes.restart, 'The server leaves') : bounded.end(closeCodes.credential, 'The credential has ended')))
+  socket.on('close', forget)
+}
+
+function contextFor({ principal }: Identity, bounded: BoundedSocket, { parts, limits: counted }: TrpcSocketOptions, ip: string, requestId: string): Context {
+  return {
+    parts,
+    principal,
+    requestId,
+    ip,
+    attempt: (name) => counted.login(ip, name),
+    flow: bounded.flow,
+    async enter() {
+      const leave = await bounded.enter()
+      try {
+        const count = await counted.api(principal?.id ?? ip, 1)
+        if (count && !count.allowed) throw limited(count)
+        return leave
+      } catch (error) {
+        leave()
+        throw error
+      }
+    },
+  }
+}
+
+/** The same reader as for bodies. */
+const encoderFor = (bounded: BoundedSocket) => ({
+  encode: (data: unknown) => JSON.stringify(data),
+  decode(data: string | ArrayBuffer | Uint8Array): unknown {
+    try {
+      if (typeof data !== 'string') throw new Fault('media_unsupported', { message: 'Messages are text' })
+      return readJsonText(data).value
+    } catch (error) {
+      bounded.unreadable()
+      throw error
+    }
+  },
+})

@@ -1,0 +1,133 @@
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import { limits } from '@sluice/schema'
+import { fetchRequestHandler } from '@trpc/server/adapters/fetch'
+import type { TRPCError } from '@trpc/server'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Context, Parts } from '../rpc/context.ts'
+import { problemOf } from '../rpc/faults.ts'
+import { appRouter } from '../rpc/router.ts'
+import { untilGone } from './bind.ts'
+import { callerOf } from './caller.ts'
+import { identifyByParams } from './identify.ts'
+import { readJsonText, type ReadJson } from './json.ts'
+import type { OpenStreams } from './open-streams.ts'
+import { pathOf, queryOf } from './query.ts'
+import { endStream, sseHeaders } from './streams.ts'
+import { createWriter, ReaderGone } from './writer.ts'
+
+export const trpcPath = '/trpc'
+
+export interface TrpcOptions {
+  parts: Parts
+  openStreams: OpenStreams
+  report(error: unknown, request: FastifyRequest): void
+}
+
+/** Serves every procedure at `/trpc/<path>`: queries, mutations, batches of at most ten, subscriptions as SSE. */
+export function mountTrpc(app: FastifyInstance, options: TrpcOptions): void {
+  app.route({
+    method: ['GET', 'POST'],
+    url: `${trpcPath}/:path`,
+    exposeHeadRoute: false,
+    // Which of its procedures are open, the procedures say.
+    config: { open: true },
+    handler: (request, reply) => serve(request, reply, options),
+  })
+}
+
+/** How many calls a request holds, for the count; more than a batch may have are refused, and count as that many. */
+export function callsOf(request: FastifyRequest): number {
+  const path = pathOf(request.raw.url ?? '')
+  const members = path.startsWith(`${trpcPath}/`) ? path.split(/,|%2c/i, limits.batch + 1).length : 1
+  return Math.min(members, limits.batch)
+}
+
+async function serve(request: FastifyRequest, reply: FastifyReply, { parts, openStreams, report }: TrpcOptions): Promise<FastifyReply> {
+  const url = addressOf(request)
+  const caller = callerOf(request)
+  const gone = untilGone(reply.raw)
+  const body = (request.body as ReadJson | undefined)?.text
+  const asked = new Request(url, { method: request.method, headers: headersFor(request), signal: gone, ...(body === undefined ? {} : { body }) })
+  let context = caller
+  const response = await fetchRequestHandler({
+    endpoint: trpcPath,
+    router: appRouter,
+    req: asked,
+    maxBatchSize: limits.batch,
+    createContext: async ({ info }) => (context = await withParams(parts, caller, info.connectionParams)),
+    onError: ({ error }) => report(error, request),
+    responseMeta: ({ errors }) => metaOf(errors),
+  })
+  reply.code(response.status)
+  for (const [name, value] of response.headers) if (!kept.has(name)) reply.header(name, value)
+  const isEvents = response.headers.get('content-type')?.startsWith('text/event-stream') === true
+  if (response.body && (isEvents || response.headers.has('transfer-encoding'))) return stream(reply, response.body, isEvents ? context : null, openStreams)
+  return reply.send(await response.text())
+}
+
+/** Headers that are ours to set. */
+const kept = new Set(['vary', 'transfer-encoding'])
+
+/** A fresh address: what is in the query goes through the same reader as a body. */
+function addressOf(request: FastifyRequest): URL {
+  const target = request.raw.url ?? ''
+  const url = new URL(`http://trpc${pathOf(target)}`)
+  for (const [key, values] of queryOf(target)) {
+    const value = values[0]!
+    const json = key === 'input' || key === 'connectionParams'
+    if (!json || value !== '') url.searchParams.set(key, json ? readJsonText(value).text : value)
+  }
+  return url
+}
+
+/** What tRPC reads of a request, and no more. A body has been read as JSON by now. */
+function headersFor(request: FastifyRequest): Headers {
+  const headers = new Headers()
+  for (const name of ['accept', 'trpc-accept', 'last-event-id']) {
+    const value = request.headers[name]
+    if (typeof value === 'string') headers.set(name, value)
+  }
+  if (request.method === 'POST') headers.set('content-type', 'application/json')
+  return headers
+}
+
+/** Pages cannot send headers with a subscription: they send a ticket in its address. */
+async function withParams(parts: Parts, caller: Context, params: Record<string, string | undefined> | null): Promise<Context> {
+  return params && !caller.principal ? { ...caller, ...(await identifyByParams(parts.access, params, true)) } : caller
+}
+
+/** tRPC knows no 507 and says nothing of when to come again. */
+function metaOf(errors: readonly TRPCError[]): { status?: number; headers?: Headers } {
+  const problems = errors.filter((error) => error !== undefined).map(problemOf)
+  const [first] = problems
+  if (!first) return {}
+  const retryAfter = Math.max(0, ...problems.map((problem) => problem.retryAfter ?? 0))
+  const alike = problems.length === errors.length && problems.every(({ status }) => status === first.status)
+  return { ...(alike ? { status: first.status } : {}), headers: new Headers(retryAfter > 0 ? { 'retry-after': String(retryAfter) } : {}) }
+}
+
+/** Events, or a batch whose members are answered one by one. Events stay open: they are kept among the open streams. */
+async function stream(reply: FastifyReply, body: ReadableStream<Uint8Array>, subscriber: Context | null, openStreams: OpenStreams): Promise<FastifyReply> {
+  const { raw } = reply
+  const forget = subscriber?.principal ? openStreams.add(subscriber.principal, (why) => endStream(raw, why)) : () => {}
+  try {
+    reply.hijack()
+    raw.writeHead(reply.statusCode, { ...(reply.getHeaders() as OutgoingHttpHeaders), ...(subscriber ? sseHeaders : {}) })
+    await pump(raw, body)
+    return reply
+  } finally {
+    forget()
+  }
+}
+
+async function pump(raw: ServerResponse, body: ReadableStream<Uint8Array>): Promise<void> {
+  const writer = createWriter(raw)
+  try {
+    // The request's signal ends the body when the reader goes.
+    for await (const piece of body) await writer.write(piece)
+  } catch (error) {
+    if (!(error instanceof ReaderGone) && !raw.destroyed) raw.destroy()
+  } finally {
+    if (!raw.destroyed) raw.end()
+  }
+}
