@@ -12,7 +12,11 @@ const packages = readdirSync(join(root, 'packages'))
 function cruise(directory) {
   const sources = packages.map((name) => `packages/${name}/src`)
   const command = join(root, 'node_modules/.bin/depcruise')
-  const { stdout, stderr, status } = spawnSync(command, [...sources, '--config', '.dependency-cruiser.cjs', '--output-type', 'json'], { cwd: directory, encoding: 'utf8', maxBuffer: 256 * 1024 * 1024 })
+  const { stdout, stderr, status } = spawnSync(command, [...sources, '--config', '.dependency-cruiser.cjs', '--output-type', 'json'], {
+    cwd: directory,
+    encoding: 'utf8',
+    maxBuffer: 256 * 1024 * 1024,
+  })
   try {
     return JSON.parse(stdout).summary
   } catch {

@@ -26,7 +26,12 @@ export const withDatabase = (url: string, database: string): string => {
 /** One PostgreSQL for the whole run, in a directory of its own; nothing of it is left. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const dataDir = await mkdtemp(join(tmpdir(), 'sluice-test-'))
-  const postgres = await startEmbedded({ dataDir, log: createLog({ level: 'error' }), fsync: false, settings: { max_connections: '300', shared_buffers: '64MB', autovacuum: 'off' } })
+  const postgres = await startEmbedded({
+    dataDir,
+    log: createLog({ level: 'error' }),
+    fsync: false,
+    settings: { max_connections: '300', shared_buffers: '64MB', autovacuum: 'off' },
+  })
   await makeTemplate(postgres.url)
   project.provide('postgresUrl', postgres.url)
   return async () => {

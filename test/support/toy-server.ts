@@ -25,7 +25,7 @@ const toy: House = {
     return {
       url: `http://${config.host}:${port}`,
       firstAdmin: id === 1 ? { email: config.adminEmail, password } : null,
-      drain: () => new Promise((resolve) => setTimeout(resolve, Math.min(config.drainMs, Number(process.env['TOY_DRAIN_MS'] ?? 0)))),
+      drain: () => new Promise((resolve) => setTimeout(resolve, Number(process.env['TOY_DRAIN_MS'] ?? 0))),
       close: () => new Promise((resolve) => void server.close(() => resolve()).closeAllConnections()),
     }
   },

@@ -44,10 +44,12 @@ const origin = (text: string): string | undefined => {
   return url && /^https?:$/.test(url.protocol) && url.origin === text.replace(/\/$/, '') ? url.origin : undefined
 }
 
-const each = <T>(reader: (text: string) => T | undefined) => (text: string) => {
-  const values = list(text).map(reader)
-  return values.every((value) => value !== undefined) ? (values as T[]) : undefined
-}
+const each =
+  <T>(reader: (text: string) => T | undefined) =>
+  (text: string) => {
+    const values = list(text).map(reader)
+    return values.every((value) => value !== undefined) ? (values as T[]) : undefined
+  }
 
 const network = (text: string): string | undefined => {
   const [ip = '', bits, ...more] = text.split('/')
@@ -86,11 +88,15 @@ const schema = z.object({
   /** Absolute, once loaded. */
   dataDir: z.string().default('.sluice'),
   /** Null: the embedded PostgreSQL. */
-  databaseUrl: address('an address such as postgresql://user:password@host:5432/database', ['postgresql:', 'postgres:'], (url, text) => (url.pathname.length > 1 ? text : undefined))
+  databaseUrl: address('an address such as postgresql://user:password@host:5432/database', ['postgresql:', 'postgres:'], (url, text) =>
+    url.pathname.length > 1 ? text : undefined,
+  )
     .nullable()
     .default(null),
   /** Null: made once and kept in the data directory. */
-  secret: read('a text of at least 32 characters, or unset to have one made', (text) => (text.length >= 32 ? text : undefined)).nullable().default(null),
+  secret: read('a text of at least 32 characters, or unset to have one made', (text) => (text.length >= 32 ? text : undefined))
+    .nullable()
+    .default(null),
   role: oneOf(['all', 'api', 'worker']).default('all'),
   adminEmail: read('an email address', (text) => (/^[^\s@]+@[^\s@]+$/.test(text) && text.length <= 320 ? text : undefined)).default('admin@sluice.local'),
   /** Null: made, and printed once. */
@@ -101,7 +107,9 @@ const schema = z.object({
   /** Null: pages of this machine alone. */
   corsOrigins: read('origins such as https://app.example.com', each(origin)).nullable().default(null),
   /** Without a slash at its end. */
-  publicUrl: address('an http or https address', ['http:', 'https:'], (url) => url.href.replace(/\/$/, '')).nullable().default(null),
+  publicUrl: address('an http or https address', ['http:', 'https:'], (url) => url.href.replace(/\/$/, ''))
+    .nullable()
+    .default(null),
   /** As Fastify takes it: everybody, how many proxies, or which. */
   trustProxy: read('true, false, a number of proxies, or their addresses such as 10.0.0.0/8', trust).default(false),
   /** Null: none. */
@@ -176,13 +184,18 @@ function secretOf(dataDir: string): string {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 })
     return kept(path) ?? make(path)
   } catch (error) {
-    throw new StartRefused(`The secret in ${path} cannot be read or made: ${(error as Error).message}. Set SLUICE_DATA_DIR to a directory that this user owns, or set SLUICE_SECRET.`, { cause: error })
+    throw new StartRefused(
+      `The secret in ${path} cannot be read or made: ${(error as Error).message}. Set SLUICE_DATA_DIR to a directory that this user owns, or set SLUICE_SECRET.`,
+      { cause: error },
+    )
   }
 }
 
 function kept(path: string): string | null {
   try {
-    return readFileSync(path, 'utf8').trim()
+    const text = readFileSync(path, 'utf8').trim()
+    if (text.length < 32) throw new Error('it is too short')
+    return text
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
     throw error

@@ -89,12 +89,18 @@ interface Halt {
   restMs(): number
 }
 
+/** npm hands Ctrl-C on to those who got it from the terminal already: that is one signal, not two. */
+const echoMs = 300
+
 /** The first signal asks, and sets a time limit; the second one exits at once. */
 function haltOnSignals(log: Log): Halt {
   let askedAt: number | null = null
   const { promise, resolve } = Promise.withResolvers<void>()
   const ask = (why: string, exitCode: number) => {
-    if (askedAt !== null) return process.exit(exitCode || 1)
+    if (askedAt !== null) {
+      if (performance.now() - askedAt > echoMs) process.exit(exitCode || 1)
+      return
+    }
     askedAt = performance.now()
     process.exitCode = exitCode
     log.info({ why }, 'Shutting down')

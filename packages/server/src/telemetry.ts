@@ -17,14 +17,21 @@ export function createLog({ level = 'info', pretty = false, write = (line) => vo
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
     // Not pino's own redaction: its paths have a fixed depth.
-    formatters: { level: (label) => ({ level: label }), log: withoutSecrets, bindings: withoutSecrets },
+    formatters: { level: (label) => ({ level: label }), log: withoutSecrets },
     // Errors are laid open by `withoutSecrets` already.
     serializers: { err: (value: unknown) => value },
   }
-  return pino(options, { write: (line: string) => write(pretty ? forPeople(line) : line) })
+  const log = pino(options, { write: (line: string) => write(pretty ? forPeople(line) : line) })
+  // pino formats the bindings of no child. Children are made from the root, and so have this door too.
+  const child = log.child
+  log.child = function (this: Log, bindings: pino.Bindings, ...rest: never[]) {
+    return child.call(this, withoutSecrets(bindings), ...rest)
+  } as Log['child']
+  return log
 }
 
-const secretKey = /^(authorization|proxy-authorization|cookie|set-cookie|passw(or)?d|password_?hash|secret|client_?secret|(access_?|refresh_?|id_?)?token|ticket|api_?key|x-api-key|private_?key|credentials?)$/i
+const secretKey =
+  /^(authorization|proxy-authorization|cookie|set-cookie|passw(or)?d|password_?hash|secret|client_?secret|(access_?|refresh_?|id_?)?token|ticket|api_?key|x-api-key|private_?key|credentials?)$/i
 const hidden = '[hidden]'
 
 /** Deeper than this nothing is shown, so that nothing needs to be looked at. */

@@ -23,7 +23,8 @@ export async function findBinaries(): Promise<Binaries> {
 /** PostgreSQL refuses root. In a user namespace without a mapping it sees itself as nobody, and no user has to be made. */
 function asNobody(): string[] {
   if (process.getuid?.() !== 0) return []
-  if (!works('unshare', '-U')) throw new StartRefused('PostgreSQL does not run as root, and user namespaces are not available here. Run as a normal user, or set SLUICE_DATABASE_URL.')
+  if (!works('unshare', '-U'))
+    throw new StartRefused('PostgreSQL does not run as root, and user namespaces are not available here. Run as a normal user, or set SLUICE_DATABASE_URL.')
   return ['unshare', '-U']
 }
 

@@ -41,7 +41,13 @@ export async function openCluster(dataDir: string, binaries: Binaries, options: 
   const port = sockets ? 5432 : await freePort()
   const password = readFileSync(join(home, 'password'), 'utf8').trim()
   const host = sockets ? `localhost/${database}?host=${encodeURIComponent(sockets)}` : `127.0.0.1:${port}/${database}`
-  return { data, sockets, port, url: `postgresql://${user}:${password}@${host}`, args: ['-D', data, ...Object.entries(settings(sockets, port, options)).flatMap(([name, value]) => ['-c', `${name}=${value}`])] }
+  return {
+    data,
+    sockets,
+    port,
+    url: `postgresql://${user}:${password}@${host}`,
+    args: ['-D', data, ...Object.entries(settings(sockets, port, options)).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
+  }
 }
 
 /** A socket's path has 103 bytes on macOS and 107 on Linux; PostgreSQL's name in the directory takes 16. */
@@ -90,7 +96,11 @@ async function run({ initdb, through }: Binaries, args: string[]): Promise<void>
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => (said = (said + chunk).slice(-4_000)))
   const code = await new Promise<number | string | null>((resolve) => child.on('error', (error) => resolve(error.message)).on('close', resolve))
   if (code === 0) return
-  const reason = said.trim().split('\n').find((line) => /error|fatal|could not|cannot/i.test(line)) ?? `it ended with ${code}`
+  const reason =
+    said
+      .trim()
+      .split('\n')
+      .find((line) => /error|fatal|could not|cannot/i.test(line)) ?? `it ended with ${code}`
   throw new StartRefused(`PostgreSQL could not be set up in the data directory: ${reason.trim()}. Choose a SLUICE_DATA_DIR that this user owns, or set SLUICE_DATABASE_URL.`)
 }
 
@@ -101,10 +111,14 @@ function clearLeftovers(dataDir: string): void {
 
 function check(dataDir: string, data: string): void {
   const found = readFileSync(join(data, 'PG_VERSION'), 'utf8').trim()
-  if (found !== major) throw new StartRefused(`The data directory ${dataDir} was made by PostgreSQL ${found}, this is ${major}. Move the data over with pg_dump, or set SLUICE_DATA_DIR to another directory.`)
+  if (found !== major)
+    throw new StartRefused(
+      `The data directory ${dataDir} was made by PostgreSQL ${found}, this is ${major}. Move the data over with pg_dump, or set SLUICE_DATA_DIR to another directory.`,
+    )
   const owner = statSync(data).uid
   const us = process.getuid?.()
-  if (us !== undefined && owner !== us) throw new StartRefused(`The data directory ${dataDir} belongs to user ${owner}, this is user ${us}. Run as that user, or set SLUICE_DATA_DIR to another directory.`)
+  if (us !== undefined && owner !== us)
+    throw new StartRefused(`The data directory ${dataDir} belongs to user ${owner}, this is user ${us}. Run as that user, or set SLUICE_DATA_DIR to another directory.`)
 }
 
 async function freePort(): Promise<number> {

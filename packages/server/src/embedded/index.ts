@@ -121,7 +121,9 @@ function inDirectory<T>(dataDir: string, work: () => T): T {
     return work()
   } catch (error) {
     if (error instanceof StartRefused) throw error
-    throw new StartRefused(`The data directory ${dataDir} cannot be written: ${(error as Error).message}. Set SLUICE_DATA_DIR to a directory that this user owns.`, { cause: error })
+    throw new StartRefused(`The data directory ${dataDir} cannot be written: ${(error as Error).message}. Set SLUICE_DATA_DIR to a directory that this user owns.`, {
+      cause: error,
+    })
   }
 }
 

@@ -19,6 +19,9 @@ export interface Postmaster {
 /** Crash recovery after a long write may take its time; PostgreSQL itself is up in 50 ms. */
 const startMs = 120_000
 
+/** Before it has read its settings PostgreSQL puts a time in front. */
+const fatal = /\b(PANIC|FATAL): /
+
 /** Starts PostgreSQL and waits until it takes connections. Throws StartRefused with its own words when it ends instead. */
 export async function launch(binaries: Binaries, cluster: Cluster, log: Log): Promise<Postmaster> {
   const [program, ...args] = [...binaries.through, binaries.postgres, ...cluster.args]
@@ -28,14 +31,14 @@ export async function launch(binaries: Binaries, cluster: Cluster, log: Log): Pr
   createInterface({ input: child.stderr }).on('line', (line) => {
     last.push(line)
     if (last.length > 20) last.shift()
-    if (/^(PANIC|FATAL):/.test(line)) log.warn({ postgres: line }, 'PostgreSQL')
+    if (fatal.test(line)) log.warn({ postgres: line }, 'PostgreSQL')
     else log.debug({ postgres: line }, 'PostgreSQL')
   })
   let running = true
   const ended = new Promise<string>((resolve) => {
     const end = (why: string) => {
       running = false
-      resolve(last.findLast((line) => /^(PANIC|FATAL):/.test(line)) ?? why)
+      resolve(last.findLast((line) => fatal.test(line))?.replace(/^.*?(?=PANIC|FATAL)/, '') ?? why)
     }
     child.on('error', (error) => end(error.message))
     // Its last words come through a pipe that its own children hold too: they are waited for, but not for long.
@@ -45,13 +48,19 @@ export async function launch(binaries: Binaries, cluster: Cluster, log: Log): Pr
   const ready = await until(() => !running || isReady(cluster, pid), startMs)
   if (running && ready) return { pid, ended }
   if (running) signal(pid, 'SIGQUIT')
-  throw new StartRefused(`PostgreSQL does not start: ${running ? `it was not ready within ${startMs / 1000} s` : await ended}. Look at SLUICE_LOG_LEVEL=debug, or set SLUICE_DATABASE_URL.`)
+  throw new StartRefused(
+    `PostgreSQL does not start: ${running ? `it was not ready within ${startMs / 1000} s` : await ended}. Look at SLUICE_LOG_LEVEL=debug, or set SLUICE_DATABASE_URL.`,
+  )
 }
 
 /** Fast shutdown, in which open transactions are rolled back; after `graceMs` without a checkpoint, recovered at the next start. */
 export async function shutDown(pid: number, graceMs: number): Promise<void> {
   const gone = () => processMark(pid) === null
-  for (const [name, ms] of [['SIGINT', graceMs], ['SIGQUIT', 3_000], ['SIGKILL', 3_000]] as const) {
+  for (const [name, ms] of [
+    ['SIGINT', graceMs],
+    ['SIGQUIT', 3_000],
+    ['SIGKILL', 3_000],
+  ] as const) {
     if (!signal(pid, name) || (await until(gone, ms))) return
   }
 }

@@ -24,7 +24,8 @@ function markFromPs(pid: number): string | null {
 
 const isZombie = (state: string | undefined): boolean => state === undefined || /^[ZX]/.test(state)
 
-const ps = (pid: number, columns: string): string => spawnSync('ps', ['-o', columns, '-p', String(pid)], { encoding: 'utf8', env: { PATH: searchPath, LC_ALL: 'C' } }).stdout?.trim() ?? ''
+const ps = (pid: number, columns: string): string =>
+  spawnSync('ps', ['-o', columns, '-p', String(pid)], { encoding: 'utf8', env: { PATH: searchPath, LC_ALL: 'C' } }).stdout?.trim() ?? ''
 
 function contentOf(path: string): string | null {
   try {

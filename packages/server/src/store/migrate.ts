@@ -29,7 +29,7 @@ export async function migrate(url: string, { also, log }: MigrateOptions = {}): 
   client.on('error', () => {})
   await client.connect().catch(refusedOrAway)
   try {
-    await checkServer(client, log)
+    checkServer(await serverOf(client), log)
     await client.query(`set lock_timeout = ${lockMs}`)
     await client.query('select pg_advisory_lock($1)', [lockKey]).catch(lockError)
     // Ends with the connection at the latest: a process killed here leaves no lock.
@@ -43,12 +43,24 @@ export async function migrate(url: string, { also, log }: MigrateOptions = {}): 
   }
 }
 
-async function checkServer(client: pg.Client, log: Log | undefined): Promise<void> {
-  const { rows } = await client.query<{ version: number; name: string; fsync: string }>(
+export interface Server {
+  /** As PostgreSQL counts: 150019 is 15.19. */
+  version: number
+  name: string
+  fsync: string
+}
+
+async function serverOf(client: pg.Client): Promise<Server> {
+  const { rows } = await client.query<Server>(
     `select current_setting('server_version_num')::int as version, current_setting('server_version') as name, current_setting('fsync') as fsync`,
   )
-  const { version, name, fsync } = rows[0]!
-  if (version < 150_000) throw new StartRefused(`PostgreSQL ${name} is too old: Sluice needs 15 or newer. Set SLUICE_DATABASE_URL to a newer one, or unset it to use the one that comes with Sluice.`)
+  return rows[0]!
+}
+
+/** Whether this PostgreSQL will do: throws StartRefused for one that will not, and warns of what is unwise. */
+export function checkServer({ version, name, fsync }: Server, log: Pick<Log, 'warn'> | undefined): void {
+  if (version < 150_000)
+    throw new StartRefused(`PostgreSQL ${name} is too old: Sluice needs 15 or newer. Set SLUICE_DATABASE_URL to a newer one, or unset it to use the one that comes with Sluice.`)
   if (version < 150_019) log?.warn({ version: name }, 'This PostgreSQL lacks security fixes: 15.19 or newer is advised')
   if (fsync === 'off') log?.warn('fsync is off in PostgreSQL: acknowledged work can be lost when its machine stops')
 }
@@ -57,7 +69,8 @@ async function applyPending(client: pg.Client, url: string): Promise<string[]> {
   const known = migrations.map(({ name }) => name)
   const done = await executed(client)
   const foreign = done.filter((name) => !known.includes(name))
-  if (foreign.length > 0) throw new StartRefused(`The database was migrated by a newer Sluice (${foreign.join(', ')}). Start that version, or set SLUICE_DATABASE_URL to another database.`)
+  if (foreign.length > 0)
+    throw new StartRefused(`The database was migrated by a newer Sluice (${foreign.join(', ')}). Start that version, or set SLUICE_DATABASE_URL to another database.`)
   const pending = known.filter((name) => !done.includes(name))
   if (pending.length > 0) await up(url)
   return pending
@@ -91,7 +104,8 @@ async function up(url: string): Promise<void> {
 }
 
 function lockError(error: unknown): never {
-  if (sqlState(error) === '55P03') throw new StartRefused(`Another process has been migrating this database for ${lockMs / 1000} s. Wait until it is done, or end it, then start again.`, { cause: error })
+  if (sqlState(error) === '55P03')
+    throw new StartRefused(`Another process has been migrating this database for ${lockMs / 1000} s. Wait until it is done, or end it, then start again.`, { cause: error })
   throw error
 }
 
