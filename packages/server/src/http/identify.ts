@@ -14,8 +14,8 @@ export const sessionCookie = 'sluice_session'
 
 /** What a request says of its sender. The Authorization header wins over a key, and a key over what the browser adds by itself. */
 export function credentialOf(headers: IncomingHttpHeaders, method: string, origins: Origins): Credential | null {
-  const { authorization } = headers
-  if (authorization !== undefined) return ofAuthorization(authorization.trim())
+  const authorization = headers.authorization?.trim()
+  if (authorization) return ofAuthorization(authorization)
   const apiKey = headers['x-api-key']
   if (typeof apiKey === 'string') return { kind: 'apiKey', value: apiKey.trim() }
   const cookie = cookieOf(headers.cookie)

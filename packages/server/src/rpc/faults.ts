@@ -76,23 +76,24 @@ function ofTrpc(error: TRPCError): Problem {
   return { code: refusal.code, kind, status: refusal.status ?? faultKinds[kind], message: refusal.message ?? message, issues: [], details: {} }
 }
 
+const mostIssues = 100
+
 /** The fault for a value that a schema refused: where, and what was expected, never the value itself. */
 export function invalidInput(issues: readonly z.core.$ZodIssue[]): Fault {
-  return new Fault('input_invalid', { issues: issues.slice(0, 100).flatMap(spread) })
+  return new Fault('input_invalid', { issues: issues.slice(0, mostIssues).flatMap(spread).slice(0, mostIssues) })
 }
 
-/** Of a union the branch that came furthest says best what is wrong; unknown keys are named one by one. */
+/** Of a union the branch that was missed by least says best what is wrong; unknown keys are named one by one. */
 function spread(issue: z.core.$ZodIssue): Issue[] {
   const path = issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))
-  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => ({ path: [...path, key], message: 'This key is not known here' }))
-  if (issue.code === 'invalid_union' && issue.errors.length > 0) {
-    const deepest = [...issue.errors].sort((a, b) => depth(b) - depth(a))[0]!
-    if (depth(deepest) > 0) return deepest.flatMap((inner) => spread({ ...inner, path: [...issue.path, ...inner.path] }))
+  if (issue.code === 'unrecognized_keys') return issue.keys.slice(0, mostIssues).map((key) => ({ path: [...path, key], message: 'This key is not known here' }))
+  if (issue.code === 'invalid_union') {
+    const branches = issue.errors.filter((inner) => inner.some((each) => each.path.length > 0 || each.code === 'unrecognized_keys'))
+    const [nearest] = branches.map((inner) => inner.flatMap((each) => spread({ ...each, path: [...issue.path, ...each.path] }))).sort((one, other) => one.length - other.length)
+    if (nearest) return nearest
   }
   return [{ path, message: issue.message }]
 }
-
-const depth = (issues: readonly z.core.$ZodIssue[]): number => Math.max(0, ...issues.map((issue) => issue.path.length))
 
 /** Whether it belongs into the log: what a caller did wrong does not. */
 export const isOurs = (problem: Problem): boolean => problem.kind === 'internal' || problem.kind === 'unavailable'

@@ -1,0 +1,287 @@
+import { Fault, type Event, type Pause, type ResyncEvent, type Run, type Step, type Workflow } from '@sluice/schema'
+import type { Credential, Principal } from '../../src/access/authenticate.ts'
+import type { Actor } from '../../src/engine/engine.ts'
+import type { FeedItem, Parts } from '../../src/rpc/context.ts'
+import { createLog, type Log } from '../../src/telemetry.ts'
+
+/** Parts that remember what they were called with, and hold only what a test puts there. */
+export interface Toys {
+  parts: Parts
+  /** Every call into a part: its name, and its arguments. */
+  calls: { name: string; args: unknown[] }[]
+  principals: Map<string, Principal>
+  /** Principals whose credential has ended. */
+  dead: Set<string>
+  /** Thrown by the next call into a part. */
+  failWith: { error?: unknown }
+  feed: ToyFeed
+  log: Log
+  logged: string[]
+}
+
+export const at = '2026-01-31T12:00:00.000Z'
+export const ids = { run: '000000000000run', workflow: '00000workflow00', pause: '0000000000pause', user: '00000000000user', workspace: '000000workspace', key: '000000000000key' }
+
+export const run: Run = {
+  id: ids.run,
+  workflowId: ids.workflow,
+  version: 1,
+  status: 'running',
+  waitingKind: null,
+  progress: 0,
+  reason: null,
+  transactionId: null,
+  lane: null,
+  parentRunId: null,
+  trigger: 'manual',
+  tags: [],
+  created: at,
+  startedAt: at,
+  endedAt: null,
+  updated: at,
+  input: null,
+  output: null,
+  waitingOn: [],
+  nodes: [],
+  pauses: [],
+}
+
+export const workflow: Workflow = {
+  id: ids.workflow,
+  handle: 'invoice',
+  name: 'Invoice',
+  description: '',
+  draft: { kind: 'workflow', nodes: [], links: [] },
+  revision: 1,
+  version: null,
+  hash: null,
+  extra: {},
+  activity: { runs: 0, active: 0, lastRun: null },
+  created: at,
+  updated: at,
+}
+
+export const pause: Pause = {
+  id: ids.pause,
+  runId: ids.run,
+  workflowId: ids.workflow,
+  nodeId: 'approve',
+  step: 'approve',
+  iteration: '',
+  kind: 'approval',
+  status: 'open',
+  message: 'Pay?',
+  form: null,
+  input: null,
+  assignee: null,
+  openedAt: at,
+  dueAt: null,
+  decision: null,
+}
+
+const step: Step = {
+  key: `${ids.run}/a/`,
+  runId: ids.run,
+  nodeId: 'a',
+  step: 'a',
+  iteration: '',
+  state: 'completed',
+  attempts: 1,
+  failures: 0,
+  input: null,
+  output: null,
+  route: null,
+  error: null,
+  waitingFor: null,
+  skipReason: null,
+  compensation: null,
+  startedAt: at,
+  lastAttemptAt: at,
+  retryAt: null,
+  timedOutAt: null,
+  endedAt: at,
+}
+
+const version = { workflowId: ids.workflow, number: 1, hash: 'h', name: 'Invoice', description: '', definition: workflow.draft, created: at }
+const user = { id: ids.user, email: 'ada@example.com', name: 'Ada', created: at }
+const pair = { token: 'new-token', refreshToken: 'new-refresh', user }
+
+export const principal = (over: Partial<Principal> = {}): Principal => ({
+  id: ids.user,
+  userId: ids.user,
+  workspaceId: ids.workspace,
+  role: 'owner',
+  scopes: null,
+  credential: 'token',
+  email: user.email,
+  name: user.name,
+  ...over,
+})
+
+/** Run events of one run, kept by the test and pushed by it. */
+export interface ToyFeed {
+  events: FeedItem[]
+  push(...items: FeedItem[]): void
+  /** Subscriptions that have not ended. */
+  open: number
+  /** `after` of every subscription so far. */
+  asked: (string | undefined)[]
+}
+
+export const event = (seq: number, type: 'run.started' | 'run.resumed' = 'run.resumed'): Event => ({ subject: { kind: 'run', id: ids.run }, seq, cursor: `c${seq}`, at, type })
+export const lastEvent = (seq: number): Event => ({ subject: { kind: 'run', id: ids.run }, seq, cursor: `c${seq}`, at, type: 'run.completed', output: 1 })
+
+function createFeed(): ToyFeed & { follow(after: string | undefined, signal: AbortSignal): AsyncGenerator<Event | ResyncEvent> } {
+  let wake = () => {}
+  let woken = new Promise<void>((resolve) => (wake = resolve))
+  const feed = {
+    events: [] as FeedItem[],
+    open: 0,
+    asked: [] as (string | undefined)[],
+    push(...items: FeedItem[]) {
+      feed.events.push(...items)
+      const before = wake
+      woken = new Promise<void>((resolve) => (wake = resolve))
+      before()
+    },
+    async *follow(after: string | undefined, signal: AbortSignal) {
+      feed.asked.push(after)
+      feed.open++
+      try {
+        let next = feed.events.findIndex(({ cursor }) => cursor === after) + 1
+        while (!signal.aborted) {
+          const item = feed.events[next]
+          if (item) {
+            next++
+            yield item
+            if (item.type === 'run.completed') return
+          } else await Promise.race([woken, new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))])
+        }
+      } finally {
+        feed.open--
+      }
+    },
+  }
+  return feed
+}
+
+/** Every method of a part answers with the value given for it, and is remembered. */
+function toy<T extends object>(name: string, toys: Pick<Toys, 'calls' | 'failWith'>, answers: { [K in keyof T]: unknown }): T {
+  const methods = Object.entries(answers).map(([method, answer]) => [
+    method,
+    async (...args: unknown[]) => {
+      toys.calls.push({ name: `${name}.${method}`, args })
+      const { error } = toys.failWith
+      toys.failWith.error = undefined
+      if (error !== undefined) throw error
+      return typeof answer === 'function' ? (answer as (...args: unknown[]) => unknown)(...args) : answer
+    },
+  ])
+  return Object.fromEntries(methods) as T
+}
+
+const page = (...items: unknown[]) => ({ items, nextCursor: null })
+
+export function createToys(): Toys {
+  const calls: Toys['calls'] = []
+  const failWith: Toys['failWith'] = {}
+  const principals = new Map<string, Principal>()
+  const dead = new Set<string>()
+  const tickets = new Map<string, Principal>()
+  const feed = createFeed()
+  const memory = { calls, failWith }
+  const logged: string[] = []
+
+  async function authenticate(credential: Credential | null): Promise<Principal | null> {
+    if (!credential) return principals.get('') ?? null
+    const value = credential.kind === 'basic' ? Buffer.from(credential.value, 'base64').toString().split(':')[0]! : credential.value
+    const found = principals.get(value)
+    if (!found) throw new Fault('credential_invalid')
+    return { ...found, credential: credential.kind === 'cookie' ? 'cookie' : found.credential }
+  }
+
+  const parts: Parts = {
+    engine: toy<Parts['engine']>('engine', memory, {
+      start: (_actor: Actor, input: { workflow: string }) => ({ ...run, tags: [input.workflow] }),
+      wait: run,
+      cancel: run,
+      hold: run,
+      release: run,
+      retryStep: run,
+      fork: run,
+      try: { runId: ids.run, status: 'completed', nodeId: 'a', input: null, output: 1, error: null, outputs: {}, durationMs: 1 },
+      decide: pause,
+      report: step,
+      signal: { id: ids.run },
+      deleteWorkflow: undefined,
+    }),
+    workflows: toy<Parts['workflows']>('workflows', memory, {
+      list: page(workflow),
+      get: workflow,
+      create: workflow,
+      update: workflow,
+      duplicate: workflow,
+      publish: version,
+      versions: page(version),
+      version,
+      outputs: [],
+      edit: workflow,
+      node: { node: { id: 'a', type: 'input' }, sample: null },
+    }),
+    nodeTypes: { list: () => [], get: () => undefined },
+    views: toy<Parts['views']>('views', memory, {
+      getRun: run,
+      listRuns: page(run),
+      findRun: run,
+      currentRun: run,
+      listSteps: page(step),
+      listEvents: page(),
+      getPause: pause,
+      listPauses: page(pause),
+    }),
+    database: { query: async () => [] },
+    feed: {
+      async run(of, signal) {
+        if (of.runId !== ids.run) throw new Fault('run_missing')
+        return feed.follow(of.after, signal)
+      },
+      workflow: (of, signal) => feed.follow(of.after, signal),
+      workspace: (of, signal) => feed.follow(of.after, signal),
+    },
+    access: {
+      ...toy<Omit<Parts['access'], 'keys' | 'secrets'>>('access', memory, {
+        authenticate,
+        stillValid: ({ id }: Principal) => !dead.has(id),
+        login: ({ password }: { password: string }) => {
+          if (password !== 'right') throw new Fault('login_failed')
+          return pair
+        },
+        refresh: pair,
+        logout: undefined,
+        switch: pair,
+        me: { user, workspace: { id: ids.workspace, handle: 'default', name: 'Default' }, role: 'owner', credential: 'token', scopes: null },
+        ticket: (who: Principal) => {
+          const ticket = `ticket-${tickets.size}`
+          tickets.set(ticket, who)
+          return { ticket, expiresAt: at }
+        },
+        redeem: (ticket: string) => {
+          const found = tickets.get(ticket)
+          tickets.delete(ticket)
+          if (!found) throw new Fault('credential_invalid')
+          return found
+        },
+      }),
+      keys: toy<Parts['access']['keys']>('keys', memory, {
+        list: page(),
+        create: { id: ids.key, name: 'k', prefix: 'sk_1', scopes: null, userId: ids.user, created: at, lastUsedAt: null, revokedAt: null, secret: 'sk_1234' },
+        revoke: undefined,
+      }),
+      secrets: toy<Parts['access']['secrets']>('secrets', memory, { list: page(), set: { name: 's', created: at, updated: at }, delete: undefined }),
+    },
+  }
+  principals.set('owner-token', principal())
+  principals.set('viewer-token', principal({ id: '000000000viewer', userId: '000000000viewer', role: 'viewer' }))
+  principals.set('sk_owner', principal({ id: ids.key, credential: 'key' }))
+  return { parts, calls, principals, dead, failWith, feed, log: createLog({ level: 'info', write: (line) => void logged.push(line) }), logged }
+}
