@@ -1,5 +1,5 @@
 /** The most recently used values by key, up to a total weight. The oldest go first. */
-export class Recent<V> {
+export class Recent<V extends {}> {
   readonly #entries = new Map<string, { value: V; weight: number }>()
   readonly #limit: number
   #weight = 0
@@ -8,14 +8,18 @@ export class Recent<V> {
     this.#limit = limit
   }
 
+  get(key: string): V | undefined {
+    const kept = this.#entries.get(key)
+    if (!kept) return undefined
+    this.#entries.delete(key)
+    this.#entries.set(key, kept)
+    return kept.value
+  }
+
   /** The value kept under the key, or the one made now. What `make` throws is not kept. */
   of(key: string, make: () => V, weight = 1): V {
-    const kept = this.#entries.get(key)
-    if (kept) {
-      this.#entries.delete(key)
-      this.#entries.set(key, kept)
-      return kept.value
-    }
+    const kept = this.get(key)
+    if (kept !== undefined) return kept
     const value = make()
     this.#entries.set(key, { value, weight })
     this.#weight += weight

@@ -1,4 +1,4 @@
-import type { Definition, Join, Link, Node, NodeSettings, RetrySettings } from '@sluice/schema'
+import { type Definition, type Join, type Link, type Node, type NodeSettings, type RetrySettings, stepNames } from '@sluice/schema'
 
 /**
  * A definition as the engine reads it: links by handle, bodies as scopes of their own, names, order, what can be reached.
@@ -37,7 +37,7 @@ export interface Graph {
   nodes: ReadonlyMap<string, GraphNode>
   /** Top-level nodes, in topological order. */
   top: GraphNode[]
-  /** Nodes on a cycle, or under a parent that is not there: not in any order. */
+  /** Nodes on a cycle, and those behind one: not in any order. */
   unordered: GraphNode[]
   onFailure: 'stop' | 'continue'
   timeoutMs: number | null
@@ -54,23 +54,19 @@ export const defaultRetry: Required<RetrySettings> = { maxAttempts: 1, backoffMs
 export function graphOf(definition: Definition, types: GraphTypes): Graph {
   const join = definition.settings?.join ?? 'any'
   const nodes = new Map<string, GraphNode>()
-  const titles = new Map<string, number>()
-  for (const node of definition.nodes) if (node.title) titles.set(node.title, (titles.get(node.title) ?? 0) + 1)
-  const ids = new Set(definition.nodes.map((node) => node.id))
+  const names = stepNames(definition)
   for (const node of definition.nodes) {
     if (nodes.has(node.id)) continue
-    // A title that is another node's id would make two steps of one name.
-    const named = node.title && titles.get(node.title) === 1 && (node.title === node.id || !ids.has(node.title))
     nodes.set(node.id, {
       id: node.id,
       type: node.type,
-      name: named ? node.title! : node.id,
+      name: names.get(node.id)!,
       definition: node,
       parent: null,
       body: [],
       incoming: [],
       outgoing: [],
-      join: node.settings?.join ?? (node.type === 'coalesce' ? 'any' : join),
+      join: node.type === 'coalesce' ? 'any' : (node.settings?.join ?? join),
       entry: false,
       reachable: false,
       order: -1,
@@ -78,10 +74,7 @@ export function graphOf(definition: Definition, types: GraphTypes): Graph {
       retry: { ...defaultRetry, ...node.settings?.retry },
     })
   }
-  for (const node of nodes.values()) {
-    const parent = node.definition.parentId
-    if (parent && parent !== node.id) node.parent = nodes.get(parent) ?? null
-  }
+  for (const node of nodes.values()) node.parent = parentOf(nodes, node)
   for (const link of definition.links) connect(nodes, link)
 
   const scopes = new Map<GraphNode | null, GraphNode[]>()
@@ -108,6 +101,17 @@ export function graphOf(definition: Definition, types: GraphTypes): Graph {
     timeoutMs: definition.settings?.timeoutMs ?? null,
     definition,
   }
+}
+
+/** The body a node stands in. Without one: where the parent is not there, or where nodes would stand in each other. */
+function parentOf(nodes: ReadonlyMap<string, GraphNode>, node: GraphNode): GraphNode | null {
+  const parent = nodes.get(node.definition.parentId ?? '')
+  const seen = new Set([node])
+  for (let at = parent; at; at = nodes.get(at.definition.parentId ?? '')) {
+    if (seen.has(at)) return null
+    seen.add(at)
+  }
+  return parent ?? null
 }
 
 function connect(nodes: Map<string, GraphNode>, link: Link): void {

@@ -1,0 +1,187 @@
+import type { Definition, Json, JsonObject } from '@sluice/schema'
+import type { Tx } from '../database.ts'
+
+/** A workflow as stored, without its draft: drafts are large, and few readers need them. */
+export interface WorkflowRow {
+  id: string
+  workspace_id: string
+  handle: string
+  name: string
+  description: string
+  revision: number
+  /** Number and hash of the newest version. */
+  version: number | null
+  hash: string | null
+  extra: JsonObject
+  seq: number
+  created_at: Date
+  updated_at: Date
+  /** Written by the transaction that reads it: it may yet be rolled back, and is nothing to remember. */
+  fresh: boolean
+}
+
+export interface DraftRow extends WorkflowRow {
+  draft: Definition
+}
+
+export interface VersionRow {
+  workflow_id: string
+  number: number
+  hash: string
+  name: string
+  description: string
+  definition: Definition
+  created_at: Date
+  fresh: boolean
+}
+
+export interface SampleRow {
+  input: Json
+  output: Json
+  error: Json
+  updated_at: Date
+}
+
+// A row knows 32 bits of the transaction that wrote it.
+const fresh = `coalesce(xmin::text::bigint = pg_current_xact_id_if_assigned()::text::bigint % 4294967296, false) as fresh`
+const columns = `id, workspace_id, handle, name, description, revision, version, hash, extra, seq, created_at, updated_at, ${fresh}`
+
+/** An id wins over a handle of the same spelling. */
+const byRef = `
+  from workflows
+  where workspace_id = $1 and (id = $2 or handle = $2) and deleted_at is null
+  order by (id = $2) desc limit 1`
+
+const first = async <R>(rows: Promise<R[]>): Promise<R | undefined> => (await rows)[0]
+
+export const findWorkflow = (tx: Tx, workspaceId: string, ref: string): Promise<WorkflowRow | undefined> =>
+  first(tx.query<WorkflowRow & Record<string, unknown>>({ name: 'workflows-find', text: `select ${columns} ${byRef}` }, [workspaceId, ref]))
+
+export const findDraft = (tx: Tx, workspaceId: string, ref: string): Promise<DraftRow | undefined> =>
+  first(tx.query<DraftRow & Record<string, unknown>>({ name: 'workflows-draft', text: `select ${columns}, draft ${byRef}` }, [workspaceId, ref]))
+
+/** Under its row lock: edits, publishing and deletion of one workflow come one after another. */
+export const lockDraft = (tx: Tx, workspaceId: string, ref: string): Promise<DraftRow | undefined> =>
+  first(tx.query<DraftRow & Record<string, unknown>>({ name: 'workflows-lock', text: `select ${columns}, draft ${byRef} for update` }, [workspaceId, ref]))
+
+export interface NewWorkflow {
+  id: string
+  workspaceId: string
+  handle: string
+  name: string
+  description: string
+  draft: Definition
+  extra: JsonObject
+}
+
+/** False when the id or the handle is there already. */
+export async function insertWorkflow(tx: Tx, row: NewWorkflow): Promise<boolean> {
+  const statement = {
+    name: 'workflows-insert',
+    text: `
+      insert into workflows (id, workspace_id, handle, name, description, draft, extra, seq)
+      values ($1, $2, $3, $4, $5, $6, $7, 1)
+      on conflict do nothing
+      returning id`,
+  }
+  const { id, workspaceId, handle, name, description, draft, extra } = row
+  return (await tx.query(statement, [id, workspaceId, handle, name, description, JSON.stringify(draft), JSON.stringify(extra)])).length > 0
+}
+
+export interface WorkflowChange {
+  id: string
+  name: string
+  handle: string
+  description: string
+  extra: JsonObject
+  /** Null leaves the draft and its revision as they are. */
+  draft: Definition | null
+}
+
+/** Counts one event, and one edit when the draft is another. */
+export async function updateWorkflow(tx: Tx, { id, name, handle, description, extra, draft }: WorkflowChange): Promise<void> {
+  const statement = {
+    name: 'workflows-update',
+    text: `
+      update workflows set
+        name = $2, handle = $3, description = $4, extra = $5,
+        draft = coalesce($6::json, draft), revision = revision + case when $6::json is null then 0 else 1 end,
+        seq = seq + 1, updated_at = now()
+      where id = $1`,
+  }
+  await tx.query(statement, [id, name, handle, description, JSON.stringify(extra), draft && JSON.stringify(draft)])
+}
+
+/** Whether another workflow has the handle. */
+export async function handleTaken(tx: Tx, workspaceId: string, handle: string, except: string): Promise<boolean> {
+  const text = 'select 1 from workflows where workspace_id = $1 and handle = $2 and id <> $3 and deleted_at is null'
+  return (await tx.query({ name: 'workflows-handle-taken', text }, [workspaceId, handle, except])).length > 0
+}
+
+/** Handles that begin so: to make the next one of. */
+export async function handlesLike(tx: Tx, workspaceId: string, start: string): Promise<string[]> {
+  const text = 'select handle from workflows where workspace_id = $1 and starts_with(handle, $2) and deleted_at is null'
+  return (await tx.query<{ handle: string }>({ name: 'workflows-handles-like', text }, [workspaceId, start])).map(({ handle }) => handle)
+}
+
+/** Names that begin so, one transaction at a time: two that look at once would choose the same next one. */
+export async function namesLike(tx: Tx, workspaceId: string, start: string): Promise<string[]> {
+  await tx.query({ name: 'workflows-names-lock', text: 'select pg_advisory_xact_lock(hashtextextended($1, 0))' }, [`workflow names of ${workspaceId}`])
+  const text = 'select name from workflows where workspace_id = $1 and starts_with(name, $2) and deleted_at is null'
+  return (await tx.query<{ name: string }>({ name: 'workflows-names-like', text }, [workspaceId, start])).map(({ name }) => name)
+}
+
+export async function markPublished(tx: Tx, id: string, version: number, hash: string): Promise<void> {
+  await tx.query({ name: 'workflows-published', text: 'update workflows set version = $2, hash = $3, seq = seq + 1, updated_at = now() where id = $1' }, [id, version, hash])
+}
+
+/** Hides it everywhere and frees its handle; versions and runs go with retention, samples now. */
+export async function hideWorkflow(tx: Tx, id: string): Promise<void> {
+  await tx.query({ name: 'workflows-hide', text: 'update workflows set deleted_at = now(), updated_at = now(), seq = seq + 1 where id = $1' }, [id])
+  await tx.query({ name: 'samples-delete', text: 'delete from samples where workflow_id = $1' }, [id])
+}
+
+const versionColumns = `workflow_id, number, hash, name, description, definition, created_at, ${fresh}`
+
+export const readVersion = (tx: Tx, workflowId: string, number: number): Promise<VersionRow | undefined> =>
+  first(tx.query<VersionRow & Record<string, unknown>>({ name: 'versions-read', text: `select ${versionColumns} from versions where workflow_id = $1 and number = $2` }, [workflowId, number]))
+
+export const versionByHash = (tx: Tx, workflowId: string, hash: string): Promise<VersionRow | undefined> =>
+  first(tx.query<VersionRow & Record<string, unknown>>({ name: 'versions-by-hash', text: `select ${versionColumns} from versions where workflow_id = $1 and hash = $2` }, [workflowId, hash]))
+
+export async function insertVersion(tx: Tx, row: Omit<VersionRow, 'created_at' | 'fresh'>): Promise<VersionRow> {
+  const statement = {
+    name: 'versions-insert',
+    text: `insert into versions (workflow_id, number, hash, name, description, definition) values ($1, $2, $3, $4, $5, $6) returning created_at`,
+  }
+  const [made] = await tx.query<{ created_at: Date }>(statement, [row.workflow_id, row.number, row.hash, row.name, row.description, JSON.stringify(row.definition)])
+  return { ...row, created_at: made!.created_at, fresh: true }
+}
+
+/** Newest first, below a number. */
+export const listVersions = (tx: Tx, workflowId: string, below: number | null, limit: number): Promise<VersionRow[]> =>
+  tx.query<VersionRow & Record<string, unknown>>(
+    {
+      name: 'versions-list',
+      text: `select ${versionColumns} from versions where workflow_id = $1 and ($2::int is null or number < $2) order by number desc limit $3`,
+    },
+    [workflowId, below, limit],
+  )
+
+export async function countVersions(tx: Tx, workflowId: string): Promise<number> {
+  const [row] = await tx.query<{ count: number }>({ name: 'versions-count', text: 'select count(*) as count from versions where workflow_id = $1' }, [workflowId])
+  return row!.count
+}
+
+export const readSample = (tx: Tx, workflowId: string, nodeId: string): Promise<SampleRow | undefined> =>
+  first(tx.query<SampleRow & Record<string, unknown>>({ name: 'samples-read', text: 'select input, output, error, updated_at from samples where workflow_id = $1 and node_id = $2' }, [workflowId, nodeId]))
+
+export async function saveSample(tx: Tx, workflowId: string, nodeId: string, sample: { input: Json; output: Json; error: Json }): Promise<void> {
+  const statement = {
+    name: 'samples-save',
+    text: `
+      insert into samples (workflow_id, node_id, input, output, error) values ($1, $2, $3, $4, $5)
+      on conflict (workflow_id, node_id) do update set input = excluded.input, output = excluded.output, error = excluded.error, updated_at = now()`,
+  }
+  await tx.query(statement, [workflowId, nodeId, ...[sample.input, sample.output, sample.error].map((value) => JSON.stringify(value))])
+}

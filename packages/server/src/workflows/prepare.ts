@@ -1,0 +1,120 @@
+import type { Definition, Json, JsonObject } from '@sluice/schema'
+import { ExpressionError, Recent } from '../expressions/index.ts'
+import { StepFailure, type AnyNode, type Catalogue, type Scope } from '../nodes/contract.ts'
+import { configOf, decode } from './config.ts'
+import { graphOf, type Graph } from './graph.ts'
+import { dotted, readerOf, readingsOf, type Path, type Reader } from './readings.ts'
+
+/** What is made of a version once and used by every run of it: graph, and configs compiled to what must still be read. */
+
+export interface PreparedConfig {
+  declaration: AnyNode
+  /** Top-level variables its expressions read: `data` is built only when named. */
+  names: ReadonlySet<string>
+  /** The decoded config. Throws a StepFailure `expression_failed` or `config_invalid`, which no retry mends. */
+  render(scope: Scope): unknown
+}
+
+export interface PreparedNode extends PreparedConfig {
+  compensate: PreparedConfig | null
+}
+
+export interface Prepared {
+  /** Throws a StepFailure `type_missing` when this server does not have the type, which `missingTypes` says beforehand. */
+  node(id: string): PreparedNode
+}
+
+/** Nodes are prepared when they are first asked for. */
+export function prepare(graph: Graph, catalogue: Catalogue): Prepared {
+  const nodes = new Map<string, PreparedNode>()
+  const make = (id: string): PreparedNode => {
+    const node = graph.nodes.get(id)
+    if (!node) throw new StepFailure('node_missing', `There is no node ${id}`, { retry: false })
+    const { compensate } = node.settings
+    return { ...prepareConfig(node.type, configOf(node.definition), catalogue), compensate: compensate ? prepareConfig(compensate.type, configOf(compensate), catalogue) : null }
+  }
+  return {
+    node(id) {
+      const kept = nodes.get(id) ?? make(id)
+      nodes.set(id, kept)
+      return kept
+    },
+  }
+}
+
+/** Graph and configs by the hash of their version, for the versions used last. */
+export function createPreparedCache(catalogue: Catalogue, versions = 500): (hash: string, definition: Definition) => { graph: Graph; prepared: Prepared } {
+  const recent = new Recent<{ graph: Graph; prepared: Prepared }>(versions)
+  const isEntry = (type: string): boolean => catalogue.get(type)?.entry === true
+  return (hash, definition) =>
+    recent.of(hash, () => {
+      const graph = graphOf(definition, { isEntry })
+      return { graph, prepared: prepare(graph, catalogue) }
+    })
+}
+
+function prepareConfig(type: string, config: JsonObject, catalogue: Catalogue): PreparedConfig {
+  const declaration = catalogue.get(type)
+  if (!declaration) throw new StepFailure('type_missing', `This server has no node type ${type}`, { retry: false })
+  const names = new Set<string>()
+  const plan = planOf(config, [], readingsOf(declaration.readings), names)
+  if (plan.is === 'made') return { declaration, names, render: (scope) => decoded(declaration, plan.make(scope)) }
+  // Nothing to read: decoded once, the failure to decode too.
+  let kept: { config: unknown } | undefined
+  return { declaration, names, render: () => (kept ??= { config: decoded(declaration, plan.value) }).config }
+}
+
+/** Either the value itself, however large, or how to make it. */
+type Plan = { is: 'static'; value: Json } | { is: 'made'; make(scope: object): Json }
+
+function planOf(value: Json, path: Path, readingOf: ReturnType<typeof readingsOf>, names: Set<string>): Plan {
+  if (typeof value === 'string') return planOfText(value, path, readingOf, names)
+  if (typeof value !== 'object' || value === null) return { is: 'static', value }
+  // Assigning __proto__ would give the copy a prototype out of data.
+  const entries: [string | number, Json][] = Array.isArray(value) ? [...value.entries()] : Object.entries(value).filter(([key]) => key !== '__proto__')
+  const parts = entries.map(([key, each]) => [key, planOf(each, [...path, key], readingOf, names)] as const)
+  const made = parts.flatMap(([key, part]) => (part.is === 'made' ? [[key, part.make] as const] : []))
+  if (made.length === 0) return { is: 'static', value }
+  // A copy of the static parts, with the made ones put over it.
+  return {
+    is: 'made',
+    make(scope) {
+      const copy: Json = Array.isArray(value) ? [...value] : { ...value }
+      for (const [key, make] of made) (copy as Record<string | number, Json>)[key] = make(scope)
+      return copy
+    },
+  }
+}
+
+function planOfText(source: string, path: Path, readingOf: ReturnType<typeof readingsOf>, names: Set<string>): Plan {
+  const failed = (error: unknown): never => {
+    if (!(error instanceof ExpressionError)) throw error
+    throw new StepFailure('expression_failed', `${dotted(path)}: ${error.message}`, { retry: false, cause: error })
+  }
+  let reader: Reader
+  try {
+    reader = readerOf(source, readingOf(path))
+  } catch (error) {
+    // A draft may be tried unchecked: what does not compile fails the step that needs it.
+    return { is: 'made', make: () => failed(error) }
+  }
+  for (const name of reader.names) names.add(name)
+  if (!reader.dynamic) return { is: 'static', value: source }
+  return {
+    is: 'made',
+    make(scope) {
+      try {
+        return reader.read(scope)
+      } catch (error) {
+        return failed(error)
+      }
+    },
+  }
+}
+
+function decoded(declaration: AnyNode, config: unknown): unknown {
+  const result = decode(declaration, config)
+  if (result.ok) return result.config
+  const issues = result.issues.map(({ path, message }) => ({ field: dotted('config', path), message }))
+  throw new StepFailure('config_invalid', issues.map(({ field, message }) => `${field}: ${message}`).join('; '), { details: issues.slice(0, 20), retry: false })
+}

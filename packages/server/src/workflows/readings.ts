@@ -1,0 +1,72 @@
+import type { Json, JsonObject } from '@sluice/schema'
+import { compileCel, compileTemplate } from '../expressions/index.ts'
+import type { Reading, Readings } from '../nodes/contract.ts'
+
+/** How the strings of a config are read: which way each, and what stands in it. */
+
+export type Path = readonly (string | number)[]
+
+/** A string of a config that is read as something. */
+export interface Reader {
+  /** Top-level variables and step names (`nodes.x`) it reads. */
+  names: ReadonlySet<string>
+  steps: ReadonlySet<string>
+  /** False when it gives the same whatever the scope. */
+  dynamic: boolean
+  /** What is wrong with it although it compiles. */
+  complaint: string | null
+  read(scope: object): Json
+}
+
+/** The reading of each path, most exact pattern first. What no pattern names is a template. */
+export function readingsOf(readings: Readings = {}): (path: Path) => Reading {
+  const patterns = Object.entries(readings).map(([pattern, reading]) => ({ segments: pattern.split('.'), reading }))
+  const looseness = (segments: string[]): number => segments.reduce((sum, segment) => sum + (segment === '**' ? 100 : segment === '*' ? 1 : 0), 0)
+  patterns.sort((a, b) => looseness(a.segments) - looseness(b.segments) || b.segments.length - a.segments.length)
+  return (path) => patterns.find(({ segments }) => fits(segments, path))?.reading ?? 'template'
+}
+
+function fits(segments: readonly string[], path: Path): boolean {
+  const open = segments.at(-1) === '**'
+  const length = open ? segments.length - 1 : segments.length
+  if (open ? path.length < length : path.length !== length) return false
+  for (let at = 0; at < length; at++) if (segments[at] !== '*' && segments[at] !== String(path[at])) return false
+  return true
+}
+
+const none: ReadonlySet<string> = new Set()
+
+/** Compiles a string as it is read. Throws an ExpressionError. */
+export function readerOf(source: string, reading: Reading): Reader {
+  if (reading === 'raw') return { names: none, steps: none, dynamic: false, complaint: null, read: () => source }
+  if (reading === 'template' || reading === 'value') {
+    const { names, steps, dynamic, render, value } = compileTemplate(source)
+    return { names, steps, dynamic, complaint: null, read: reading === 'template' ? render : value }
+  }
+  const { names, steps, type, evaluate, condition } = compileCel(source)
+  const isCondition = reading === 'condition'
+  const complaint = isCondition && type !== 'bool' && type !== 'dyn' ? `A condition gives true or false; this one gives ${type}` : null
+  return { names, steps, dynamic: true, complaint, read: isCondition ? condition : evaluate }
+}
+
+/** All strings of a config, with their places. */
+export function* stringsIn(value: Json | undefined, path: Path = []): Generator<{ path: Path; text: string }> {
+  if (typeof value === 'string') yield { path, text: value }
+  else if (Array.isArray(value)) for (const [at, each] of value.entries()) yield* stringsIn(each, [...path, at])
+  else if (typeof value === 'object' && value !== null) for (const [key, each] of Object.entries(value)) yield* stringsIn(each, [...path, key])
+}
+
+/** What stands at a dotted path, `*` standing for every key or index. */
+export function valuesAt(config: JsonObject, path: string): { path: Path; value: Json }[] {
+  let found: { path: Path; value: Json }[] = [{ path: [], value: config }]
+  for (const segment of path.split('.')) {
+    found = found.flatMap(({ path: at, value }) => {
+      if (typeof value !== 'object' || value === null) return []
+      const entries: [string | number, Json][] = Array.isArray(value) ? [...value.entries()] : Object.entries(value)
+      return entries.filter(([key]) => segment === '*' || String(key) === segment).map(([key, each]) => ({ path: [...at, key], value: each }))
+    })
+  }
+  return found
+}
+
+export const dotted = (...parts: (string | number | Path)[]): string => parts.flat().join('.')

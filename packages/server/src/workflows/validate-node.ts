@@ -1,0 +1,71 @@
+import type { Definition, DefinitionIssue, JsonObject } from '@sluice/schema'
+import { ExpressionError } from '../expressions/index.ts'
+import type { AnyNode, Catalogue } from '../nodes/contract.ts'
+import { configOf, decode } from './config.ts'
+import type { GraphNode } from './graph.ts'
+import { schemaIssues } from './json-schema.ts'
+import { listed, predecessors, scopeNames, upstreamNames } from './names.ts'
+import { dotted, readerOf, readingsOf, stringsIn, valuesAt, type Reader } from './readings.ts'
+
+/** What is wrong with one node: its type, its config, what its expressions name, how it is undone. */
+export function nodeIssues(node: GraphNode, definition: Definition, catalogue: Catalogue): DefinitionIssue[] {
+  const declaration = catalogue.get(node.type)
+  const about = (field: string, message: string): DefinitionIssue => ({ nodeId: node.id, field, message })
+  const compensate = compensateIssues(node, catalogue)
+  if (!declaration) return [about('type', `There is no node type ${node.type}`), ...compensate]
+  const kinds = declaration.notIn?.includes(definition.kind) ? [about('type', `A ${node.type} cannot stand in a definition of kind ${definition.kind}`)] : []
+  const known = { bare: predecessors(node), steps: upstreamNames(node) }
+  return [...kinds, ...configIssues(node, declaration, configOf(node.definition), 'config', known), ...compensate]
+}
+
+const undoing = new Set(['pure', 'work', 'wait'])
+
+function compensateIssues(node: GraphNode, catalogue: Catalogue): DefinitionIssue[] {
+  const { compensate } = node.settings
+  if (!compensate) return []
+  const about = (message: string): DefinitionIssue[] => [{ nodeId: node.id, field: 'settings.compensate.type', message }]
+  const declaration = catalogue.get(compensate.type)
+  if (!declaration) return about(`There is no node type ${compensate.type}`)
+  if (!undoing.has(declaration.behaviour.is)) return about(`A ${compensate.type} cannot undo a step`)
+  // When a step is undone, it and everything before it has an output.
+  const own = [node.name]
+  const known = { bare: new Set([...predecessors(node), ...own]), steps: new Set([...upstreamNames(node), ...own]) }
+  return [...configIssues(node, declaration, configOf(compensate), 'settings.compensate.config', known)]
+}
+
+interface Known {
+  /** Step names beside the names of the scope. */
+  bare: ReadonlySet<string>
+  /** Step names under `nodes`. */
+  steps: ReadonlySet<string>
+}
+
+function* configIssues(node: GraphNode, declaration: AnyNode, config: JsonObject, root: string, known: Known): Generator<DefinitionIssue> {
+  const about = (path: readonly (string | number)[], message: string): DefinitionIssue => ({ nodeId: node.id, field: dotted(root, path), message })
+  const decoded = decode(declaration, config)
+  if (!decoded.ok) for (const { path, message } of decoded.issues) yield about(path, message)
+  const readingOf = readingsOf(declaration.readings)
+  for (const { path, text } of stringsIn(config)) {
+    const reader = compiled(text, readingOf(path))
+    if (typeof reader === 'string') yield about(path, reader)
+    else for (const message of readerIssues(reader, known)) yield about(path, message)
+  }
+  for (const { path, message } of declaration.check?.(config) ?? []) yield about(path, message)
+  if (!declaration.schemaField) return
+  for (const { path, value } of valuesAt(config, declaration.schemaField)) for (const issue of schemaIssues(value)) yield about([...path, ...issue.path], issue.message)
+}
+
+function compiled(...given: Parameters<typeof readerOf>): Reader | string {
+  try {
+    return readerOf(...given)
+  } catch (error) {
+    if (!(error instanceof ExpressionError)) throw error
+    return error.offset === undefined ? error.message : `${error.message} (at character ${error.offset + 1})`
+  }
+}
+
+function* readerIssues({ complaint, names, steps }: Reader, known: Known): Generator<string> {
+  if (complaint) yield complaint
+  for (const name of names) if (!scopeNames.has(name) && !known.bare.has(name)) yield `${name} is not known here; there are ${listed(scopeNames)}, and of steps before this one: ${listed(known.bare)}`
+  for (const step of steps) if (!known.steps.has(step)) yield `nodes.${step} names no step before this one; there are: ${listed(known.steps)}`
+}

@@ -1,0 +1,97 @@
+import { Fault, type CreateWorkflow, type DuplicateWorkflow, type EditWorkflow, type ListVersions, type ListWorkflows, type OneNode, type OneVersion, type OneWorkflow, type Page, type PublishWorkflow, type StepError, type UpdateWorkflow, type Version, type Workflow, type WorkflowNode, type WorkflowOutput, type WorkflowSummary } from '@sluice/schema'
+import type { Catalogue } from '../nodes/contract.ts'
+import type { Database, Tx } from '../store/index.ts'
+import { countVersions, findDraft, listVersions, readSample, readVersion, type DraftRow, type WorkflowRow } from '../store/rows/workflows.ts'
+import { versionView, workflowCount, workflowList, workflowView } from '../store/views/workflows.ts'
+import * as change from './change.ts'
+import { missing, resolve, type WorkflowActor } from './find.ts'
+import { outputsOf } from './outputs.ts'
+import { createPublishing, type Startable } from './publish.ts'
+
+export type { WorkflowActor } from './find.ts'
+export type { Startable } from './publish.ts'
+
+/**
+ * Workflows, their drafts and versions. Every function answers when its effect is committed, and throws a Fault for what
+ * the caller can act on; those that take a transaction first write there, and commit with it.
+ */
+export interface Workflows {
+  list(actor: WorkflowActor, input: ListWorkflows & { name?: string }): Promise<Page<WorkflowSummary>>
+  get(actor: WorkflowActor, input: OneWorkflow): Promise<Workflow>
+  create(actor: WorkflowActor, input: CreateWorkflow): Promise<Workflow>
+  update(actor: WorkflowActor, input: UpdateWorkflow): Promise<Workflow>
+  duplicate(actor: WorkflowActor, input: DuplicateWorkflow): Promise<Workflow>
+  edit(actor: WorkflowActor, input: EditWorkflow): Promise<Workflow>
+  /** The version of the draft as it is: an earlier one when the draft has its hash. `expectHash` is the hash the caller means to publish. */
+  publish(actor: WorkflowActor, input: PublishWorkflow & { expectHash?: string }): Promise<Version>
+  versions(actor: WorkflowActor, input: ListVersions): Promise<Page<Version>>
+  version(actor: WorkflowActor, input: OneVersion): Promise<Version>
+  outputs(actor: WorkflowActor, input: OneWorkflow): Promise<WorkflowOutput[]>
+  node(actor: WorkflowActor, input: OneNode): Promise<WorkflowNode>
+  resolve(tx: Tx, actor: WorkflowActor, ref: string): Promise<WorkflowRow>
+  /** The version to pin a run to: the one asked for, else the draft's, published when its hash is new. */
+  publishForStart(tx: Tx, actor: WorkflowActor, ref: string, version?: number, expectHash?: string): Promise<Startable>
+  keepTrial(tx: Tx, actor: WorkflowActor, trial: Parameters<typeof change.keepTrial>[2]): Promise<void>
+  hide(tx: Tx, actor: WorkflowActor, ref: string): Promise<{ id: string }>
+}
+
+export function createWorkflows({ database, catalogue }: { database: Database; catalogue: Catalogue }): Workflows {
+  const publishing = createPublishing(catalogue)
+  const inTransaction =
+    <I, O>(work: (tx: Tx, actor: WorkflowActor, input: I) => Promise<O>) =>
+    (actor: WorkflowActor, input: I): Promise<O> =>
+      database.transaction((tx) => work(tx, actor, input))
+  const draftOf = async (actor: WorkflowActor, ref: string): Promise<DraftRow> => (await findDraft(database, actor.workspaceId, ref)) ?? missing(ref)
+
+  return {
+    async list({ workspaceId }, { cursor, limit, count, name = null }) {
+      const found = await workflowList(database, workspaceId, { below: cursor === undefined ? null : readCursor(cursor, /^[a-z0-9]{15}$/), limit: limit + 1, name })
+      return { ...page(found, limit, ({ id }) => id), ...(count && { total: await workflowCount(database, workspaceId, name) }) }
+    },
+    get: inTransaction(async (tx, actor, { workflow }: OneWorkflow) => workflowView(tx, (await resolve(tx, actor, workflow)).id)),
+    create: inTransaction(change.create),
+    update: inTransaction(change.update),
+    duplicate: inTransaction(change.duplicate),
+    edit: inTransaction(change.edit),
+    publish: inTransaction(async (tx, actor, input: PublishWorkflow & { expectHash?: string }) => versionView(await publishing.publish(tx, actor, input))),
+    async versions(actor, { workflow, cursor, limit, count }) {
+      const { id } = await resolve(database, actor, workflow)
+      const below = cursor === undefined ? null : Number(readCursor(cursor, /^\d{1,9}$/))
+      const found = await listVersions(database, id, below, limit + 1)
+      return { ...page(found.map(versionView), limit, ({ number }) => String(number)), ...(count && { total: await countVersions(database, id) }) }
+    },
+    async version(actor, { workflow, version }) {
+      const { id } = await resolve(database, actor, workflow)
+      const row = await readVersion(database, id, version)
+      if (!row) throw new Fault('version_missing', { details: { workflow: id, version } })
+      return versionView(row)
+    },
+    outputs: async (actor, { workflow }) => outputsOf((await draftOf(actor, workflow)).draft, catalogue),
+    async node(actor, { workflow, nodeId }) {
+      const { id, draft } = await draftOf(actor, workflow)
+      const node = draft.nodes.find((each) => each.id === nodeId)
+      if (!node) throw new Fault('node_missing', { details: { workflow: id, nodeId } })
+      const sample = await readSample(database, id, nodeId)
+      return { node, sample: sample ? { input: sample.input, output: sample.output, error: sample.error as StepError | null, updated: sample.updated_at.toISOString() } : null }
+    },
+    resolve,
+    publishForStart: publishing.forStart,
+    keepTrial: change.keepTrial,
+    hide: change.hide,
+  }
+}
+
+/** A cursor is the key of the last row of its page; opaque to callers, and checked like anything they send. */
+const writeCursor = (key: string): string => Buffer.from(key).toString('base64url')
+
+function readCursor(cursor: string, form: RegExp): string {
+  const key = Buffer.from(cursor, 'base64url').toString()
+  if (!form.test(key)) throw new Fault('cursor_invalid')
+  return key
+}
+
+/** One row more was asked for than is shown: it says whether there is a next page. */
+function page<T>(found: T[], limit: number, keyOf: (item: T) => string): Page<T> {
+  const items = found.slice(0, limit)
+  return { items, nextCursor: found.length > limit ? writeCursor(keyOf(items.at(-1)!)) : null }
+}

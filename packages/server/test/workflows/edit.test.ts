@@ -1,0 +1,50 @@
+import { Fault, type EditOperation } from '@sluice/schema'
+import { describe, expect, test } from 'vitest'
+import { applyEdits } from '../../src/workflows/edit.ts'
+import { definition, merge } from './toys.ts'
+
+const start = definition([merge('a'), merge('m'), merge('inside', { parentId: 'm' }), merge('deeper', { parentId: 'inside' }), merge('z', { title: 'Z', config: { keep: 1 }, settings: { join: 'all' } })], [['a', 'm'], ['m', 'z'], ['inside', 'deeper'], ['a', 'z', 'failed']])
+const apply = (...operations: EditOperation[]) => applyEdits(start, operations)
+const refused = (...operations: EditOperation[]) => {
+  try {
+    apply(...operations)
+  } catch (error) {
+    if (error instanceof Fault) return { code: error.code, path: error.issues[0]!.path }
+  }
+  throw new Error('not refused')
+}
+
+describe('edits of a draft', () => {
+  test('a node that goes takes its links and its body along', () => {
+    const edited = apply({ op: 'removeNode', nodeId: 'm' })
+    expect(edited.nodes.map(({ id }) => id)).toEqual(['a', 'z'])
+    expect(edited.links).toEqual([{ source: 'a', target: 'z', sourceHandle: 'failed' }])
+  })
+
+  test('setConfig replaces what is given and keeps the rest', () => {
+    const z = apply({ op: 'setConfig', nodeId: 'z', config: { now: 2 } }).nodes.at(-1)
+    expect(z).toEqual({ id: 'z', type: 'merge', title: 'Z', config: { now: 2 }, settings: { join: 'all' } })
+  })
+
+  test('a link is there once, however often it is drawn, and goes however it is spelled', () => {
+    const link = { source: 'a', target: 'm' }
+    expect(apply({ op: 'connect', link: { ...link, sourceHandle: 'default', targetHandle: null } }).links).toEqual(start.links)
+    expect(apply({ op: 'disconnect', link: { ...link, sourceHandle: 'default' } }).links).toHaveLength(3)
+    expect(apply({ op: 'disconnect', link: { ...link, sourceHandle: 'other' } }).links).toHaveLength(4)
+  })
+
+  test('what a list says later may use what it said before', () => {
+    const edited = apply({ op: 'addNode', node: merge('new') }, { op: 'connect', link: { source: 'new', target: 'a' } }, { op: 'moveNode', nodeId: 'new', position: { x: 1, y: 2 } })
+    expect(edited.nodes.at(-1)).toEqual({ ...merge('new'), position: { x: 1, y: 2 } })
+  })
+
+  test('what cannot be done is refused as a whole, naming the operation', () => {
+    const fine: EditOperation = { op: 'moveNode', nodeId: 'a', position: { x: 0, y: 0 } }
+    expect(refused(fine, { op: 'removeNode', nodeId: 'x' })).toEqual({ code: 'node_missing', path: ['operations', 1, 'nodeId'] })
+    expect(refused({ op: 'setConfig', nodeId: 'x' })).toEqual({ code: 'node_missing', path: ['operations', 0, 'nodeId'] })
+    expect(refused({ op: 'connect', link: { source: 'a', target: 'x' } })).toEqual({ code: 'node_missing', path: ['operations', 0, 'link', 'target'] })
+    expect(refused({ op: 'addNode', node: merge('a') })).toEqual({ code: 'input_invalid', path: ['operations', 0, 'node', 'id'] })
+    expect(refused({ op: 'addNode', node: merge('x', { parentId: 'y' }) })).toEqual({ code: 'input_invalid', path: ['operations', 0, 'node', 'parentId'] })
+    expect(refused({ op: 'addNode', node: merge('x', { extra: { x: 'x'.repeat(17_000) } }) }).code).toBe('input_invalid')
+  })
+})
