@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { Id, Timestamp } from './ids.ts'
 import { Json } from './json.ts'
 import { Pause } from './pause.ts'
-import { Reason, SkipReason, StepError, WaitingKind } from './run.ts'
+import { Reason, Run, RunSummary, SkipReason, StepError, WaitingKind } from './run.ts'
 
 export const SubjectKind = z.enum(['run', 'session', 'workflow', 'user', 'record'])
 export type SubjectKind = z.infer<typeof SubjectKind>
@@ -62,6 +62,10 @@ export type RecordEvent = z.infer<typeof RecordEvent>
 /** Trimmed history: what the subscriber has is too old to go on from. It starts anew from the snapshot that follows. */
 export const ResyncEvent = z.object({ type: z.literal('resync'), cursor: z.string() })
 export type ResyncEvent = z.infer<typeof ResyncEvent>
+
+/** What a subscriber without a cursor begins with: the run as it stands, or the live runs of its scope, newest first, at most 100. */
+export const SnapshotEvent = z.object({ type: z.literal('snapshot'), cursor: z.string(), run: Run.optional(), runs: z.array(RunSummary).optional() })
+export type SnapshotEvent = z.infer<typeof SnapshotEvent>
 
 export const Event = z.union([RunEvent, RecordEvent])
 export type Event = z.infer<typeof Event>

@@ -1,19 +1,18 @@
-import type { Reason, StepError, TerminalStatus } from '@sluice/schema'
-import { reasonCodes } from '@sluice/schema'
-import { giveUp, isInside, undoKey } from './frontier.ts'
+import type { Reason, ReasonCode, StepError, TerminalStatus } from '@sluice/schema'
+import { giveUp, isDrained, isHalted, isInside, undoKey } from './frontier.ts'
 import type { Payload } from './payload.ts'
-import { type Ending, type StepRow, isSettled, keyOf } from './state.ts'
-import { type Turn, emit, emitOutput, emitStep, moveRun, nodeOf, pauseData, setTimer, touch } from './turn.ts'
+import { type Ending, type RunState, type StepRow, isSettled } from './state.ts'
+import { type Turn, emit, emitOutput, moveRun, nodeOf, pauseData, setTimer, touch } from './turn.ts'
+import { beginUndoing, planUndoing } from './undoing.ts'
 
 /**
  * How a run comes to its end: nothing new starts, open waits are closed, attempts under way finish or are fenced, what
  * declared it is undone one at a time in reverse order of completion, and then one terminal status, for ever.
  */
 
-/** Sets the end the run goes to. The first one stands; only a cancel overrules it, as long as nothing is being undone. */
+/** Sets the end the run goes to. Callers see to it that the first one stands; only a cancel, or a lost worker, overrules it. */
 export function stop(turn: Turn, ending: Ending, options: { fence: boolean }): void {
-  const { run } = turn.state
-  run.ending = ending
+  turn.state.run.ending = ending
   halt(turn, '')
   if (options.fence) fence(turn)
 }
@@ -26,12 +25,12 @@ export function halt(turn: Turn, scope: string): void {
     const step = state.steps.get(key)
     if (step && isInside(state, key, scope)) closeWait(turn, step)
   }
-  for (const set of [state.ready, state.deferred])
+  for (const set of [state.ready, state.deferred, state.attention])
     for (const key of set) {
       if (!isInside(state, key, scope)) continue
       set.delete(key)
       const step = state.steps.get(key)
-      if (step) giveUp(turn, step)
+      if (step?.state === 'pending') giveUp(turn, step)
     }
 }
 
@@ -55,47 +54,44 @@ export function closePause(turn: Turn, step: StepRow, status: 'cancelled' | 'exp
   turn.pauses.set(pause.id, pause)
   turn.state.pauses.delete(pause.id)
   emit(turn, status === 'expired' ? 'pause.expired' : 'pause.cancelled', pauseData(turn, pause))
-  freeDeferred(turn)
 }
 
-/** A pause has closed: those that waited for a place may try again. */
-export function freeDeferred(turn: Turn): void {
-  for (const key of turn.state.deferred) turn.state.ready.add(key)
-  turn.state.deferred.clear()
-}
-
-/** Ends attempts under way at once: they are told to abort, and whatever they still report is refused. */
+/** Ends attempts and questions under way at once: they are told to abort, and whatever they still say is refused. */
 function fence(turn: Turn): void {
   const { state } = turn
   for (const key of state.flight) {
     const step = state.steps.get(key)
-    if (!step) state.flight.delete(key)
-    else {
-      turn.aborts.push(key)
-      giveUp(turn, step)
-    }
+    if (!step) continue
+    turn.aborts.push(key)
+    giveUp(turn, step)
+  }
+  for (const step of state.steps.values()) {
+    if (!step.body?.asked) continue
+    step.body.asked = false
+    touch(turn, step)
+  }
+  state.flight.clear()
+}
+
+/** Children that are still to end: those of scopes that came to theirs, and those whose time was up. */
+export function tellChildren(turn: Turn): void {
+  const { state } = turn
+  for (const key of state.waits) {
+    const step = state.steps.get(key)
+    if (step?.waitingFor?.kind === 'child' && (isOverdue(step) || isHalted(state, step.nodeId, step.iteration))) turn.childrenToCancel.add(step.waitingFor.runId!)
   }
 }
 
-/** Whether attempts or children are still under way inside a scope. */
-export function isDrained(turn: Turn, scope: string): boolean {
-  const { state } = turn
-  for (const key of state.flight) if (isInside(state, key, scope)) return false
-  for (const key of state.waits) if (state.steps.get(key)?.waitingFor?.kind === 'child' && isInside(state, key, scope)) return false
-  return true
-}
+/** A step that waits for a child whose time is up to have ended. */
+export const isOverdue = (step: StepRow): boolean => step.state === 'waiting' && step.timedOutAt !== null
 
 /** One step further towards the end of a run that is ending. Only the holder of the claim may `begin` an undoing. */
 export function conclude(turn: Turn, { begin }: { begin: boolean }): void {
   const { state } = turn
   const { run } = state
   const ending = run.ending!
-  for (const key of state.waits) {
-    const waiting = state.steps.get(key)?.waitingFor
-    if (waiting?.kind === 'child') turn.childrenToCancel.add(waiting.runId!)
-  }
   if (run.status !== 'compensating') {
-    if (!isDrained(turn, '')) return
+    if (!isDrained(state, '')) return
     closeBodies(turn)
     state.undoing = ending.undo ? planUndoing(turn) : []
     if (state.undoing.length === 0) return terminate(turn, ending.to, ending.reason)
@@ -103,13 +99,17 @@ export function conclude(turn: Turn, { begin }: { begin: boolean }): void {
     run.waitingKind = null
     emit(turn, 'run.compensating', { reason: ending.reason })
   }
-  if (!begin) return
+  if (!begin || isUndoing(state)) return
   state.undoing ??= planUndoing(turn)
-  for (const key of state.flight) if (key.endsWith('\nundo')) return
   const top = state.undoing.at(-1)
   if (top === undefined) return settleUndoing(turn, ending)
-  if (state.waits.has(undoKey(top))) return
-  beginUndoing(turn, state.steps.get(top)!)
+  if (!state.waits.has(undoKey(top))) beginUndoing(turn, state.steps.get(top)!)
+}
+
+/** Whether an undoing is under way: there is no other flight in a run that is compensating, but a last question. */
+function isUndoing(state: RunState): boolean {
+  for (const key of state.flight) if (key.endsWith(undoKey(''))) return true
+  return false
 }
 
 /** Bodies whose iterations have all stopped. */
@@ -118,44 +118,13 @@ function closeBodies(turn: Turn): void {
   turn.state.attention.clear()
 }
 
-/** The steps to undo, last completed last: those that completed, or failed, and declare how. */
-function planUndoing(turn: Turn): string[] {
-  const steps = [...turn.state.steps.values()].filter(
-    (step) =>
-      step.settled !== null &&
-      (step.state === 'completed' || step.state === 'failed') &&
-      nodeOf(turn, step).settings.compensate !== undefined &&
-      step.compensation?.state !== 'completed' &&
-      step.compensation?.state !== 'failed',
-  )
-  for (const step of steps) {
-    if (step.compensation) continue
-    step.compensation = { state: 'pending', attempts: 0, failures: 0, lastAttemptAt: null, retryAt: null, error: null, output: null, reported: null }
-    touch(turn, step)
-  }
-  return steps.sort((a, b) => a.settled! - b.settled!).map(keyOf)
-}
-
-function beginUndoing(turn: Turn, step: StepRow): void {
-  const undo = step.compensation!
-  undo.state = 'running'
-  undo.attempts++
-  undo.lastAttemptAt = turn.now
-  undo.retryAt = null
-  turn.state.flight.add(undoKey(keyOf(step)))
-  turn.state.run.steps++
-  touch(turn, step)
-  emitStep(turn, 'step.compensating', step, { attempt: undo.attempts })
-  turn.tasks.push({ key: keyOf(step), nodeId: step.nodeId, iteration: step.iteration, phase: 'compensate', attempt: undo.attempts })
-}
-
 /** All that could be undone has been: the last word. */
 function settleUndoing(turn: Turn, ending: Ending): void {
   let undone = false
   let broken: StepRow | undefined
   for (const step of turn.state.steps.values()) {
     if (step.compensation?.state === 'completed') undone = true
-    if (step.compensation?.state === 'failed') broken ??= step
+    if (step.compensation?.state === 'failed' && (!broken || step.settled! > broken.settled!)) broken = step
   }
   if (broken) {
     const name = nodeOf(turn, broken).name
@@ -164,29 +133,14 @@ function settleUndoing(turn: Turn, ending: Ending): void {
   terminate(turn, ending.to === 'failed' && undone ? 'compensated' : ending.to, ending.reason)
 }
 
-export function endUndoing(turn: Turn, step: StepRow, outcome: { error: StepError } | { output: Payload }): void {
-  const undo = step.compensation!
-  const key = keyOf(step)
-  turn.state.flight.delete(undoKey(key))
-  turn.state.waits.delete(undoKey(key))
-  if (turn.state.undoing?.at(-1) === key) turn.state.undoing.pop()
-  if ('error' in outcome) {
-    undo.state = 'failed'
-    undo.error = outcome.error
-    emitStep(turn, 'step.compensation_failed', step, { error: outcome.error })
-  } else {
-    undo.state = 'completed'
-    undo.output = outcome.output.value
-    emitStep(turn, 'step.compensated', step)
-  }
-  touch(turn, step)
-}
+/** The codes of a step's error that say why its run ended; a node's own codes are no more than `step_failed`. */
+const reasonsOfSteps: readonly string[] = ['timed_out', 'pause_expired', 'limit_exceeded', 'worker_lost', 'child_failed', 'child_cancelled'] satisfies ReasonCode[]
 
 /** The reason a run ends with when a step fails for good. */
-export const reasonOf = (error: StepError, step: string): Reason => ({
-  code: (reasonCodes as readonly string[]).includes(error.code) ? (error.code as Reason['code']) : 'step_failed',
+export const reasonOf = (error: StepError, step?: string): Reason => ({
+  code: reasonsOfSteps.includes(error.code) ? (error.code as ReasonCode) : 'step_failed',
   message: error.message,
-  step,
+  ...(step !== undefined && { step }),
 })
 
 export function terminate(turn: Turn, to: TerminalStatus, reason: Reason | null, output: Payload | null = null): void {
@@ -195,14 +149,14 @@ export function terminate(turn: Turn, to: TerminalStatus, reason: Reason | null,
   moveRun(turn, to)
   run.endedAt = turn.now
   run.waitingKind = null
+  run.heldAt = null
   run.reason = reason
   run.ending = null
   run.output = output
   if (to === 'completed') run.progress = 100
   for (const step of state.steps.values()) if (!isSettled(step.state)) giveUp(turn, step)
-  state.ready.clear()
-  state.flight.clear()
-  state.waits.clear()
+  if (run.deadlineAt !== null) setTimer(turn, { nodeId: '', iteration: '' }, 'deadline', null)
+  for (const set of [state.ready, state.deferred, state.flight, state.waits, state.attention]) set.clear()
   if (output) emitOutput(turn, 'run.completed', {}, output, run.id)
   else emit(turn, `run.${to}` as 'run.failed', { reason })
 }

@@ -1,7 +1,7 @@
 import type { SkipReason, StepError } from '@sluice/schema'
 import type { GraphNode } from '../workflows/graph.ts'
-import { type RunState, type StepRow, childIteration, isSettled, keyOf, parentIteration, scopeKey, stepKey } from './state.ts'
-import { type Turn, emitStep, moveStep, nodeOf, stepOf, touch } from './turn.ts'
+import { type Body, type RunState, type StepRow, childIteration, isDeferred, isSettled, keyOf, parentIteration, scopeKey, stepKey } from './state.ts'
+import { type Turn, emitStep, moveStep, nodeOf, stepOf } from './turn.ts'
 
 /**
  * What may start now. A node runs once in its scope (the top, or one iteration of a body), when every incoming path is
@@ -54,6 +54,7 @@ export function* scopesOf(state: RunState, nodeId: string, iteration: string): G
 }
 
 export function isInside(state: RunState, key: string, scope: string): boolean {
+  if (scope === '') return true
   const [nodeId, iteration] = key.split('\n') as [string, string]
   for (const each of scopesOf(state, nodeId, iteration)) if (each === scope) return true
   return false
@@ -62,12 +63,27 @@ export function isInside(state: RunState, key: string, scope: string): boolean {
 /** Whether nothing new may start where this step stands. */
 export function isHalted(state: RunState, nodeId: string, iteration: string): boolean {
   if (state.run.ending) return true
+  if (state.halted.size === 0) return false
   for (const scope of scopesOf(state, nodeId, iteration)) if (state.halted.has(scope)) return true
   return false
 }
 
-/** Opens a scope: its entries become ready. */
-export function openScope(turn: Turn, parent: GraphNode | null, iteration: string): void {
+/** Whether attempts, questions or children are still under way inside a scope. */
+export function isDrained(state: RunState, scope: string): boolean {
+  for (const key of state.flight) if (isInside(state, key, scope)) return false
+  for (const key of state.waits) if (state.steps.get(key)?.waitingFor?.kind === 'child' && isInside(state, key, scope)) return false
+  return true
+}
+
+/** Whether a body may start an iteration, or has a question to ask. */
+export function isBodyDue(body: Body): boolean {
+  if (body.asked || body.error) return false
+  if (body.total === null) return body.live === 0
+  return body.next < body.total ? body.live < body.concurrency : body.live === 0
+}
+
+/** Opens a scope: its entries become ready. Gives how many nodes it has; one without any is done at once. */
+export function openScope(turn: Turn, parent: GraphNode | null, iteration: string): number {
   const { state } = turn
   const members = parent ? parent.body : state.graph.top
   let count = 0
@@ -76,37 +92,38 @@ export function openScope(turn: Turn, parent: GraphNode | null, iteration: strin
     count++
     if (node.entry) state.ready.add(stepKey(node.id, iteration))
   }
-  state.open.set(scopeKey(parent, iteration), count)
+  if (count > 0 || !parent) state.open.set(scopeKey(parent, iteration), count)
+  return count
 }
 
 /**
- * Takes note that a step has settled and walks on: what follows becomes ready or is skipped. Gives the scopes in which
- * nothing is left open.
+ * Takes note that a step has settled and walks on: what follows becomes ready or is skipped. Says whether this was the
+ * last of its scope.
  */
-export function follow(turn: Turn, settled: StepRow): { parent: GraphNode | null; iteration: string }[] {
+export function follow(turn: Turn, settled: StepRow): boolean {
   const { state } = turn
-  const finished: { parent: GraphNode | null; iteration: string }[] = []
+  const { parent } = nodeOf(turn, settled)
+  const scope = scopeKey(parent, settled.iteration)
   const queue = [settled]
   for (let next = 0; next < queue.length; next++) {
     const step = queue[next]!
     const node = nodeOf(turn, step)
-    const scope = scopeKey(node.parent, step.iteration)
-    const left = (state.open.get(scope) ?? 1) - 1
-    state.open.set(scope, left)
     if (step.state === 'completed' || step.state === 'failed') step.settled = ++state.settles
-    if (!node.parent) state.settledTop++
-    if (!isHalted(state, step.nodeId, step.iteration))
-      for (const link of node.outgoing) {
-        const target = link.target
-        const key = stepKey(target.id, step.iteration)
-        if (!target.reachable || state.ready.has(key) || state.steps.has(key)) continue
-        const reached = reach(state, target, step.iteration)
-        if (reached === 'run') state.ready.add(key)
-        else if (reached !== 'open') queue.push(skip(turn, target, step.iteration, reached))
-      }
-    if (left === 0) finished.push({ parent: node.parent, iteration: step.iteration })
+    if (!parent) state.settledTop++
+    if (isHalted(state, step.nodeId, step.iteration)) continue
+    for (const link of node.outgoing) {
+      const target = link.target
+      const key = stepKey(target.id, step.iteration)
+      if (!target.reachable || state.ready.has(key) || state.steps.has(key)) continue
+      const reached = reach(state, target, step.iteration)
+      if (reached === 'run') state.ready.add(key)
+      else if (reached !== 'open') queue.push(skip(turn, target, step.iteration, reached))
+    }
   }
-  return finished
+  const left = (state.open.get(scope) ?? 0) - queue.length
+  if (left > 0 || !parent) state.open.set(scope, left)
+  else state.open.delete(scope)
+  return left === 0
 }
 
 function skip(turn: Turn, node: GraphNode, iteration: string, reason: SkipReason): StepRow {
@@ -140,38 +157,59 @@ export function derive(state: RunState): void {
   }
   if (state.run.startedAt === null) return
   deriveScope(state, null, '')
-  for (const node of graph.top) if (node.reachable && isSettled(steps.get(stepKey(node.id, ''))?.state ?? 'pending')) state.settledTop++
+  for (const node of graph.top) {
+    const step = steps.get(stepKey(node.id, ''))
+    if (node.reachable && step && isSettled(step.state) && step.state !== 'cancelled') state.settledTop++
+  }
 }
 
 function deriveScope(state: RunState, parent: GraphNode | null, iteration: string): void {
   const members = (parent ? parent.body : state.graph.top).filter((node) => node.reachable)
   const scope = scopeKey(parent, iteration)
-  let open = 0
-  for (const node of members) {
-    const step = state.steps.get(stepKey(node.id, iteration))
-    if (!step || !isSettled(step.state)) open++
-    if (step && parent && state.graph.onFailure === 'stop' && isUnhandled(step)) state.halted.add(scope)
-  }
-  state.open.set(scope, open)
-  if (parent && state.steps.get(stepKey(parent.id, parentIteration(iteration)))?.body?.error) state.halted.add(scope)
-  const halted = state.run.ending !== null || state.halted.has(scope)
+  if (!deriveOpen(state, parent, iteration, members)) return
   for (const node of members) {
     const key = stepKey(node.id, iteration)
     const step = state.steps.get(key)
-    if (!halted && (!step ? reach(state, node, iteration) === 'run' : step.state === 'pending')) state.ready.add(key)
-    if (!step?.body || step.state !== 'running') continue
-    state.attention.add(key)
-    for (let index = 0; index < step.body.next; index++) deriveScope(state, node, childIteration(iteration, index))
+    if (!isHalted(state, node.id, iteration)) {
+      if (!step ? reach(state, node, iteration) === 'run' : step.state === 'pending') (step && isDeferred(step) ? state.deferred : state.ready).add(key)
+      if (step?.body && step.state === 'running' && isBodyDue(step.body)) state.attention.add(key)
+    }
+    if (step?.body && step.state === 'running') for (let index = 0; index < step.body.next; index++) deriveScope(state, node, childIteration(iteration, index))
   }
+  if (parent === null) return
+  // An iteration that was stopped is closed in the turn that leaves nothing under way in it.
+  if (state.halted.has(scope) && !state.run.ending && isDrained(state, scope)) {
+    state.halted.delete(scope)
+    state.open.delete(scope)
+  }
+}
+
+/** Counts what is open in a scope and whether it is halted; says whether there is anything in it still to look at. */
+function deriveOpen(state: RunState, parent: GraphNode | null, iteration: string, members: readonly GraphNode[]): boolean {
+  const scope = scopeKey(parent, iteration)
+  let open = 0
+  let failed = false
+  for (const node of members) {
+    const step = state.steps.get(stepKey(node.id, iteration))
+    if (!step || !isSettled(step.state)) open++
+    if (step && state.graph.onFailure === 'stop' && isUnhandled(step)) failed = true
+  }
+  if (!parent) {
+    state.open.set(scope, open)
+    return true
+  }
+  if (open === 0) return false
+  state.open.set(scope, open)
+  if (failed || state.steps.get(stepKey(parent.id, parentIteration(iteration)))?.body?.error) state.halted.add(scope)
+  return true
 }
 
 /** The keys under which a question about a body and an undoing are in flight, apart from the step itself. */
 export const askKey = (key: string): string => `${key}\nask`
 export const undoKey = (key: string): string => `${key}\nundo`
 
-/** Counts a step of a body that has been given up, so that its scope closes. */
+/** Ends a step that has no result. */
 export function giveUp(turn: Turn, step: StepRow): void {
   moveStep(turn, step, 'cancelled')
   emitStep(turn, 'step.cancelled', step)
-  touch(turn, step)
 }

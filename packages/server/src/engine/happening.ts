@@ -29,8 +29,8 @@ export type Waiting =
 /** Everything that can happen to a run. All of it comes through one door. */
 export type Happening =
   | { is: 'started' }
-  /** A worker took the run over: what was under way elsewhere is lost. */
-  | { is: 'claimed' }
+  /** A worker took the run over, or read it anew: what is under way, but not with it (`mine`: task ids), is lost. */
+  | { is: 'claimed'; mine?: ReadonlySet<string> }
   | ({ is: 'completed'; output: Payload; route: string[] } & AttemptRef)
   | ({ is: 'failed'; error: StepError; retry: boolean; timedOut: boolean } & AttemptRef)
   | ({ is: 'waits'; waiting: Waiting } & AttemptRef)

@@ -9,6 +9,7 @@ const longest = 86_400_000
  */
 export function retryDelay(retry: Required<RetrySettings>, failures: number, draw: number): number | null {
   if (failures >= retry.maxAttempts) return null
+  if (retry.backoffMs === 0) return 0
   const delay = Math.min(retry.backoffMs * retry.factor ** (failures - 1), longest)
-  return Math.round(delay * (1 - retry.jitter + 2 * retry.jitter * draw))
+  return Math.min(Math.round(delay * (1 - retry.jitter + 2 * retry.jitter * draw)), longest)
 }

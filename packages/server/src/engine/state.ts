@@ -35,6 +35,8 @@ export interface RunHead {
   /** Attempts begun, over all steps: bounded by limits.stepsPerRun. */
   steps: number
   input: Payload
+  /** Whether the input is an object of values by input node. */
+  keyedInput: boolean
   output: Payload | null
   reason: Reason | null
   ending: Ending | null
@@ -143,15 +145,15 @@ export interface RunState {
   signals: KeptSignal[]
   /** Steps that may start, in the order they became so. */
   ready: Set<string>
-  /** Steps that would open a pause while as many as may be are open. */
+  /** Steps that would open a pause while as many as may be are open, in the order they came. */
   deferred: Set<string>
   /** Attempts under way: steps running, compensations running, questions to the worker. */
   flight: Set<string>
   /** Steps waiting or retrying. */
   waits: Set<string>
-  /** Unsettled nodes by scope key. */
+  /** Unsettled nodes of the scopes that are live, by scope key: the top, and iterations that are not done. */
   open: Map<string, number>
-  /** Iterations in which nothing new starts, because a step in them failed for good or their body did. */
+  /** Live iterations in which nothing new starts, because a step in them failed for good or their body did. */
   halted: Set<string>
   /** Bodies that may start an iteration, or have a question to ask. */
   attention: Set<string>
@@ -187,10 +189,12 @@ export const idempotencyKey = (runId: string, nodeId: string, iteration: string)
   `${runId}/${encodeURIComponent(nodeId)}/${iteration === '' ? '-' : iteration}`
 
 export const isSettled = (state: StepState): boolean => state === 'completed' || state === 'failed' || state === 'skipped' || state === 'cancelled'
+/** A step that waits for one of the places that open pauses have; it keeps the mark until its next attempt has an outcome. */
+export const isDeferred = (step: StepRow): boolean => step.waitingFor?.kind === 'queue'
 export const isTerminal = (status: CoreStatus): status is TerminalStatus =>
   status === 'completed' || status === 'failed' || status === 'cancelled' || status === 'compensated'
 
-/** Ready means: status with the hold laid over it, as the world sees it. */
+/** The status as the world sees it: with the hold laid over it. */
 export const shownStatus = (run: { status: CoreStatus; heldAt: number | null }): RunStatus =>
   run.heldAt !== null && (run.status === 'queued' || run.status === 'running' || run.status === 'waiting') ? 'held' : run.status
 

@@ -1,8 +1,8 @@
-import type { Json, RunEventType, StepState } from '@sluice/schema'
+import type { Json, RunEventType, StepError, StepState } from '@sluice/schema'
 import { limits } from '@sluice/schema'
 import type { GraphNode } from '../workflows/graph.ts'
 import type { Payload } from './payload.ts'
-import { type CoreStatus, type PauseRow, type RunState, type StepRow, idempotencyKey, isSettled, keyOf, newStep, stepKey } from './state.ts'
+import { type CoreStatus, type PauseRow, type RunState, type StepRow, idempotencyKey, isDeferred, isSettled, keyOf, newStep, stepKey } from './state.ts'
 
 /**
  * One turn of the machine: happenings go in, and what is to be committed gathers here. The state is moved in place; a turn
@@ -23,7 +23,7 @@ export interface Turn {
   tasks: Task[]
   /** Steps whose attempts are to be told to stop. */
   aborts: string[]
-  /** Child runs to cancel. */
+  /** Child runs to cancel. Said in every turn of the holder for as long as they go on, so that none is forgotten in a crash. */
   childrenToCancel: Set<string>
 }
 
@@ -48,6 +48,9 @@ export interface Task {
   phase: 'invoke' | 'compensate' | 'ask'
   attempt: number
 }
+
+/** Names one flight and its attempt: what the holder of the claim has in hand. */
+export const flightId = (flightKey: string, attempt: number): string => `${flightKey}#${attempt}`
 
 /** The key of the question for the run's output. */
 export const root = stepKey('', '')
@@ -105,18 +108,23 @@ export function moveRun(turn: Turn, to: CoreStatus): void {
 
 export function moveStep(turn: Turn, step: StepRow, to: StepState): void {
   if (!stepMoves[step.state].includes(to)) throw new IllegalMove(`step ${turn.state.run.id}/${step.nodeId}/${step.iteration}: ${step.state} → ${to}`)
-  const { flight, waits, ready, deferred } = turn.state
+  const { flight, waits, ready, deferred, attention } = turn.state
   const key = keyOf(step)
   step.state = to
   flight.delete(key)
   waits.delete(key)
   ready.delete(key)
   deferred.delete(key)
+  if (isSettled(to)) {
+    attention.delete(key)
+    step.waitingFor = null
+    step.retryAt = null
+    step.endedAt = turn.now
+  }
   // A body's step runs without an attempt of its own: the flights are its children's, and its questions.
   if (to === 'running' && !step.body) flight.add(key)
   if (to === 'waiting' || to === 'retrying') waits.add(key)
-  if (to === 'pending') ready.add(key)
-  if (isSettled(to)) step.endedAt = turn.now
+  if (to === 'pending') (isDeferred(step) ? deferred : ready).add(key)
   touch(turn, step)
 }
 
@@ -162,12 +170,11 @@ export function emitOutput(turn: Turn, type: RunEventType, data: { [key: string]
 
 export const outputKey = (turn: Turn, step: { nodeId: string; iteration: string }): string => idempotencyKey(turn.state.run.id, step.nodeId, step.iteration)
 
-/** What a pause looks like in an event. */
+/** What a pause looks like in an event: large values by their size alone, so that the frame stays within its limit. */
 export function pauseData(turn: Turn, pause: PauseRow): { pause: Json } {
   const { run } = turn.state
   const time = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString())
   const { id, nodeId, step, iteration, kind, status, message, form, input, assignee, decision } = pause
-  const large = JSON.stringify(input).length > limits.eventOutputBytes
   return {
     pause: {
       id,
@@ -178,13 +185,30 @@ export function pauseData(turn: Turn, pause: PauseRow): { pause: Json } {
       iteration,
       kind,
       status,
-      message,
-      form,
-      input: large ? { truncated: JSON.stringify(input).length } : input,
+      message: cut(message),
+      form: bounded(form),
+      input: bounded(input),
       assignee,
       openedAt: time(pause.openedAt)!,
       dueAt: time(pause.dueAt),
-      decision,
+      decision: decision && { ...decision, inputs: bounded(decision.inputs) },
     },
   }
 }
+
+const longestMessage = 4_000
+
+const cut = (text: string): string => (text.length > longestMessage ? text.slice(0, longestMessage).toWellFormed() : text)
+
+function bounded(value: Json): Json {
+  if (value === null) return null
+  const bytes = Buffer.byteLength(JSON.stringify(value))
+  return bytes > limits.listValueBytes ? { truncated: bytes } : value
+}
+
+/** An error as it is recorded and told: its details by their size alone when they are large. */
+export const boundedError = (error: StepError): StepError => ({
+  ...error,
+  message: cut(error.message),
+  ...(error.details !== undefined && { details: bounded(error.details) }),
+})

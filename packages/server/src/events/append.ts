@@ -19,5 +19,5 @@ export async function appendRecord(tx: Tx, change: RecordChange): Promise<void> 
   const { workspaceId, kind, id, seq, workflowId, type, record } = change
   const data = JSON.stringify({ record })
   await insertEvents(tx, [{ workspaceId, subjectKind: kind, subjectId: id, seq, workflowId, type, data, at: new Date() }])
-  await notify(tx, JSON.stringify({ events: [workspaceId] }))
+  await notify(tx, JSON.stringify({ workspaces: [workspaceId] }))
 }

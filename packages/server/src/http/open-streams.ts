@@ -1,6 +1,7 @@
 import { Fault } from '@sluice/schema'
 import type { Principal } from '../access/authenticate.ts'
 import type { AccessPart } from '../rpc/context.ts'
+import { Unavailable } from '../rpc/faults.ts'
 import type { Log } from '../telemetry.ts'
 
 /** Why the server ends a stream. */
@@ -56,7 +57,7 @@ export function createOpenStreams(access: Pick<AccessPart, 'stillValid'>, log: L
 
   return {
     add(principal, end) {
-      if (draining) throw new Fault('limit_exceeded', { message: 'The server is leaving; connect again', retryAfter: 1 })
+      if (draining) throw new Unavailable('The server is leaving')
       const key = keyOf(principal)
       const group = groups.get(key) ?? { principal, ends: new Set() }
       if (size >= most || group.ends.size >= mostPerPrincipal) throw new Fault('limit_exceeded', { message: 'Too many streams are open' })

@@ -72,7 +72,7 @@ export async function createHttp({ parts, config, log, ready, counters, rows = [
   const app = createListener(config.trustProxy)
   addSteps(app, { origins, admission, failing, log })
   mountHealth(app, ready, () => state.leaving)
-  mountTrpc(app, { parts, openStreams, report })
+  mountTrpc(app, { parts, openStreams, report, stream })
   bind(app, places, { openStreams, report, stream, baseUrl: (request) => config.publicUrl ?? `${request.protocol}://${request.host}` })
   const reportSocket = (error: unknown, requestId: string) => failing.report(error, { requestId, route: trpcPath })
   const sockets = acceptSockets(app.server, {

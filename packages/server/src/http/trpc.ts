@@ -13,7 +13,7 @@ import { readJsonText, type ReadJson } from './json.ts'
 import type { OpenStreams } from './open-streams.ts'
 import { pathOf, queryOf } from './query.ts'
 import { endStream, sseHeaders } from './streams.ts'
-import { createWriter, ReaderGone } from './writer.ts'
+import { createWriter, ReaderGone, type WriterOptions } from './writer.ts'
 
 export const trpcPath = '/trpc'
 
@@ -21,6 +21,7 @@ export interface TrpcOptions {
   parts: Parts
   openStreams: OpenStreams
   report(error: unknown, request: FastifyRequest): void
+  stream?: WriterOptions
 }
 
 /** Serves every procedure at `/trpc/<path>`: queries, mutations, batches of at most ten, subscriptions as SSE. */
@@ -42,7 +43,7 @@ export function callsOf(request: FastifyRequest): number {
   return Math.min(members, limits.batch)
 }
 
-async function serve(request: FastifyRequest, reply: FastifyReply, { parts, openStreams, report }: TrpcOptions): Promise<FastifyReply> {
+async function serve(request: FastifyRequest, reply: FastifyReply, { parts, openStreams, report, stream }: TrpcOptions): Promise<FastifyReply> {
   const url = addressOf(request)
   const caller = callerOf(request)
   const gone = untilGone(reply.raw)
@@ -61,7 +62,7 @@ async function serve(request: FastifyRequest, reply: FastifyReply, { parts, open
   reply.code(response.status)
   for (const [name, value] of response.headers) if (!kept.has(name)) reply.header(name, value)
   const isEvents = response.headers.get('content-type')?.startsWith('text/event-stream') === true
-  if (response.body && (isEvents || response.headers.has('transfer-encoding'))) return stream(reply, response.body, isEvents ? context : null, openStreams)
+  if (response.body && (isEvents || response.headers.has('transfer-encoding'))) return streamed(reply, response.body, isEvents ? context : null, openStreams, stream)
   return reply.send(await response.text())
 }
 
@@ -107,21 +108,21 @@ function metaOf(errors: readonly TRPCError[]): { status?: number; headers?: Head
 }
 
 /** Events, or a batch whose members are answered one by one. Events stay open: they are kept among the open streams. */
-async function stream(reply: FastifyReply, body: ReadableStream<Uint8Array>, subscriber: Context | null, openStreams: OpenStreams): Promise<FastifyReply> {
+async function streamed(reply: FastifyReply, body: ReadableStream<Uint8Array>, subscriber: Context | null, openStreams: OpenStreams, options?: WriterOptions): Promise<FastifyReply> {
   const { raw } = reply
   const forget = subscriber?.principal ? openStreams.add(subscriber.principal, (why) => endStream(raw, why)) : () => {}
   try {
     reply.hijack()
     raw.writeHead(reply.statusCode, { ...(reply.getHeaders() as OutgoingHttpHeaders), ...(subscriber ? sseHeaders : {}) })
-    await pump(raw, body)
+    await pump(raw, body, options)
     return reply
   } finally {
     forget()
   }
 }
 
-async function pump(raw: ServerResponse, body: ReadableStream<Uint8Array>): Promise<void> {
-  const writer = createWriter(raw)
+async function pump(raw: ServerResponse, body: ReadableStream<Uint8Array>, options?: WriterOptions): Promise<void> {
+  const writer = createWriter(raw, options)
   try {
     // The request's signal ends the body when the reader goes.
     for await (const piece of body) await writer.write(piece)

@@ -20,6 +20,7 @@ import type {
   Run,
   RunEvent,
   RunSummary,
+  SnapshotEvent,
   Step,
   UpdateWorkflow,
   Version,
@@ -75,7 +76,7 @@ export interface ViewsPart {
   listPauses(tx: Tx, workspaceId: string, input: ListPauses): Promise<Page<Pause>>
 }
 
-export type FeedItem = Event | ResyncEvent
+export type FeedItem = Event | SnapshotEvent | ResyncEvent
 type Feeding = AsyncIterable<FeedItem> | Promise<AsyncIterable<FeedItem>>
 
 /**

@@ -48,6 +48,11 @@ const refusals: Partial<Record<TrpcCode, { code: FaultCode; status?: number; mes
   UNSUPPORTED_MEDIA_TYPE: { code: 'media_unsupported' },
 }
 
+/** Thrown where the server itself is what cannot do it, as while it leaves: a 503 like an outage. */
+export class Unavailable extends Error {
+  override readonly name = 'Unavailable'
+}
+
 /** Seconds a client should wait when the database is away: it is looked for again all the time, so not long. */
 const outageRetryAfter = 2
 
@@ -55,7 +60,7 @@ const outageRetryAfter = 2
 export function problemOf(error: unknown): Problem {
   if (error instanceof TRPCError) return ofTrpc(error)
   if (error instanceof Fault) return ofFault(error)
-  if (error instanceof Outage)
+  if (error instanceof Outage || error instanceof Unavailable)
     return { code: 'unavailable', kind: 'unavailable', status: 503, message: 'The server cannot do this right now', issues: [], details: {}, retryAfter: outageRetryAfter }
   return { code: 'internal', kind: 'internal', status: 500, message: 'Something went wrong here; the request id finds it in the log', issues: [], details: {} }
 }
@@ -69,7 +74,7 @@ function ofTrpc(error: TRPCError): Problem {
   const { cause } = error
   // Input that did not fit the schema. A ZodError of our own making arrives as INTERNAL_SERVER_ERROR and stays a bug.
   if (error.code === 'BAD_REQUEST' && cause instanceof z.core.$ZodError) return ofFault(invalidInput(cause.issues))
-  if (cause instanceof Fault || cause instanceof Outage) return problemOf(cause)
+  if (cause instanceof Fault || cause instanceof Outage || cause instanceof Unavailable) return problemOf(cause)
   const refusal = error.code === 'INTERNAL_SERVER_ERROR' ? undefined : refusals[error.code]
   if (!refusal) return problemOf(undefined)
   const { kind, message } = faults[refusal.code]

@@ -11,6 +11,9 @@ export class Core0001 extends Migration {
         id text primary key,
         handle text not null unique,
         name text not null,
+        -- How far the log was trimmed: who resumes before that is told to start anew.
+        trimmed_xid xid8 not null default '0',
+        trimmed_position bigint not null default 0,
         created_at timestamptz(3) not null default now()
       )`)
     this.addSql(`
@@ -131,7 +134,6 @@ export class Core0001 extends Migration {
         -- A trial runs a part of a draft: its definition stands here, and it is listed nowhere.
         trial json,
         status text not null,
-        held_from text,
         waiting_kind text,
         -- Raised by every claim: a commit with an older one is refused.
         epoch int not null default 0,
@@ -142,6 +144,8 @@ export class Core0001 extends Migration {
         progress real not null default 0,
         steps int not null default 0,
         input json,
+        -- Whether the input is an object of values by input node.
+        keyed_input boolean not null default false,
         output json,
         reason json,
         -- What an ending run is on its way to.
@@ -158,7 +162,7 @@ export class Core0001 extends Migration {
         tags text[] not null default '{}',
         started_by text,
         input_hash text,
-        waiting_ms bigint not null default 0,
+        missing text[],
         deadline_at timestamptz(3),
         held_at timestamptz(3),
         created_at timestamptz(3) not null,

@@ -1,0 +1,104 @@
+import type { Config } from './config.ts'
+import { createAccess } from './access/authenticate.ts'
+import { createEngine, createQueue } from './engine/index.ts'
+import { createDoorbell } from './events/doorbell.ts'
+import { createFeed } from './events/feed.ts'
+import { createHttp } from './http/server.ts'
+import type { App } from './main.ts'
+import { createCatalogue } from './nodes/catalogue.ts'
+import { describe } from './nodes/describe.ts'
+import { createOutside } from './outside/outside.ts'
+import { createSandbox } from './sandbox/sandbox.ts'
+import { openDatabase } from './store/database.ts'
+import { openOrm } from './store/orm.ts'
+import * as pauseViews from './store/views/pauses.ts'
+import * as runViews from './store/views/runs.ts'
+import type { Log } from './telemetry.ts'
+import { createPlans } from './workflows/plans.ts'
+import { createWorkflows } from './workflows/workflows.ts'
+
+/** Connections of a server: its pool, what listens, and those of the identity tables stay below PostgreSQL's usual 100. */
+const poolSize = 20
+
+/** Brings the job queue's own tables up to date; called under the lock that guards ours. */
+export async function migrateQueue(databaseUrl: string): Promise<void> {
+  const database = openDatabase({ url: databaseUrl, max: 2 })
+  try {
+    await createQueue(database, { supervise: false, onError: () => {} }).install()
+  } finally {
+    await database.close()
+  }
+}
+
+/** The only place where parts meet. */
+export async function createApp(config: Config, { databaseUrl, log }: { databaseUrl: string; log: Log }): Promise<App> {
+  const runs = config.role !== 'api'
+  const database = openDatabase({ url: databaseUrl, max: poolSize, onError: (error) => log.debug({ err: error }, 'a connection to PostgreSQL was lost') })
+  const orm = await openOrm(databaseUrl)
+  const access = createAccess({ orm, database, secret: config.secret, ...(config.anonymousRole && { anonymousRole: config.anonymousRole }) })
+  const doorbell = createDoorbell(database)
+  const queue = createQueue(database, { supervise: runs, onError: (error) => log.debug({ err: error }, 'the job queue met an error') })
+  const outside = createOutside({ allow: config.httpAllow })
+  const sandbox = createSandbox()
+  const catalogue = createCatalogue({ outside, sandbox })
+  const workflows = createWorkflows({ database, catalogue })
+  const plans = createPlans(catalogue)
+  const feed = createFeed({ database, doorbell })
+  const { engine, worker, clock } = createEngine({
+    database,
+    queue,
+    doorbell,
+    catalogue,
+    plans,
+    workflows,
+    secret: (workspaceId, name) => access.secrets.reveal(workspaceId, name),
+    log,
+  })
+  const http = await createHttp({
+    parts: {
+      engine,
+      workflows,
+      nodeTypes: {
+        list: () => catalogue.list().map(describe),
+        get: (type) => {
+          const node = catalogue.get(type)
+          return node && describe(node)
+        },
+      },
+      views: { ...runViews, ...pauseViews },
+      database,
+      feed,
+      access,
+    },
+    config,
+    log,
+    ready: async () => void (await database.query('select 1')),
+    counters: database,
+  })
+
+  const made = await access.members.bootstrap({ adminEmail: config.adminEmail, ...(config.adminPassword !== null && { adminPassword: config.adminPassword }) })
+  await queue.start()
+  if (runs) {
+    worker.start()
+    clock.start()
+  }
+  const url = await http.listen()
+
+  return {
+    url,
+    firstAdmin: made && { email: made.email, password: made.password },
+    async drain() {
+      http.drain()
+      await Promise.all([worker.drain(Math.min(config.drainMs, 5_000)), clock.stop()])
+      await http.close(1_000)
+    },
+    async close() {
+      await http.close(0)
+      await queue.stop()
+      await doorbell.close()
+      await Promise.all([sandbox.close(), outside.close()])
+      await orm.close()
+      await database.close()
+    },
+  }
+}

@@ -1,0 +1,65 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { StepError } from '@sluice/schema'
+import type { Doorbell } from '../events/doorbell.ts'
+import { type Database, Outage } from '../store/database.ts'
+import { lanePeers, liveDescendants, lockLane } from '../store/rows/runs.ts'
+import type { Door } from './door.ts'
+import type { Happening } from './happening.ts'
+import { nothing } from './payload.ts'
+import type { Queue } from './queue.ts'
+import type { RunHead, RunState } from './state.ts'
+
+/** What follows from the end of a run for others: its parent, its children, and who comes next in its lane. */
+export interface Afterlife {
+  isNeeded(state: RunState): boolean
+  /** Repeatable: the job is completed last, so that after a crash all of it is done again. */
+  settle(state: RunState, jobId: string): Promise<void>
+}
+
+export function createAfterlife(parts: { database: Database; queue: Queue; doorbell: Doorbell; door: Door; startsChildren(type: string): boolean }): Afterlife {
+  const { database, queue, doorbell, door } = parts
+  const hasChildren = (state: RunState): boolean => [...state.graph.nodes.values()].some((node) => parts.startsChildren(node.type))
+
+  async function wakeNext(run: RunHead): Promise<void> {
+    await database.transaction(async (tx) => {
+      await lockLane(tx, run.workspaceId, run.lane!)
+      const peers = await lanePeers(tx, run.workspaceId, run.lane!)
+      const next = peers.some((peer) => peer.holds) ? undefined : peers.find((peer) => !peer.held)
+      if (next) await queue.insert(tx, [next.id])
+    })
+    doorbell.ring({ jobs: true })
+  }
+
+  async function settleOnce(state: RunState, jobId: string): Promise<void> {
+    const { run } = state
+    if (hasChildren(state)) for (const child of await liveDescendants(database, run.id)) await door.pass(child.id, null, () => [{ is: 'cancelled', undo: false }])
+    if (run.parentRunId) await door.pass(run.parentRunId, null, () => [childEnded(run)])
+    if (run.lane) await wakeNext(run)
+    await queue.complete(database, [jobId])
+  }
+
+  return {
+    isNeeded: (state) => state.run.parentRunId !== null || state.run.lane !== null || hasChildren(state),
+    async settle(state, jobId) {
+      for (let wait = 100; ; wait = Math.min(wait * 2, 2_000)) {
+        try {
+          return await settleOnce(state, jobId)
+        } catch (error) {
+          if (!(error instanceof Outage)) throw error
+          await sleep(wait)
+        }
+      }
+    },
+  }
+}
+
+function childEnded(run: RunHead): Happening {
+  const [nodeId, iteration] = run.parentStep!.split('\n') as [string, string]
+  if (run.status === 'completed') return { is: 'childEnded', nodeId, iteration, runId: run.id, outcome: { completed: run.output ?? nothing } }
+  const error: StepError = {
+    code: run.status === 'cancelled' ? 'child_cancelled' : 'child_failed',
+    message: run.reason?.message ?? `The child run ended ${run.status}`,
+    details: { runId: run.id, reason: run.reason?.code ?? null },
+  }
+  return { is: 'childEnded', nodeId, iteration, runId: run.id, outcome: { failed: error } }
+}

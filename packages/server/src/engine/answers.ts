@@ -1,0 +1,139 @@
+import { type DecidePause, Fault, type Issue, type Json, type JsonObject, type Report, type SendSignal, limits } from '@sluice/schema'
+import type { Database, Tx } from '../store/database.ts'
+import { takeKey } from '../store/rows/idempotency.ts'
+import { type PauseRecord, readPause } from '../store/rows/pauses.ts'
+import { runOfTransaction } from '../store/rows/runs.ts'
+import { checkValue } from '../workflows/json-schema.ts'
+import type { Workflows } from '../workflows/workflows.ts'
+import { ambiguous, stepsNamed } from './operate.ts'
+import type { Door } from './door.ts'
+import type { Actor } from './engine.ts'
+import type { Happening } from './happening.ts'
+import { payloadOf } from './payload.ts'
+import { fingerprintOf } from './start.ts'
+import { type RunState, type StepRow, isTerminal } from './state.ts'
+
+/** What comes in from outside to runs that wait: decisions, reports, signals. One of each wins, and is told the same twice. */
+export interface Answers {
+  decide(actor: Actor, input: DecidePause): Promise<void>
+  /** Answers with the step it was about. */
+  report(actor: Actor, input: Report): Promise<{ runId: string; nodeId: string; iteration: string }>
+  signal(actor: Actor, input: SendSignal): Promise<{ id: string }>
+}
+
+export function createAnswers(parts: { database: Database; door: Door; workflows: Workflows }): Answers {
+  const { database, door, workflows } = parts
+
+  async function runOf(actor: Actor, ref: Report['run']): Promise<string> {
+    if ('id' in ref) return ref.id
+    const workflow = await workflows.resolve(database, actor, ref.workflow)
+    const run = await runOfTransaction(database, workflow.id, ref.transactionId)
+    if (!run) throw new Fault('run_missing')
+    return run.id
+  }
+
+  return {
+    async decide(actor, input) {
+      const pause = await readPause(database, actor.workspaceId, input.id)
+      if (!pause) throw new Fault('pause_missing')
+      await door.pass(pause.run_id, actor.workspaceId, async (_state, _row, tx) => decisionOf(actor, input, await readPause(tx, actor.workspaceId, input.id)))
+    },
+    async report(actor, input) {
+      const runId = await runOf(actor, input.run)
+      let about: StepRow | undefined
+      await door.pass(runId, actor.workspaceId, (state) => {
+        const found = reportOf(state, input)
+        about = found.step
+        return found.happens
+      })
+      return { runId, nodeId: about!.nodeId, iteration: about!.iteration }
+    },
+    async signal(actor, input) {
+      let id = ''
+      await door.pass(input.runId, actor.workspaceId, async (state, _row, tx) => {
+        id = `${input.runId}.${state.run.seq + 1}`
+        if (input.idempotencyKey !== undefined) {
+          const known = await sentBefore(tx, actor, input, id)
+          if (known) {
+            id = known
+            return []
+          }
+        }
+        if (isTerminal(state.run.status)) throw new Fault('run_ended')
+        if (state.signals.length >= limits.signalsPerRun) throw new Fault('signals_full')
+        return [{ is: 'signalled', name: input.name, payload: payloadOf(input.payload ?? null) }]
+      })
+      return { id }
+    },
+  }
+}
+
+async function sentBefore(tx: Tx, actor: Actor, input: SendSignal, id: string): Promise<string | null> {
+  const { idempotencyKey, ...request } = input
+  const fingerprint = fingerprintOf(request)
+  const kept = await takeKey(tx, { workspaceId: actor.workspaceId, actor: actor.principalId, key: `signal:${idempotencyKey}`, fingerprint, reply: JSON.stringify({ id }) })
+  if (!kept) return null
+  if (kept.fingerprint !== fingerprint) throw new Fault('idempotency_conflict')
+  return (kept.reply as { id: string }).id
+}
+
+// ── decisions ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function decisionOf(actor: Actor, input: DecidePause, pause: PauseRecord | undefined): Happening[] {
+  if (!pause) throw new Fault('pause_missing')
+  const inputs = input.inputs ?? null
+  if (pause.status !== 'open') {
+    if (isSameDecision(actor, input, pause)) return []
+    throw new Fault('pause_decided', { details: { pauseId: pause.id, status: pause.status, decision: (pause.decision ?? null) as Json } })
+  }
+  if (input.action !== 'decline' && pause.form) checkForm(pause.form as JsonObject, inputs ?? {})
+  const by = { id: actor.userId, label: input.label ?? null }
+  return [{ is: 'decided', pauseId: pause.id, action: input.action, by, inputs, comments: input.comments ?? null, key: input.idempotencyKey ? `${actor.principalId}:${input.idempotencyKey}` : null }]
+}
+
+/** The same key, or the same actor with the same action and inputs, is told the recorded decision again. */
+function isSameDecision(actor: Actor, input: DecidePause, pause: PauseRecord): boolean {
+  const decision = pause.decision as { action: string; by: { id: string }; inputs: JsonObject | null } | null
+  if (!decision) return false
+  const same = decision.action === input.action && fingerprintOf(decision.inputs) === fingerprintOf(input.inputs ?? null)
+  if (input.idempotencyKey && pause.decision_key === `${actor.principalId}:${input.idempotencyKey}`) {
+    if (!same) throw new Fault('idempotency_conflict')
+    return true
+  }
+  return same && decision.by.id === actor.userId
+}
+
+function checkForm(form: JsonObject, inputs: JsonObject): void {
+  const issues: Issue[] = checkValue(form, inputs).map((issue) => ({ ...issue, path: ['inputs', ...(issue.path ?? [])] }))
+  if (issues.length > 0) throw new Fault('input_invalid', { issues })
+}
+
+// ── reports ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function reportOf(state: RunState, input: Report): { step: StepRow; happens: Happening[] } {
+  const { run: _run, ...said } = input
+  const fingerprint = fingerprintOf(said)
+  const named = stepsNamed(state, input.step).filter((step) => input.iteration === undefined || step.iteration === input.iteration)
+  const waiting = named.filter((step) => isWaiting(step, input.phase))
+  if (waiting.length > 1) throw ambiguous(waiting)
+  const step = waiting[0]
+  if (!step) return { step: settledBefore(named, input.phase, fingerprint), happens: [] }
+  const outcome =
+    input.outcome === 'completed'
+      ? { completed: payloadOf(input.output ?? null), compensateInput: input.compensateInput }
+      : { failed: input.error ?? { code: 'reported_failure', message: 'The step was reported as failed', ...(input.output !== undefined && { details: input.output }) } }
+  return { step, happens: [{ is: 'reported', nodeId: step.nodeId, iteration: step.iteration, phase: input.phase, outcome, fingerprint }] }
+}
+
+const isWaiting = (step: StepRow, phase: Report['phase']): boolean =>
+  phase === 'invoke' ? step.state === 'waiting' && step.waitingFor?.kind === 'report' : step.compensation?.state === 'waiting'
+
+/** No step waits: the same report was taken before, or another one was, or the step never waited for one. */
+function settledBefore(named: readonly StepRow[], phase: Report['phase'], fingerprint: string): StepRow {
+  const told = (step: StepRow) => (phase === 'invoke' ? step.reported : (step.compensation?.reported ?? null))
+  const same = named.find((step) => told(step) === fingerprint)
+  if (same) return same
+  const other = named.find((step) => told(step) !== null)
+  if (other) throw new Fault('report_conflict', { details: { step: other.nodeId, state: other.state } })
+  throw new Fault('step_not_waiting')
+}

@@ -1,0 +1,222 @@
+import type { Json, JsonObject, StepError } from '@sluice/schema'
+import { limits } from '@sluice/schema'
+import { type Abilities, type AnyNode, type ChildRequest, type MapPlan, StepFailure, type StepContext, type StepResult, type WaitRequest } from '../nodes/contract.ts'
+import type { GraphNode } from '../workflows/graph.ts'
+import type { Plan } from '../workflows/plans.ts'
+import type { AttemptRef, Happening } from './happening.ts'
+import { type Payload, nothing, payloadOf } from './payload.ts'
+import { type BodyValue, type ReadOutputs, type Surroundings, outputOfScope, surroundingsOf } from './scope.ts'
+import { type RunState, childIteration, idempotencyKey, iterationIndex, parentIteration, stepKey } from './state.ts'
+import { type Task, root } from './turn.ts'
+
+/** What one try of one step needs beside the run itself. */
+export interface Surround {
+  state: RunState
+  plan: Plan
+  read: ReadOutputs
+  /** Items of the run's maps, kept while the run is held in memory: they come out of the config each time the same. */
+  items: Map<string, Json[]>
+}
+
+/** Work in the world, to be begun once its start is durable. */
+export interface Work {
+  ref: AttemptRef
+  node: GraphNode
+  timeoutMs: number
+  run(signal: AbortSignal, abilities: Abilities): Promise<Happening>
+}
+
+/** A child run to start; its start is repeatable under the step's key. */
+export interface ChildStart {
+  ref: AttemptRef
+  request: ChildRequest
+}
+
+export type Evaluated = { happened: Happening } | { work: Work } | { child: ChildStart }
+
+/** Looks at a task: what is instant has happened; what is work is made ready to begin. */
+export async function evaluate(run: Surround, task: Task, now: Date): Promise<Evaluated> {
+  if (task.phase === 'ask') return { happened: await answer(run, task) }
+  const ref: AttemptRef = { nodeId: task.nodeId, iteration: task.iteration, phase: task.phase, attempt: task.attempt }
+  try {
+    return await attempt(run, ref, now)
+  } catch (error) {
+    return { happened: failureOf(ref, error) }
+  }
+}
+
+async function attempt(run: Surround, ref: AttemptRef, now: Date): Promise<Evaluated> {
+  const node = run.state.graph.nodes.get(ref.nodeId)!
+  const prepared = run.plan.prepared.node(ref.nodeId)
+  const undoing = ref.phase === 'compensate'
+  const names = undoing ? (prepared.compensate?.names ?? prepared.names) : prepared.names
+  const { scope, input } = await surroundingsOf(around(run), node, ref.iteration, names, undoing)
+  const context = contextOf(run, node, ref, input, now)
+  if (undoing) {
+    const undo = prepared.compensate
+    if (!undo) throw new StepFailure('not_supported', 'The step declares no undoing', { retry: false })
+    return perform(ref, node, undo.declaration, undo.render(scope), context)
+  }
+  const config = prepared.render(scope)
+  const { behaviour } = prepared.declaration
+  if (behaviour.is === 'map') return { happened: fanOut(run, ref, behaviour.plan(config)) }
+  if (behaviour.is === 'loop') return { happened: { is: 'fanned', ...ref, total: null, concurrency: 1, collect: false } }
+  return perform(ref, node, prepared.declaration, config, context)
+}
+
+function perform(ref: AttemptRef, node: GraphNode, declaration: AnyNode, config: unknown, context: StepContext): Evaluated {
+  const { behaviour } = declaration
+  switch (behaviour.is) {
+    case 'pure':
+      return { happened: completion(ref, behaviour.run(config, context)) }
+    case 'wait':
+      return { happened: { is: 'waits', ...ref, waiting: waitingOf(behaviour.wait(config, context), context) } }
+    case 'child':
+      return { child: { ref, request: behaviour.child(config, context) } }
+    case 'work':
+      return { work: { ref, node, timeoutMs: node.settings.timeoutMs ?? limits.attemptMs, run: (signal, abilities) => tryWork(ref, () => behaviour.run(config, { ...context, signal, abilities })) } }
+    case 'map':
+    case 'loop':
+      throw new StepFailure('not_supported', 'A body cannot undo a step', { retry: false })
+  }
+}
+
+async function tryWork(ref: AttemptRef, work: () => Promise<StepResult>): Promise<Happening> {
+  try {
+    return completion(ref, await work())
+  } catch (error) {
+    return failureOf(ref, error)
+  }
+}
+
+function completion(ref: AttemptRef, result: StepResult): Happening {
+  return { is: 'completed', ...ref, output: outputOf(result.output), route: result.route ?? ['default'] }
+}
+
+/** A node's output as JSON. What cannot be said in JSON is the node's failure, not ours. */
+export function outputOf(value: Json | undefined): Payload {
+  if (value === undefined || value === null) return nothing
+  try {
+    return payloadOf(value)
+  } catch (error) {
+    throw new StepFailure('output_invalid', `The output is not JSON: ${(error as Error).message}`, { retry: false })
+  }
+}
+
+export function failureOf(ref: AttemptRef, error: unknown): Happening {
+  const retry = error instanceof StepFailure ? error.retry : true
+  return { is: 'failed', ...ref, error: errorOf(error), retry, timedOut: error instanceof StepFailure && error.code === 'timed_out' }
+}
+
+function errorOf(error: unknown): StepError {
+  if (!(error instanceof StepFailure)) return { code: 'error', message: error instanceof Error ? error.message : String(error) }
+  return { code: error.code, message: error.message, ...(error.details !== undefined && { details: error.details }) }
+}
+
+function contextOf(run: Surround, node: GraphNode, ref: AttemptRef, input: JsonObject, now: Date): StepContext {
+  const { run: head } = run.state
+  return {
+    runId: head.id,
+    workflowId: head.workflowId,
+    nodeId: node.id,
+    iteration: ref.iteration,
+    key: idempotencyKey(head.id, node.id, ref.iteration) + (ref.phase === 'compensate' ? '/undo' : ''),
+    attempt: ref.attempt,
+    input,
+    given: ref.phase === 'compensate' ? leftForUndoing(run.state, ref) : givenTo(run.state, node),
+    now,
+  }
+}
+
+function leftForUndoing(state: RunState, ref: AttemptRef): Json {
+  const step = state.steps.get(stepKey(ref.nodeId, ref.iteration))!
+  return step.compensateInput ?? step.output?.value ?? null
+}
+
+/** The value an input node was started with. */
+function givenTo(state: RunState, node: GraphNode): Json {
+  const { input, keyedInput } = state.run
+  if (!keyedInput) return input.value
+  const values = input.value as JsonObject
+  return (Object.hasOwn(values, node.id) ? values[node.id] : Object.hasOwn(values, node.name) ? values[node.name] : null) ?? null
+}
+
+function waitingOf(request: WaitRequest, context: StepContext): Extract<Happening, { is: 'waits' }>['waiting'] {
+  if (request.for === 'pause') return { ...request, input: passThroughOf(context.input) }
+  if (request.for === 'timer') return { for: 'timer', at: request.at.getTime() }
+  return request
+}
+
+/** What a step that only lets through gives on: the output of its one predecessor, else its whole input. */
+function passThroughOf(input: JsonObject): Json {
+  const values = Object.values(input)
+  return values.length === 1 ? values[0]! : input
+}
+
+// ── bodies ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function fanOut(run: Surround, ref: AttemptRef, plan: MapPlan): Happening {
+  run.items.set(stepKey(ref.nodeId, ref.iteration), plan.items)
+  return { is: 'fanned', ...ref, total: plan.items.length, concurrency: plan.concurrency, collect: plan.onItemFailure === 'collect' }
+}
+
+export function around(run: Surround): Surroundings {
+  return { state: run.state, read: run.read, bodyValue: (parent, iteration) => bodyValue(run, parent, iteration) }
+}
+
+async function bodyValue(run: Surround, parent: GraphNode, iteration: string): Promise<BodyValue> {
+  const index = iterationIndex(iteration)
+  const prepared = run.plan.prepared.node(parent.id)
+  if (prepared.declaration.behaviour.is === 'loop') return { count: index, last: index === 0 ? null : await lastOf(run, parent, parentIteration(iteration), index) }
+  return { index, item: (await itemsOf(run, parent, parentIteration(iteration)))[index] ?? null }
+}
+
+async function itemsOf(run: Surround, node: GraphNode, iteration: string): Promise<Json[]> {
+  const key = stepKey(node.id, iteration)
+  const known = run.items.get(key)
+  if (known) return known
+  const prepared = run.plan.prepared.node(node.id)
+  const { behaviour } = prepared.declaration
+  if (behaviour.is !== 'map') throw new Error(`${node.id} is no map`)
+  const { scope } = await surroundingsOf(around(run), node, iteration, prepared.names)
+  const { items } = behaviour.plan(prepared.render(scope))
+  run.items.set(key, items)
+  return items
+}
+
+/** The output of a loop's iteration before this one. */
+const lastOf = (run: Surround, node: GraphNode, iteration: string, index: number): Promise<Json> => outputOfScope(around(run), node, childIteration(iteration, index - 1), run.plan.returns)
+
+async function answer(run: Surround, task: Task): Promise<Happening> {
+  const ref = { nodeId: task.nodeId, iteration: task.iteration }
+  if (task.key === root) return { is: 'gathered', output: payloadOf(await outputOfScope(around(run), null, '', run.plan.returns)) }
+  try {
+    const node = run.state.graph.nodes.get(task.nodeId)!
+    const step = run.state.steps.get(task.key)!
+    return step.body!.total === null ? await nextOfLoop(run, node, task.iteration) : { is: 'asked', ...ref, more: false, output: await resultsOf(run, node, task.iteration) }
+  } catch (error) {
+    return { is: 'unanswerable', ...ref, error: errorOf(error) }
+  }
+}
+
+async function resultsOf(run: Surround, node: GraphNode, iteration: string): Promise<Payload> {
+  const body = run.state.steps.get(stepKey(node.id, iteration))!.body!
+  const failures = new Set(body.failures.map((failure) => failure.index))
+  const results: Json[] = []
+  for (let index = 0; index < body.total!; index++) results.push(failures.has(index) ? null : await outputOfScope(around(run), node, childIteration(iteration, index), run.plan.returns))
+  return payloadOf(body.collect ? { results, failures: body.failures as unknown as Json } : { results })
+}
+
+async function nextOfLoop(run: Surround, node: GraphNode, iteration: string): Promise<Happening> {
+  const prepared = run.plan.prepared.node(node.id)
+  const { behaviour } = prepared.declaration
+  if (behaviour.is !== 'loop') throw new Error(`${node.id} is no loop`)
+  const count = run.state.steps.get(stepKey(node.id, iteration))!.body!.next
+  const last = count === 0 ? null : await lastOf(run, node, iteration, count)
+  const { scope } = await surroundingsOf(around(run), node, iteration, prepared.names)
+  const config = prepared.render(Object.defineProperties({}, { ...Object.getOwnPropertyDescriptors(scope), last: { value: last, enumerable: true }, count: { value: count, enumerable: true } }) as typeof scope)
+  const more = behaviour.again(config, count)
+  const max = behaviour.max(config)
+  if (more && count >= max) throw new StepFailure('limit_exceeded', `The loop wants more than its ${max} iterations`, { retry: false })
+  return { is: 'asked', nodeId: node.id, iteration, more, output: payloadOf({ last, count }) }
+}

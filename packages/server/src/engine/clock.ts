@@ -1,0 +1,78 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Doorbell } from '../events/doorbell.ts'
+import { type Database, Outage } from '../store/database.ts'
+import { deleteOldTrials, jobless, unservedRuns } from '../store/rows/runs.ts'
+import { trimEvents } from '../store/rows/feeds.ts'
+import { deleteOldKeys } from '../store/rows/idempotency.ts'
+import { type TimerRecord, nextTimer, takeDueTimers } from '../store/rows/timers.ts'
+import type { Log } from '../telemetry.ts'
+import type { Door } from './door.ts'
+import type { Happening } from './happening.ts'
+import type { Queue } from './queue.ts'
+import type { TimerKind } from './turn.ts'
+
+export interface Clock {
+  start(): void
+  stop(): Promise<void>
+}
+
+const mostTimers = 200
+const longestLookMs = 500
+const netMs = 15_000
+const dayMs = 86_400_000
+
+/** Turns due timers into happenings; and, now and then, casts the nets for what nobody looks after. */
+export function createClock(parts: { database: Database; door: Door; queue: Queue; doorbell: Doorbell; log: Log }): Clock {
+  const { database, door, queue, doorbell, log } = parts
+  const stopping = new AbortController()
+  const loops: Promise<void>[] = []
+
+  async function strike(): Promise<number> {
+    const due = await takeDueTimers(database, mostTimers)
+    const byRun = Map.groupBy(due, (timer) => timer.run_id)
+    // A few at a time: each takes a connection.
+    const runs = [...byRun]
+    for (let next = 0; next < runs.length; next += 8) await Promise.all(runs.slice(next, next + 8).map(([id, timers]) => pass(id, timers)))
+    if (due.length === mostTimers) return 0
+    return Math.min(Math.max((await nextTimer(database)) ?? longestLookMs, 1), longestLookMs)
+  }
+
+  async function pass(id: string, timers: readonly TimerRecord[]): Promise<void> {
+    const happenings = timers.map((timer): Happening => ({ is: 'due', nodeId: timer.node_id, iteration: timer.iteration, timer: timer.kind as TimerKind }))
+    await door.pass(id, null, () => happenings).catch((error: unknown) => {
+      if (!(error instanceof Outage)) log.error({ err: error, runId: id }, 'a timer could not be served')
+    })
+  }
+
+  async function cast(): Promise<number> {
+    const lost = [...(await unservedRuns(database, 500)), ...(await jobless(database, 500))].map((row) => row.id)
+    if (lost.length > 0) {
+      await database.transaction((tx) => queue.insert(tx, lost))
+      doorbell.ring({ jobs: true })
+    }
+    await deleteOldTrials(database, new Date(Date.now() - dayMs))
+    await deleteOldKeys(database, new Date(Date.now() - dayMs))
+    await trimEvents(database, new Date(Date.now() - dayMs))
+    return netMs
+  }
+
+  async function loop(what: () => Promise<number>, otherwiseMs: number): Promise<void> {
+    while (!stopping.signal.aborted) {
+      const wait = await what().catch((error: unknown) => {
+        if (!(error instanceof Outage)) log.error({ err: error }, 'the clock stumbled')
+        return otherwiseMs
+      })
+      await sleep(wait, undefined, { signal: stopping.signal }).catch(() => {})
+    }
+  }
+
+  return {
+    start() {
+      loops.push(loop(strike, longestLookMs), loop(cast, netMs))
+    },
+    async stop() {
+      stopping.abort()
+      await Promise.all(loops)
+    },
+  }
+}

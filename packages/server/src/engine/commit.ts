@@ -1,0 +1,234 @@
+import type { Database, Tx } from '../store/database.ts'
+import { type EventWrite, type RunWrite, type StepWrite, commitRuns } from '../store/rows/commit.ts'
+import { type PauseRecord, upsertPauses } from '../store/rows/pauses.ts'
+import { consumeSignals, insertSignals } from '../store/rows/signals.ts'
+import { inlineOutputBytes } from '../store/rows/steps.ts'
+import { clearTimers, clearTimersOf, setTimers } from '../store/rows/timers.ts'
+import type { Doorbell } from '../events/doorbell.ts'
+import type { Queue } from './queue.ts'
+import { type PauseRow, type RunHead, type StepRow, isTerminal } from './state.ts'
+import type { Turn } from './turn.ts'
+
+/**
+ * THE door into run state: nothing else writes it.
+ *
+ * C1. A change is written whole, with its events, in one transaction, or not at all.
+ * C2. It holds only on the epoch and the revision it was computed on; else it is refused and nothing of it is written.
+ * C3. A reply to COMMIT that was lost counts as unknown: the turn is computed again on what is found, and what was written
+ *     before makes its happenings no-ops.
+ * C4. A job is completed in the transaction that leaves its holder nothing to do, under the run's row lock; a job that an
+ *     outside happening inserts is inserted in that happening's transaction. So no run is left without a job that needs one.
+ */
+
+export interface Change {
+  run: RunWrite
+  steps: StepWrite[]
+  events: EventWrite[]
+  pauses: PauseRecord[]
+  timers: Turn['timers']
+  signals: Turn['signals']
+  terminal: boolean
+}
+
+const date = (ms: number | null): Date | null => (ms === null ? null : new Date(ms))
+const json = (value: unknown): string | null => (value === null || value === undefined ? null : JSON.stringify(value))
+
+function runWrite(run: RunHead, seq: number): RunWrite {
+  return {
+    id: run.id,
+    workspaceId: run.workspaceId,
+    workflowId: run.workflowId,
+    epoch: run.epoch,
+    revision: run.revision,
+    status: run.status,
+    waitingKind: run.waitingKind,
+    heldAt: date(run.heldAt),
+    deaths: run.deaths,
+    seq,
+    progress: run.progress,
+    steps: run.steps,
+    output: run.output?.text ?? null,
+    reason: json(run.reason),
+    ending: json(run.ending),
+    deadlineAt: date(run.deadlineAt),
+    startedAt: date(run.startedAt),
+    endedAt: date(run.endedAt),
+  }
+}
+
+function stepWrite(runId: string, step: StepRow): StepWrite {
+  return {
+    runId,
+    nodeId: step.nodeId,
+    iteration: step.iteration,
+    state: step.state,
+    attempts: step.attempts,
+    failures: step.failures,
+    settled: step.settled,
+    output: step.output?.text ?? null,
+    outputBytes: step.outputBytes,
+    route: json(step.route),
+    error: json(step.error),
+    waitingFor: json(step.waitingFor),
+    skipReason: step.skipReason,
+    compensation: json(step.compensation),
+    compensateInput: step.compensateInput === undefined ? null : JSON.stringify(step.compensateInput),
+    body: json(step.body),
+    reported: step.reported,
+    startedAt: date(step.startedAt),
+    lastAttemptAt: date(step.lastAttemptAt),
+    retryAt: date(step.retryAt),
+    timedOutAt: date(step.timedOutAt),
+    endedAt: date(step.endedAt),
+  }
+}
+
+function pauseRecord(run: RunHead, pause: PauseRow): PauseRecord {
+  return {
+    id: pause.id,
+    workspace_id: run.workspaceId,
+    workflow_id: run.workflowId,
+    run_id: run.id,
+    node_id: pause.nodeId,
+    iteration: pause.iteration,
+    step: pause.step,
+    kind: pause.kind,
+    status: pause.status,
+    message: pause.message,
+    form: pause.form,
+    input: pause.input,
+    assignee: pause.assignee,
+    blocks: pause.blocks,
+    on_expiry: pause.onExpiry,
+    opened_at: new Date(pause.openedAt),
+    due_at: date(pause.dueAt),
+    decision: pause.decision,
+    decision_key: pause.decisionKey,
+  }
+}
+
+/** What a turn wants written. The events get their numbers here: `seq` goes on from the run's own. */
+export function changeOf(turn: Turn): Change {
+  const { run } = turn.state
+  const { id: runId, workspaceId, workflowId, seq } = run
+  return {
+    run: runWrite(run, seq + turn.events.length),
+    steps: [...turn.steps.values()].map((step) => stepWrite(runId, step)),
+    events: turn.events.map((event, index) => ({ runId, workspaceId, workflowId, seq: seq + index + 1, ...event })),
+    pauses: [...turn.pauses.values()].map((pause) => pauseRecord(run, pause)),
+    timers: turn.timers,
+    signals: turn.signals,
+    terminal: isTerminal(run.status),
+  }
+}
+
+/** Whether there is anything to write: a turn of late happenings changes nothing. */
+export const isEmpty = (turn: Turn): boolean => turn.events.length === 0 && turn.steps.size === 0 && turn.pauses.size === 0 && turn.timers.size === 0 && turn.signals.kept.length === 0
+
+/** The state takes note that its change is durable. Large outputs are let go: they are fetched again when needed. */
+export function adopt(turn: Turn): void {
+  const { run } = turn.state
+  run.revision++
+  run.seq += turn.events.length
+  for (const step of turn.steps.values()) if (step.output && step.output.bytes > inlineOutputBytes) step.output = null
+}
+
+/** Writes changes in the caller's transaction; gives the runs whose change held. */
+export async function writeChanges(tx: Tx, changes: readonly Change[]): Promise<Set<string>> {
+  const done = await commitRuns(
+    tx,
+    new Date(),
+    changes.map((change) => change.run),
+    changes.flatMap((change) => change.steps),
+    changes.flatMap((change) => change.events),
+  )
+  const held = changes.filter((change) => done.has(change.run.id))
+  const pauses = held.flatMap((change) => change.pauses)
+  if (pauses.length > 0) await upsertPauses(tx, pauses)
+  await writeTimers(tx, held)
+  const kept = held.flatMap((change) => change.signals.kept.map((signal) => ({ runId: change.run.id, name: signal.name, payload: signal.payload.text })))
+  if (kept.length > 0) await insertSignals(tx, kept)
+  const consumed = held.flatMap((change) => change.signals.consumed)
+  if (consumed.length > 0) await consumeSignals(tx, consumed)
+  return done
+}
+
+async function writeTimers(tx: Tx, changes: readonly Change[]): Promise<void> {
+  const ended = changes.filter((change) => change.terminal && (change.timers.size > 0 || change.run.revision > 1)).map((change) => change.run.id)
+  if (ended.length > 0) await clearTimersOf(tx, ended)
+  const rows = changes
+    .filter((change) => !change.terminal)
+    .flatMap((change) => [...change.timers.values()].map((timer) => ({ run_id: change.run.id, node_id: timer.nodeId, iteration: timer.iteration, kind: timer.kind, dueAt: timer.dueAt })))
+  const set = rows.filter((row) => row.dueAt !== null)
+  const cleared = rows.filter((row) => row.dueAt === null)
+  if (set.length > 0) await setTimers(tx, set.map((row) => ({ ...row, due_at: new Date(row.dueAt!) })))
+  if (cleared.length > 0) await clearTimers(tx, cleared)
+}
+
+const isPlain = (write: Submission): boolean => {
+  const { change, completeJob } = write
+  return completeJob === null && change.pauses.length === 0 && change.timers.size === 0 && change.signals.kept.length === 0 && change.signals.consumed.length === 0 && !change.terminal
+}
+
+interface Submission {
+  change: Change
+  completeJob: string | null
+  resolve: (result: 'done' | 'stale') => void
+  reject: (error: unknown) => void
+}
+
+export interface Committer {
+  /**
+   * Writes a worker's change together with what other runs want to write at the same moment. `done` once it is durable,
+   * `stale` when the run has moved on. With `completeJob` the run's job ends in the same transaction.
+   */
+  submit(change: Change, completeJob: string | null): Promise<'done' | 'stale'>
+}
+
+/** A batch closes when the one before is done: a lone run waits for nothing, and many share one fsync. */
+export function createCommitter(parts: { database: Database; queue: Queue; doorbell: Doorbell; lanes?: number }): Committer {
+  const waiting: Submission[] = []
+  const lanes = parts.lanes ?? 2
+  let busy = 0
+
+  async function write(batch: readonly Submission[]): Promise<Set<string>> {
+    const changes = batch.map((submission) => submission.change)
+    if (batch.every(isPlain)) return writeChanges(parts.database, changes)
+    return parts.database.transaction(async (tx) => {
+      const done = await writeChanges(tx, changes)
+      const jobs = batch.filter((each) => each.completeJob !== null && done.has(each.change.run.id)).map((each) => each.completeJob!)
+      await parts.queue.complete(tx, jobs)
+      return done
+    })
+  }
+
+  async function flush(batch: readonly Submission[]): Promise<void> {
+    try {
+      const done = await write(batch)
+      const told = batch.filter((each) => done.has(each.change.run.id) && each.change.events.length > 0)
+      parts.doorbell.ring({ runs: told.map((each) => each.change.run.id), workspaces: told.map((each) => each.change.run.workspaceId) })
+      for (const each of batch) each.resolve(done.has(each.change.run.id) ? 'done' : 'stale')
+    } catch (error) {
+      // One bad change must not take its neighbours down: alone, each gets its own answer.
+      if (batch.length > 1) await Promise.all(batch.map((each) => flush([each])))
+      else batch[0]!.reject(error)
+    }
+  }
+
+  async function drain(): Promise<void> {
+    busy++
+    try {
+      while (waiting.length > 0) await flush(waiting.splice(0, 256))
+    } finally {
+      busy--
+    }
+  }
+
+  return {
+    submit: (change, completeJob) =>
+      new Promise((resolve, reject) => {
+        waiting.push({ change, completeJob, resolve, reject })
+        if (busy < lanes) void drain()
+      }),
+  }
+}

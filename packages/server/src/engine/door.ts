@@ -1,0 +1,86 @@
+import { Fault } from '@sluice/schema'
+import type { Doorbell } from '../events/doorbell.ts'
+import type { Database, Tx } from '../store/database.ts'
+import { newId } from '../store/ids.ts'
+import { openPausesOf } from '../store/rows/pauses.ts'
+import { type RunRow, lockRun } from '../store/rows/runs.ts'
+import { keptSignalsOf } from '../store/rows/signals.ts'
+import { stepsOf } from '../store/rows/steps.ts'
+import type { Plans } from '../workflows/plans.ts'
+import { changeOf, isEmpty, writeChanges } from './commit.ts'
+import type { Happening } from './happening.ts'
+import { stateFrom } from './load.ts'
+import { happen, rest } from './machine.ts'
+import type { Queue } from './queue.ts'
+import { type RunState, isTerminal } from './state.ts'
+import { type Turn, beginTurn } from './turn.ts'
+
+export interface DoorParts {
+  database: Database
+  queue: Queue
+  doorbell: Doorbell
+  plans: Plans
+}
+
+/** What an outside happening left behind. */
+export interface Passed {
+  state: RunState
+  turn: Turn
+}
+
+/**
+ * How things happen to a run from outside its worker: decisions, reports, signals, timers, control. Under the run's row
+ * lock the state is read, the machine asked, the change written and a job inserted, in one transaction: of several at once
+ * one comes first, and all see the same outcome.
+ */
+export interface Door {
+  /**
+   * `ask` sees the run as it stands and says what happens to it; nothing, to leave it as it is. What it throws is thrown.
+   * The caller's transaction may be given: then the caller rings after its commit.
+   */
+  pass(id: string, workspaceId: string | null, ask: (state: RunState, row: RunRow, tx: Tx) => Happening[] | Promise<Happening[]>, tx?: Tx): Promise<Passed>
+}
+
+export async function loadLocked(tx: Tx, plans: Plans, row: RunRow): Promise<RunState> {
+  const plan = await plans.of(tx, row)
+  // One connection takes one statement after the other: in turn, not at once.
+  const steps = await stepsOf(tx, [row.id])
+  const pauses = await openPausesOf(tx, [row.id])
+  const signals = await keptSignalsOf(tx, [row.id])
+  return stateFrom(row, plan, { steps, pauses, signals })
+}
+
+export function createDoor(parts: DoorParts): Door {
+  const { database, queue, doorbell, plans } = parts
+
+  async function through(tx: Tx, id: string, workspaceId: string | null, ask: Parameters<Door['pass']>[2]): Promise<Passed> {
+    const row = await lockRun(tx, id)
+    if (!row || (workspaceId !== null && row.workspace_id !== workspaceId)) throw new Fault('run_missing')
+    const state = await loadLocked(tx, plans, row)
+    const wasTerminal = isTerminal(state.run.status)
+    const happenings = await ask(state, row, tx)
+    const turn = beginTurn(state, Date.now(), Math.random, newId)
+    for (const happening of happenings) happen(turn, happening)
+    if (happenings.length > 0) rest(turn)
+    if (!isEmpty(turn)) await writeChanges(tx, [changeOf(turn)])
+    // Also of a run that has just ended: its worker tells the parent and the next in its lane.
+    if (happenings.length > 0 && !wasTerminal) await queue.insert(tx, [id])
+    return { state, turn }
+  }
+
+  const door: Door = {
+    async pass(id, workspaceId, ask, tx) {
+      if (tx) return through(tx, id, workspaceId, ask)
+      const passed = await database.transaction((own) => through(own, id, workspaceId, ask))
+      ringFor(doorbell, passed)
+      for (const child of passed.turn.childrenToCancel) await door.pass(child, null, () => [{ is: 'cancelled', undo: false }])
+      return passed
+    },
+  }
+  return door
+}
+
+export function ringFor(doorbell: Doorbell, { state, turn }: Passed): void {
+  const { id, workspaceId } = state.run
+  if (!isEmpty(turn)) doorbell.ring({ runs: [id], workspaces: [workspaceId], holders: [id], jobs: true })
+}

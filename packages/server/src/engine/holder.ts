@@ -1,0 +1,325 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Abilities, StepFailure } from '../nodes/contract.ts'
+import { Outage } from '../store/database.ts'
+import { newId } from '../store/ids.ts'
+import { openPausesOf } from '../store/rows/pauses.ts'
+import { type RunRow, readRun } from '../store/rows/runs.ts'
+import { keptSignalsOf } from '../store/rows/signals.ts'
+import { outputsOf, stepsOf } from '../store/rows/steps.ts'
+import type { Plan } from '../workflows/plans.ts'
+import { type ChildStart, type Evaluated, type Surround, type Work, evaluate, failureOf } from './attempt.ts'
+import { adopt, changeOf, isEmpty } from './commit.ts'
+import { askKey, undoKey } from './frontier.ts'
+import type { AttemptRef, Happening } from './happening.ts'
+import { stateFrom } from './load.ts'
+import { happen, isParked, proceed, rest } from './machine.ts'
+import { payloadOfText } from './payload.ts'
+import type { Job } from './queue.ts'
+import { type RunState, isTerminal, stepKey } from './state.ts'
+import { type Task, type Turn, beginTurn, flightId } from './turn.ts'
+import type { WorkerParts } from './worker.ts'
+
+/** A run that this worker holds the claim of. */
+export interface Held {
+  runId: string
+  jobId: string
+  happen(...happenings: Happening[]): void
+  /** Told how the row stands: to be read anew when it moved, let go when another worker has it. */
+  compare(row: { epoch: number; revision: number } | undefined): void
+  /** Lets go without another write: attempts are told to abort. */
+  abandon(): void
+}
+
+export type HolderParts = WorkerParts & { released(runId: string): void }
+
+/** A task to begin once its turn is durable, with what is known of it already. */
+interface Begin {
+  task: Task
+  evaluated: Evaluated | null
+}
+
+/** Instant tasks done in one turn before it is committed: a long chain of them is not one giant commit. */
+const mostInstant = 200
+const mostLogLines = 100
+const logLineChars = 2_000
+const longestTimer = 2_147_483_647
+
+/**
+ * Moves one run: happenings come in, the machine turns, the turn is committed, and what it begins is begun; one turn at a
+ * time.
+ *
+ * H1. No attempt begins before its start is durable.
+ * H2. A refused turn is forgotten with its state, and its happenings happen again to what is found.
+ * H3. The run is let go in the commit that leaves nothing under way.
+ */
+export class Holder implements Held {
+  readonly runId: string
+  readonly jobId: string
+  private readonly parts: HolderParts
+  private readonly row: RunRow
+  private readonly plan: Plan
+  private state: RunState
+  private inbox: Happening[] = []
+  /** Attempts under way here, by flight and attempt. */
+  private readonly inHand = new Map<string, AbortController>()
+  private readonly items: Surround['items'] = new Map()
+  private turning = false
+  /** The row may have moved behind our back. */
+  private moved = false
+  /** What is in memory is not what is stored. */
+  private spoilt = false
+  private gone = false
+  private readonly offHolder: () => void
+
+  constructor(parts: HolderParts, row: RunRow, loaded: RunState, plan: Plan, job: Job) {
+    this.parts = parts
+    this.row = row
+    this.plan = plan
+    this.state = loaded
+    this.runId = row.id
+    this.jobId = job.id
+    this.offHolder = parts.doorbell.on(`holder:${row.id}`, () => {
+      this.moved = true
+      this.kick()
+    })
+  }
+
+  happen(...happenings: Happening[]): void {
+    if (this.gone) return
+    this.inbox.push(...happenings)
+    this.kick()
+  }
+
+  compare(row: { epoch: number; revision: number } | undefined): void {
+    if (this.gone || this.turning) return
+    if (!row || row.epoch !== this.state.run.epoch) return this.abandon()
+    if (row.revision === this.state.run.revision) return
+    this.moved = true
+    this.kick()
+  }
+
+  abandon(): void {
+    if (this.gone) return
+    this.gone = true
+    this.offHolder()
+    for (const abort of this.inHand.values()) abort.abort()
+    this.inHand.clear()
+    this.parts.released(this.runId)
+  }
+
+  private kick(): void {
+    if (this.turning || this.gone) return
+    this.turning = true
+    this.turnAround()
+      .catch((error: unknown) => {
+        // Let go without completing the job: it comes back, and is counted, so that a run that always does this ends.
+        this.parts.log.error({ err: error, runId: this.runId }, 'a run could not be moved')
+        this.abandon()
+      })
+      .finally(() => {
+        this.turning = false
+        if (this.moved || this.inbox.length > 0) this.kick()
+      })
+  }
+
+  private async turnAround(): Promise<void> {
+    do {
+      if ((this.moved || this.spoilt) && !(await this.readAnew())) return
+      const happenings = this.inbox.splice(0)
+      const { turn, begins } = await this.turn(happenings)
+      const parked = isParked(turn)
+      if (isEmpty(turn) && !parked) continue
+      // The job of a run that ended stays until the parent and the lane know: else a crash here would leave them waiting.
+      const keepsJob = isTerminal(this.state.run.status) && this.parts.afterlife.isNeeded(this.state)
+      const result = await this.commit(turn, parked && !keepsJob ? this.jobId : null)
+      if (this.gone) return
+      if (result === 'stale') {
+        this.inbox.unshift(...happenings)
+        this.spoilt = true
+        continue
+      }
+      adopt(turn)
+      this.follow(turn, begins)
+      if (!parked) continue
+      if (keepsJob) await this.parts.afterlife.settle(this.state, this.jobId)
+      return this.abandon()
+    } while (!this.gone && (this.moved || this.spoilt || this.inbox.length > 0))
+  }
+
+  /** Happenings in, instant tasks done inline, until only what must not begin before the commit is left. */
+  private async turn(happenings: readonly Happening[]): Promise<{ turn: Turn; begins: Begin[] }> {
+    const turn = beginTurn(this.state, Date.now(), Math.random, newId)
+    for (const happening of happenings) happen(turn, happening)
+    const begins: Begin[] = []
+    let instant = 0
+    while (this.isServed()) {
+      proceed(turn)
+      const tasks = turn.tasks.splice(0)
+      if (tasks.length === 0) break
+      for (const task of tasks) {
+        const evaluated = instant < mostInstant ? await evaluate(this.surround(), task, new Date(turn.now)) : null
+        if (evaluated && 'happened' in evaluated) {
+          instant++
+          happen(turn, evaluated.happened)
+        } else begins.push({ task, evaluated })
+      }
+    }
+    if (this.isServed()) rest(turn)
+    return { turn, begins }
+  }
+
+  /** Whether this server has the handlers the run's version needs. */
+  private isServed(): boolean {
+    return this.plan.missing.length === 0
+  }
+
+  private surround(): Surround {
+    const { database } = this.parts
+    const { runId } = this
+    return {
+      state: this.state,
+      plan: this.plan,
+      items: this.items,
+      async read(steps) {
+        const nodes = steps.map((step) => step.nodeId)
+        const iterations = steps.map((step) => step.iteration)
+        const rows = await outputsOf(database, runId, nodes, iterations)
+        return new Map(rows.map((row) => [stepKey(row.node_id, row.iteration), payloadOfText(row.output)]))
+      },
+    }
+  }
+
+  /** Writes a turn, for as long as it takes: while PostgreSQL is away the run waits here, and is not lost. */
+  private async commit(turn: Turn, completeJob: string | null): Promise<'done' | 'stale'> {
+    const change = changeOf(turn)
+    return this.patiently(() => this.parts.committer.submit(change, completeJob))
+  }
+
+  private async patiently<T>(work: () => Promise<T>): Promise<T> {
+    for (let wait = 50; ; wait = Math.min(wait * 2, 1_000)) {
+      try {
+        return await work()
+      } catch (error) {
+        if (!(error instanceof Outage) || this.gone) throw error
+        await sleep(wait * (0.5 + Math.random()))
+      }
+    }
+  }
+
+  /** What a committed turn brings about outside the run's rows. */
+  private follow(turn: Turn, begins: readonly Begin[]): void {
+    for (const key of turn.aborts) this.dropFlights((id) => id.startsWith(`${key}#`))
+    for (const child of turn.childrenToCancel) this.cancelChild(child)
+    for (const each of begins) this.begin(each)
+  }
+
+  private dropFlights(which: (id: string) => boolean): void {
+    for (const [id, abort] of this.inHand) {
+      if (!which(id)) continue
+      this.inHand.delete(id)
+      abort.abort()
+    }
+  }
+
+  private cancelChild(child: string): void {
+    this.parts.door.pass(child, null, () => [{ is: 'cancelled', undo: false }]).catch((error: unknown) => this.parts.log.warn({ err: error, runId: child }, 'a child run could not be cancelled'))
+  }
+
+  private begin({ task, evaluated }: Begin): void {
+    const id = idOf(task)
+    const abort = new AbortController()
+    this.inHand.set(id, abort)
+    this.carryOut(task, evaluated, abort.signal)
+      .then((happening) => {
+        if (this.inHand.delete(id)) this.happen(happening)
+      })
+      .catch((error: unknown) => {
+        if (!this.gone) this.parts.log.error({ err: error, runId: this.runId }, 'an attempt could not be carried out')
+        this.abandon()
+      })
+  }
+
+  private async carryOut(task: Task, known: Evaluated | null, signal: AbortSignal): Promise<Happening> {
+    const evaluated = known ?? (await evaluate(this.surround(), task, new Date()))
+    if ('happened' in evaluated) return evaluated.happened
+    return 'child' in evaluated ? this.startChild(evaluated.child) : this.work(evaluated.work, signal)
+  }
+
+  private async startChild(start: ChildStart): Promise<Happening> {
+    const { nodeId, iteration } = start.ref
+    const failures = this.state.steps.get(stepKey(nodeId, iteration))?.failures ?? 0
+    try {
+      const runId = await this.patiently(() => this.parts.startChild(this.row, start, failures))
+      return { is: 'waits', ...start.ref, waiting: { for: 'child', runId } }
+    } catch (error) {
+      if (!(error instanceof StepFailure)) throw error
+      return failureOf(start.ref, error)
+    }
+  }
+
+  private async work(work: Work, outer: AbortSignal): Promise<Happening> {
+    const logs: NonNullable<AttemptRef['logs']> = []
+    const abort = new AbortController()
+    const end = () => abort.abort()
+    outer.addEventListener('abort', end)
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<Happening>((resolve) => {
+      timer = setTimeout(
+        () => {
+          abort.abort()
+          resolve(failureOf(work.ref, new StepFailure('timed_out', `The attempt took longer than ${work.timeoutMs} ms`)))
+        },
+        Math.min(work.timeoutMs, longestTimer),
+      )
+    })
+    try {
+      const happening = await Promise.race([work.run(abort.signal, this.abilities(work.ref, logs)), late])
+      return { ...happening, logs } as Happening
+    } finally {
+      clearTimeout(timer)
+      outer.removeEventListener('abort', end)
+    }
+  }
+
+  private abilities(ref: AttemptRef, logs: NonNullable<AttemptRef['logs']>): Abilities {
+    return {
+      ...this.parts.abilities(this.row, ref),
+      log(level, message) {
+        if (logs.length < mostLogLines) logs.push({ level, message: message.slice(0, logLineChars) })
+      },
+    }
+  }
+
+  /** Reads the run again; false when it is another worker's now. What is under way here goes on, if it still counts. */
+  private async readAnew(): Promise<boolean> {
+    this.moved = false
+    const { database } = this.parts
+    const row = await this.patiently(() => readRun(database, this.runId))
+    if (!row || row.epoch !== this.state.run.epoch) {
+      this.abandon()
+      return false
+    }
+    if (!this.spoilt && row.revision === this.state.run.revision) return true
+    const [steps, pauses, signals] = await this.patiently(() => Promise.all([stepsOf(database, [row.id]), openPausesOf(database, [row.id]), keptSignalsOf(database, [row.id])]))
+    this.state = stateFrom(row, this.plan, { steps, pauses, signals })
+    this.spoilt = false
+    const flights = flightsOf(this.state)
+    this.dropFlights((id) => !flights.has(id))
+    // After the outcomes that wait in the inbox: what is then still under way, and not here, is lost.
+    this.inbox.push({ is: 'claimed', mine: new Set(this.inHand.keys()) })
+    return true
+  }
+}
+
+const idOf = (task: Task): string => flightId(task.phase === 'compensate' ? undoKey(task.key) : task.phase === 'ask' ? askKey(task.key) : task.key, task.attempt)
+
+/** The attempts under way as the rows have them. */
+function flightsOf(state: RunState): Set<string> {
+  const ids = new Set<string>()
+  for (const key of state.flight) {
+    const [nodeId, iteration, question] = key.split('\n') as [string, string, string?]
+    const step = state.steps.get(stepKey(nodeId, iteration))
+    ids.add(flightId(key, question === 'ask' || !step ? 0 : question === 'undo' ? step.compensation!.attempts : step.attempts))
+  }
+  return ids
+}

@@ -1,0 +1,128 @@
+import type { Pause, Run, Step } from '@sluice/schema'
+import type { Doorbell } from '../events/doorbell.ts'
+import type { Catalogue } from '../nodes/contract.ts'
+import type { Database } from '../store/database.ts'
+import { liveRunsOf } from '../store/rows/runs.ts'
+import { getPause } from '../store/views/pauses.ts'
+import { getRun, getStep } from '../store/views/runs.ts'
+import type { Log } from '../telemetry.ts'
+import type { Plans } from '../workflows/plans.ts'
+import type { Workflows } from '../workflows/workflows.ts'
+import { createAfterlife } from './afterlife.ts'
+import { createAnswers } from './answers.ts'
+import { type Clock, createClock } from './clock.ts'
+import { createCommitter } from './commit.ts'
+
+import { type Passed, createDoor, ringFor } from './door.ts'
+import type { Actor, Engine } from './engine.ts'
+import { createOperations } from './operate.ts'
+import type { Queue } from './queue.ts'
+import { createStarter } from './start.ts'
+import { forkRun, tryNode } from './trials.ts'
+import { createWaitFor } from './waiting.ts'
+import { type Worker, createWorker } from './worker.ts'
+
+export type { Actor, Engine } from './engine.ts'
+export { createQueue, type Queue } from './queue.ts'
+
+export interface EngineParts {
+  database: Database
+  queue: Queue
+  doorbell: Doorbell
+  catalogue: Catalogue
+  plans: Plans
+  workflows: Workflows
+  /** The value of a workspace's named secret, at the moment of a step's call; undefined when there is none. */
+  secret(workspaceId: string, name: string): Promise<string>
+  log: Log
+}
+
+/** The engine's doors, and the machinery that a process with the role of a worker runs behind them. */
+export interface Engines {
+  engine: Engine
+  worker: Worker
+  clock: Clock
+}
+
+export function createEngine(parts: EngineParts): Engines {
+  const { database, queue, doorbell, plans, workflows, catalogue, log } = parts
+  const door = createDoor({ database, queue, doorbell, plans })
+  const starter = createStarter({ database, queue, doorbell, workflows })
+  const operations = createOperations({ database, door })
+  const answers = createAnswers({ database, door, workflows })
+  const waitFor = createWaitFor(database, doorbell)
+  const committer = createCommitter({ database, queue, doorbell })
+  const afterlife = createAfterlife({ database, queue, doorbell, door, startsChildren: (type) => catalogue.get(type)?.behaviour.is === 'child' })
+  const trialParts = { database, catalogue, plans, workflows, starter, waitFor }
+
+  const read = (actor: Actor, id: string): Promise<Run> => getRun(database, actor.workspaceId, id)
+
+  const engine: Engine = {
+    async start(actor, input) {
+      const id = await starter.start(actor, input)
+      if (input.wait) await waitFor(id, input.wait.until, input.wait.ms)
+      return read(actor, id)
+    },
+    async wait(actor, { id, until, ms }) {
+      await read(actor, id)
+      await waitFor(id, until, ms)
+      return read(actor, id)
+    },
+    async cancel(actor, { id, compensate }) {
+      await operations.cancel(actor, id, compensate ?? false)
+      return read(actor, id)
+    },
+    async hold(actor, { id }) {
+      await operations.hold(actor, id)
+      return read(actor, id)
+    },
+    async release(actor, { id }) {
+      await operations.release(actor, id)
+      return read(actor, id)
+    },
+    async retryStep(actor, input) {
+      await operations.retryStep(actor, input)
+      return read(actor, input.id)
+    },
+    async fork(actor, input) {
+      const id = await forkRun(trialParts, actor, input)
+      if (input.wait) await waitFor(id, input.wait.until, input.wait.ms)
+      return read(actor, id)
+    },
+    try: (actor, input) => tryNode(trialParts, actor, input),
+    async decide(actor, input): Promise<Pause> {
+      await answers.decide(actor, input)
+      return getPause(database, actor.workspaceId, input.id)
+    },
+    async report(actor, input): Promise<Step> {
+      const about = await answers.report(actor, input)
+      return getStep(database, actor.workspaceId, about)
+    },
+    signal: (actor, input) => answers.signal(actor, input),
+    async deleteWorkflow(actor, { workflow }) {
+      const passed: Passed[] = []
+      await database.transaction(async (tx) => {
+        const found = await workflows.hide(tx, actor, workflow)
+        for (const { id } of await liveRunsOf(tx, found.id)) passed.push(await door.pass(id, actor.workspaceId, () => [{ is: 'cancelled', undo: false }], tx))
+      })
+      for (const each of passed) ringFor(doorbell, each)
+    },
+  }
+
+  return {
+    engine,
+    worker: createWorker({
+      database,
+      queue,
+      doorbell,
+      plans,
+      committer,
+      door,
+      afterlife,
+      startChild: (parent, start, failures) => starter.startChild(parent, start, failures),
+      abilities: (row) => ({ secret: (name) => parts.secret(row.workspace_id, name) }),
+      log,
+    }),
+    clock: createClock({ database, door, queue, doorbell, log }),
+  }
+}

@@ -1,0 +1,151 @@
+import type { StepError } from '@sluice/schema'
+import { limits } from '@sluice/schema'
+import type { GraphNode } from '../workflows/graph.ts'
+import { halt, reasonOf, stop } from './ending.ts'
+import { failureIn, follow, giveUp, isBodyDue, isDrained, isHalted, isHandled } from './frontier.ts'
+import type { Payload } from './payload.ts'
+import { retryDelay } from './retry.ts'
+import { type StepRow, childIteration, isSettled, iterationIndex, keyOf, parentIteration, scopeKey, stepKey } from './state.ts'
+import { type Turn, boundedError, emitOutput, emitStep, moveStep, nodeOf, outputKey, setTimer, touch } from './turn.ts'
+
+/**
+ * How a step comes to its result, and what follows from it: the next ones, the iteration that this closes, the body that
+ * the iteration belongs to, and so on outwards. One circle, therefore one file.
+ */
+
+export function completeStep(turn: Turn, step: StepRow, output: Payload, route: string[]): void {
+  if (output.bytes > limits.stepOutputBytes)
+    return failStep(turn, step, { code: 'limit_exceeded', message: `The output has ${output.bytes} bytes; ${limits.stepOutputBytes} are allowed` }, false)
+  closeTimers(turn, step)
+  step.output = output
+  step.outputBytes = output.bytes
+  step.route = route
+  step.error = null
+  moveStep(turn, step, 'completed')
+  const node = nodeOf(turn, step)
+  emitOutput(turn, 'step.completed', { nodeId: node.id, step: node.name, iteration: step.iteration, route }, output, outputKey(turn, step))
+  turn.state.run.deaths = 0
+  settled(turn, step)
+}
+
+function closeTimers(turn: Turn, step: StepRow): void {
+  if (step.state === 'waiting' && step.waitingFor?.until) setTimer(turn, step, 'wait', null)
+}
+
+/** One failed attempt: the step tries again later, leaves by a link drawn for the failure, or has failed for good. */
+export function failStep(turn: Turn, step: StepRow, error: StepError, retry: boolean, handle = 'failed'): void {
+  closeTimers(turn, step)
+  step.failures++
+  step.waitingFor = null
+  const mayRetry = retry && !step.body && !isHalted(turn.state, step.nodeId, step.iteration)
+  const delay = mayRetry ? retryDelay(nodeOf(turn, step).retry, step.failures, turn.random()) : null
+  if (delay === null) return settleFailure(turn, step, error, handle)
+  step.error = boundedError(error)
+  step.retryAt = turn.now + delay
+  moveStep(turn, step, 'retrying')
+  setTimer(turn, step, 'retry', step.retryAt)
+  emitStep(turn, 'step.retrying', step, { error: step.error, attempt: step.attempts, retryAt: new Date(step.retryAt).toISOString() })
+}
+
+/** A failure for good. `handle` is the link that may take it up before `failed`: `expired`, for a wait that nobody answered. */
+function settleFailure(turn: Turn, step: StepRow, error: StepError, handle: string): void {
+  const { state } = turn
+  const node = nodeOf(turn, step)
+  step.error = boundedError(error)
+  const handled = [handle, 'failed'].find((each) => isHandled(node, each))
+  step.route = handled ? [handled] : []
+  moveStep(turn, step, 'failed')
+  emitStep(turn, 'step.failed', step, { error: step.error, attempt: step.attempts })
+  state.run.deaths = 0
+  if (!handled && state.graph.onFailure === 'stop' && !isHalted(state, step.nodeId, step.iteration)) {
+    if (node.parent) halt(turn, scopeKey(node.parent, step.iteration))
+    else stop(turn, { to: 'failed', reason: reasonOf(step.error, node.name), undo: true }, { fence: false })
+  }
+  settled(turn, step)
+}
+
+/** What comes after a step has settled. In a run that is ending, nothing: its bodies end with it. */
+function settled(turn: Turn, step: StepRow): void {
+  const { state } = turn
+  const last = follow(turn, step)
+  if (state.run.ending) return
+  const { parent } = nodeOf(turn, step)
+  if (isHalted(state, step.nodeId, step.iteration)) closeHalted(turn, step)
+  else if (last && parent) iterationDone(turn, parent, step.iteration)
+}
+
+/** Ends a step that came to nothing because its scope was stopped, and the scope, if it was the last under way. */
+export function abandon(turn: Turn, step: StepRow): void {
+  giveUp(turn, step)
+  closeHalted(turn, step)
+}
+
+/** Closes the stopped iteration around a step, the outermost of them, once nothing is under way in it any more. */
+export function closeHalted(turn: Turn, step: StepRow): void {
+  const { state } = turn
+  if (state.run.ending) return
+  let outermost: { node: GraphNode; iteration: string } | null = null
+  let iteration = step.iteration
+  for (let node = nodeOf(turn, step).parent; node; node = node.parent) {
+    if (state.halted.has(scopeKey(node, iteration))) outermost = { node, iteration }
+    iteration = parentIteration(iteration)
+  }
+  if (!outermost || !isDrained(state, scopeKey(outermost.node, outermost.iteration))) return
+  closeScope(turn, outermost.node, outermost.iteration)
+  iterationDone(turn, outermost.node, outermost.iteration)
+}
+
+/** Takes an iteration out of the count, with bodies inside it that were still open. */
+function closeScope(turn: Turn, parent: GraphNode, iteration: string): void {
+  const { state } = turn
+  state.open.delete(scopeKey(parent, iteration))
+  state.halted.delete(scopeKey(parent, iteration))
+  for (const node of parent.body) {
+    const step = state.steps.get(stepKey(node.id, iteration))
+    if (!step || isSettled(step.state)) continue
+    for (let index = 0; index < (step.body?.next ?? 0); index++) closeScope(turn, node, childIteration(iteration, index))
+    giveUp(turn, step)
+  }
+}
+
+/** An iteration has come to its end, well or not. */
+export function iterationDone(turn: Turn, parent: GraphNode, iteration: string): void {
+  const { state } = turn
+  const step = state.steps.get(stepKey(parent.id, parentIteration(iteration)))!
+  const body = step.body!
+  const failure = failureIn(state, parent, iteration)
+  body.live--
+  touch(turn, step)
+  if (failure) recordFailure(turn, step, iteration, failure)
+  else if (!body.error) body.done++
+  if (body.error) return failBody(turn, step, body.error)
+  if (isBodyDue(body)) state.attention.add(keyOf(step))
+}
+
+function recordFailure(turn: Turn, step: StepRow, iteration: string, failure: { step: StepRow; error: StepError }): void {
+  const body = step.body!
+  const index = iterationIndex(iteration)
+  body.failed++
+  if (body.collect) body.failures.push({ index, error: failure.error })
+  else body.error ??= { code: failure.error.code, message: `Iteration ${index}: ${failure.error.message}`, details: { iteration, step: nodeOf(turn, failure.step).name } }
+}
+
+/** A body that has failed as a whole: its iterations stop, and when the last has, its step fails. */
+export function failBody(turn: Turn, step: StepRow, error: StepError): void {
+  const { state } = turn
+  const body = step.body!
+  const node = nodeOf(turn, step)
+  body.error = boundedError(error)
+  state.attention.delete(keyOf(step))
+  touch(turn, step)
+  for (let index = 0; index < body.next; index++) {
+    const iteration = childIteration(step.iteration, index)
+    const scope = scopeKey(node, iteration)
+    if (!state.open.has(scope)) continue
+    if (!state.halted.has(scope)) halt(turn, scope)
+    if (!isDrained(state, scope)) continue
+    closeScope(turn, node, iteration)
+    body.live--
+  }
+  if (body.live === 0) failStep(turn, step, body.error, false)
+}

@@ -1,0 +1,189 @@
+import { createHash } from 'node:crypto'
+import { type Definition, Fault, type Issue, type Json, type JsonObject, type Lane, type StartRun, limits } from '@sluice/schema'
+import type { Doorbell } from '../events/doorbell.ts'
+import { StepFailure } from '../nodes/contract.ts'
+import type { Database, Tx } from '../store/database.ts'
+import { newId } from '../store/ids.ts'
+import { insertEvents } from '../store/rows/events.ts'
+import { redirectKey, takeKey } from '../store/rows/idempotency.ts'
+import { type NewRun, type RunRow, childOf, insertRun, lanePeers, lockLane, runOfTransaction } from '../store/rows/runs.ts'
+import { seedSteps } from '../store/rows/steps.ts'
+import { checkValue } from '../workflows/json-schema.ts'
+import type { Workflows } from '../workflows/workflows.ts'
+import type { ChildStart } from './attempt.ts'
+import type { Actor } from './engine.ts'
+import { payloadOf } from './payload.ts'
+import type { Queue } from './queue.ts'
+
+export interface Seed {
+  nodeId: string
+  state: string
+  output: string | null
+  bytes: number
+  route: string[]
+  skipReason: string | null
+}
+
+export interface Starter {
+  /** Commits run, first event and job in one transaction; answers with the run's id. */
+  start(actor: Actor, input: StartRun): Promise<string>
+  startChild(parent: RunRow, start: ChildStart, failures: number): Promise<string>
+  /** Inserts a run with results it brings along: a fork, a trial. */
+  startSeeded(run: Omit<NewRun, 'id' | 'createdAt' | 'inputHash'>, seeds: readonly Seed[]): Promise<string>
+}
+
+const plain = { trial: null, transactionId: null, lane: null, parentRunId: null, parentStep: null, rootRunId: null, depth: 0, deadlineAt: null, keyedInput: false }
+
+/** A fingerprint that does not depend on the order of keys. */
+export function fingerprintOf(value: unknown): string {
+  const sorted = JSON.stringify(value, (_key, each: unknown) =>
+    typeof each === 'object' && each !== null && !Array.isArray(each) ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1))) : each,
+  )
+  return createHash('sha256').update(sorted ?? '').digest('base64url')
+}
+
+export function createStarter(parts: { database: Database; queue: Queue; doorbell: Doorbell; workflows: Workflows }): Starter {
+  const { database, queue, doorbell, workflows } = parts
+
+  async function enqueue(tx: Tx, run: NewRun, seeds: readonly Seed[] = []): Promise<boolean> {
+    if (!(await insertRun(tx, run))) return false
+    if (seeds.length > 0) await seedSteps(tx, run.id, seeds)
+    const data = JSON.stringify({ workflowId: run.workflowId, version: run.version })
+    await insertEvents(tx, [{ workspaceId: run.workspaceId, subjectKind: 'run', subjectId: run.id, seq: 1, workflowId: run.workflowId, type: 'run.queued', data, at: run.createdAt }])
+    await queue.insert(tx, [run.id])
+    return true
+  }
+
+  const ring = (workspaceId: string, runId: string): void => doorbell.ring({ runs: [runId], workspaces: [workspaceId], jobs: true })
+
+  async function startIn(tx: Tx, actor: Actor, input: StartRun): Promise<{ id: string; made: boolean }> {
+    const { workspaceId } = actor
+    const id = newId()
+    const { idempotencyKey, wait: _wait, ...request } = input
+    if (idempotencyKey !== undefined) {
+      const kept = await takeKey(tx, { workspaceId, actor: actor.principalId, key: `start:${idempotencyKey}`, fingerprint: fingerprintOf(request), reply: JSON.stringify({ id }) })
+      if (kept && kept.fingerprint !== fingerprintOf(request)) throw new Fault('idempotency_conflict')
+      if (kept) return { id: (kept.reply as { id: string }).id, made: false }
+    }
+    const found = await workflows.publishForStart(tx, actor, input.workflow, input.version, input.expectHash)
+    const given = givenInput(found.definition, input)
+    const inputHash = fingerprintOf(given.value)
+    const same = await sameTransaction(tx, found, input.transactionId, inputHash)
+    const peer = same ?? (input.lane ? await laneHolder(tx, workspaceId, input.lane) : null)
+    if (peer) {
+      if (idempotencyKey !== undefined) await redirectKey(tx, { workspaceId, actor: actor.principalId, key: `start:${idempotencyKey}`, reply: JSON.stringify({ id: peer }) })
+      return { id: peer, made: false }
+    }
+    const run: NewRun = {
+      ...plain,
+      id,
+      workspaceId,
+      workflowId: found.workflow.id,
+      version: found.version,
+      input: payloadOf(given.value).text,
+      keyedInput: given.keyed,
+      inputHash,
+      transactionId: input.transactionId ?? null,
+      lane: input.lane?.key ?? null,
+      trigger: input.trigger ?? 'manual',
+      tags: [...new Set(input.tags ?? [])],
+      startedBy: actor.userId,
+      createdAt: new Date(),
+    }
+    await enqueue(tx, run)
+    return { id, made: true }
+  }
+
+  return {
+    async start(actor, input) {
+      const started = await database.transaction((tx) => startIn(tx, actor, input))
+      if (started.made) ring(actor.workspaceId, started.id)
+      return started.id
+    },
+    async startChild(parent, start, failures) {
+      if (parent.depth + 1 > limits.childDepth) throw new StepFailure('limit_exceeded', `Runs nest at most ${limits.childDepth} levels deep`, { retry: false })
+      const parentStep = `${start.ref.nodeId}\n${start.ref.iteration}\n${failures}`
+      const actor = { workspaceId: parent.workspace_id, userId: parent.started_by ?? '', principalId: 'engine' }
+      const child = await database.transaction(async (tx) => {
+        const known = await childOf(tx, parent.id, parentStep)
+        if (known) return known
+        const found = await workflows.publishForStart(tx, actor, start.request.workflow, start.request.version ?? undefined).catch(asStepFailure)
+        const run: NewRun = {
+          ...plain,
+          id: newId(),
+          workspaceId: parent.workspace_id,
+          workflowId: found.workflow.id,
+          version: found.version,
+          input: payloadOf(start.request.input).text,
+          inputHash: '',
+          parentRunId: parent.id,
+          parentStep,
+          rootRunId: parent.root_run_id ?? parent.id,
+          depth: parent.depth + 1,
+          trigger: 'parent',
+          tags: [],
+          startedBy: actor.userId,
+          createdAt: new Date(),
+        }
+        return (await enqueue(tx, run)) ? run.id : (await childOf(tx, parent.id, parentStep))!
+      })
+      ring(parent.workspace_id, child)
+      return child
+    },
+    async startSeeded(run, seeds) {
+      const made: NewRun = { ...run, id: newId(), inputHash: fingerprintOf(JSON.parse(run.input)), createdAt: new Date() }
+      await database.transaction((tx) => enqueue(tx, made, seeds))
+      ring(made.workspaceId, made.id)
+      return made.id
+    },
+  }
+}
+
+/** A child's workflow that is not there, or not valid, is the step's failure. */
+function asStepFailure(error: unknown): never {
+  if (error instanceof Fault) throw new StepFailure(error.code, error.message, { retry: false, details: { issues: error.issues as unknown as Json } })
+  throw error
+}
+
+/** The run's input, checked against the schemas of the input nodes. */
+function givenInput(definition: Definition, input: StartRun): { value: Json; keyed: boolean } {
+  if (input.inputs !== undefined && input.input !== undefined) throw new Fault('input_invalid', { issues: [{ path: ['inputs'], message: 'Give input or inputs, not both' }] })
+  const nodes = definition.nodes.filter((node) => node.type === 'input')
+  const issues: Issue[] = []
+  const keyed = input.inputs !== undefined
+  if (keyed) {
+    const names = new Set(nodes.flatMap((node) => [node.id, ...(node.title ? [node.title] : [])]))
+    for (const key of Object.keys(input.inputs!)) if (!names.has(key)) issues.push({ path: ['inputs', key], message: 'There is no input node of this id or title' })
+  }
+  for (const node of nodes) {
+    const schema = node.config?.schema
+    if (typeof schema !== 'object' || schema === null || Array.isArray(schema)) continue
+    const key = keyed ? [node.id, node.title].find((name) => name !== undefined && Object.hasOwn(input.inputs!, name)) : undefined
+    const value = keyed ? (key === undefined ? null : input.inputs![key]!) : (input.input ?? null)
+    const at = keyed ? ['inputs', key ?? node.id] : ['input']
+    issues.push(...checkValue(schema as JsonObject, value).map((issue) => ({ ...issue, path: [...at, ...(issue.path ?? [])] })))
+  }
+  if (issues.length > 0) throw new Fault('input_invalid', { issues })
+  return { value: keyed ? input.inputs! : (input.input ?? null), keyed }
+}
+
+/** The run that a transaction id names already: the live one, or, of an idempotent definition, the ended one. */
+async function sameTransaction(tx: Tx, found: { workflow: { id: string }; definition: Definition }, transactionId: string | undefined, inputHash: string): Promise<string | null> {
+  if (transactionId === undefined) return null
+  const known = await runOfTransaction(tx, found.workflow.id, transactionId)
+  if (!known || (!known.live && !found.definition.settings?.idempotent)) return null
+  if (known.live && known.input_hash !== inputHash) throw new Fault('transaction_conflict', { details: { runId: known.id } })
+  return known.id
+}
+
+/** Who holds the lane, for a caller that joins; null when the new run may queue. */
+async function laneHolder(tx: Tx, workspaceId: string, lane: Lane): Promise<string | null> {
+  await lockLane(tx, workspaceId, lane.key)
+  const peers = await lanePeers(tx, workspaceId, lane.key)
+  const first = peers[0]
+  if (!first) return null
+  if (lane.whenBusy === 'join') return first.id
+  if (lane.whenBusy === 'refuse') throw new Fault('lane_busy', { details: { runId: first.id } })
+  if (peers.filter((peer) => !peer.holds).length >= limits.laneQueue) throw new Fault('lane_full', { details: { queued: limits.laneQueue } })
+  return null
+}

@@ -1,0 +1,218 @@
+import type { Json, JsonObject, WaitingKind } from '@sluice/schema'
+import { limits } from '@sluice/schema'
+import type { PauseRequest } from '../nodes/contract.ts'
+import { closePause, stop } from './ending.ts'
+import { giveUp, isHalted, isHandled, undoKey } from './frontier.ts'
+import type { Happening, Waiting } from './happening.ts'
+import { payloadOf } from './payload.ts'
+import { abandon, completeStep, failStep } from './settling.ts'
+import { type PauseRow, type StepRow, isSettled, keyOf } from './state.ts'
+import { type Turn, emit, emitStep, moveStep, nodeOf, pauseData, setTimer, touch } from './turn.ts'
+import { endUndoing, failUndoing } from './undoing.ts'
+
+/** Steps that wait: how the wait opens, and what ends it. */
+
+export function waitFor(turn: Turn, step: StepRow, waiting: Waiting): void {
+  // A scope that came to its end meanwhile opens nothing; but a child that was started is waited for, to be cancelled.
+  if (isHalted(turn.state, step.nodeId, step.iteration) && waiting.for !== 'child') return abandon(turn, step)
+  const timeoutMs = nodeOf(turn, step).settings.timeoutMs ?? null
+  switch (waiting.for) {
+    case 'pause':
+      return openPause(turn, step, waiting.pause, waiting.input, waiting.pause.expiresInMs ?? timeoutMs)
+    case 'signal':
+      return awaitSignal(turn, step, waiting.name, waiting.timeoutMs ?? timeoutMs)
+    case 'report':
+      return park(turn, step, 'report', timeoutMs)
+    case 'timer':
+      // No time-out: it knows its end.
+      if (waiting.at <= turn.now) return completeStep(turn, step, payloadOf({ at: new Date(waiting.at).toISOString() }), ['default'])
+      return park(turn, step, 'timer', waiting.at - turn.now)
+    case 'child':
+      park(turn, step, 'child', timeoutMs, { runId: waiting.runId })
+      if (isHalted(turn.state, step.nodeId, step.iteration)) turn.childrenToCancel.add(waiting.runId)
+  }
+}
+
+/** A child that was started for a step which has ended meanwhile must end too. */
+export function disownChild(turn: Turn, happening: Happening): void {
+  if (happening.is !== 'waits' || happening.waiting.for !== 'child') return
+  const step = turn.state.steps.get(keyOf(happening))
+  if (!step || isSettled(step.state)) turn.childrenToCancel.add(happening.waiting.runId)
+}
+
+function park(turn: Turn, step: StepRow, kind: WaitingKind, afterMs: number | null, more: { signal?: string; runId?: string; pauseId?: string } = {}): void {
+  const until = afterMs === null ? null : turn.now + afterMs
+  step.waitingFor = { kind, step: nodeOf(turn, step).name, iteration: step.iteration, ...more, ...(until !== null && { until: new Date(until).toISOString() }) }
+  moveStep(turn, step, 'waiting')
+  if (until !== null) setTimer(turn, step, 'wait', until)
+  emitStep(turn, 'step.waiting', step, { kind })
+  turn.state.run.deaths = 0
+}
+
+// ── pauses ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function openPause(turn: Turn, step: StepRow, request: PauseRequest, input: Json, afterMs: number | null): void {
+  const { state, now } = turn
+  if (state.pauses.size >= limits.openPauses) return defer(turn, step)
+  const { kind, message, form, assignee, blocks, onExpiry } = request
+  const pause: PauseRow = {
+    id: turn.newId(),
+    nodeId: step.nodeId,
+    iteration: step.iteration,
+    step: nodeOf(turn, step).name,
+    kind,
+    status: 'open',
+    message,
+    form,
+    input,
+    assignee,
+    blocks,
+    onExpiry,
+    openedAt: now,
+    dueAt: afterMs === null ? null : now + afterMs,
+    decision: null,
+    decisionKey: null,
+  }
+  state.pauses.set(pause.id, pause)
+  turn.pauses.set(pause.id, pause)
+  park(turn, step, 'pause', afterMs, { pauseId: pause.id })
+  emit(turn, 'pause.opened', pauseData(turn, pause))
+}
+
+/** As many pauses are open as may be: the step tries again when one has closed. */
+function defer(turn: Turn, step: StepRow): void {
+  step.waitingFor = { kind: 'queue', step: nodeOf(turn, step).name, iteration: step.iteration }
+  moveStep(turn, step, 'pending')
+}
+
+const decidedAs = { approve: 'approved', decline: 'declined', override: 'overridden' } as const
+
+export function decided(turn: Turn, decision: Extract<Happening, { is: 'decided' }>): void {
+  const { state } = turn
+  const pause = state.pauses.get(decision.pauseId)
+  const step = pause && state.steps.get(keyOf(pause))
+  if (!pause || !step) return
+  const { action, by, inputs, comments } = decision
+  pause.status = decidedAs[action]
+  pause.decision = { action, by, at: new Date(turn.now).toISOString(), inputs, comments }
+  pause.decisionKey = decision.key
+  turn.pauses.set(pause.id, pause)
+  state.pauses.delete(pause.id)
+  emit(turn, 'pause.decided', pauseData(turn, pause))
+  settleDecision(turn, step, pause, action, inputs)
+}
+
+function settleDecision(turn: Turn, step: StepRow, pause: PauseRow, action: 'approve' | 'decline' | 'override', inputs: JsonObject | null): void {
+  if (action === 'override') return completeStep(turn, step, payloadOf(inputs ?? {}), ['default'])
+  if (action === 'approve') return completeStep(turn, step, payloadOf(passThrough(pause.input, inputs)), ['default'])
+  if (isHandled(nodeOf(turn, step), 'declined')) return completeStep(turn, step, payloadOf(passThrough(pause.input, inputs)), ['declined'])
+  if (pause.dueAt !== null) setTimer(turn, step, 'wait', null)
+  giveUp(turn, step)
+  stop(turn, { to: 'cancelled', reason: { code: 'pause_declined', message: `${pause.step} was declined`, step: pause.step }, undo: true }, { fence: false })
+}
+
+/** An object takes the decision's inputs in; another value stands beside them. */
+function passThrough(input: Json, inputs: JsonObject | null): Json {
+  if (!inputs || Object.keys(inputs).length === 0) return input
+  return typeof input === 'object' && input !== null && !Array.isArray(input) ? { ...input, ...inputs } : { input, ...inputs }
+}
+
+/** Nobody decided in time: the link drawn for that, or the node's default, or the step has failed. */
+function expirePause(turn: Turn, step: StepRow): void {
+  const pause = turn.state.pauses.get(step.waitingFor?.pauseId ?? '')
+  if (!pause) return
+  closePause(turn, step, 'expired')
+  if (isHandled(nodeOf(turn, step), 'expired')) return completeStep(turn, step, payloadOf(pause.input), ['expired'])
+  if (pause.onExpiry) return settleDecision(turn, step, pause, pause.onExpiry.action, pause.onExpiry.inputs ?? null)
+  step.timedOutAt = turn.now
+  failStep(turn, step, { code: 'pause_expired', message: `Nobody decided ${pause.step} in time` }, false, 'expired')
+}
+
+// ── reports, signals, children ─────────────────────────────────────────────────────────────────────────────────────────
+
+export function reported(turn: Turn, report: Extract<Happening, { is: 'reported' }>): void {
+  const step = turn.state.steps.get(keyOf(report))
+  if (!step) return
+  if (report.phase === 'compensate') return reportedUndoing(turn, step, report)
+  if (step.state !== 'waiting' || step.waitingFor?.kind !== 'report') return
+  step.reported = report.fingerprint
+  if ('failed' in report.outcome) return failStep(turn, step, report.outcome.failed, true)
+  step.compensateInput = report.outcome.compensateInput
+  completeStep(turn, step, report.outcome.completed, ['default'])
+}
+
+function reportedUndoing(turn: Turn, step: StepRow, report: Extract<Happening, { is: 'reported' }>): void {
+  if (step.compensation?.state !== 'waiting') return
+  step.compensation.reported = report.fingerprint
+  turn.state.waits.delete(undoKey(keyOf(step)))
+  if ('failed' in report.outcome) return failUndoing(turn, step, report.outcome.failed, true)
+  endUndoing(turn, step, { output: report.outcome.completed })
+}
+
+/** Takes the oldest signal of the name that is kept, also one that came in this very turn; else waits for the next. */
+function awaitSignal(turn: Turn, step: StepRow, name: string, afterMs: number | null): void {
+  const kept = takeFirst(turn.state.signals, name)
+  if (kept) turn.signals.consumed.push({ id: kept.id, by: keyOf(step) })
+  const signal = kept ?? takeFirst(turn.signals.kept, name)
+  if (!signal) return park(turn, step, 'signal', afterMs, { signal: name })
+  completeStep(turn, step, signal.payload, ['default'])
+}
+
+function takeFirst<T extends { name: string }>(signals: T[], name: string): T | undefined {
+  const at = signals.findIndex((signal) => signal.name === name)
+  return at === -1 ? undefined : signals.splice(at, 1)[0]
+}
+
+/** A signal goes to the first step that waits for its name; else it is kept, first in, first out. */
+export function signalled(turn: Turn, signal: Extract<Happening, { is: 'signalled' }>): void {
+  const { name, payload } = signal
+  let first: StepRow | undefined
+  for (const key of turn.state.waits) {
+    const step = turn.state.steps.get(key)
+    if (step?.state === 'waiting' && step.waitingFor?.kind === 'signal' && step.waitingFor.signal === name && (!first || isBefore(step, first))) first = step
+  }
+  if (first) return completeStep(turn, first, payload, ['default'])
+  turn.signals.kept.push({ name, payload })
+}
+
+/** By the time they came to wait; the key decides between equals, so that every process picks the same. */
+const isBefore = (a: StepRow, b: StepRow): boolean => (a.lastAttemptAt !== b.lastAttemptAt ? a.lastAttemptAt! < b.lastAttemptAt! : keyOf(a) < keyOf(b))
+
+export function childEnded(turn: Turn, happening: Extract<Happening, { is: 'childEnded' }>): void {
+  const step = turn.state.steps.get(keyOf(happening))
+  if (step?.state !== 'waiting' || step.waitingFor?.runId !== happening.runId) return
+  // What a child completed stands, also when its step came to its end meanwhile, so that it can be undone.
+  if ('completed' in happening.outcome) {
+    step.timedOutAt = null
+    return completeStep(turn, step, happening.outcome.completed, ['default'])
+  }
+  const late = step.timedOutAt !== null
+  if (!late && isHalted(turn.state, step.nodeId, step.iteration)) return abandon(turn, step)
+  failStep(turn, step, late ? lateness : happening.outcome.failed, true, late ? 'expired' : 'failed')
+}
+
+// ── time ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+const lateness = { code: 'timed_out', message: 'Nothing came within the time allowed' }
+
+/** The time of a wait is up. */
+export function expireWait(turn: Turn, step: StepRow): void {
+  const waiting = step.waitingFor!
+  if (waiting.kind === 'timer') return completeStep(turn, step, payloadOf({ at: waiting.until ?? null }), ['default'])
+  if (waiting.kind === 'pause') return expirePause(turn, step)
+  if (waiting.kind === 'child') return cancelChild(turn, step)
+  step.timedOutAt = turn.now
+  // A report that stays out is a failed attempt; a signal is waited for once.
+  if (waiting.kind === 'report') return failStep(turn, step, lateness, true, 'expired')
+  if (isHandled(nodeOf(turn, step), 'expired')) return completeStep(turn, step, payloadOf(null), ['expired'])
+  failStep(turn, step, lateness, false, 'expired')
+}
+
+/** The step goes on waiting until its child has ended: what comes next must not run beside it. */
+function cancelChild(turn: Turn, step: StepRow): void {
+  const { until: _, ...waiting } = step.waitingFor!
+  step.waitingFor = waiting
+  step.timedOutAt = turn.now
+  turn.childrenToCancel.add(waiting.runId!)
+  touch(turn, step)
+}

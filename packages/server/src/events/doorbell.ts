@@ -1,0 +1,117 @@
+import { randomUUID } from 'node:crypto'
+import type { Database } from '../store/database.ts'
+import { listen } from '../store/listen.ts'
+import { notify } from '../store/rows/events.ts'
+
+/** What has news. A ring says "look", never what is to be seen. */
+export interface Rings {
+  /** Runs with new events. */
+  runs?: Iterable<string>
+  /** Workspaces with new events. */
+  workspaces?: Iterable<string>
+  /** Runs that were moved from outside: whoever holds their claim is to look. */
+  holders?: Iterable<string>
+  /** There are jobs to fetch. */
+  jobs?: boolean
+}
+
+export type Topic = `run:${string}` | `workspace:${string}` | `holder:${string}` | 'jobs'
+
+interface News {
+  runs: Set<string>
+  workspaces: Set<string>
+  holders: Set<string>
+  jobs: boolean
+}
+
+export interface Doorbell {
+  /** Wakes listeners here at once and those of other processes with the next notification, one for many rings. */
+  ring(rings: Rings): void
+  on(topic: Topic, listener: () => void): () => void
+  close(): Promise<void>
+}
+
+/** PostgreSQL takes 8,000 bytes a notification; with more news than that, everybody looks. */
+const mostNames = 200
+
+export function createDoorbell(database: Database): Doorbell {
+  const self = randomUUID().slice(0, 8)
+  const listeners = new Map<Topic, Set<() => void>>()
+  let pending: News | null = null
+  let sending = false
+  let closed = false
+
+  const wake = (topic: Topic): void => {
+    for (const listener of listeners.get(topic) ?? []) listener()
+  }
+  const wakeAll = (): void => {
+    for (const topic of [...listeners.keys()]) wake(topic)
+  }
+  const heard = (payload: string): void => {
+    const news = JSON.parse(payload) as { from?: string; runs?: string[]; workspaces?: string[]; holders?: string[]; jobs?: boolean; all?: boolean }
+    if (news.from === self) return
+    if (news.all) return wakeAll()
+    for (const id of news.runs ?? []) wake(`run:${id}`)
+    for (const id of news.workspaces ?? []) wake(`workspace:${id}`)
+    for (const id of news.holders ?? []) wake(`holder:${id}`)
+    if (news.jobs) wake('jobs')
+  }
+  const listening = listen(database, 'sluice', heard, wakeAll)
+
+  // One notification on its way at a time: commits that notify queue for one lock (an order of magnitude in throughput).
+  async function send(): Promise<void> {
+    sending = true
+    try {
+      while (pending && !closed) {
+        const news = pending
+        pending = null
+        await notify(database, JSON.stringify(messageOf(self, news)))
+      }
+    } catch {
+      // A lost notification costs a listener one polling interval, no more.
+    } finally {
+      sending = false
+    }
+  }
+
+  return {
+    ring({ runs = [], workspaces = [], holders = [], jobs = false }) {
+      pending ??= { runs: new Set(), workspaces: new Set(), holders: new Set(), jobs: false }
+      for (const id of runs) {
+        pending.runs.add(id)
+        wake(`run:${id}`)
+      }
+      for (const id of workspaces) {
+        pending.workspaces.add(id)
+        wake(`workspace:${id}`)
+      }
+      for (const id of holders) {
+        pending.holders.add(id)
+        wake(`holder:${id}`)
+      }
+      if (jobs) {
+        pending.jobs = true
+        wake('jobs')
+      }
+      if (!sending && !closed) void send()
+    },
+    on(topic, listener) {
+      const set = listeners.get(topic) ?? new Set()
+      listeners.set(topic, set)
+      set.add(listener)
+      return () => {
+        set.delete(listener)
+        if (set.size === 0) listeners.delete(topic)
+      }
+    },
+    async close() {
+      closed = true
+      await listening.close()
+    },
+  }
+}
+
+function messageOf(from: string, news: News): object {
+  if (news.runs.size + news.workspaces.size + news.holders.size > mostNames) return { from, all: true }
+  return { from, runs: [...news.runs], workspaces: [...news.workspaces], holders: [...news.holders], jobs: news.jobs }
+}

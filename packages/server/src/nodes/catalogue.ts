@@ -1,0 +1,37 @@
+import type { Outside } from '../outside/outside.ts'
+import type { Sandbox } from '../sandbox/sandbox.ts'
+import type { AnyNode, Catalogue } from './contract.ts'
+import { coalesce } from './library/coalesce.ts'
+import { code } from './library/code.ts'
+import { delay } from './library/delay.ts'
+import { external } from './library/external.ts'
+import { httpRequest } from './library/http-request.ts'
+import { human } from './library/human.ts'
+import { input } from './library/input.ts'
+import { log } from './library/log.ts'
+import { loop } from './library/loop.ts'
+import { map } from './library/map.ts'
+import { merge } from './library/merge.ts'
+import { output } from './library/output.ts'
+import { router } from './library/router.ts'
+import { signal } from './library/signal.ts'
+import { staticValue } from './library/static-value.ts'
+import { subworkflow } from './library/subworkflow.ts'
+import { template } from './library/template.ts'
+
+/** What the nodes of the library stand on. */
+export interface Foundations {
+  outside: Outside
+  sandbox: Sandbox
+}
+
+/** The node types of this server, in the order in which they are shown. */
+export function createCatalogue({ outside, sandbox }: Foundations): Catalogue {
+  const nodes: AnyNode[] = [
+    ...[input, output, staticValue, template, router, merge, coalesce],
+    ...[httpRequest(outside), code(sandbox), human, signal, external, delay],
+    ...[map, loop, subworkflow, log],
+  ]
+  const byType = new Map(nodes.map((node) => [node.type, node]))
+  return { get: (type) => byType.get(type), list: () => [...nodes] }
+}

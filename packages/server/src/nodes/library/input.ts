@@ -1,0 +1,17 @@
+import { Schema } from 'effect'
+import { defineNode } from '../contract.ts'
+import { JsonMap } from '../values.ts'
+
+export const input = defineNode({
+  type: 'input',
+  title: 'Input',
+  description: 'Where a run begins: gives the value the run was started with.',
+  category: 'flow',
+  config: Schema.Struct({
+    schema: Schema.optionalKey(JsonMap.annotate({ title: 'Schema', description: 'JSON Schema that the value must fit' })),
+  }),
+  readings: { 'schema.**': 'raw' },
+  entry: true,
+  schemaField: 'schema',
+  behaviour: { is: 'pure', run: (_config, { given }) => ({ output: given }) },
+})

@@ -1,0 +1,13 @@
+import { Schema } from 'effect'
+import { defineNode } from '../contract.ts'
+import { JsonMap } from '../values.ts'
+
+export const staticValue = defineNode({
+  type: 'static-value',
+  title: 'Static value',
+  description: 'Gives the values written in it.',
+  category: 'data',
+  config: Schema.Struct({ values: JsonMap.annotate({ title: 'Values', description: 'The values to give, by name' }) }),
+  readings: { 'values.**': 'value' },
+  behaviour: { is: 'pure', run: ({ values }) => ({ output: values }) },
+})

@@ -1,0 +1,12 @@
+import { Schema } from 'effect'
+import { defineNode } from '../contract.ts'
+
+export const template = defineNode({
+  type: 'template',
+  title: 'Template',
+  description: 'Renders a Liquid template over the outputs of the steps before it.',
+  category: 'data',
+  config: Schema.Struct({ text: Schema.String.annotate({ title: 'Text', description: 'A Liquid template' }) }),
+  readings: { text: 'template' },
+  behaviour: { is: 'pure', run: ({ text }) => ({ output: { text } }) },
+})

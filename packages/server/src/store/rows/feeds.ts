@@ -1,0 +1,82 @@
+import type { Tx } from '../database.ts'
+
+export interface LoggedEvent {
+  subject_kind: string
+  subject_id: string
+  seq: number
+  /** Of the transaction that wrote it; with `position` its place in the workspace's log. */
+  xid: string
+  position: number
+  workflow_id: string | null
+  type: string
+  /** JSON text of what the type adds. */
+  data: string
+  at: Date
+  [more: string]: unknown
+}
+
+const columns = 'subject_kind, subject_id, seq, xid::text as xid, position, workflow_id, type, data::text as data, at'
+
+/** A run's events after a `seq`. Its numbers are given under its row lock: what is read has no gap that fills later. */
+export const runEventsAfter = (tx: Tx, runId: string, seq: number, limit: number): Promise<LoggedEvent[]> =>
+  tx.query(
+    { name: 'feed-run', text: `select ${columns} from events where subject_id = $1 and subject_kind = 'run' and seq > $2 order by seq limit $3` },
+    [runId, seq, limit],
+  )
+
+/**
+ * A workspace's events after a place, up to the oldest transaction still open: a transaction that commits late comes after
+ * all that has been read, so nothing is ever skipped.
+ */
+export const workspaceEventsAfter = (tx: Tx, workspaceId: string, xid: string, position: number, limit: number): Promise<LoggedEvent[]> =>
+  tx.query(
+    {
+      name: 'feed-workspace',
+      text: `
+        select ${columns} from events
+        where workspace_id = $1 and (xid, position) > ($2::xid8, $3::bigint) and xid < pg_snapshot_xmin(pg_current_snapshot())
+        order by events.xid, events.position limit $4`,
+    },
+    [workspaceId, xid, position, limit],
+  )
+
+/** The end of the log as a reader may see it: nothing that commits from now on stands before it. */
+export async function logEnd(tx: Tx): Promise<string> {
+  const [row] = await tx.query<{ xid: string }>({ name: 'feed-end', text: 'select pg_snapshot_xmin(pg_current_snapshot())::text as xid' })
+  return row!.xid
+}
+
+/** How far the workspace's log was trimmed. */
+export async function trimmedTo(tx: Tx, workspaceId: string): Promise<{ xid: string; position: number } | undefined> {
+  const rows = await tx.query<{ xid: string; position: number }>(
+    { name: 'feed-trimmed', text: 'select trimmed_xid::text as xid, trimmed_position as position from workspaces where id = $1' },
+    [workspaceId],
+  )
+  return rows[0]
+}
+
+/** Takes away what is older than `before` and is not a run's: a run's events stay with it. Notes how far it went. */
+export const trimEvents = (tx: Tx, before: Date): Promise<unknown> =>
+  tx.query(
+    {
+      name: 'feed-trim',
+      text: `
+        with gone as (delete from events where subject_kind <> 'run' and at < $1 returning workspace_id, xid, position),
+          last as (select distinct on (workspace_id) workspace_id, xid, position from gone order by workspace_id, xid desc, position desc)
+        update workspaces set trimmed_xid = last.xid, trimmed_position = last.position from last
+        where workspaces.id = last.workspace_id and (last.xid, last.position) > (trimmed_xid, trimmed_position)`,
+    },
+    [before],
+  )
+
+/** All that the transaction reads from here on, it reads as of one moment. */
+export const freeze = (tx: Tx): Promise<unknown> => tx.query('set transaction isolation level repeatable read, read only')
+
+/** Whose run it is, and whether it has ended. */
+export async function feedRun(tx: Tx, runId: string): Promise<{ workspace_id: string; workflow_id: string; ended: boolean; seq: number } | undefined> {
+  const rows = await tx.query<{ workspace_id: string; workflow_id: string; ended: boolean; seq: number }>(
+    { name: 'feed-run-of', text: 'select workspace_id, workflow_id, ended_at is not null as ended, seq from runs where id = $1' },
+    [runId],
+  )
+  return rows[0]
+}

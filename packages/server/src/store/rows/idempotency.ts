@@ -1,0 +1,37 @@
+import type { Tx } from '../database.ts'
+
+/** What was answered to the request of a key; null while its transaction is open elsewhere is never seen: the insert waits. */
+export interface KeptReply {
+  fingerprint: string
+  reply: unknown
+}
+
+/** Takes a key for a request. Undefined: it is new; else what it was used for. */
+export async function takeKey(tx: Tx, key: { workspaceId: string; actor: string; key: string; fingerprint: string; reply: string }): Promise<KeptReply | undefined> {
+  const inserted = await tx.query(
+    {
+      name: 'idempotency-take',
+      text: `
+        insert into idempotency (workspace_id, actor, key, fingerprint, reply) values ($1, $2, $3, $4, $5::json)
+        on conflict (workspace_id, actor, key) do nothing returning key`,
+    },
+    [key.workspaceId, key.actor, key.key, key.fingerprint, key.reply],
+  )
+  if (inserted.length > 0) return undefined
+  const [kept] = await tx.query<KeptReply & Record<string, unknown>>(
+    { name: 'idempotency-read', text: 'select fingerprint, reply from idempotency where workspace_id = $1 and actor = $2 and key = $3' },
+    [key.workspaceId, key.actor, key.key],
+  )
+  return kept
+}
+
+export const deleteOldKeys = (tx: Tx, before: Date): Promise<unknown> => tx.query({ name: 'idempotency-age', text: 'delete from idempotency where created_at < $1' }, [before])
+
+/** Another reply for a key taken in this transaction: the request turned out to be answered by something that was there. */
+export const redirectKey = (tx: Tx, key: { workspaceId: string; actor: string; key: string; reply: string }): Promise<unknown> =>
+  tx.query({ name: 'idempotency-redirect', text: 'update idempotency set reply = $4::json where workspace_id = $1 and actor = $2 and key = $3' }, [
+    key.workspaceId,
+    key.actor,
+    key.key,
+    key.reply,
+  ])

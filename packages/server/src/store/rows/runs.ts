@@ -1,0 +1,252 @@
+import type { Definition } from '@sluice/schema'
+import type { Tx } from '../database.ts'
+
+/** A run as stored. Payloads stay JSON text: they are handed on as they came. */
+export interface RunRow {
+  id: string
+  workspace_id: string
+  workflow_id: string
+  version: number
+  trial: TrialRow | null
+  status: string
+  waiting_kind: string | null
+  epoch: number
+  revision: number
+  deaths: number
+  seq: number
+  progress: number
+  steps: number
+  input: string | null
+  keyed_input: boolean
+  output: string | null
+  reason: unknown
+  ending: unknown
+  transaction_id: string | null
+  lane: string | null
+  lane_live: string | null
+  parent_run_id: string | null
+  parent_step: string | null
+  root_run_id: string | null
+  depth: number
+  trigger: string
+  tags: string[]
+  started_by: string | null
+  deadline_at: Date | null
+  held_at: Date | null
+  created_at: Date
+  started_at: Date | null
+  ended_at: Date | null
+}
+
+/** What a trial or a fork of one brings along: the part of the draft it runs. */
+export interface TrialRow {
+  definition: Definition
+  nodeId: string
+}
+
+const columns = `
+  id, workspace_id, workflow_id, version, trial, status, waiting_kind, epoch, revision, deaths, seq, progress, steps,
+  input::text as input, keyed_input, output::text as output, reason, ending, transaction_id, lane, lane_live, parent_run_id, parent_step,
+  root_run_id, depth, trigger, tags, started_by, deadline_at, held_at, created_at, started_at, ended_at`
+
+/** Takes runs over for the worker that has their jobs: what an older epoch still wants to write is refused from now on. */
+export const claimRuns = (tx: Tx, ids: readonly string[], deaths: readonly number[]): Promise<RunRow[]> =>
+  tx.query(
+    {
+      name: 'runs-claim',
+      text: `
+        update runs set epoch = epoch + 1, deaths = runs.deaths + claimed.deaths
+        from unnest($1::text[], $2::int[]) as claimed (run_id, deaths)
+        where runs.id = claimed.run_id
+        returning ${columns.replace('deaths,', 'runs.deaths,')}`,
+    },
+    [ids, deaths],
+  )
+
+/** The run's row under its lock: for everything that happens to a run from outside its worker. */
+export async function lockRun(tx: Tx, id: string): Promise<RunRow | undefined> {
+  const rows = await tx.query<RunRow & Record<string, unknown>>({ name: 'runs-lock', text: `select ${columns} from runs where id = $1 for update` }, [id])
+  return rows[0]
+}
+
+/** Where the runs a worker holds stand: one that moved on was touched from outside. */
+export const runRevisions = (tx: Tx, ids: readonly string[]): Promise<{ id: string; epoch: number; revision: number }[]> =>
+  tx.query({ name: 'runs-revisions', text: 'select id, epoch, revision from runs where id = any($1)' }, [ids])
+
+export async function readRun(tx: Tx, id: string): Promise<RunRow | undefined> {
+  const rows = await tx.query<RunRow & Record<string, unknown>>({ name: 'runs-read', text: `select ${columns} from runs where id = $1` }, [id])
+  return rows[0]
+}
+
+export interface NewRun {
+  id: string
+  workspaceId: string
+  workflowId: string
+  version: number
+  trial: TrialRow | null
+  input: string
+  keyedInput: boolean
+  inputHash: string
+  transactionId: string | null
+  lane: string | null
+  parentRunId: string | null
+  parentStep: string | null
+  rootRunId: string | null
+  depth: number
+  trigger: string
+  tags: string[]
+  startedBy: string
+  deadlineAt: Date | null
+  createdAt: Date
+}
+
+/** Inserts a queued run with its first event counted. Gives false where a run of this parent's step is there already. */
+export async function insertRun(tx: Tx, run: NewRun): Promise<boolean> {
+  const rows = await tx.query(
+    {
+      name: 'runs-insert',
+      text: `
+        insert into runs (id, workspace_id, workflow_id, version, trial, status, seq, input, input_hash, transaction_id, live_transaction,
+          lane, parent_run_id, parent_step, root_run_id, depth, trigger, tags, started_by, deadline_at, created_at, keyed_input, updated_at)
+        values ($1, $2, $3, $4, $5::json, 'queued', 1, $6::json, $7, $8, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $18)
+        on conflict (parent_run_id, parent_step) where parent_run_id is not null do nothing
+        returning id`,
+    },
+    [
+      run.id,
+      run.workspaceId,
+      run.workflowId,
+      run.version,
+      run.trial && JSON.stringify(run.trial),
+      run.input,
+      run.inputHash,
+      run.transactionId,
+      run.lane,
+      run.parentRunId,
+      run.parentStep,
+      run.rootRunId,
+      run.depth,
+      run.trigger,
+      run.tags,
+      run.startedBy,
+      run.deadlineAt,
+      run.createdAt,
+      run.keyedInput,
+    ],
+  )
+  return rows.length > 0
+}
+
+export async function childOf(tx: Tx, parentRunId: string, parentStep: string): Promise<string | undefined> {
+  const rows = await tx.query<{ id: string }>({ name: 'runs-child', text: 'select id from runs where parent_run_id = $1 and parent_step = $2' }, [parentRunId, parentStep])
+  return rows[0]?.id
+}
+
+/** The live descendants of a run, nearest first. */
+export const liveDescendants = (tx: Tx, id: string): Promise<{ id: string; workspace_id: string }[]> =>
+  tx.query(
+    {
+      name: 'runs-descendants',
+      text: `
+        with recursive tree as (
+          select id, workspace_id, ended_at, 1 as level from runs where parent_run_id = $1
+          union all
+          select child.id, child.workspace_id, child.ended_at, level + 1 from runs child join tree on child.parent_run_id = tree.id
+        )
+        select id, workspace_id from tree where ended_at is null order by level, id`,
+    },
+    [id],
+  )
+
+export const liveRunsOf = (tx: Tx, workflowId: string): Promise<{ id: string }[]> =>
+  tx.query({ name: 'runs-live-of', text: 'select id from runs where workflow_id = $1 and ended_at is null order by id' }, [workflowId])
+
+// ── transaction ids and lanes ──────────────────────────────────────────────────────────────────────────────────────────
+
+/** The newest run of a transaction id, live ones first. */
+export async function runOfTransaction(tx: Tx, workflowId: string, transactionId: string): Promise<{ id: string; live: boolean; input_hash: string } | undefined> {
+  const rows = await tx.query<{ id: string; live: boolean; input_hash: string }>(
+    {
+      name: 'runs-transaction',
+      text: `
+        select id, live_transaction is not null as live, input_hash from runs
+        where workflow_id = $1 and transaction_id = $2 and trial is null
+        order by live_transaction nulls last, id desc limit 1`,
+    },
+    [workflowId, transactionId],
+  )
+  return rows[0]
+}
+
+/** Serialises everything about one lane until the transaction ends. */
+export const lockLane = (tx: Tx, workspaceId: string, lane: string): Promise<unknown> =>
+  tx.query({ name: 'lane-lock', text: 'select pg_advisory_xact_lock(hashtextextended($1, 7461))' }, [`${workspaceId}/${lane}`])
+
+/** The live runs of a lane in their order; the first to have started holds it. */
+export const lanePeers = (tx: Tx, workspaceId: string, lane: string): Promise<{ id: string; holds: boolean; held: boolean }[]> =>
+  tx.query(
+    {
+      name: 'lane-peers',
+      text: `
+        select id, lane_live is not null as holds, held_at is not null as held from runs
+        where workspace_id = $1 and lane = $2 and ended_at is null order by lane_live nulls last, id limit 50`,
+    },
+    [workspaceId, lane],
+  )
+
+export const enterLane = (tx: Tx, id: string, epoch: number): Promise<{ id: string }[]> =>
+  tx.query({ name: 'lane-enter', text: 'update runs set lane_live = lane where id = $1 and epoch = $2 and ended_at is null returning id' }, [id, epoch])
+
+// ── nets ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Runs whose version no worker could serve: tried again when one with more handlers may be here. */
+export const unservedRuns = (tx: Tx, limit: number): Promise<{ id: string }[]> =>
+  tx.query({ name: 'runs-unserved', text: `select id from runs where ended_at is null and waiting_kind = 'version' order by id limit $1` }, [limit])
+
+export const setMissing = (tx: Tx, id: string, missing: readonly string[]): Promise<unknown> =>
+  tx.query({ name: 'runs-missing', text: 'update runs set missing = $2 where id = $1' }, [id, missing])
+
+/** Trials older than a day: gone with their steps, and with their events. */
+export const deleteOldTrials = (tx: Tx, before: Date): Promise<unknown> =>
+  tx.query(
+    {
+      name: 'trials-delete',
+      text: `
+        with gone as (delete from runs where trial is not null and ended_at < $1 returning id)
+        delete from events using gone where subject_kind = 'run' and subject_id = gone.id`,
+    },
+    [before],
+  )
+
+/**
+ * Runs that should move and have no job, as none should be: a net under the rest, cast seldom. The jobs are pg-boss's
+ * table; that it is asked here, and nowhere else, keeps its layout out of the engine.
+ */
+export const jobless = (tx: Tx, limit: number): Promise<{ id: string }[]> =>
+  tx.query(
+    {
+      name: 'runs-jobless',
+      text: `
+        select id from runs
+        where ended_at is null and held_at is null and status in ('queued', 'running', 'cancelling', 'compensating')
+          and updated_at < now() - interval '15 seconds'
+          and not exists (select from sluice_jobs.job where job.name = 'runs' and job.singleton_key = runs.id and job.state < 'completed')
+        order by id limit $1`,
+    },
+    [limit],
+  )
+
+/** Whether a run has ended, or at least come to rest: waiting, held, or with a retry to come. */
+export async function runStanding(tx: Tx, id: string): Promise<{ ended: boolean; parked: boolean } | undefined> {
+  const rows = await tx.query<{ ended: boolean; parked: boolean }>(
+    {
+      name: 'runs-standing',
+      text: `
+        select ended_at is not null as ended,
+          status = 'waiting' or held_at is not null or exists (select from steps where run_id = runs.id and state = 'retrying') as parked
+        from runs where id = $1`,
+    },
+    [id],
+  )
+  return rows[0]
+}

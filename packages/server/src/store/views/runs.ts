@@ -1,0 +1,342 @@
+import { type Definition, Fault, type Page, type Run, type RunEvent, type RunNode, type RunSummary, type Step, type StepState, type WaitingOn, limits, stepNames } from '@sluice/schema'
+import { decodeCursor, idForm, pageFrom } from '../cursor.ts'
+import type { Tx } from '../database.ts'
+import type { StepRecord } from '../rows/steps.ts'
+
+interface SummaryRow {
+  id: string
+  workflow_id: string
+  version: number
+  status: string
+  waiting_kind: string | null
+  progress: number
+  reason: unknown
+  transaction_id: string | null
+  lane: string | null
+  parent_run_id: string | null
+  trigger: string
+  tags: string[]
+  created_at: Date
+  started_at: Date | null
+  ended_at: Date | null
+  held_at: Date | null
+  updated_at: Date
+  [more: string]: unknown
+}
+
+/** The status as the world sees it: a hold lies over those that it can lie on. */
+const shown = `case when held_at is not null and status in ('queued', 'running', 'waiting') then 'held' else status end`
+const summaryColumns = `id, workflow_id, version, ${shown} as status, waiting_kind, progress, reason, transaction_id, lane, parent_run_id, trigger, tags,
+  created_at, started_at, ended_at, held_at, updated_at`
+
+const time = (date: Date | null): string | null => date?.toISOString() ?? null
+
+const summaryFrom = (row: SummaryRow): RunSummary => ({
+  id: row.id,
+  workflowId: row.workflow_id,
+  version: row.version,
+  status: row.status as RunSummary['status'],
+  waitingKind: row.waiting_kind as RunSummary['waitingKind'],
+  progress: row.progress,
+  reason: row.reason as RunSummary['reason'],
+  transactionId: row.transaction_id,
+  lane: row.lane,
+  parentRunId: row.parent_run_id,
+  trigger: row.trigger,
+  tags: row.tags,
+  created: row.created_at.toISOString(),
+  startedAt: time(row.started_at),
+  endedAt: time(row.ended_at),
+  updated: row.updated_at.toISOString(),
+})
+
+// ── one run ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+interface RunRecord extends SummaryRow {
+  input: Run['input']
+  output: Run['output']
+  missing: string[] | null
+  definition: Definition
+}
+
+/** Throws a Fault `run_missing`, for a run of another workspace too. */
+export async function getRun(tx: Tx, workspaceId: string, id: string): Promise<Run> {
+  const [row] = await tx.query<RunRecord>(
+    {
+      name: 'view-run',
+      text: `
+        select ${summaryColumns.replaceAll(/\b(version|created_at)\b/g, 'runs.$1')}, input, output, missing, coalesce(runs.trial -> 'definition', versions.definition) as definition
+        from runs left join versions on versions.workflow_id = runs.workflow_id and versions.number = runs.version
+        where runs.id = $2 and runs.workspace_id = $1`.replaceAll(/\b(workflow_id),/g, 'runs.$1,'),
+    },
+    [workspaceId, id],
+  )
+  if (!row) throw new Fault('run_missing')
+  const names = stepNames(row.definition)
+  const sums = await tx.query<NodeSum>(nodeSums, [id])
+  const waits = await tx.query<WaitRow>(waitRows, [id])
+  const pauses = await tx.query<{ id: string }>({ name: 'view-run-pauses', text: `select id from pauses where run_id = $1 and status = 'open' order by id` }, [id])
+  return {
+    ...summaryFrom(row),
+    input: row.input,
+    output: row.output,
+    waitingOn: waitingOn(row, waits, names),
+    nodes: row.definition.nodes.map((node) => nodeFrom(node.id, names.get(node.id)!, node.type, sums.filter((sum) => sum.node_id === node.id))),
+    pauses: pauses.map((pause) => pause.id),
+  }
+}
+
+interface NodeSum {
+  node_id: string
+  state: StepState
+  count: number
+  started_at: Date | null
+  ended_at: Date | null
+  latest: { output: RunNode['output']; bytes: number; error: RunNode['error']; route: string[] | null; at: string } | null
+  [more: string]: unknown
+}
+
+/** Per node and state: how many steps, when, and the latest of them. */
+const nodeSums = {
+  name: 'view-run-nodes',
+  text: `
+    select distinct on (node_id, state) node_id, state,
+      count(*) over (partition by node_id, state)::int as count,
+      min(started_at) over (partition by node_id, state) as started_at,
+      max(ended_at) over (partition by node_id, state) as ended_at,
+      json_build_object('output', case when output_bytes <= ${limits.listValueBytes} then output end, 'bytes', output_bytes, 'error', error, 'route', to_json(route),
+        'at', coalesce(ended_at, last_attempt_at)) as latest
+    from steps where run_id = $1
+    order by node_id, state, coalesce(ended_at, last_attempt_at) desc nulls last, iteration desc`,
+}
+
+/** Which state stands for a node whose steps are in several: what still moves comes first. */
+const stateOrder: StepState[] = ['running', 'waiting', 'retrying', 'pending', 'failed', 'completed', 'cancelled', 'skipped']
+
+function nodeFrom(nodeId: string, step: string, type: string, sums: readonly NodeSum[]): RunNode {
+  const ordered = [...sums].sort((a, b) => stateOrder.indexOf(a.state) - stateOrder.indexOf(b.state))
+  const latest = [...sums].sort((a, b) => (a.latest?.at ?? '').localeCompare(b.latest?.at ?? '')).at(-1)?.latest
+  const starts = sums.flatMap((sum) => (sum.started_at ? [sum.started_at.getTime()] : []))
+  const ends = sums.flatMap((sum) => (sum.ended_at ? [sum.ended_at.getTime()] : []))
+  const moving = ordered.some((sum) => ['running', 'waiting', 'retrying', 'pending'].includes(sum.state))
+  return {
+    nodeId,
+    step,
+    type,
+    state: ordered[0]?.state ?? null,
+    counts: Object.fromEntries(sums.map((sum) => [sum.state, sum.count])),
+    route: latest?.route ?? null,
+    startedAt: starts.length > 0 ? new Date(Math.min(...starts)).toISOString() : null,
+    endedAt: !moving && ends.length > 0 ? new Date(Math.max(...ends)).toISOString() : null,
+    output: latest ? (latest.bytes > limits.listValueBytes ? { truncated: latest.bytes } : latest.output) : null,
+    error: latest?.error ?? null,
+  }
+}
+
+interface WaitRow {
+  node_id: string
+  iteration: string
+  state: string
+  waiting_for: WaitingOn | null
+  retry_at: Date | null
+  [more: string]: unknown
+}
+
+const waitRows = {
+  name: 'view-run-waits',
+  text: `select node_id, iteration, state, waiting_for, retry_at from steps where run_id = $1 and state in ('waiting', 'retrying') order by last_attempt_at, node_id, iteration limit 200`,
+}
+
+/** Why the run is not moving. Nothing for one that has ended. */
+function waitingOn(row: RunRecord, waits: readonly WaitRow[], names: ReadonlyMap<string, string>): WaitingOn[] {
+  if (row.ended_at) return []
+  const on: WaitingOn[] = []
+  if (row.held_at) on.push({ kind: 'hold' })
+  if (row.waiting_kind === 'version') on.push({ kind: 'version', missing: row.missing ?? [] })
+  else if (!row.started_at) on.push({ kind: 'queue' })
+  for (const wait of waits)
+    on.push(wait.waiting_for ?? { kind: 'timer', step: names.get(wait.node_id) ?? wait.node_id, iteration: wait.iteration, ...(wait.retry_at && { until: wait.retry_at.toISOString() }) })
+  return on
+}
+
+// ── lists ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface RunsAsked {
+  workflow?: string | undefined
+  status?: string | undefined
+  tag?: string | undefined
+  cursor?: string | undefined
+  limit: number
+  count?: boolean | undefined
+}
+
+/** Runs of a workspace, newest first; trials are listed nowhere. Throws a Fault `workflow_missing` for an unknown workflow. */
+export async function listRuns(tx: Tx, workspaceId: string, asked: RunsAsked): Promise<Page<RunSummary>> {
+  const values: unknown[] = [workspaceId]
+  const place = (value: unknown): string => `$${values.push(value)}`
+  const conditions = ['workspace_id = $1', 'trial is null']
+  if (asked.workflow !== undefined) conditions.push(`workflow_id = ${place(await resolveWorkflow(tx, workspaceId, asked.workflow))}`)
+  if (asked.status !== undefined) conditions.push(`${shown} = ${place(asked.status)}`)
+  if (asked.tag !== undefined) conditions.push(`${place(asked.tag)} = any(tags)`)
+  const counted = asked.count ? await tx.query<{ total: number }>(`select count(*)::int as total from runs where ${conditions.join(' and ')}`, values) : null
+  if (asked.cursor !== undefined) conditions.push(`id < ${place(decodeCursor(asked.cursor, idForm))}`)
+  const rows = await tx.query<SummaryRow>(`select ${summaryColumns} from runs where ${conditions.join(' and ')} order by id desc limit ${place(asked.limit + 1)}`, values)
+  const page = pageFrom(rows, asked.limit, (row) => row.id, summaryFrom)
+  return counted ? { ...page, total: counted[0]!.total } : page
+}
+
+/** An id wins over a handle. */
+export async function resolveWorkflow(tx: Tx, workspaceId: string, ref: string): Promise<string> {
+  const [row] = await tx.query<{ id: string }>(
+    { name: 'view-workflow-id', text: `select id from workflows where workspace_id = $1 and (id = $2 or handle = $2) and deleted_at is null order by id = $2 desc limit 1` },
+    [workspaceId, ref],
+  )
+  if (!row) throw new Fault('workflow_missing')
+  return row.id
+}
+
+
+/** The newest run of a transaction id; a live one wins. */
+export async function findRun(tx: Tx, workspaceId: string, asked: { workflow: string; transactionId: string }): Promise<Run> {
+  const workflow = await resolveWorkflow(tx, workspaceId, asked.workflow)
+  const [row] = await tx.query<{ id: string }>(
+    {
+      name: 'view-find-run',
+      text: `select id from runs where workflow_id = $1 and transaction_id = $2 and trial is null order by live_transaction nulls last, id desc limit 1`,
+    },
+    [workflow, asked.transactionId],
+  )
+  if (!row) throw new Fault('run_missing')
+  return getRun(tx, workspaceId, row.id)
+}
+
+/** The run in the workflow's canvas lane, else its newest live one, else its newest; trials are never current. */
+export async function currentRun(tx: Tx, workspaceId: string, ref: string): Promise<Run> {
+  const workflow = await resolveWorkflow(tx, workspaceId, ref)
+  const [row] = await tx.query<{ id: string }>(
+    {
+      name: 'view-current-run',
+      text: `
+        select id from (
+          (select id, 1 as rank from runs where workspace_id = $2 and lane_live = 'canvas:' || $1)
+          union all (select id, 2 from runs where workflow_id = $1 and ended_at is null and trial is null order by id desc limit 1)
+          union all (select id, 3 from runs where workflow_id = $1 and trial is null order by id desc limit 1)
+        ) as candidates order by rank limit 1`,
+    },
+    [workflow, workspaceId],
+  )
+  if (!row) throw new Fault('run_missing')
+  return getRun(tx, workspaceId, row.id)
+}
+
+// ── steps and events ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+interface StepView extends Omit<StepRecord, 'output'> {
+  output: Step['output']
+  definition: Definition
+  [more: string]: unknown
+}
+
+const stepColumns = `steps.run_id, node_id, iteration, state, attempts, failures, case when output_bytes <= ${limits.listValueBytes} then output end as output, output_bytes,
+  route, steps.error, waiting_for, skip_reason, compensation, steps.started_at, last_attempt_at, retry_at, timed_out_at, steps.ended_at`
+
+function stepFrom(row: StepView, names: ReadonlyMap<string, string>): Step {
+  const { compensation } = row as { compensation: Step['compensation'] }
+  return {
+    key: `${row.run_id}/${encodeURIComponent(row.node_id)}/${row.iteration === '' ? '-' : row.iteration}`,
+    runId: row.run_id,
+    nodeId: row.node_id,
+    step: names.get(row.node_id) ?? row.node_id,
+    iteration: row.iteration,
+    state: row.state as Step['state'],
+    attempts: row.attempts,
+    failures: row.failures,
+    input: null,
+    output: row.output_bytes > limits.listValueBytes ? { truncated: row.output_bytes } : row.output,
+    route: row.route,
+    error: row.error as Step['error'],
+    waitingFor: row.waiting_for as Step['waitingFor'],
+    skipReason: row.skip_reason as Step['skipReason'],
+    compensation: compensation && {
+      state: compensation.state,
+      attempts: compensation.attempts,
+      failures: compensation.failures,
+      lastAttemptAt: compensation.lastAttemptAt === null ? null : new Date(compensation.lastAttemptAt).toISOString(),
+      error: compensation.error,
+      output: compensation.output,
+    },
+    startedAt: time(row.started_at),
+    lastAttemptAt: time(row.last_attempt_at),
+    retryAt: time(row.retry_at),
+    timedOutAt: time(row.timed_out_at),
+    endedAt: time(row.ended_at),
+  }
+}
+
+async function namesOf(tx: Tx, workspaceId: string, runId: string): Promise<Map<string, string>> {
+  const [row] = await tx.query<{ definition: Definition }>(
+    {
+      name: 'view-run-definition',
+      text: `
+        select coalesce(runs.trial -> 'definition', versions.definition) as definition
+        from runs left join versions on versions.workflow_id = runs.workflow_id and versions.number = runs.version
+        where runs.id = $1 and runs.workspace_id = $2`,
+    },
+    [runId, workspaceId],
+  )
+  if (!row) throw new Fault('run_missing')
+  return stepNames(row.definition)
+}
+
+/** One step, with its output whole. */
+export async function getStep(tx: Tx, workspaceId: string, of: { runId: string; nodeId: string; iteration: string }): Promise<Step> {
+  const names = await namesOf(tx, workspaceId, of.runId)
+  const [row] = await tx.query<StepView>(`select ${stepColumns}, output as whole from steps where run_id = $1 and node_id = $2 and iteration = $3`, [of.runId, of.nodeId, of.iteration])
+  if (!row) throw new Fault('step_missing')
+  return { ...stepFrom(row, names), output: row.whole as Step['output'] }
+}
+
+/** The steps of a run in the order in which they began. A large output is given by its size alone. */
+export async function listSteps(tx: Tx, workspaceId: string, runId: string, asked: { nodeId?: string | undefined; cursor?: string | undefined; limit: number }): Promise<Page<Step>> {
+  const names = await namesOf(tx, workspaceId, runId)
+  const offset = asked.cursor === undefined ? 0 : Number(decodeCursor(asked.cursor, /^\d{1,6}$/))
+  const rows = await tx.query<StepView>(
+    `select ${stepColumns} from steps where run_id = $1 and ($2::text is null or node_id = $2)
+     order by steps.started_at nulls last, node_id, string_to_array(iteration, '.')::int[] offset $3 limit $4`,
+    [runId, asked.nodeId ?? null, offset, asked.limit + 1],
+  )
+  return pageFrom(rows, asked.limit, () => offset + asked.limit, (row) => stepFrom(row, names))
+}
+
+interface EventRow {
+  subject_kind: string
+  subject_id: string
+  seq: number
+  type: string
+  data: object
+  at: Date
+  [more: string]: unknown
+}
+
+/** The events of a run after a `seq`, oldest first. */
+export async function listEvents(tx: Tx, workspaceId: string, runId: string, asked: { after?: number | undefined; limit: number }): Promise<Page<RunEvent>> {
+  const [run] = await tx.query(`select 1 from runs where id = $1 and workspace_id = $2`, [runId, workspaceId])
+  if (!run) throw new Fault('run_missing')
+  const rows = await tx.query<EventRow>(
+    { name: 'view-run-events', text: `select subject_kind, subject_id, seq, type, data, at from events where subject_id = $1 and subject_kind = 'run' and seq > $2 order by seq limit $3` },
+    [runId, asked.after ?? 0, asked.limit + 1],
+  )
+  return pageFrom(rows, asked.limit, (row) => row.seq, (row) => ({ subject: { kind: row.subject_kind, id: row.subject_id }, seq: row.seq, cursor: String(row.seq), at: row.at.toISOString(), type: row.type, ...row.data }) as RunEvent)
+}
+
+/** The live runs of a workspace, or of one of its workflows, newest first. */
+export async function liveRuns(tx: Tx, workspaceId: string, workflow: string | null): Promise<RunSummary[]> {
+  const rows = await tx.query<SummaryRow>(
+    {
+      name: 'view-live-runs',
+      text: `select ${summaryColumns} from runs where workspace_id = $1 and ($2::text is null or workflow_id = $2) and ended_at is null and trial is null order by id desc limit 100`,
+    },
+    [workspaceId, workflow],
+  )
+  return rows.map(summaryFrom)
+}

@@ -1,0 +1,139 @@
+import { graphOf, type Graph } from '../../src/workflows/graph.ts'
+import type { Definition } from '@sluice/schema'
+import { derive } from '../../src/engine/frontier.ts'
+import { nothing, payloadOfText } from '../../src/engine/payload.ts'
+import { type PauseRow, type RunHead, type RunState, type StepRow, isTerminal, keyOf } from '../../src/engine/state.ts'
+import type { Turn } from '../../src/engine/turn.ts'
+
+/** What PostgreSQL keeps of one run, as text: nothing of a state in memory can leak into the next. */
+export class Rows {
+  readonly graph: Graph
+  head: string
+  readonly steps = new Map<string, string>()
+  readonly pauses = new Map<string, string>()
+  readonly timers = new Map<string, number>()
+  readonly signals: { id: number; name: string; text: string; consumedBy: string | null }[] = []
+  readonly events: { type: string; data: Record<string, unknown> }[] = []
+
+  constructor(definition: Definition, given: Partial<RunHead> = {}) {
+    this.graph = graphOf(definition, { isEntry: (type) => type === 'input' })
+    this.head = headText({ ...queued, ...given })
+  }
+
+  run(): RunHead {
+    const head = JSON.parse(this.head) as RunHead & { input: string; output: string | null }
+    return { ...head, input: payloadOfText(head.input), output: head.output === null ? null : payloadOfText(head.output) }
+  }
+
+  step(key: string): StepRow | undefined {
+    const text = this.steps.get(key)
+    if (text === undefined) return undefined
+    const row = JSON.parse(text) as StepRow & { output: string | null }
+    return { ...row, output: row.output === null ? null : payloadOfText(row.output), compensateInput: row.compensateInput }
+  }
+
+  pause(id: string): PauseRow {
+    return JSON.parse(this.pauses.get(id)!) as PauseRow
+  }
+
+  openPauses(): PauseRow[] {
+    return [...this.pauses.keys()].map((id) => this.pause(id)).filter((pause) => pause.status === 'open')
+  }
+
+  load(): RunState {
+    const state: RunState = {
+      graph: this.graph,
+      run: this.run(),
+      // By key, as rows come from a table: not in the order they came to be.
+      steps: new Map([...this.steps.keys()].sort().map((key) => [key, this.step(key)!])),
+      pauses: new Map(this.openPauses().map((pause) => [pause.id, pause])),
+      signals: this.signals.filter((signal) => signal.consumedBy === null).map(({ id, name, text }) => ({ id, name, payload: payloadOfText(text) })),
+      ready: new Set(),
+      deferred: new Set(),
+      flight: new Set(),
+      waits: new Set(),
+      open: new Map(),
+      halted: new Set(),
+      attention: new Set(),
+      undoing: null,
+      settledTop: 0,
+      settles: 0,
+    }
+    derive(state)
+    return state
+  }
+
+  /** Writes a turn, if the run stands where the turn was computed; like the door of the engine, whole or not at all. */
+  commit(turn: Turn): boolean {
+    const { run } = turn.state
+    const stored = this.run()
+    if (stored.epoch !== run.epoch || stored.revision !== run.revision) return false
+    run.revision++
+    run.seq += turn.events.length
+    this.head = headText(run)
+    for (const [key, step] of turn.steps) this.steps.set(key, stepText(step))
+    for (const [id, pause] of turn.pauses) this.pauses.set(id, JSON.stringify(pause))
+    for (const [key, timer] of turn.timers) {
+      if (timer.dueAt === null) this.timers.delete(key)
+      else this.timers.set(key, timer.dueAt)
+    }
+    for (const { name, payload } of turn.signals.kept) this.signals.push({ id: this.signals.length + 1, name, text: payload.text, consumedBy: null })
+    for (const { id, by } of turn.signals.consumed) this.signals[id - 1]!.consumedBy = by
+    for (const { type, data } of turn.events) this.events.push({ type, data: JSON.parse(data) as Record<string, unknown> })
+    return true
+  }
+
+  claim(): RunState {
+    const run = this.run()
+    this.head = headText({ ...run, epoch: run.epoch + 1 })
+    return this.load()
+  }
+
+  isTerminal(): boolean {
+    return isTerminal(this.run().status)
+  }
+
+  image(): string {
+    return JSON.stringify([this.head, [...this.steps], [...this.pauses], [...this.timers], this.signals, this.events.length])
+  }
+}
+
+const headText = (run: RunHead): string => JSON.stringify({ ...run, input: run.input.text, output: run.output?.text ?? null })
+const stepText = (step: StepRow): string => JSON.stringify({ ...step, output: step.output?.text ?? null })
+
+const queued: RunHead = {
+  id: 'run',
+  workspaceId: 'workspace',
+  workflowId: 'workflow',
+  version: 1,
+  trial: false,
+  status: 'queued',
+  waitingKind: null,
+  heldAt: null,
+  epoch: 0,
+  revision: 0,
+  deaths: 0,
+  seq: 0,
+  progress: 0,
+  steps: 0,
+  input: nothing,
+  keyedInput: false,
+  output: null,
+  reason: null,
+  ending: null,
+  transactionId: null,
+  lane: null,
+  parentRunId: null,
+  parentStep: null,
+  rootRunId: null,
+  depth: 0,
+  trigger: 'manual',
+  tags: [],
+  deadlineAt: null,
+  createdAt: 0,
+  startedAt: null,
+  endedAt: null,
+}
+
+export const stepsOf = (rows: Rows): StepRow[] => [...rows.steps.keys()].map((key) => rows.step(key)!)
+export { keyOf }
