@@ -10,8 +10,8 @@ import { queryOf, type QueryValues } from './query.ts'
 import { callsOf } from './trpc.ts'
 
 export interface Admission {
-  /** Who asks. Where there is a query, it may hold a ticket. */
-  identityOf(request: IncomingMessage, query: QueryValues | null): Promise<Identity>
+  /** Who wants to open a socket, and whether they have asked too often. Throws faults. */
+  admitSocket(request: IncomingMessage, query: QueryValues): Promise<Identity>
   /** Who asks, and whether they have asked too often: before a byte of the body is read. Throws faults. */
   admit(request: FastifyRequest, reply: FastifyReply): Promise<Context>
 }
@@ -19,13 +19,19 @@ export interface Admission {
 export function createAdmission(parts: Parts, origins: Origins, limits: Limits): Admission {
   const { access } = parts
 
+  /** Where there is a query, it may hold a ticket. */
   async function identityOf(request: IncomingMessage, query: QueryValues | null): Promise<Identity> {
     const ticket = query?.get('ticket')?.[0]
     return ticket === undefined ? identify(access, origins, request.headers, request.method ?? 'GET') : identifyByTicket(access, ticket)
   }
 
   return {
-    identityOf,
+    async admitSocket(request, query) {
+      const identity = await identityOf(request, query)
+      const count = await limits.api(identity.principal?.id ?? request.socket.remoteAddress ?? '', 1)
+      if (count && !count.allowed) throw limited(count)
+      return identity
+    },
     async admit(request, reply) {
       const { ip, id: requestId } = request
       const identity = await identityOf(request.raw, wantsStream(request) ? queryOf(request.raw.url ?? '') : null)

@@ -78,7 +78,7 @@ export async function createHttp({ parts, config, log, ready, counters, rows = [
   const sockets = acceptSockets(app.server, {
     origins,
     requestIdOf,
-    identify: admission.identityOf,
+    identify: admission.admitSocket,
     report: (error, request) => reportSocket(error, requestIdOf(request)),
     routes: [trpcSocket({ parts, limits, openStreams, requestIdOf, report: reportSocket, bounds: socket })],
   })

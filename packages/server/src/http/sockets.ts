@@ -2,7 +2,7 @@ import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { Fault, limits } from '@sluice/schema'
 import { WebSocketServer, type WebSocket } from 'ws'
-import { problemOf, type Problem } from '../rpc/faults.ts'
+import { problemOf, Unavailable, type Problem } from '../rpc/faults.ts'
 import type { Identity } from './identify.ts'
 import { nativeFace } from './face.ts'
 import { pathOf, queryOf, type QueryValues } from './query.ts'
@@ -20,6 +20,7 @@ export interface SocketRoute {
 export interface SocketOptions {
   origins: Origins
   routes: readonly SocketRoute[]
+  /** Who asks. Throws when they have asked too often. */
   identify(request: IncomingMessage, query: QueryValues): Promise<Identity>
   requestIdOf(request: IncomingMessage): string
   report(error: unknown, request: IncomingMessage): void
@@ -27,6 +28,8 @@ export interface SocketOptions {
 
 /** Time for an upgrade to be decided. */
 const decideMs = 5_000
+/** Of a server, told or untold who is behind them. */
+const mostSockets = 10_000
 
 /** Takes upgrades on a server. Answers with how to stop taking them. */
 export function acceptSockets(server: Server, options: SocketOptions): { close(): void } {
@@ -38,6 +41,7 @@ export function acceptSockets(server: Server, options: SocketOptions): { close()
     const route = options.routes.find(({ path }) => pathOf(request.url ?? '').replace(/\/$/, '') === path)
     if (!route) return refuse(stream, request, problemOf(new Fault('route_missing')), options)
     if (!options.origins.opensSocket(request.headers)) return refuse(stream, request, problemOf(new Fault('permission_denied', { message: 'Pages of this origin may not open a socket' })), options)
+    if (sockets.clients.size >= mostSockets) return refuse(stream, request, problemOf(new Unavailable('Too many sockets are open')), options)
     const slow = setTimeout(() => stream.destroy(), decideMs)
     void decide(request, route, options)
       .then((identity) => sockets.handleUpgrade(request, stream, head, (socket) => take(socket, request, route, identity, options)))

@@ -100,6 +100,13 @@ describe('who may open a socket', () => {
     expect((await served.ask('GET', '/health')).status).toBe(200)
   })
 
+  test('who tries again and again: upgrades are counted by address', async () => {
+    const served = await serve({ config: { rateLimit: { api: 3 } } })
+    const statuses = []
+    for (let attempt = 0; attempt < 5; attempt++) statuses.push((await open(served, '', { headers: { authorization: `Bearer guess${attempt}` } })).status)
+    expect(statuses).toEqual([401, 401, 401, 429, 429])
+  })
+
   test('a page of this machine with its cookie', async () => {
     expect((await open(await serve(), '', { headers: { cookie: 'sluice_session=owner-token' }, origin: 'http://localhost:3000' })).opened).toBe(true)
   })
@@ -194,7 +201,7 @@ describe('what a socket may cost', () => {
     const client = await open(await serve())
     client.socket.send(Buffer.from(JSON.stringify(query(1, 'auth.me'))), { binary: true })
     await until(() => client.got.length === 1)
-    expect(client.got[0].error.data.status).toBe(400)
+    expect(client.got[0].error.data.code).toBe('media_unsupported')
   })
 
   test('a flood of calls runs a few at once, in order of arrival, and is all answered', async () => {
@@ -214,12 +221,12 @@ describe('what a socket may cost', () => {
     expect((await served.ask('GET', '/health')).status).toBe(200)
   })
 
-  test('each message counts like a request', async () => {
+  test('each message counts like a request, and so does the upgrade', async () => {
     const served = await serve({ config: { rateLimit: { api: 5 } } })
     const client = await open(served)
     for (let id = 0; id < 8; id++) client.send(query(id, 'auth.me'))
     await until(() => client.got.length === 8)
-    expect(client.got.filter(({ error }) => error?.data.code === 'rate_limited')).toHaveLength(3)
+    expect(client.got.filter(({ error }) => error?.data.code === 'rate_limited')).toHaveLength(4)
     expect((await served.ask('GET', '/v1/auth/me')).status).toBe(429)
   })
 
