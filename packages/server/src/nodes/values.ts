@@ -30,10 +30,10 @@ export function wholeOf(value: number | string): number | null {
 
 export const isJsonObject = (value: Json): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** Whether a value is nested deeper than so many levels. It does not descend by calls: the value may be a hostile one. */
+/** Whether a value is nested deeper than so many levels; `[1]` has one. It does not descend by calls: the value may be a hostile one. */
 export function isDeeperThan(value: Json, levels: number): boolean {
   let layer: Json[] = [value]
-  for (let depth = 0; layer.length > 0; depth++) {
+  for (let depth = 1; layer.length > 0; depth++) {
     if (depth > levels) return true
     layer = layer.flatMap((each) => (typeof each === 'object' && each !== null ? Object.values(each).filter((inner) => typeof inner === 'object' && inner !== null) : []))
   }

@@ -1,0 +1,88 @@
+import type { Json, JsonObject } from '@sluice/schema'
+import { NodeType } from '@sluice/schema'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import { Arbitrary, Effect, Schema } from 'effect'
+import fc from 'fast-check'
+import { describe as group, expect, test } from 'vitest'
+import { createCatalogue } from '../../src/nodes/catalogue.ts'
+import type { AnyNode } from '../../src/nodes/contract.ts'
+import { describe } from '../../src/nodes/describe.ts'
+import { createOutside } from '../../src/outside/outside.ts'
+import { createSandbox } from '../../src/sandbox/sandbox.ts'
+
+const catalogue = createCatalogue({ outside: createOutside({ allow: [] }), sandbox: createSandbox() })
+const nodes = catalogue.list().map((node) => [node.type, node] as const)
+const decodes = (node: AnyNode, config: unknown) => Schema.decodeUnknownResult(node.config as Schema.Codec<unknown>)(config, { onExcessProperty: 'error' })._tag === 'Success'
+const accepts = (node: AnyNode) => new Ajv2020({ strict: false }).compile(describe(node).config)
+// What is generated may hold what JSON cannot say; what reaches a node has been JSON.
+const asJson = (value: unknown) => JSON.parse(JSON.stringify(value)) as JsonObject
+const samples = (node: AnyNode, count: number) =>
+  Effect.runSync(Arbitrary.sampleEffect(Arbitrary.schema(node.config as Schema.Codec<unknown>), { count, seed: 42 })).map(asJson)
+
+test('the catalogue has the node types of the design, each once', () => {
+  expect(nodes.map(([type]) => type)).toEqual(['input', 'output', 'static-value', 'template', 'router', 'merge', 'coalesce', 'http-request', 'code', 'human', 'signal', 'external', 'delay', 'map', 'loop', 'subworkflow', 'log'])
+  expect(catalogue.get('router')?.type).toBe('router')
+  expect(catalogue.get('constructor')).toBeUndefined()
+})
+
+group.each(nodes)('%s', (_, node) => {
+  test('describes itself, with a title and a description for each field', () => {
+    const described = describe(node)
+    expect(NodeType.parse(described)).toEqual(described)
+    expect(JSON.parse(JSON.stringify(described))).toEqual(described)
+    for (const [field, schema] of Object.entries((described.config['properties'] ?? {}) as { [field: string]: JsonObject })) expect(schema['title'], field).toEqual(expect.any(String))
+    expect(JSON.stringify(described.config)).not.toMatch(/Infinity|NaN/)
+  })
+
+  test('generated configs decode, fit the JSON Schema and pass the check without an exception', () => {
+    const fits = accepts(node)
+    for (const config of samples(node, 30)) {
+      expect(decodes(node, config), JSON.stringify(config)).toBe(true)
+      expect(fits(config), JSON.stringify([config, fits.errors])).toBe(true)
+      expect(() => node.check?.(config)).not.toThrow()
+    }
+  })
+
+  test('what decodes fits its JSON Schema, and the other way round, also after changes', () => {
+    const fits = accepts(node)
+    const changed = fc.tuple(fc.constantFrom(...samples(node, 15)), fc.array(fc.tuple(fc.nat(), fc.jsonValue() as fc.Arbitrary<Json>), { maxLength: 3 })).map(([config, changes]) => changes.reduce((value, [at, by]) => replaced(value, at, by), config as Json))
+    fc.assert(fc.property(changed, (config) => {
+      if (typeof config !== 'object' || config === null || Array.isArray(config)) return
+      expect(fits(config), JSON.stringify(config)).toBe(decodes(node, config))
+      expect(() => node.check?.(config)).not.toThrow()
+    }), { numRuns: 150, seed: 42 })
+  })
+})
+
+/** The value with one of the places inside it replaced, dropped or added to. */
+function replaced(value: Json, at: number, by: Json): Json {
+  if (typeof value !== 'object' || value === null) return by
+  const entries = Object.entries(value)
+  const place = at % (entries.length + 1)
+  const rest = Math.floor(at / (entries.length + 1))
+  if (place === entries.length) return Array.isArray(value) ? [...value, by] : Object.fromEntries([...entries, [typeof by === 'string' ? by : 'added', by]])
+  const next = entries.flatMap(([key, each], index): [string, Json][] => (index !== place ? [[key, each]] : rest % 3 === 0 ? [] : [[key, replaced(each, rest, by)]]))
+  return Array.isArray(value) ? next.map(([, each]) => each) : Object.fromEntries(next)
+}
+
+group('readings', () => {
+  const reading = (type: string, ...path: string[]) => path.reduce<JsonObject>((schema, key) => schema[key] as JsonObject, describe(catalogue.get(type)!).config)['x-reading']
+  test('stand at the fields they are about', () => {
+    expect(reading('router', 'properties', 'routes', 'items', 'properties', 'when')).toBe('condition')
+    expect(reading('static-value', 'properties', 'values')).toBe('value')
+    expect(reading('map', 'properties', 'items')).toBe('expression')
+    expect(reading('code', 'properties', 'source')).toBe('raw')
+    expect(reading('http-request', 'properties', 'body')).toBe('value')
+    expect(reading('http-request', 'properties', 'url')).toBe('template')
+    expect(reading('http-request', 'properties', 'headers', 'additionalProperties')).toBe('template')
+    expect(reading('human', 'properties', 'onExpiry', 'properties', 'inputs')).toBe('value')
+  })
+  test('and every field that may be text has one', () => {
+    for (const [type, node] of nodes) {
+      for (const [field, schema] of Object.entries((describe(node).config['properties'] ?? {}) as { [field: string]: JsonObject })) {
+        const isText = schema['type'] === 'string' || (schema['type'] === undefined && JSON.stringify(schema['anyOf'] ?? '"string"').includes('"string"'))
+        if (isText) expect(schema['x-reading'], `${type}.${field}`).toEqual(expect.any(String))
+      }
+    }
+  })
+})
