@@ -92,5 +92,6 @@ function refuseTypedKey(key: ASTNode, bound: ReadonlySet<string>): void {
   if (key.op === 'value' || (key.op === 'call' && key.args[0] === 'string')) return
   let root: ASTNode = key
   while (root.op === '.' || root.op === '[]') root = root.args[0]
-  if (root.op !== 'id' || bound.has(root.args) || language.has(root.args)) throw new ExpressionError('A key of a map is a text in quotes, a path such as input.name, or string(…)', { offset: key.start })
+  if (root.op !== 'id' || bound.has(root.args) || language.has(root.args))
+    throw new ExpressionError('A key of a map is a text in quotes, a path such as input.name, or string(…)', { offset: key.start })
 }

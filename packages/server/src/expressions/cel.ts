@@ -107,6 +107,9 @@ function attempt<T>(work: () => T): T {
   } catch (error) {
     if (error instanceof ExpressionError) throw error
     const { summary, message, range } = error as { summary?: string; message?: string; range?: { start: number } }
-    throw new ExpressionError(error instanceof RangeError ? 'The expression is nested too deeply or makes too much' : (summary ?? message ?? 'The expression failed'), { offset: range?.start, cause: error })
+    throw new ExpressionError(error instanceof RangeError ? 'The expression is nested too deeply or makes too much' : (summary ?? message ?? 'The expression failed'), {
+      offset: range?.start,
+      cause: error,
+    })
   }
 }

@@ -61,9 +61,14 @@ function compare(a: unknown, b: unknown): number {
   return rank(a) - rank(b)
 }
 
-const ofText = (make: (text: string, ...args: string[]) => unknown): FilterFunction => (budget, value, ...args) =>
-  make(text(budget, value), ...args.map((arg) => text(budget, arg)))
-const ofNumber = (make: (value: number, ...args: number[]) => number): FilterFunction => (_budget, value, ...args) => make(number(value), ...args.map(number))
+const ofText =
+  (make: (text: string, ...args: string[]) => unknown): FilterFunction =>
+  (budget, value, ...args) =>
+    make(text(budget, value), ...args.map((arg) => text(budget, arg)))
+const ofNumber =
+  (make: (value: number, ...args: number[]) => number): FilterFunction =>
+  (_budget, value, ...args) =>
+    make(number(value), ...args.map(number))
 
 /** Text in which every `found` is replaced; charged before it is made. */
 const replaceAll: FilterFunction = (budget, value, pattern, replacement) => {
@@ -73,18 +78,22 @@ const replaceAll: FilterFunction = (budget, value, pattern, replacement) => {
   return parts.join(put)
 }
 
-const select = (keep: boolean): FilterFunction => (budget, value, path, ...expected) => {
-  const key = text(budget, path)
-  return list(budget, value).filter((item) => (expected.length > 0 ? property(budget, item, key) === unwrap(expected[0]) : !blank(property(budget, item, key))) === keep)
-}
+const select =
+  (keep: boolean): FilterFunction =>
+  (budget, value, path, ...expected) => {
+    const key = text(budget, path)
+    return list(budget, value).filter((item) => (expected.length > 0 ? property(budget, item, key) === unwrap(expected[0]) : !blank(property(budget, item, key))) === keep)
+  }
 
-const sorted = (keyOf: (value: unknown) => unknown): FilterFunction => (budget, value, path) => {
-  const key = path === undefined ? null : text(budget, path)
-  const keyed = list(budget, value).map((item) => ({ item, by: keyOf(scalar(key === null ? item : property(budget, item, key))) }))
-  // A sort cannot be interrupted; 100,000 elements take some 50 ms.
-  if (keyed.length > 100_000) throw new ExpressionError('A list of more than 100,000 elements cannot be sorted here')
-  return keyed.sort((a, b) => compare(a.by, b.by)).map(({ item }) => item)
-}
+const sorted =
+  (keyOf: (value: unknown) => unknown): FilterFunction =>
+  (budget, value, path) => {
+    const key = path === undefined ? null : text(budget, path)
+    const keyed = list(budget, value).map((item) => ({ item, by: keyOf(scalar(key === null ? item : property(budget, item, key))) }))
+    // A sort cannot be interrupted; 100,000 elements take some 50 ms.
+    if (keyed.length > 100_000) throw new ExpressionError('A list of more than 100,000 elements cannot be sorted here')
+    return keyed.sort((a, b) => compare(a.by, b.by)).map(({ item }) => item)
+  }
 
 const join: FilterFunction = (budget, value, separator = ' ') => {
   const between = text(budget, separator)
@@ -170,7 +179,12 @@ const texts: Record<string, FilterFunction> = {
   squish: ofText((value) => value.trim().split(/\s+/).join(' ')),
   strip_newlines: ofText((value) => value.replace(/\r?\n/g, '')),
   newline_to_br: ofText((value) => value.replace(/\r?\n/g, '<br />\n')),
-  strip_html: ofText((value) => value.split('<').map((part, at) => (at === 0 ? part : part.includes('>') ? part.slice(part.indexOf('>') + 1) : `<${part}`)).join('')),
+  strip_html: ofText((value) =>
+    value
+      .split('<')
+      .map((part, at) => (at === 0 ? part : part.includes('>') ? part.slice(part.indexOf('>') + 1) : `<${part}`))
+      .join(''),
+  ),
   escape: (budget, value) => {
     const source = text(budget, value)
     budget.spend(source.length * 5)
@@ -202,7 +216,9 @@ const numbers: Record<string, FilterFunction> = {
   abs: ofNumber(Math.abs),
   ceil: ofNumber(Math.ceil),
   floor: ofNumber(Math.floor),
-  round: ofNumber((value, places = 0) => Number(`${Math.round(Number(`${value}e${Math.min(Math.max(Math.trunc(places), 0), 15)}`))}e-${Math.min(Math.max(Math.trunc(places), 0), 15)}`)),
+  round: ofNumber((value, places = 0) =>
+    Number(`${Math.round(Number(`${value}e${Math.min(Math.max(Math.trunc(places), 0), 15)}`))}e-${Math.min(Math.max(Math.trunc(places), 0), 15)}`),
+  ),
   at_least: ofNumber((value, least = value) => Math.max(value, least)),
   at_most: ofNumber((value, most = value) => Math.min(value, most)),
   int: ofNumber(Math.trunc),

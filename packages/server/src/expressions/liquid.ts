@@ -126,6 +126,16 @@ function bounded(end: ValueToken): ValueToken {
       return value
     },
   }
-  const token = { kind: TokenKind.FilteredValue, initial, filters: [], input: end.input, begin: end.begin, end: end.end, getText: () => end.getText(), getPosition: () => end.getPosition(), size: () => end.size() }
+  const token = {
+    kind: TokenKind.FilteredValue,
+    initial,
+    filters: [],
+    input: end.input,
+    begin: end.begin,
+    end: end.end,
+    getText: () => end.getText(),
+    getPosition: () => end.getPosition(),
+    size: () => end.size(),
+  }
   return token as unknown as FilteredValueToken as unknown as ValueToken
 }

@@ -25,7 +25,12 @@ export async function create(tx: Tx, actor: WorkflowActor, input: CreateWorkflow
 }
 
 /** A handle asked for is given or refused; one made of the name gets a number when it is taken. */
-async function insertUnderHandle(tx: Tx, { workspaceId }: WorkflowActor, asked: string | undefined, row: { name: string; description: string; draft: Definition; extra: JsonObject }): Promise<string> {
+async function insertUnderHandle(
+  tx: Tx,
+  { workspaceId }: WorkflowActor,
+  asked: string | undefined,
+  row: { name: string; description: string; draft: Definition; extra: JsonObject },
+): Promise<string> {
   const base = asked ?? slug(row.name)
   // Another transaction may take the handle, or the id, between the look and the insert.
   for (let tries = 0; tries < 20; tries++) {
@@ -84,7 +89,8 @@ export async function hide(tx: Tx, actor: WorkflowActor, workflow: string): Prom
   return { id }
 }
 
-const replaceDraft = (tx: Tx, { id, name, handle, description, extra }: DraftRow, draft: Definition): Promise<void> => updateWorkflow(tx, { id, name, handle, description, extra, draft })
+const replaceDraft = (tx: Tx, { id, name, handle, description, extra }: DraftRow, draft: Definition): Promise<void> =>
+  updateWorkflow(tx, { id, name, handle, description, extra, draft })
 
 async function changed(tx: Tx, actor: WorkflowActor, { id, seq }: DraftRow): Promise<Workflow> {
   await tell(tx, actor.workspaceId, { id, seq: seq + 1 }, 'updated')

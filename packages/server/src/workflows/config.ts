@@ -17,7 +17,13 @@ export function decode(declaration: AnyNode, config: unknown): Decoded {
   const result = kept.validate(config)
   if (result instanceof Promise) throw new Error(`The config of ${declaration.type} must decode at once`)
   if (!result.issues) return { ok: true, config: result.value }
-  return { ok: false, issues: result.issues.map(({ path, message }) => ({ path: (path ?? []).map(keyOf), message: message === 'Expected no excess property' ? 'This key is not known here' : message })) }
+  return {
+    ok: false,
+    issues: result.issues.map(({ path, message }) => ({
+      path: (path ?? []).map(keyOf),
+      message: message === 'Expected no excess property' ? 'This key is not known here' : message,
+    })),
+  }
 }
 
 const keyOf = (part: PropertyKey | { readonly key: PropertyKey }): string | number => {

@@ -59,7 +59,10 @@ export function checkValue(schema: JsonObject, value: Json): Issue[] {
 }
 
 function issueOf({ instancePath, message, keyword, params }: ErrorObject): Issue {
-  const path = instancePath.split('/').slice(1).map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
+  const path = instancePath
+    .split('/')
+    .slice(1)
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
   const extra: unknown = keyword === 'additionalProperties' ? params['additionalProperty'] : undefined
   return { path: typeof extra === 'string' ? [...path, extra] : path, message: typeof extra === 'string' ? 'This key is not known here' : (message ?? 'is not valid') }
 }
@@ -90,12 +93,20 @@ function newAjv(allErrors: boolean): Ajv2020 {
   const ajv = new Ajv2020({ strict: false, allErrors, validateFormats: false, inlineRefs: false, logger: false })
   // The library compares each element with each; ours keeps their texts.
   ajv.removeKeyword('uniqueItems')
-  ajv.addKeyword({ keyword: 'uniqueItems', type: 'array', schemaType: 'boolean', error: { message: 'must not hold the same twice' }, validate: (isOn: boolean, items: Json[]) => !isOn || new Set(items.map(sortedText)).size === items.length })
+  ajv.addKeyword({
+    keyword: 'uniqueItems',
+    type: 'array',
+    schemaType: 'boolean',
+    error: { message: 'must not hold the same twice' },
+    validate: (isOn: boolean, items: Json[]) => !isOn || new Set(items.map(sortedText)).size === items.length,
+  })
   return ajv
 }
 
 const sortedText = (value: Json): string =>
-  JSON.stringify(value, (_key, each: Json) => (typeof each === 'object' && each !== null && !Array.isArray(each) ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1))) : each))
+  JSON.stringify(value, (_key, each: Json) =>
+    typeof each === 'object' && each !== null && !Array.isArray(each) ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1))) : each,
+  )
 
 /** The subschemas directly inside one, with their places. */
 function* inside(schema: JsonObject): Generator<{ path: (string | number)[]; schema: Json }> {
@@ -113,7 +124,8 @@ function refusals(schema: Json, path: (string | number)[]): SchemaIssue[] {
   const issues: SchemaIssue[] = []
   for (const [keyword, value] of Object.entries(schema)) {
     if (Object.hasOwn(refusedKeywords, keyword)) issues.push({ path: [...path, keyword], message: refusedKeywords[keyword]! })
-    if (keyword === '$id' || (keyword === '$ref' && !(typeof value === 'string' && localRef.test(value)))) issues.push({ path: [...path, keyword], message: 'A reference leads to a definition of the same schema: #/$defs/name' })
+    if (keyword === '$id' || (keyword === '$ref' && !(typeof value === 'string' && localRef.test(value))))
+      issues.push({ path: [...path, keyword], message: 'A reference leads to a definition of the same schema: #/$defs/name' })
   }
   for (const part of inside(schema)) issues.push(...refusals(part.schema, [...path, ...part.path]))
   return issues

@@ -3,7 +3,13 @@
 /** Up to 80 characters a-z, 0-9 and hyphens; room is left for a number. */
 export function slug(name: string): string {
   const plain = name.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase()
-  return plain.replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '').slice(0, 80).replace(/-$/, '') || 'workflow'
+  return (
+    plain
+      .replace(/[^a-z0-9]+/g, '-')
+      .replace(/^-|-$/g, '')
+      .slice(0, 80)
+      .replace(/-$/, '') || 'workflow'
+  )
 }
 
 /** `base`, or `base-2`, `base-3` …: the first that is not taken. */

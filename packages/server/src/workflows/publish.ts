@@ -2,7 +2,18 @@ import { Fault, type Definition, type PublishWorkflow } from '@sluice/schema'
 import { Recent } from '../expressions/index.ts'
 import type { Catalogue } from '../nodes/contract.ts'
 import type { Tx } from '../store/index.ts'
-import { findDraft, findWorkflow, insertVersion, lockDraft, markPublished, readVersion, versionByHash, type DraftRow, type VersionRow, type WorkflowRow } from '../store/rows/workflows.ts'
+import {
+  findDraft,
+  findWorkflow,
+  insertVersion,
+  lockDraft,
+  markPublished,
+  readVersion,
+  versionByHash,
+  type DraftRow,
+  type VersionRow,
+  type WorkflowRow,
+} from '../store/rows/workflows.ts'
 import { hashOf } from './canonical.ts'
 import { locked, missing, type WorkflowActor } from './find.ts'
 import { tell } from './tell.ts'
@@ -33,7 +44,10 @@ export function createPublishing(catalogue: Catalogue): Publishing {
     const existing = await versionByHash(tx, row.id, hash)
     if (existing) return existing
     const issues = validate(row.draft, catalogue)
-    if (issues.length > 0) throw new Fault('definition_invalid', { issues: issues.map(({ nodeId, field, message }) => ({ ...(nodeId !== null && { nodeId }), ...(field !== null && { field }), message })) })
+    if (issues.length > 0)
+      throw new Fault('definition_invalid', {
+        issues: issues.map(({ nodeId, field, message }) => ({ ...(nodeId !== null && { nodeId }), ...(field !== null && { field }), message })),
+      })
     const number = (row.version ?? 0) + 1
     const version = await insertVersion(tx, { workflow_id: row.id, number, hash, name: row.name, description: row.description, definition: row.draft })
     await markPublished(tx, row.id, number, hash)

@@ -29,7 +29,7 @@ export function readingsOf(readings: Readings = {}): (path: Path) => Reading {
 function fits(segments: readonly string[], path: Path): boolean {
   const open = segments.at(-1) === '**'
   const length = open ? segments.length - 1 : segments.length
-  if (open ? path.length < length : path.length !== length) return false
+  if (open ? path.length <= length : path.length !== length) return false
   for (let at = 0; at < length; at++) if (segments[at] !== '*' && segments[at] !== String(path[at])) return false
   return true
 }

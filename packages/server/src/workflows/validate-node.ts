@@ -66,6 +66,7 @@ function compiled(...given: Parameters<typeof readerOf>): Reader | string {
 
 function* readerIssues({ complaint, names, steps }: Reader, known: Known): Generator<string> {
   if (complaint) yield complaint
-  for (const name of names) if (!scopeNames.has(name) && !known.bare.has(name)) yield `${name} is not known here; there are ${listed(scopeNames)}, and of steps before this one: ${listed(known.bare)}`
+  for (const name of names)
+    if (!scopeNames.has(name) && !known.bare.has(name)) yield `${name} is not known here; there are ${listed(scopeNames)}, and of steps before this one: ${listed(known.bare)}`
   for (const step of steps) if (!known.steps.has(step)) yield `nodes.${step} names no step before this one; there are: ${listed(known.steps)}`
 }

@@ -1,4 +1,23 @@
-import { Fault, type CreateWorkflow, type DuplicateWorkflow, type EditWorkflow, type ListVersions, type ListWorkflows, type OneNode, type OneVersion, type OneWorkflow, type Page, type PublishWorkflow, type StepError, type UpdateWorkflow, type Version, type Workflow, type WorkflowNode, type WorkflowOutput, type WorkflowSummary } from '@sluice/schema'
+import {
+  Fault,
+  type CreateWorkflow,
+  type DuplicateWorkflow,
+  type EditWorkflow,
+  type ListVersions,
+  type ListWorkflows,
+  type OneNode,
+  type OneVersion,
+  type OneWorkflow,
+  type Page,
+  type PublishWorkflow,
+  type StepError,
+  type UpdateWorkflow,
+  type Version,
+  type Workflow,
+  type WorkflowNode,
+  type WorkflowOutput,
+  type WorkflowSummary,
+} from '@sluice/schema'
 import type { Catalogue } from '../nodes/contract.ts'
 import type { Database, Tx } from '../store/index.ts'
 import { countVersions, findDraft, listVersions, readSample, readVersion, type DraftRow, type WorkflowRow } from '../store/rows/workflows.ts'

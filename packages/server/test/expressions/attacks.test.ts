@@ -7,7 +7,15 @@ const cpuMs = 1_000
 const many = Array.from({ length: 90_000 }, (_, at) => at)
 const shared = { list: Array.from({ length: 50_000 }, () => 7) }
 const scope = {
-  input: { big: 'x'.repeat(1_000_000), many, copy: [...many], refs: Array.from({ length: 1_000 }, () => shared), huge: 1e16, text: 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!', key: 'constructor' },
+  input: {
+    big: 'x'.repeat(1_000_000),
+    many,
+    copy: [...many],
+    refs: Array.from({ length: 1_000 }, () => shared),
+    huge: 1e16,
+    text: 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!',
+    key: 'constructor',
+  },
   nodes: {},
 }
 

@@ -3,7 +3,15 @@ import { describe, expect, test } from 'vitest'
 import { applyEdits } from '../../src/workflows/edit.ts'
 import { definition, merge } from './toys.ts'
 
-const start = definition([merge('a'), merge('m'), merge('inside', { parentId: 'm' }), merge('deeper', { parentId: 'inside' }), merge('z', { title: 'Z', config: { keep: 1 }, settings: { join: 'all' } })], [['a', 'm'], ['m', 'z'], ['inside', 'deeper'], ['a', 'z', 'failed']])
+const start = definition(
+  [merge('a'), merge('m'), merge('inside', { parentId: 'm' }), merge('deeper', { parentId: 'inside' }), merge('z', { title: 'Z', config: { keep: 1 }, settings: { join: 'all' } })],
+  [
+    ['a', 'm'],
+    ['m', 'z'],
+    ['inside', 'deeper'],
+    ['a', 'z', 'failed'],
+  ],
+)
 const apply = (...operations: EditOperation[]) => applyEdits(start, operations)
 const refused = (...operations: EditOperation[]) => {
   try {
@@ -34,7 +42,11 @@ describe('edits of a draft', () => {
   })
 
   test('what a list says later may use what it said before', () => {
-    const edited = apply({ op: 'addNode', node: merge('new') }, { op: 'connect', link: { source: 'new', target: 'a' } }, { op: 'moveNode', nodeId: 'new', position: { x: 1, y: 2 } })
+    const edited = apply(
+      { op: 'addNode', node: merge('new') },
+      { op: 'connect', link: { source: 'new', target: 'a' } },
+      { op: 'moveNode', nodeId: 'new', position: { x: 1, y: 2 } },
+    )
     expect(edited.nodes.at(-1)).toEqual({ ...merge('new'), position: { x: 1, y: 2 } })
   })
 

@@ -2,7 +2,15 @@ import type { Json, JsonObject } from '@sluice/schema'
 import { describe, expect, test } from 'vitest'
 import { checkValue, schemaIssues } from '../../src/workflows/json-schema.ts'
 
-const customer: JsonObject = { $schema: 'http://json-schema.org/draft-07/schema#', $id: 'http://x/y', type: 'object', required: ['name'], additionalProperties: false, properties: { name: { type: 'string' }, tags: { type: 'array', uniqueItems: true, items: { $ref: '#/$defs/tag' } } }, $defs: { tag: { enum: ['a', 'b', 1] } } }
+const customer: JsonObject = {
+  $schema: 'http://json-schema.org/draft-07/schema#',
+  $id: 'http://x/y',
+  type: 'object',
+  required: ['name'],
+  additionalProperties: false,
+  properties: { name: { type: 'string' }, tags: { type: 'array', uniqueItems: true, items: { $ref: '#/$defs/tag' } } },
+  $defs: { tag: { enum: ['a', 'b', 1] } },
+}
 
 describe('values against the JSON Schemas of people', () => {
   test('everything wrong is said, with its path', () => {
@@ -12,7 +20,12 @@ describe('values against the JSON Schemas of people', () => {
   })
 
   test('of objects in a list the same is the same whatever the order of keys', () => {
-    expect(checkValue({ uniqueItems: true }, [{ a: 1, b: 2 }, { b: 2, a: 1 }])).toHaveLength(1)
+    expect(
+      checkValue({ uniqueItems: true }, [
+        { a: 1, b: 2 },
+        { b: 2, a: 1 },
+      ]),
+    ).toHaveLength(1)
     expect(checkValue({ uniqueItems: true }, [{ a: 1 }, { a: '1' }])).toEqual([])
   })
 
@@ -45,7 +58,12 @@ describe('values against the JSON Schemas of people', () => {
     const many = Array.from({ length: 200_000 }, (_, at) => ({ at }))
     expect(checkValue({ type: 'array', uniqueItems: true }, many)).toEqual([])
     expect(checkValue({ items: { type: 'string' } }, many)).toHaveLength(1)
-    expect(checkValue({ items: { type: 'string' } }, Array.from({ length: 5_000 }, () => 1)).length).toBeLessThanOrEqual(100)
+    expect(
+      checkValue(
+        { items: { type: 'string' } },
+        Array.from({ length: 5_000 }, () => 1),
+      ).length,
+    ).toBeLessThanOrEqual(100)
     const heavy = { items: { allOf: Array.from({ length: 1_000 }, () => ({ type: 'object' })) } }
     expect(checkValue(heavy, many)[0]!.message).toContain('too large')
     expect(performance.now() - before).toBeLessThan(10_000)

@@ -6,10 +6,18 @@ import { graphOf } from '../../src/workflows/graph.ts'
 import { missingTypes } from '../../src/workflows/missing.ts'
 import { outputsOf } from '../../src/workflows/outputs.ts'
 import { createPreparedCache, prepare } from '../../src/workflows/prepare.ts'
+import { readingsOf } from '../../src/workflows/readings.ts'
 import { catalogue, definition, merge } from './toys.ts'
 
-const scope: Scope = { input: { n: 2, list: [1, 2], key: '{{ input.n }}' }, nodes: {}, data: {}, run: { id: 'r', workflowId: 'w', version: 1, transactionId: null, trigger: 'manual', tags: [] }, session: null }
-const prepared = (node: Partial<Node>, types: Catalogue = catalogue) => prepare(graphOf(definition([{ id: 'n', type: 'work', ...node }]), { isEntry: () => false }), types).node('n')
+const scope: Scope = {
+  input: { n: 2, list: [1, 2], key: '{{ input.n }}' },
+  nodes: {},
+  data: {},
+  run: { id: 'r', workflowId: 'w', version: 1, transactionId: null, trigger: 'manual', tags: [] },
+  session: null,
+}
+const prepared = (node: Partial<Node>, types: Catalogue = catalogue) =>
+  prepare(graphOf(definition([{ id: 'n', type: 'work', ...node }]), { isEntry: () => false }), types).node('n')
 const failure = (work: () => unknown): StepFailure => {
   try {
     work()
@@ -19,10 +27,31 @@ const failure = (work: () => unknown): StepFailure => {
   throw new Error('no failure')
 }
 
+describe('readings', () => {
+  test('the most exact pattern wins, * is one key and ** is all below', () => {
+    const of = readingsOf({ items: 'expression', 'items.**': 'value', 'a.*.b': 'condition', 'a.**': 'raw', 'a.1.b': 'template' })
+    const asked = [['items'], ['items', 0], ['items', 'x', 'y'], ['a'], ['a', 0], ['a', 0, 'b'], ['a', 1, 'b'], ['a', 0, 'c', 'd'], ['other']]
+    expect(asked.map(of)).toEqual(['expression', 'value', 'value', 'template', 'raw', 'condition', 'template', 'raw', 'template'])
+  })
+})
+
 describe('prepared configs', () => {
   test('each string is read its way, once, and the rest is kept', () => {
-    const node = prepared({ type: 'router', config: { routes: [{ name: '{{ raw }}', when: 'input.n == 2' }, { name: 'b', when: false }] } })
-    expect(node.render(scope)).toEqual({ routes: [{ name: '{{ raw }}', when: true }, { name: 'b', when: false }] })
+    const node = prepared({
+      type: 'router',
+      config: {
+        routes: [
+          { name: '{{ raw }}', when: 'input.n == 2' },
+          { name: 'b', when: false },
+        ],
+      },
+    })
+    expect(node.render(scope)).toEqual({
+      routes: [
+        { name: '{{ raw }}', when: true },
+        { name: 'b', when: false },
+      ],
+    })
     expect([...node.names]).toEqual(['input'])
     expect(prepared({ type: 'map', config: { items: '{{ input.list }}' } }).render(scope)).toEqual({ items: [1, 2] })
     expect(prepared({ type: 'work', config: { url: 'x/{{ input.key }}' } }).render(scope)).toEqual({ url: 'x/{{ input.n }}' })
@@ -89,8 +118,28 @@ describe('what a definition needs and gives', () => {
   })
 
   test('outputs are the output nodes with their fields, or the leaves', () => {
-    const ended = definition([merge('a'), { id: 'o', type: 'output', title: 'Result', config: { map: { total: '{{ a.x }}' } } }, merge('side')], [['a', 'o'], ['a', 'side']])
-    expect(outputsOf(ended, catalogue)).toEqual([{ nodeId: 'o', name: 'Result' }, { nodeId: 'o', name: 'Result.total' }])
-    expect(outputsOf(definition([merge('a'), merge('b'), merge('c')], [['a', 'b'], ['a', 'c']]), catalogue).map(({ name }) => name)).toEqual(['b', 'c'])
+    const ended = definition(
+      [merge('a'), { id: 'o', type: 'output', title: 'Result', config: { map: { total: '{{ a.x }}' } } }, merge('side')],
+      [
+        ['a', 'o'],
+        ['a', 'side'],
+      ],
+    )
+    expect(outputsOf(ended, catalogue)).toEqual([
+      { nodeId: 'o', name: 'Result' },
+      { nodeId: 'o', name: 'Result.total' },
+    ])
+    expect(
+      outputsOf(
+        definition(
+          [merge('a'), merge('b'), merge('c')],
+          [
+            ['a', 'b'],
+            ['a', 'c'],
+          ],
+        ),
+        catalogue,
+      ).map(({ name }) => name),
+    ).toEqual(['b', 'c'])
   })
 })

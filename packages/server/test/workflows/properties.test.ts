@@ -15,7 +15,9 @@ const runs = { numRuns: 200 }
 const shuffled = (value: Json): Json => {
   if (Array.isArray(value)) return value.map(shuffled)
   if (typeof value !== 'object' || value === null) return value
-  const entries = Object.entries(value).reverse().map(([key, each]): [string, Json] => [key, shuffled(each)])
+  const entries = Object.entries(value)
+    .reverse()
+    .map(([key, each]): [string, Json] => [key, shuffled(each)])
   return Object.fromEntries(entries)
 }
 
@@ -54,10 +56,16 @@ describe('hashes', () => {
 describe('edits', () => {
   const ids = ['a', 'b', 'c', 'new', 'other']
   const operation: fc.Arbitrary<EditOperation> = fc.oneof(
-    fc.record({ op: fc.constant('addNode' as const), node: fc.record({ id: fc.constantFrom(...ids), type: fc.constant('merge'), parentId: fc.constantFrom('a', 'gone', null) }, { requiredKeys: ['id', 'type'] }) }),
+    fc.record({
+      op: fc.constant('addNode' as const),
+      node: fc.record({ id: fc.constantFrom(...ids), type: fc.constant('merge'), parentId: fc.constantFrom('a', 'gone', null) }, { requiredKeys: ['id', 'type'] }),
+    }),
     fc.record({ op: fc.constant('removeNode' as const), nodeId: fc.constantFrom(...ids) }),
     fc.record({ op: fc.constant('moveNode' as const), nodeId: fc.constantFrom(...ids), position: fc.constant({ x: 1, y: 2 }) }),
-    fc.record({ op: fc.constant('setConfig' as const), nodeId: fc.constantFrom(...ids), config: fc.constant({ k: 1 }), title: fc.constant('T') }, { requiredKeys: ['op', 'nodeId'] }),
+    fc.record(
+      { op: fc.constant('setConfig' as const), nodeId: fc.constantFrom(...ids), config: fc.constant({ k: 1 }), title: fc.constant('T') },
+      { requiredKeys: ['op', 'nodeId'] },
+    ),
     fc.record({ op: fc.constant('connect' as const), link: aLink(ids) }),
     fc.record({ op: fc.constant('disconnect' as const), link: aLink(ids) }),
   )

@@ -24,7 +24,14 @@ describe('the graph', () => {
         { id: 'w', type: 'work', parentId: 'm', config: { url: 'http://x/{{ item.id }}/{{ nodes.Start.id }}/{{ index }}' } },
         { id: 'o', type: 'output', config: { map: { all: '{{ m.results }}' } } },
       ],
-      [['in', 'r'], ['r', 'h', 'big'], ['r', 'm'], ['h', 'm', 'declined'], ['m', 'o'], ['m', 'o', 'failed']],
+      [
+        ['in', 'r'],
+        ['r', 'h', 'big'],
+        ['r', 'm'],
+        ['h', 'm', 'declined'],
+        ['m', 'o'],
+        ['m', 'o', 'failed'],
+      ],
     )
     expect(issues(sound)).toEqual([])
   })
@@ -32,7 +39,14 @@ describe('the graph', () => {
   test('all that is wrong is said at once, each with its node and field', () => {
     const broken = definition(
       [merge('a'), merge('a'), { id: 'x', type: 'unheard-of' }, node('work', { url: 1, odd: true }), merge('c', { parentId: 'gone' }), merge('d', { parentId: 'a' })],
-      [['a', 'nowhere'], ['a', 'a'], ['a', 'n'], ['a', 'n'], ['n', 'x', 'sideways'], ['d', 'n']],
+      [
+        ['a', 'nowhere'],
+        ['a', 'a'],
+        ['a', 'n'],
+        ['a', 'n'],
+        ['n', 'x', 'sideways'],
+        ['d', 'n'],
+      ],
     )
     expect(places(broken).sort()).toEqual(
       ['a id', 'a links.0.target', 'a links.1', 'a links.3', 'c parentId', 'd links.5', 'd parentId', 'n config.odd', 'n config.url', 'n links.4.sourceHandle', 'x type'].sort(),
@@ -40,12 +54,34 @@ describe('the graph', () => {
   })
 
   test('a cycle names its nodes, once, and not what is behind it', () => {
-    const cyclic = definition(['a', 'b', 'c', 'behind', 'before'].map((id) => merge(id, { title: id.toUpperCase() })), [['before', 'a'], ['a', 'b'], ['b', 'c'], ['c', 'a'], ['c', 'behind']])
+    const cyclic = definition(
+      ['a', 'b', 'c', 'behind', 'before'].map((id) => merge(id, { title: id.toUpperCase() })),
+      [
+        ['before', 'a'],
+        ['a', 'b'],
+        ['b', 'c'],
+        ['c', 'a'],
+        ['c', 'behind'],
+      ],
+    )
     expect(only(cyclic)).toEqual({ nodeId: 'a', field: null, message: 'These nodes wait for each other: A → B → C → A' })
   })
 
   test('two cycles are two issues', () => {
-    expect(issues(definition(['a', 'b', 'c', 'd'].map((id) => merge(id)), [['a', 'b'], ['b', 'a'], ['c', 'd'], ['d', 'c'], ['b', 'c']]))).toHaveLength(2)
+    expect(
+      issues(
+        definition(
+          ['a', 'b', 'c', 'd'].map((id) => merge(id)),
+          [
+            ['a', 'b'],
+            ['b', 'a'],
+            ['c', 'd'],
+            ['d', 'c'],
+            ['b', 'c'],
+          ],
+        ),
+      ),
+    ).toHaveLength(2)
   })
 
   test('a body has a map or a loop around it, and a map and a loop have a body', () => {
@@ -56,7 +92,17 @@ describe('the graph', () => {
 
   test('an unknown handle lists the known ones; declared, fixed and configured ones are known', () => {
     const routes = { routes: [{ name: 'big', when: true }] }
-    const issue = only(definition([node('router', routes), merge('b')], [['n', 'b', 'small'], ['n', 'b', 'big'], ['n', 'b', 'failed'], ['n', 'b']]))
+    const issue = only(
+      definition(
+        [node('router', routes), merge('b')],
+        [
+          ['n', 'b', 'small'],
+          ['n', 'b', 'big'],
+          ['n', 'b', 'failed'],
+          ['n', 'b'],
+        ],
+      ),
+    )
     expect(issue).toMatchObject({ nodeId: 'n', field: 'links.0.sourceHandle', message: 'n has no handle small; it has big, default, failed' })
   })
 
@@ -76,7 +122,16 @@ describe('configs and expressions', () => {
 
   test('what does not compile is said with its place', () => {
     expect(only(alone('template', { text: 'Dear {{ input.name' }))).toMatchObject({ field: 'config.text', message: expect.stringContaining('not closed') })
-    expect(only(alone('router', { routes: [{ name: 'a', when: true }, { name: 'b', when: 'input.n >' }] }))).toMatchObject({ field: 'config.routes.1.when', message: expect.stringContaining('(at character 10)') })
+    expect(
+      only(
+        alone('router', {
+          routes: [
+            { name: 'a', when: true },
+            { name: 'b', when: 'input.n >' },
+          ],
+        }),
+      ),
+    ).toMatchObject({ field: 'config.routes.1.when', message: expect.stringContaining('(at character 10)') })
     expect(only(alone('value', { value: '"x".matches("(a+)+")' })).message).toContain('matches() is not available')
   })
 
@@ -85,7 +140,15 @@ describe('configs and expressions', () => {
   test('raw strings are left alone', () => expect(issues(alone('work', { url: 'x', note: '{{ never closed' }))).toEqual([]))
 
   test('a name that can never be there is an issue that lists the known ones', () => {
-    const chain = (text: string) => definition([merge('a', { title: 'First one' }), merge('b'), node('template', { text }), merge('z')], [['a', 'b'], ['b', 'n'], ['n', 'z']])
+    const chain = (text: string) =>
+      definition(
+        [merge('a', { title: 'First one' }), merge('b'), node('template', { text }), merge('z')],
+        [
+          ['a', 'b'],
+          ['b', 'n'],
+          ['n', 'z'],
+        ],
+      )
     expect(issues(chain('{{ b.x }} {{ nodes.b }} {{ nodes["First one"] }} {{ data.x }} {{ run.id }} {{ item }} {{ last }}'))).toEqual([])
     expect(only(chain('{{ stranger.x }}')).message).toMatch(/^stranger is not known here; .*of steps before this one: b$/)
     expect(only(chain('{{ nodes.z }}')).message).toBe('nodes.z names no step before this one; there are: First one, b')
@@ -94,11 +157,18 @@ describe('configs and expressions', () => {
   })
 
   test('inside a body what is upstream of the body is known too', () => {
-    const inside = definition([merge('before'), node('map', { items: [] }, { id: 'm' }), node('template', { text: '{{ nodes.before }}{{ nodes.after }}' }, { parentId: 'm' }), merge('after')], [['before', 'm'], ['m', 'after']])
+    const inside = definition(
+      [merge('before'), node('map', { items: [] }, { id: 'm' }), node('template', { text: '{{ nodes.before }}{{ nodes.after }}' }, { parentId: 'm' }), merge('after')],
+      [
+        ['before', 'm'],
+        ['m', 'after'],
+      ],
+    )
     expect(only(inside).message).toContain('nodes.after names no step')
   })
 
-  test('check() speaks of the config as it is written', () => expect(only(alone('router', { routes: [] }))).toMatchObject({ field: 'config.routes', message: 'A router needs a route' }))
+  test('check() speaks of the config as it is written', () =>
+    expect(only(alone('router', { routes: [] }))).toMatchObject({ field: 'config.routes', message: 'A router needs a route' }))
 
   test('undoing is done by a type that can, with a sound config', () => {
     const undone = (type: string, config: JsonObject = {}) => definition([node('work', { url: 'x' }, { settings: { compensate: { type, config } } })])

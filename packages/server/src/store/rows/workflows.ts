@@ -144,10 +144,20 @@ export async function hideWorkflow(tx: Tx, id: string): Promise<void> {
 const versionColumns = `workflow_id, number, hash, name, description, definition, created_at, ${fresh}`
 
 export const readVersion = (tx: Tx, workflowId: string, number: number): Promise<VersionRow | undefined> =>
-  first(tx.query<VersionRow & Record<string, unknown>>({ name: 'versions-read', text: `select ${versionColumns} from versions where workflow_id = $1 and number = $2` }, [workflowId, number]))
+  first(
+    tx.query<VersionRow & Record<string, unknown>>({ name: 'versions-read', text: `select ${versionColumns} from versions where workflow_id = $1 and number = $2` }, [
+      workflowId,
+      number,
+    ]),
+  )
 
 export const versionByHash = (tx: Tx, workflowId: string, hash: string): Promise<VersionRow | undefined> =>
-  first(tx.query<VersionRow & Record<string, unknown>>({ name: 'versions-by-hash', text: `select ${versionColumns} from versions where workflow_id = $1 and hash = $2` }, [workflowId, hash]))
+  first(
+    tx.query<VersionRow & Record<string, unknown>>({ name: 'versions-by-hash', text: `select ${versionColumns} from versions where workflow_id = $1 and hash = $2` }, [
+      workflowId,
+      hash,
+    ]),
+  )
 
 export async function insertVersion(tx: Tx, row: Omit<VersionRow, 'created_at' | 'fresh'>): Promise<VersionRow> {
   const statement = {
@@ -174,7 +184,12 @@ export async function countVersions(tx: Tx, workflowId: string): Promise<number>
 }
 
 export const readSample = (tx: Tx, workflowId: string, nodeId: string): Promise<SampleRow | undefined> =>
-  first(tx.query<SampleRow & Record<string, unknown>>({ name: 'samples-read', text: 'select input, output, error, updated_at from samples where workflow_id = $1 and node_id = $2' }, [workflowId, nodeId]))
+  first(
+    tx.query<SampleRow & Record<string, unknown>>({ name: 'samples-read', text: 'select input, output, error, updated_at from samples where workflow_id = $1 and node_id = $2' }, [
+      workflowId,
+      nodeId,
+    ]),
+  )
 
 export async function saveSample(tx: Tx, workflowId: string, nodeId: string, sample: { input: Json; output: Json; error: Json }): Promise<void> {
   const statement = {

@@ -30,7 +30,10 @@ const columns = `
   ) as newest) as last`
 
 export async function workflowView(tx: Tx, id: string): Promise<Workflow> {
-  const rows = await tx.query<Listed & { draft: Definition } & Record<string, unknown>>({ name: 'workflows-view', text: `select ${columns}, w.draft from workflows w where w.id = $1` }, [id])
+  const rows = await tx.query<Listed & { draft: Definition } & Record<string, unknown>>(
+    { name: 'workflows-view', text: `select ${columns}, w.draft from workflows w where w.id = $1` },
+    [id],
+  )
   const row = rows[0]!
   return { ...summaryOf(row), draft: row.draft }
 }

@@ -1,0 +1,363 @@
+import { Fault, Version, Workflow, WorkflowSummary, type CreateWorkflow, type Definition, type JsonObject } from '@sluice/schema'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { catalogue, definition, merge } from '../packages/server/test/workflows/toys.ts'
+import { newId } from '../packages/server/src/store/ids.ts'
+import type { Tx } from '../packages/server/src/store/index.ts'
+import { createPlans } from '../packages/server/src/workflows/plans.ts'
+import { createWorkflows, type WorkflowActor, type Workflows } from '../packages/server/src/workflows/workflows.ts'
+import { testDatabase, type TestDatabase } from './support/database.ts'
+
+let db: TestDatabase
+/** Two servers on one PostgreSQL: what they remember must not differ from what is there. */
+let here: Workflows
+let there: Workflows
+let actor: WorkflowActor
+let stranger: WorkflowActor
+
+const workspace = async (): Promise<WorkflowActor> => {
+  const id = newId()
+  await db.database.query('insert into workspaces (id, handle, name) values ($1, $1, $1)', [id])
+  return { workspaceId: id, userId: newId() }
+}
+const fault = async (work: Promise<unknown>): Promise<Fault> => {
+  const thrown = await work.then(
+    () => 'nothing',
+    (error: unknown) => error,
+  )
+  if (thrown instanceof Fault) return thrown
+  throw new Error(`no fault: ${String(thrown)}`)
+}
+const code = async (work: Promise<unknown>) => (await fault(work)).code
+const create = (input: Partial<CreateWorkflow> = {}) => here.create(actor, { name: 'Invoice', ...input })
+const inTx = <T>(work: (tx: Tx) => Promise<T>) => db.database.transaction(work)
+const page = { limit: 50 }
+
+const one = definition([merge('a')])
+const two = definition([merge('a'), merge('b')], [['a', 'b']])
+const broken: Definition = definition([merge('a'), { id: 'x', type: 'unheard-of' }], [['a', 'x', 'sideways']])
+
+interface EventRecord {
+  seq: number
+  type: string
+  workflow_id: string
+  data: { record: JsonObject }
+}
+const eventsOf = (id: string) =>
+  db.database.query<EventRecord & Record<string, unknown>>(`select seq, type, workflow_id, data from events where subject_id = $1 and subject_kind = 'workflow' order by seq`, [id])
+
+async function addRun(workflowId: string, more: { trial?: boolean; ended?: boolean; held?: boolean } = {}): Promise<string> {
+  const id = newId()
+  await db.database.query(
+    `insert into runs (id, workspace_id, workflow_id, version, trial, status, held_at, created_at, ended_at, updated_at)
+     values ($1, $2, $3, 1, $4, $5, $6, now(), $7, now())`,
+    [id, actor.workspaceId, workflowId, more.trial ? '{}' : null, more.ended ? 'completed' : 'running', more.held ? new Date() : null, more.ended ? new Date() : null],
+  )
+  return id
+}
+
+beforeAll(async () => {
+  db = await testDatabase()
+  here = createWorkflows({ database: db.database, catalogue })
+  there = createWorkflows({ database: db.database, catalogue })
+})
+afterAll(() => db.close())
+beforeEach(async () => {
+  actor = await workspace()
+  stranger = await workspace()
+})
+
+describe('creating and finding', () => {
+  test('a workflow is found by id and by handle, and has the promised shape', async () => {
+    const made = await create({ description: 'x', definition: one, extra: { wire: 1 } })
+    expect(Workflow.parse(made)).toEqual(made)
+    expect(made).toMatchObject({ handle: 'invoice', revision: 1, version: null, hash: null, draft: one, extra: { wire: 1 }, activity: { runs: 0, active: 0, lastRun: null } })
+    expect(await here.get(actor, { workflow: made.id })).toEqual(made)
+    expect(await there.get(actor, { workflow: 'invoice' })).toEqual(made)
+  })
+
+  test('an id wins over a handle of the same spelling', async () => {
+    const first = await create()
+    await create({ name: 'Other', handle: first.id })
+    expect((await here.get(actor, { workflow: first.id })).name).toBe('Invoice')
+  })
+
+  test('handles made of names get a number; handles asked for are given or refused', async () => {
+    const handles = await Promise.all(Array.from({ length: 6 }, () => create({ name: 'Über  Größe!' })))
+    expect(handles.map(({ handle }) => handle).sort()).toEqual(['uber-gro-e', 'uber-gro-e-2', 'uber-gro-e-3', 'uber-gro-e-4', 'uber-gro-e-5', 'uber-gro-e-6'])
+    expect(await code(create({ handle: 'uber-gro-e' }))).toBe('handle_taken')
+    expect((await create({ name: '***' })).handle).toBe('workflow')
+  })
+
+  test('names may be kept twice or be told apart, also when many come at once', async () => {
+    await create()
+    expect((await create({ ifNameTaken: 'keep' })).name).toBe('Invoice')
+    const names = await Promise.all(Array.from({ length: 4 }, () => create({ ifNameTaken: 'suffix' })))
+    expect(names.map(({ name }) => name).sort()).toEqual(['Invoice (2)', 'Invoice (3)', 'Invoice (4)', 'Invoice (5)'])
+  })
+
+  test('a draft may mean nothing, but has the form of one', async () => {
+    expect((await create({ definition: broken })).draft).toEqual(broken)
+    const refused = await fault(create({ definition: definition([merge('a'), merge('a')], [['a', 'gone']]) }))
+    expect(refused.code).toBe('input_invalid')
+    expect(refused.issues.map(({ path }) => path)).toEqual([
+      ['definition', 'nodes', 1, 'id'],
+      ['definition', 'links', 0, 'target'],
+    ])
+    expect(await code(create({ extra: { x: 'x'.repeat(17_000) } }))).toBe('input_invalid')
+  })
+
+  test('a workflow of another workspace is a missing one, whatever is asked of it', async () => {
+    const { id } = await create({ definition: one })
+    for (const work of [
+      () => here.get(stranger, { workflow: id }),
+      () => here.update(stranger, { workflow: id, name: 'x' }),
+      () => here.edit(stranger, { workflow: id, operations: [] }),
+      () => here.publish(stranger, { workflow: id }),
+      () => here.versions(stranger, { workflow: id, ...page }),
+      () => here.version(stranger, { workflow: id, version: 1 }),
+      () => here.outputs(stranger, { workflow: id }),
+      () => here.node(stranger, { workflow: id, nodeId: 'a' }),
+      () => here.duplicate(stranger, { workflow: id }),
+      () => inTx((tx) => here.resolve(tx, stranger, id)),
+      () => inTx((tx) => here.publishForStart(tx, stranger, id)),
+      () => inTx((tx) => here.hide(tx, stranger, id)),
+    ])
+      expect(await code(work())).toBe('workflow_missing')
+    expect((await here.list(stranger, page)).items).toEqual([])
+  })
+})
+
+describe('lists', () => {
+  test('go newest first from page to page, count on request, and refuse a cursor that is not ours', async () => {
+    const ids: string[] = []
+    for (let at = 0; at < 5; at++) ids.unshift((await create({ name: `W${at}` })).id)
+    const first = await here.list(actor, { limit: 2, count: true })
+    expect(first.items.map((item) => WorkflowSummary.strict().parse(item).id)).toEqual(ids.slice(0, 2))
+    expect(first.total).toBe(5)
+    const second = await here.list(actor, { limit: 2, cursor: first.nextCursor! })
+    const third = await here.list(actor, { limit: 2, cursor: second.nextCursor! })
+    expect([...second.items, ...third.items].map(({ id }) => id)).toEqual(ids.slice(2))
+    expect(third.nextCursor).toBeNull()
+    expect(second.total).toBeUndefined()
+    expect((await here.list(actor, { ...page, name: 'W3' })).items.map(({ name }) => name)).toEqual(['W3'])
+    expect(await code(here.list(actor, { ...page, cursor: 'nonsense' }))).toBe('cursor_invalid')
+  })
+
+  test('activity counts runs, not trials, and shows a hold in place of the status', async () => {
+    const { id } = await create({ definition: one })
+    await here.publish(actor, { workflow: id })
+    await addRun(id, { ended: true })
+    const newest = await addRun(id, { held: true })
+    await addRun(id, { trial: true })
+    const { activity } = Workflow.parse(await here.get(actor, { workflow: id }))
+    expect(activity).toMatchObject({ runs: 2, active: 1, lastRun: { id: newest, status: 'held', workflowId: id } })
+    expect((await here.list(actor, page)).items[0]!.activity).toEqual(activity)
+  })
+})
+
+describe('changes', () => {
+  test('what is absent stays, and only another draft counts as an edit', async () => {
+    const { id } = await create({ definition: one, description: 'd' })
+    expect(await here.update(actor, { workflow: id, name: 'Renamed' })).toMatchObject({ name: 'Renamed', description: 'd', handle: 'invoice', revision: 1, draft: one })
+    expect(await here.update(actor, { workflow: id, definition: two, handle: 'other' })).toMatchObject({ name: 'Renamed', handle: 'other', revision: 2, draft: two })
+    await create({ handle: 'taken' })
+    expect(await code(here.update(actor, { workflow: id, handle: 'taken' }))).toBe('handle_taken')
+  })
+
+  test('a revision that has passed is refused, and the present one is told', async () => {
+    const { id } = await create({ definition: one })
+    await here.update(actor, { workflow: id, definition: two, revision: 1 })
+    const stale = await fault(here.update(actor, { workflow: id, definition: one, revision: 1 }))
+    expect(stale).toMatchObject({ code: 'revision_stale', details: { revision: 2 } })
+    expect(await code(here.edit(actor, { workflow: id, operations: [], revision: 1 }))).toBe('revision_stale')
+    expect(await code(here.publish(actor, { workflow: id, revision: 1 }))).toBe('revision_stale')
+  })
+
+  test('edits that come at once are all kept, on whichever server', async () => {
+    const { id } = await create()
+    const servers = [here, there]
+    await Promise.all(Array.from({ length: 10 }, (_, at) => servers[at % 2]!.edit(actor, { workflow: id, operations: [{ op: 'addNode', node: merge(`n${at}`) }] })))
+    const { draft, revision } = await here.get(actor, { workflow: id })
+    expect(draft.nodes.map((node) => node.id).sort()).toEqual(Array.from({ length: 10 }, (_, at) => `n${at}`))
+    expect(revision).toBe(11)
+  })
+
+  test('edits apply as a whole or not at all', async () => {
+    const { id } = await create({ definition: one })
+    const refused = await fault(
+      here.edit(actor, {
+        workflow: id,
+        operations: [
+          { op: 'addNode', node: merge('new') },
+          { op: 'removeNode', nodeId: 'gone' },
+        ],
+      }),
+    )
+    expect(refused).toMatchObject({ code: 'node_missing', issues: [{ path: ['operations', 1, 'nodeId'] }] })
+    expect(await here.get(actor, { workflow: id })).toMatchObject({ draft: one, revision: 1 })
+  })
+
+  test('a duplicate has the draft, a name and a handle of its own, and no versions', async () => {
+    const { id } = await create({ definition: one, extra: { k: 1 } })
+    await here.publish(actor, { workflow: id })
+    expect(await here.duplicate(actor, { workflow: id })).toMatchObject({ name: 'Invoice (2)', handle: 'invoice-2', draft: one, extra: { k: 1 }, version: null })
+  })
+
+  test('every change leaves one event with the record as it then was, without its draft and without gaps', async () => {
+    const { id } = await create({ definition: one })
+    await here.update(actor, { workflow: id, name: 'Renamed' })
+    await here.edit(actor, { workflow: id, operations: [{ op: 'addNode', node: merge('b') }] })
+    await here.publish(actor, { workflow: id })
+    await here.publish(actor, { workflow: id })
+    await here.update(actor, { workflow: id, handle: 'x', revision: 1 }).catch(() => {})
+    await inTx((tx) => here.hide(tx, actor, id))
+    const told = await eventsOf(id)
+    expect(told.map(({ seq, type }) => [seq, type])).toEqual([
+      [1, 'created'],
+      [2, 'updated'],
+      [3, 'updated'],
+      [4, 'updated'],
+      [5, 'deleted'],
+    ])
+    expect(told.map(({ data }) => data.record['revision'])).toEqual([1, 1, 2, 2, 2])
+    expect(told[3]!.data.record['version']).toBe(1)
+    for (const { data, workflow_id } of told) {
+      expect(WorkflowSummary.strict().parse(data.record)).toBeTruthy()
+      expect(workflow_id).toBe(id)
+    }
+  })
+
+  test('what is rolled back was never said', async () => {
+    const { id } = await create({ definition: one })
+    await inTx(async (tx) => {
+      await here.publishForStart(tx, actor, id)
+      await here.hide(tx, actor, id)
+      throw new Error('undo')
+    }).catch(() => {})
+    expect((await eventsOf(id)).map(({ type }) => type)).toEqual(['created'])
+    expect(await here.get(actor, { workflow: id })).toMatchObject({ version: null })
+  })
+
+  test('a hidden workflow is missing, and its handle is free', async () => {
+    const { id } = await create()
+    await inTx((tx) => here.hide(tx, actor, id))
+    expect(await code(here.get(actor, { workflow: id }))).toBe('workflow_missing')
+    expect(await code(inTx((tx) => here.hide(tx, actor, id)))).toBe('workflow_missing')
+    expect((await create()).handle).toBe('invoice')
+  })
+})
+
+describe('versions', () => {
+  test('publishing checks meaning and says all that is wrong', async () => {
+    const { id } = await create({ definition: broken })
+    const refused = await fault(here.publish(actor, { workflow: id }))
+    expect(refused.code).toBe('definition_invalid')
+    expect(refused.issues).toEqual(
+      [
+        { nodeId: 'x', field: 'type', message: 'There is no node type unheard-of' },
+        { nodeId: 'a', field: 'links.0.sourceHandle', message: expect.any(String) },
+      ].sort((a) => (a.nodeId === 'a' ? -1 : 1)),
+    )
+    expect((await here.versions(actor, { workflow: id, ...page })).items).toEqual([])
+  })
+
+  test('the same definition is the same version, also after another one', async () => {
+    const { id } = await create({ definition: one, description: 'as it was' })
+    const first = await here.publish(actor, { workflow: id })
+    expect(Version.parse(first)).toMatchObject({ number: 1, name: 'Invoice', description: 'as it was', definition: one })
+    expect(await here.publish(actor, { workflow: id })).toEqual(first)
+    await here.update(actor, { workflow: id, definition: two, name: 'Renamed' })
+    expect(await here.publish(actor, { workflow: id })).toMatchObject({ number: 2, name: 'Renamed' })
+    await here.update(actor, { workflow: id, definition: { ...one, settings: { onFailure: 'stop' } } })
+    expect(await here.publish(actor, { workflow: id })).toEqual(first)
+    expect(await here.get(actor, { workflow: id })).toMatchObject({ version: 2 })
+    const listed = await here.versions(actor, { workflow: id, limit: 1, count: true })
+    expect(listed).toMatchObject({ items: [{ number: 2 }], total: 2 })
+    expect(await here.versions(actor, { workflow: id, limit: 1, cursor: listed.nextCursor! })).toEqual({ items: [first], nextCursor: null })
+    expect(await here.version(actor, { workflow: id, version: 1 })).toEqual(first)
+    expect(await code(here.version(actor, { workflow: id, version: 3 }))).toBe('version_missing')
+  })
+
+  test('a hash that was expected is the one published, or nothing is', async () => {
+    const { id } = await create({ definition: one })
+    const refused = await fault(here.publish(actor, { workflow: id, expectHash: 'x' }))
+    expect(refused.code).toBe('hash_mismatch')
+    expect(await here.publish(actor, { workflow: id, expectHash: refused.details['hash'] as string })).toMatchObject({ number: 1 })
+  })
+})
+
+describe('starting', () => {
+  const start = (server: Workflows, ref: string, version?: number, hash?: string) => inTx((tx) => server.publishForStart(tx, actor, ref, version, hash))
+
+  test('publishes the draft when its hash is new, once, however many start at once', async () => {
+    const { id } = await create({ definition: one })
+    const started = await Promise.all(Array.from({ length: 8 }, (_, at) => start(at % 2 ? here : there, id)))
+    expect(new Set(started.map(({ version, hash }) => `${version} ${hash}`)).size).toBe(1)
+    expect(started[0]).toMatchObject({ version: 1, definition: one, workflow: { id } })
+    expect((await eventsOf(id)).map(({ type }) => type)).toEqual(['created', 'updated'])
+  })
+
+  test('goes with the draft as it is, although another server edited it', async () => {
+    const { id } = await create({ definition: one })
+    expect((await start(here, id)).version).toBe(1)
+    expect((await start(here, id)).version).toBe(1)
+    await there.update(actor, { workflow: id, definition: two })
+    expect(await start(here, id)).toMatchObject({ version: 2, definition: two })
+    await there.update(actor, { workflow: id, definition: one })
+    expect(await start(here, id)).toMatchObject({ version: 1, definition: one })
+    expect(await start(here, 'invoice', 2)).toMatchObject({ version: 2, definition: two })
+  })
+
+  test('an unpublishable draft starts nothing; an earlier version still does', async () => {
+    const { id } = await create({ definition: one })
+    await start(here, id)
+    await here.update(actor, { workflow: id, definition: broken })
+    expect(await code(start(here, id))).toBe('definition_invalid')
+    expect((await start(here, id, 1)).definition).toEqual(one)
+    expect(await code(start(here, id, 9))).toBe('version_missing')
+    expect(await code(start(here, id, 1, 'another'))).toBe('hash_mismatch')
+  })
+
+  test('what a transaction that was rolled back had edited is not remembered', async () => {
+    const { id } = await create({ definition: one })
+    await start(here, id)
+    await inTx(async (tx) => {
+      await tx.query(`update workflows set draft = $2, revision = 2 where id = $1`, [id, JSON.stringify(two)])
+      expect((await here.publishForStart(tx, actor, id)).version).toBe(2)
+      throw new Error('undo')
+    }).catch(() => {})
+    const three = definition([merge('c')])
+    await here.update(actor, { workflow: id, definition: three })
+    expect(await start(here, id)).toMatchObject({ version: 2, definition: three })
+  })
+
+  test('a plan is made of the pinned version, or of what a trial brings along', async () => {
+    const { id } = await create({ definition: two })
+    await start(here, id)
+    const plans = createPlans(catalogue)
+    const pinned = await plans.of(db.database, { workflow_id: id, version: 1, trial: null })
+    expect(pinned.graph.top.map((node) => node.id)).toEqual(['a', 'b'])
+    expect(pinned.missing).toEqual([])
+    expect(await plans.of(db.database, { workflow_id: id, version: 1, trial: null })).toBe(pinned)
+    expect((await plans.of(db.database, { workflow_id: id, version: 1, trial: { definition: broken } })).missing).toEqual(['unheard-of'])
+  })
+})
+
+describe('nodes and samples', () => {
+  test('a node comes with what was last tried on it', async () => {
+    const { id } = await create({ definition: one })
+    expect(await here.node(actor, { workflow: id, nodeId: 'a' })).toEqual({ node: merge('a'), sample: null })
+    await inTx((tx) => here.keepTrial(tx, actor, { workflow: id, nodeId: 'a', sample: { input: { x: 1 }, output: null, error: { code: 'c', message: 'm' } } }))
+    await inTx((tx) => here.keepTrial(tx, actor, { workflow: id, nodeId: 'a', config: { tried: true }, sample: { input: null, output: [1], error: null } }))
+    const { node, sample } = await here.node(actor, { workflow: id, nodeId: 'a' })
+    expect(node.config).toEqual({ tried: true })
+    expect(sample).toMatchObject({ input: null, output: [1], error: null })
+    expect(await here.get(actor, { workflow: id })).toMatchObject({ revision: 2 })
+    expect(await code(here.node(actor, { workflow: id, nodeId: 'gone' }))).toBe('node_missing')
+  })
+
+  test('outputs are those of the draft', async () => {
+    const { id } = await create({ definition: two })
+    expect(await here.outputs(actor, { workflow: id })).toEqual([{ nodeId: 'b', name: 'b' }])
+  })
+})
