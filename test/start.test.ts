@@ -124,6 +124,17 @@ test('PostgreSQL killed: the server stays and answers again', async () => {
   expect(await count(url)).toBe(1)
 })
 
+test('a server whose output nobody reads any more goes on, and ends cleanly', async () => {
+  const server = serve({ SLUICE_LOG_LEVEL: 'debug' })
+  const url = await ready(server)
+  const postgres = postgresPid()!
+  server.turnAway()
+  process.kill(postgres, 'SIGKILL')
+  await eventually('PostgreSQL is back, which is logged', async () => (await fetch(url)).ok && postgresPid() !== postgres)
+  server.kill('SIGTERM')
+  expect(await server.ended).toBe(0)
+})
+
 test('a data directory in use: the second server names the process that holds it and its address', async () => {
   const holder = serve({ SLUICE_PORT: '0' })
   await ready(holder)

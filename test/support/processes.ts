@@ -12,6 +12,8 @@ export interface Program {
   /** The first match of what it writes; fails when it ends before, or after `ms`. */
   says(pattern: RegExp, ms?: number): Promise<RegExpExecArray>
   kill(signal: NodeJS.Signals): void
+  /** Nobody reads what it writes from now on. */
+  turnAway(): void
   /** How it ended: its exit code, or the signal. */
   ended: Promise<number | NodeJS.Signals>
 }
@@ -59,6 +61,10 @@ export function start(args: readonly string[], env: Record<string, string> = {},
         look()
       }),
     kill: (signal) => child.kill(signal),
+    turnAway() {
+      child.stdout.destroy()
+      child.stderr.destroy()
+    },
     ended,
   }
 }

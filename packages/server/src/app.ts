@@ -4,7 +4,6 @@ import { createEngine, createQueue } from './engine/index.ts'
 import { createDoorbell } from './events/doorbell.ts'
 import { createFeed } from './events/feed.ts'
 import { createHttp } from './http/server.ts'
-import type { App } from './main.ts'
 import { createCatalogue } from './nodes/catalogue.ts'
 import { describe } from './nodes/describe.ts'
 import { createOutside } from './outside/outside.ts'
@@ -16,6 +15,17 @@ import * as runViews from './store/views/runs.ts'
 import type { Log } from './telemetry.ts'
 import { createPlans } from './workflows/plans.ts'
 import { createWorkflows } from './workflows/workflows.ts'
+
+/** The running server, as the command line knows it. */
+export interface App {
+  /** Where it listens. */
+  url: string
+  /** Made by this start, with the password that was made for it; null ever after. */
+  firstAdmin: { email: string; password: string } | null
+  /** Takes no new work, hands claims over and ends streams, within `drainMs`. */
+  drain(): Promise<void>
+  close(): Promise<void>
+}
 
 /** Connections of a server: its pool, what listens, and those of the identity tables stay below PostgreSQL's usual 100. */
 const poolSize = 20

@@ -1,22 +1,12 @@
 #!/usr/bin/env node
 import { Command } from 'commander'
+import type { App } from './app.ts'
 import { type Config, type Settings, loadConfig, withSecret } from './config.ts'
 import { type Embedded, startEmbedded } from './embedded/index.ts'
 import { Outage } from './store/index.ts'
 import { migrate } from './store/migrate.ts'
 import { StartRefused } from './store/refused.ts'
 import { type Log, createLog } from './telemetry.ts'
-
-/** The running server, as far as the command line knows it. */
-export interface App {
-  /** Where it listens. */
-  url: string
-  /** Made by this start, with the password that was made for it; null ever after. */
-  firstAdmin: { email: string; password: string } | null
-  /** Takes no new work, hands claims over and ends streams, within `drainMs`. */
-  drain(): Promise<void>
-  close(): Promise<void>
-}
 
 /** What `app.ts` gives; a test gives toys. */
 export interface House {
@@ -27,6 +17,8 @@ export interface House {
 
 /** Runs the command line to its end and leaves the process with its exit code. */
 export async function main(argv: readonly string[], load: () => Promise<House>): Promise<void> {
+  // Whoever read our output may have gone. That is no reason to end.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
   const run = (command: (settings: Settings, house: () => Promise<House>) => Promise<void>) => async () => {
     let settings: Settings | undefined
     try {
