@@ -16,7 +16,7 @@ const revision = z.int().min(1).meta({ description: 'Refuse unless the draft is 
 export const OneWorkflow = z.strictObject({ workflow: WorkflowRef })
 export type OneWorkflow = z.infer<typeof OneWorkflow>
 
-export const ListWorkflows = z.strictObject({ ...pageInput })
+export const ListWorkflows = z.strictObject({ name: name.optional().meta({ description: 'Of exactly this name' }), ...pageInput })
 export type ListWorkflows = z.infer<typeof ListWorkflows>
 
 export const CreateWorkflow = z.strictObject({
@@ -140,7 +140,7 @@ export const Subscribe = z
   .strictObject({
     runId: Id.optional(),
     workflow: WorkflowRef.optional().meta({ description: 'All runs of this workflow' }),
-    after: cursor.optional().meta({ description: 'The `cursor` of the last event that is known; only what is new unless given, for a run all of it' }),
+    after: cursor.optional().meta({ description: 'The `cursor` of the last event that is known; unless given, a snapshot comes first' }),
     lastEventId: cursor.optional().meta({ description: 'The same, as transports send it when they connect again; wins over `after`' }),
   })
   .refine((asked) => asked.runId === undefined || asked.workflow === undefined, { error: 'Name a run or a workflow, not both', path: ['workflow'] })
@@ -149,7 +149,7 @@ export type Subscribe = z.infer<typeof Subscribe>
 export const OnePause = z.strictObject({ id: Id })
 export type OnePause = z.infer<typeof OnePause>
 
-export const ListPauses = z.strictObject({ runId: Id.optional(), status: PauseStatus.optional(), assignee: z.string().min(1).max(200).optional(), cursor: pageInput.cursor, limit: pageInput.limit })
+export const ListPauses = z.strictObject({ runId: Id.optional(), status: PauseStatus.optional(), assignee: z.string().min(1).max(200).optional(), ...pageInput })
 export type ListPauses = z.infer<typeof ListPauses>
 
 export const OneNodeType = z.strictObject({ type: z.string().min(1).max(100) })
@@ -186,7 +186,13 @@ export type ListSecrets = z.infer<typeof ListSecrets>
 
 const secretName = z.string().regex(/^[A-Za-z0-9._-]{1,100}$/, 'expected 1 to 100 characters of A-Z a-z 0-9 . _ -')
 
-export const SetSecret = z.strictObject({ name: secretName, value: z.string().min(1).max(64 * 1024) })
+export const SetSecret = z.strictObject({
+  name: secretName,
+  value: z
+    .string()
+    .min(1)
+    .max(64 * 1024),
+})
 export type SetSecret = z.infer<typeof SetSecret>
 
 export const OneSecret = z.strictObject({ name: secretName })

@@ -31,37 +31,37 @@ export function bind(app: FastifyInstance, places: readonly Place[], options: Bi
       url: shape.replaceAll(':', '::').replace(/\{\}/g, () => `:p${parameter++}`),
       config: { face, open: rows.every((row) => row.open) },
       handler: async (request, reply) => {
-        if (streaming && (!replying || wantsStream(request))) return streamRow(streaming, request, reply, options)
-        return replyRow(replying!, request, reply, options)
+        if (streaming && (!replying || wantsStream(request))) await streamRow(streaming, request, reply, options)
+        else await replyRow(replying!, request, reply, options)
+        return reply
       },
     })
   }
 }
 
-async function replyRow(row: ReplyRow, request: FastifyRequest, reply: FastifyReply, options: BindOptions): Promise<FastifyReply> {
+async function replyRow(row: ReplyRow, request: FastifyRequest, reply: FastifyReply, options: BindOptions): Promise<void> {
   const value = await row.call(callerOf(request), row.ask(wireOf(row, request)), untilGone(reply.raw))
   const answer = row.answer(value, { now: new Date(), baseUrl: options.baseUrl(request) })
-  if (answer === undefined) return reply.code(204).send()
-  return reply.code(row.status).type('application/json; charset=utf-8').send(JSON.stringify(answer))
+  if (answer === undefined) void reply.code(204).send()
+  else void reply.code(row.status).type('application/json; charset=utf-8').send(JSON.stringify(answer))
 }
 
-async function streamRow(row: StreamRow, request: FastifyRequest, reply: FastifyReply, { openStreams, report, stream }: BindOptions): Promise<FastifyReply> {
+async function streamRow(row: StreamRow, request: FastifyRequest, reply: FastifyReply, { openStreams, report, stream }: BindOptions): Promise<void> {
   const { raw } = reply
-  if (request.method === 'HEAD') return reply.headers(sseHeaders).send()
+  if (request.method === 'HEAD') return void reply.headers(sseHeaders).send()
   const caller = callerOf(request)
   const input = row.ask(wireOf(row, request))
   const forget = caller.principal ? openStreams.add(caller.principal, (why) => endStream(raw, why)) : () => {}
   try {
     const values = await row.stream(caller, input, untilGone(raw))
     reply.hijack()
-    if (raw.destroyed) return reply
+    if (raw.destroyed) return
     raw.writeHead(200, { ...(reply.getHeaders() as OutgoingHttpHeaders), ...sseHeaders })
     const failure = (error: unknown) => {
       report(error, request)
       return frameText({ event: 'error', data: JSON.stringify(row.face.render(problemOf(error), caller.requestId).body) })
     }
     await sendStream(raw, framed(values, row), failure, stream)
-    return reply
   } finally {
     forget()
   }

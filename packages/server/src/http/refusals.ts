@@ -39,6 +39,12 @@ export function answerClientError(error: Error & { code?: string }, socket: Sock
   const [status, message] = statuses[error.code ?? ''] ?? [400, 'This is not HTTP']
   const requestId = randomUUID()
   const text = JSON.stringify(nativeFace.render({ ...problemOf(new Fault('input_invalid', { message })), status }, requestId).body)
-  const head = [`HTTP/1.1 ${status} Refused`, 'connection: close', 'content-type: application/json; charset=utf-8', `content-length: ${Buffer.byteLength(text)}`, `x-request-id: ${requestId}`]
+  const head = [
+    `HTTP/1.1 ${status} Refused`,
+    'connection: close',
+    'content-type: application/json; charset=utf-8',
+    `content-length: ${Buffer.byteLength(text)}`,
+    `x-request-id: ${requestId}`,
+  ]
   socket.end(`${head.join('\r\n')}\r\n\r\n${text}`)
 }

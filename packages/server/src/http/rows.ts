@@ -1,6 +1,7 @@
 import { callTRPCProcedure, isTrackedEnvelope, type AnyTRPCRouter } from '@trpc/server'
 import type { z } from 'zod'
-import type { Context, FeedItem } from '../rpc/context.ts'
+import type { FeedItem } from '../events/feed.ts'
+import type { Context } from '../rpc/context.ts'
 import type { Meta, Method, Rest, RestStream } from '../rpc/trpc.ts'
 import { askBySchema, type Wire } from './ask.ts'
 import { nativeFace, type Face } from './face.ts'

@@ -11,7 +11,8 @@ export interface Place {
 /** A path without the names of its parameters. Throws for a path that no route can be made of. */
 export function shapeOf(path: string): string {
   const segments = path.split('/').map((segment) => (/^\{\w+\}$/.test(segment) ? '{}' : segment))
-  if (segments.some((segment) => segment !== '{}' && /[{}*?#]/.test(segment)) || !path.startsWith('/')) throw new Error(`${path} is no path of a row: a parameter is a whole segment, as /v1/runs/{id}`)
+  if (segments.some((segment) => segment !== '{}' && /[{}*?#]/.test(segment)) || !path.startsWith('/'))
+    throw new Error(`${path} is no path of a row: a parameter is a whole segment, as /v1/runs/{id}`)
   return segments.join('/').replace(/(.)\/$/, '$1')
 }
 

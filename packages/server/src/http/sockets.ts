@@ -40,7 +40,8 @@ export function acceptSockets(server: Server, options: SocketOptions): { close()
     stream.on('error', () => stream.destroy())
     const route = options.routes.find(({ path }) => pathOf(request.url ?? '').replace(/\/$/, '') === path)
     if (!route) return refuse(stream, request, problemOf(new Fault('route_missing')), options)
-    if (!options.origins.opensSocket(request.headers)) return refuse(stream, request, problemOf(new Fault('permission_denied', { message: 'Pages of this origin may not open a socket' })), options)
+    if (!options.origins.opensSocket(request.headers))
+      return refuse(stream, request, problemOf(new Fault('permission_denied', { message: 'Pages of this origin may not open a socket' })), options)
     if (sockets.clients.size >= mostSockets) return refuse(stream, request, problemOf(new Unavailable('Too many sockets are open')), options)
     const slow = setTimeout(() => stream.destroy(), decideMs)
     void decide(request, route, options)
@@ -85,7 +86,13 @@ function refuse(stream: Duplex, request: IncomingMessage, problem: Problem, { re
   const requestId = requestIdOf(request)
   const { status, body } = nativeFace.render(problem, requestId)
   const text = JSON.stringify(body)
-  const lines = [`HTTP/1.1 ${status} ${problem.kind}`, 'connection: close', 'content-type: application/json; charset=utf-8', `content-length: ${Buffer.byteLength(text)}`, `x-request-id: ${requestId}`]
+  const lines = [
+    `HTTP/1.1 ${status} ${problem.kind}`,
+    'connection: close',
+    'content-type: application/json; charset=utf-8',
+    `content-length: ${Buffer.byteLength(text)}`,
+    `x-request-id: ${requestId}`,
+  ]
   if (problem.retryAfter !== undefined) lines.push(`retry-after: ${problem.retryAfter}`)
   stream.end(`${lines.join('\r\n')}\r\n\r\n${text}`)
 }

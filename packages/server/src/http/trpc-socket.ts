@@ -64,7 +64,9 @@ async function told(parts: Parts, identity: Identity, params: Record<string, str
 /** While the socket was waiting for its credential it may have gone. */
 function register(socket: WebSocket, bounded: BoundedSocket, { principal }: Identity, openStreams: OpenStreams): void {
   if (!principal || socket.readyState !== socket.OPEN) return
-  const forget = openStreams.add(principal, (why) => (why === 'drain' ? bounded.end(closeCodes.restart, 'The server leaves') : bounded.end(closeCodes.credential, 'The credential has ended')))
+  const forget = openStreams.add(principal, (why) =>
+    why === 'drain' ? bounded.end(closeCodes.restart, 'The server leaves') : bounded.end(closeCodes.credential, 'The credential has ended'),
+  )
   socket.on('close', forget)
 }
 

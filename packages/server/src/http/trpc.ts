@@ -62,8 +62,9 @@ async function serve(request: FastifyRequest, reply: FastifyReply, { parts, open
   reply.code(response.status)
   for (const [name, value] of response.headers) if (!kept.has(name)) reply.header(name, value)
   const isEvents = response.headers.get('content-type')?.startsWith('text/event-stream') === true
-  if (response.body && (isEvents || response.headers.has('transfer-encoding'))) return streamed(reply, response.body, isEvents ? context : null, openStreams, stream)
-  return reply.send(await response.text())
+  if (response.body && (isEvents || response.headers.has('transfer-encoding'))) await streamed(reply, response.body, isEvents ? context : null, openStreams, stream)
+  else void reply.send(await response.text())
+  return reply
 }
 
 /** Headers that are ours to set. */
@@ -108,14 +109,13 @@ function metaOf(errors: readonly TRPCError[]): { status?: number; headers?: Head
 }
 
 /** Events, or a batch whose members are answered one by one. Events stay open: they are kept among the open streams. */
-async function streamed(reply: FastifyReply, body: ReadableStream<Uint8Array>, subscriber: Context | null, openStreams: OpenStreams, options?: WriterOptions): Promise<FastifyReply> {
+async function streamed(reply: FastifyReply, body: ReadableStream<Uint8Array>, subscriber: Context | null, openStreams: OpenStreams, options?: WriterOptions): Promise<void> {
   const { raw } = reply
   const forget = subscriber?.principal ? openStreams.add(subscriber.principal, (why) => endStream(raw, why)) : () => {}
   try {
     reply.hijack()
     raw.writeHead(reply.statusCode, { ...(reply.getHeaders() as OutgoingHttpHeaders), ...(subscriber ? sseHeaders : {}) })
     await pump(raw, body, options)
-    return reply
   } finally {
     forget()
   }

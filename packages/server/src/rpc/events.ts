@@ -1,7 +1,8 @@
 import { Subscribe } from '@sluice/schema'
 import { tracked, type TrackedEnvelope } from '@trpc/server'
 import type { Actor } from '../engine/engine.ts'
-import type { Context, FeedItem, FeedPart } from './context.ts'
+import type { Feed, FeedItem } from '../events/feed.ts'
+import type { Context } from './context.ts'
 import { can, nameError, router, type RestStream } from './trpc.ts'
 
 const tags = ['events']
@@ -19,7 +20,7 @@ export const events = router({
   }),
 })
 
-function follow(feed: FeedPart, { workspaceId }: Actor, { runId, workflow, after, lastEventId = after }: Subscribe, signal: AbortSignal): ReturnType<FeedPart['run']> {
+function follow(feed: Feed, { workspaceId }: Actor, { runId, workflow, after, lastEventId = after }: Subscribe, signal: AbortSignal): ReturnType<Feed['run']> {
   if (runId !== undefined) return feed.run({ workspaceId, runId, after: lastEventId }, signal)
   if (workflow !== undefined) return feed.workflow({ workspaceId, workflow, after: lastEventId }, signal)
   return feed.workspace({ workspaceId, after: lastEventId }, signal)

@@ -1,4 +1,21 @@
-import { CancelRun, FindRun, ForkRun, ListEvents, ListRuns, ListSteps, OneRun, OneWorkflow, pageOf, RetryStep, Run, RunEvent, RunSummary, StartRun, Step, WaitForRun } from '@sluice/schema'
+import {
+  CancelRun,
+  FindRun,
+  ForkRun,
+  ListEvents,
+  ListRuns,
+  ListSteps,
+  OneRun,
+  OneWorkflow,
+  pageOf,
+  RetryStep,
+  Run,
+  RunEvent,
+  RunSummary,
+  StartRun,
+  Step,
+  WaitForRun,
+} from '@sluice/schema'
 import { can, router, type Rest } from './trpc.ts'
 
 const tags = ['runs']

@@ -47,7 +47,7 @@ describe('bodies', () => {
   test('none of the corpus starts anything: each is a 400, and the server lives', async () => {
     const { ask, calls } = await serve()
     for (const [what, body] of bad) {
-      const reply = await ask('POST', '/v1/runs', body as string, json)
+      const reply = await ask('POST', '/v1/runs', body, json)
       expect([what, reply.status, reply.body?.error.kind]).toEqual([what, 400, 'invalid'])
     }
     expect(calls.filter(({ name }) => name.startsWith('engine.'))).toEqual([])
@@ -57,7 +57,7 @@ describe('bodies', () => {
   test('the same corpus over tRPC', async () => {
     const { ask, calls } = await serve()
     for (const [what, body] of bad) {
-      const reply = await ask('POST', '/trpc/runs.start', body as string, json)
+      const reply = await ask('POST', '/trpc/runs.start', body, json)
       expect([what, reply.status, reply.body?.error.data?.kind ?? reply.body?.error.kind]).toEqual([what, 400, 'invalid'])
     }
     expect(calls.filter(({ name }) => name.startsWith('engine.'))).toEqual([])
@@ -87,7 +87,7 @@ describe('bodies', () => {
         controller.close()
       },
     })
-    const status = await fetch(`${url}/v1/runs`, { method: 'POST', headers: { ...json, authorization: 'Bearer owner-token' }, body: chunked, duplex: 'half' } as RequestInit).then(
+    const status = await fetch(`${url}/v1/runs`, { method: 'POST', headers: { ...json, authorization: 'Bearer owner-token' }, body: chunked, duplex: 'half' }).then(
       (response) => response.status,
       () => 413,
     )
@@ -97,7 +97,8 @@ describe('bodies', () => {
 
   test('keys that reach for a prototype are inert: they are dropped, and nothing is polluted', async () => {
     const { ask, calls } = await serve()
-    const body = '{"workflow":"a","__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}},"input":{"__proto__":{"polluted":1},"\\u005f_proto__":1,"prototype":1,"kept":[{"constructor":1,"b":2}]}}'
+    const body =
+      '{"workflow":"a","__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}},"input":{"__proto__":{"polluted":1},"\\u005f_proto__":1,"prototype":1,"kept":[{"constructor":1,"b":2}]}}'
     expect((await ask('POST', '/v1/runs', body, json)).status).toBe(201)
     expect((await ask('POST', '/trpc/runs.start', body, json)).status).toBe(200)
     const inputs = calls.filter(({ name }) => name === 'engine.start').map(({ args }) => args[1])
@@ -109,20 +110,33 @@ describe('bodies', () => {
     expect(({} as { polluted?: unknown }).polluted).toBeUndefined()
   })
 
-  test.each(['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'application/jsonp', 'application/json+x', 'text/json', 'application/json, text/plain', 'application/json; charset=utf-16', '*/*', 'x', ';', 'application /json'])(
-    'a body of another type is a 415: %s',
+  test.each([
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'multipart/form-data; boundary=x',
+    'application/jsonp',
+    'application/json+x',
+    'text/json',
+    'application/json, text/plain',
+    'application/json; charset=utf-16',
+    '*/*',
+    'x',
+    ';',
+    'application /json',
+  ])('a body of another type is a 415: %s', async (type) => {
+    const { ask } = await serve()
+    const reply = await ask('POST', '/v1/runs', '{"workflow":"a"}', { 'content-type': type })
+    expect([reply.status, reply.body.error.code]).toEqual([415, 'media_unsupported'])
+    expect((await ask('POST', '/trpc/runs.start', '{"workflow":"a"}', { 'content-type': type })).status).toBe(415)
+  })
+
+  test.each(['application/json', 'APPLICATION/JSON', 'application/json;charset=UTF-8', 'application/json ; charset="utf-8"', 'application/json; x=y'])(
+    'JSON is JSON however its type is spelled: %s',
     async (type) => {
       const { ask } = await serve()
-      const reply = await ask('POST', '/v1/runs', '{"workflow":"a"}', { 'content-type': type })
-      expect([reply.status, reply.body.error.code]).toEqual([415, 'media_unsupported'])
-      expect((await ask('POST', '/trpc/runs.start', '{"workflow":"a"}', { 'content-type': type })).status).toBe(415)
+      expect((await ask('POST', '/v1/runs', '{"workflow":"a"}', { 'content-type': type })).status).toBe(201)
     },
   )
-
-  test.each(['application/json', 'APPLICATION/JSON', 'application/json;charset=UTF-8', 'application/json ; charset="utf-8"', 'application/json; x=y'])('JSON is JSON however its type is spelled: %s', async (type) => {
-    const { ask } = await serve()
-    expect((await ask('POST', '/v1/runs', '{"workflow":"a"}', { 'content-type': type })).status).toBe(201)
-  })
 
   test('a compressed body is a 415', async () => {
     const { ask } = await serve()
@@ -149,21 +163,38 @@ describe('bodies', () => {
 })
 
 describe('addresses', () => {
-  test.each(['/v1/workflows/%', '/v1/workflows/%zz', '/v1/workflows/%ff', '/v1/workflows/%00', '/v1/workflows/a%00b', '/v1/runs?workflow=%ff', '/v1/runs?workflow=%', '/v1/runs?workflow=%00', '/v1/runs?%zz=1'])(
-    'a broken escape, bad UTF-8 or NUL in an address is a 400: %s',
-    async (path) => {
-      const { ask } = await serve()
-      expect((await ask('GET', path)).status).toBe(400)
-    },
-  )
+  test.each([
+    '/v1/workflows/%',
+    '/v1/workflows/%zz',
+    '/v1/workflows/%ff',
+    '/v1/workflows/%00',
+    '/v1/workflows/a%00b',
+    '/v1/runs?workflow=%ff',
+    '/v1/runs?workflow=%',
+    '/v1/runs?workflow=%00',
+    '/v1/runs?%zz=1',
+  ])('a broken escape, bad UTF-8 or NUL in an address is a 400: %s', async (path) => {
+    const { ask } = await serve()
+    expect((await ask('GET', path)).status).toBe(400)
+  })
 
-  test.each(['/trpc/__proto__', '/trpc/constructor', '/trpc/runs.__proto__', '/trpc/toString', '/trpc/runs', '/trpc/runs.get.constructor', '/v1/../v1/none', '/v1/workflows/a/b/c/d', '/v1//runs//x', '/%2e%2e/etc/passwd', '/constructor', '/__proto__'])(
-    'what is not there is a 404: %s',
-    async (path) => {
-      const { ask } = await serve()
-      expect((await ask('GET', path)).status).toBe(404)
-    },
-  )
+  test.each([
+    '/trpc/__proto__',
+    '/trpc/constructor',
+    '/trpc/runs.__proto__',
+    '/trpc/toString',
+    '/trpc/runs',
+    '/trpc/runs.get.constructor',
+    '/v1/../v1/none',
+    '/v1/workflows/a/b/c/d',
+    '/v1//runs//x',
+    '/%2e%2e/etc/passwd',
+    '/constructor',
+    '/__proto__',
+  ])('what is not there is a 404: %s', async (path) => {
+    const { ask } = await serve()
+    expect((await ask('GET', path)).status).toBe(404)
+  })
 
   test('a query of more than 1,000 values is a 400', async () => {
     const { ask } = await serve()
@@ -197,7 +228,16 @@ describe('tRPC', () => {
     expect(calls.filter(({ name }) => name === 'access.me')).toHaveLength(10)
   })
 
-  test.each(['input=%7B', 'input=nonsense', `input=${'%5B'.repeat(100)}`, 'input=%22%5Cud800%22', 'input=%221%22', 'connectionParams=1', 'connectionParams=%7B%22a%22:1%7D', 'batch=1&input=1'])('a bad query is a 400: %s', async (query) => {
+  test.each([
+    'input=%7B',
+    'input=nonsense',
+    `input=${'%5B'.repeat(100)}`,
+    'input=%22%5Cud800%22',
+    'input=%221%22',
+    'connectionParams=1',
+    'connectionParams=%7B%22a%22:1%7D',
+    'batch=1&input=1',
+  ])('a bad query is a 400: %s', async (query) => {
     const { ask } = await serve()
     expect((await ask('GET', `/trpc/runs.get?${query}`)).status).toBe(400)
   })
@@ -249,7 +289,10 @@ describe('connections', () => {
       [`TRACE /v1/runs HTTP/1.1\r\n${host}Connection: close\r\n\r\n`, /^HTTP\/1\.1 4/],
       [`OPTIONS * HTTP/1.1\r\n${host}Connection: close\r\n\r\n`, /^HTTP\/1\.1 4/],
       [`GET http://evil.example/health HTTP/1.1\r\n${host}Connection: close\r\n\r\n`, /^HTTP\/1\.1 (200|4\d\d) /],
-      [`POST /v1/runs/${ids.run}/cancel HTTP/1.1\r\n${host}Authorization: Bearer owner-token\r\nContent-Type: application/json\r\nContent-Length: 5000\r\nConnection: close\r\n\r\n{`, /^$|^HTTP\/1\.1 4/],
+      [
+        `POST /v1/runs/${ids.run}/cancel HTTP/1.1\r\n${host}Authorization: Bearer owner-token\r\nContent-Type: application/json\r\nContent-Length: 5000\r\nConnection: close\r\n\r\n{`,
+        /^$|^HTTP\/1\.1 4/,
+      ],
     ]
     const replies = await Promise.all(attacks.map(([attack]) => raw(url, attack)))
     for (const [index, reply] of replies.entries()) expect(`${index}: ${reply.slice(0, 100)}`).toMatch(new RegExp(`^${index}: ${attacks[index]![1].source.replaceAll('^', '')}`))
@@ -258,6 +301,8 @@ describe('connections', () => {
 
   test('an upgrade to anything but a WebSocket is a plain request', async () => {
     const { url } = await serve()
-    expect(await raw(url, 'GET /health HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n')).toMatch(/^HTTP\/1\.1 200 /)
+    expect(await raw(url, 'GET /health HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n')).toMatch(
+      /^HTTP\/1\.1 200 /,
+    )
   })
 })

@@ -42,7 +42,9 @@ describe('credentials', () => {
 
   test('the Authorization header wins over a key and a cookie', async () => {
     const { ask } = await serve()
-    expect((await ask('GET', me, undefined, { authorization: 'Bearer x', 'x-api-key': 'sk_owner', cookie: 'sluice_session=owner-token', 'sec-fetch-site': 'same-origin' })).status).toBe(401)
+    expect(
+      (await ask('GET', me, undefined, { authorization: 'Bearer x', 'x-api-key': 'sk_owner', cookie: 'sluice_session=owner-token', 'sec-fetch-site': 'same-origin' })).status,
+    ).toBe(401)
   })
 
   test('a cookie changes nothing without an Origin, even from here', async () => {
@@ -86,7 +88,8 @@ describe('the anonymous principal', () => {
 
   test('is taken for programs and for pages of this machine', async () => {
     const { ask } = await anonymous()
-    for (const headers of [{}, { origin: 'http://localhost:5173' }, { 'sec-fetch-site': 'none' }]) expect((await ask('GET', '/v1/runs', undefined, { ...none, ...headers })).status).toBe(200)
+    for (const headers of [{}, { origin: 'http://localhost:5173' }, { 'sec-fetch-site': 'none' }])
+      expect((await ask('GET', '/v1/runs', undefined, { ...none, ...headers })).status).toBe(200)
   })
 
   test('is not taken for pages elsewhere, nor under a name that is made to point here', async () => {
@@ -94,7 +97,9 @@ describe('the anonymous principal', () => {
     for (const headers of [{ origin: 'https://evil.example' }, { origin: 'null' }, { 'sec-fetch-site': 'cross-site' }])
       expect((await ask('POST', `/v1/runs/${ids.run}/cancel`, undefined, { ...none, ...headers })).status).toBe(401)
     const { request } = await import('node:http')
-    const rebound = await new Promise<number>((resolve) => request(`${url}/v1/runs`, { headers: { host: 'evil.example', origin: 'http://evil.example' } }, (reply) => resolve(reply.resume().statusCode!)).end())
+    const rebound = await new Promise<number>((resolve) =>
+      request(`${url}/v1/runs`, { headers: { host: 'evil.example', origin: 'http://evil.example' } }, (reply) => resolve(reply.resume().statusCode!)).end(),
+    )
     expect(rebound).toBe(401)
     expect(calls.some(({ name }) => name === 'engine.cancel')).toBe(false)
   })
@@ -104,17 +109,34 @@ describe('origins', () => {
   const of = (over: Partial<Parameters<typeof createOrigins>[0]> = {}) => createOrigins({ corsOrigins: null, publicUrl: null, host: '127.0.0.1', ...over })
 
   test('unset, pages of this machine may read replies; set, exactly those that are named', () => {
-    for (const origin of ['http://localhost:3000', 'https://127.0.0.1', 'http://[::1]:80']) expect([origin, of().allows(origin)]).toEqual([origin, new URL(origin).origin === origin])
-    for (const origin of ['https://evil.example', 'http://localhost.evil.example', 'http://localhost:3000/', 'null', '', 'file://', 'http://127.0.0.1.evil.example', 'http://user@localhost']) expect(of().allows(origin)).toBe(false)
+    for (const origin of ['http://localhost:3000', 'https://127.0.0.1', 'http://[::1]:80'])
+      expect([origin, of().allows(origin)]).toEqual([origin, new URL(origin).origin === origin])
+    for (const origin of [
+      'https://evil.example',
+      'http://localhost.evil.example',
+      'http://localhost:3000/',
+      'null',
+      '',
+      'file://',
+      'http://127.0.0.1.evil.example',
+      'http://user@localhost',
+    ])
+      expect(of().allows(origin)).toBe(false)
     const named = of({ corsOrigins: ['https://app.example'], publicUrl: 'https://sluice.example/base' })
-    expect(['https://app.example', 'https://sluice.example', 'http://app.example', 'https://app.example:444', 'http://localhost:3000'].map((origin) => named.allows(origin))).toEqual([true, true, false, false, false])
+    expect(
+      ['https://app.example', 'https://sluice.example', 'http://app.example', 'https://app.example:444', 'http://localhost:3000'].map((origin) => named.allows(origin)),
+    ).toEqual([true, true, false, false, false])
   })
 
   test('a preflight is answered without a credential; other origins get no leave', async () => {
     const { ask } = await serve({ config: { corsOrigins: ['https://app.example'] } })
     const preflight = (origin: string) => ask('OPTIONS', '/v1/runs', undefined, { ...none, origin, 'access-control-request-method': 'POST' })
     const allowed = await preflight('https://app.example')
-    expect([allowed.status, allowed.headers.get('access-control-allow-origin'), allowed.headers.get('access-control-allow-headers')]).toEqual([204, 'https://app.example', expect.stringContaining('idempotency-key')])
+    expect([allowed.status, allowed.headers.get('access-control-allow-origin'), allowed.headers.get('access-control-allow-headers')]).toEqual([
+      204,
+      'https://app.example',
+      expect.stringContaining('idempotency-key'),
+    ])
     expect((await preflight('https://evil.example')).headers.get('access-control-allow-origin')).toBeNull()
     const reply = await ask('GET', '/v1/runs', undefined, { origin: 'https://app.example' })
     expect([reply.headers.get('access-control-allow-origin'), reply.headers.get('vary')]).toEqual(['https://app.example', 'Origin'])
@@ -189,7 +211,12 @@ describe('limits', () => {
       },
     } as unknown as NonNullable<Parameters<typeof createLimits>[0]['database']>
     const [one, other] = [createLimits({ rateLimit: { api: 3 }, database }), createLimits({ rateLimit: { api: 3 }, database })]
-    expect([(await one.api('p', 1))?.remaining, (await other.api('p', 1))?.remaining, (await one.api('p', 1))?.remaining, (await other.api('p', 1))?.allowed]).toEqual([2, 1, 0, false])
+    expect([(await one.api('p', 1))?.remaining, (await other.api('p', 1))?.remaining, (await one.api('p', 1))?.remaining, (await other.api('p', 1))?.allowed]).toEqual([
+      2,
+      1,
+      0,
+      false,
+    ])
     mood = 'away'
     expect((await one.api('q', 1))?.allowed).toBe(true)
     mood = 'silent'

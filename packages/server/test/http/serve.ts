@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Event } from '@sluice/schema'
 import { onTestFinished } from 'vitest'
 import { createHttp, type HttpOptions, type HttpServer } from '../../src/http/server.ts'
-import { createToys, type Toys } from '../rpc/toys.ts'
+import { createToys, event, type Toys } from '../rpc/toys.ts'
 
 export interface Served extends Toys {
   server: HttpServer
@@ -38,4 +40,31 @@ export async function ask(url: string, method: string, path: string, body?: unkn
   })
   const text = await response.text()
   return { status: response.status, headers: response.headers, text, body: text.startsWith('{') || text.startsWith('[') ? JSON.parse(text) : undefined }
+}
+
+export async function until(what: () => boolean, ms = 10_000): Promise<void> {
+  const end = Date.now() + ms
+  while (!what()) {
+    if (Date.now() > end) throw new Error('It did not come')
+    await sleep(10)
+  }
+}
+
+/** The workspace gets events without end, each of 64 KiB. Tells how many were taken. */
+export function flood(served: Served): { count: number; ended: boolean } {
+  const taken = { count: 0, ended: false }
+  const big = 'x'.repeat(64 * 1024)
+  async function* events(signal: AbortSignal) {
+    try {
+      while (!signal.aborted) {
+        yield { ...event(++taken.count), big } as Event
+        // As the real feed does: let others run.
+        if (taken.count % 16 === 0) await sleep(0)
+      }
+    } finally {
+      taken.ended = true
+    }
+  }
+  served.parts.feed.workspace = async (_of, signal) => events(signal)
+  return taken
 }

@@ -3,7 +3,7 @@ import type { Event } from '@sluice/schema'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { WebSocket, type ClientOptions } from 'ws'
 import { event, ids, lastEvent } from '../rpc/toys.ts'
-import { serve, type Served } from './serve.ts'
+import { flood, serve, until, type Served } from './serve.ts'
 
 const owner = { authorization: 'Bearer owner-token' }
 
@@ -11,7 +11,14 @@ const owner = { authorization: 'Bearer owner-token' }
 async function open({ url }: Served, query = '', options: ClientOptions = { headers: owner }) {
   const socket = new WebSocket(`${url.replace('http', 'ws')}/trpc${query}`, options)
   // oxlint-disable-next-line typescript/no-explicit-any -- tests look where they expect something to be
-  const client = { socket, got: [] as any[], code: 0, status: 0, opened: false, send: (message: unknown) => socket.send(typeof message === 'string' ? message : JSON.stringify(message)) }
+  const client = {
+    socket,
+    got: [] as any[],
+    code: 0,
+    status: 0,
+    opened: false,
+    send: (message: unknown) => socket.send(typeof message === 'string' ? message : JSON.stringify(message)),
+  }
   onTestFinished(() => socket.terminate())
   socket.on('message', (data: Buffer) => client.got.push(JSON.parse(data.toString())))
   socket.on('error', () => {})
@@ -29,14 +36,6 @@ async function open({ url }: Served, query = '', options: ClientOptions = { head
     socket.on('close', () => resolve())
   })
   return client
-}
-
-const until = async (what: () => boolean, ms = 10_000) => {
-  const end = Date.now() + ms
-  while (!what()) {
-    if (Date.now() > end) throw new Error('It did not come')
-    await sleep(10)
-  }
 }
 
 const query = (id: number, path: string, input?: unknown) => ({ id, method: 'query', params: { path, input } })
@@ -178,17 +177,25 @@ describe('what a socket may cost', () => {
     expect(served.calls.filter(({ name }) => name === 'access.me')).toEqual([])
   })
 
-  test.each(['nonsense', '{}', '[]', 'null', '{"id":1}', '{"id":{},"method":"query"}', '{"id":1,"method":"query","params":{"path":"__proto__"}}', '{"id":1,"method":"query","params":{"path":"auth.me","input":{"__proto__":{"a":1}}}}', '{"id":1,"method":"query","params":{"path":"runs.get","input":{"id":"\\u0000"}}}', `{"id":1,"method":"query","params":${'['.repeat(100)}${']'.repeat(100)}}`])(
-    'a message that is none is answered or passed over: %s',
-    async (message) => {
-      const served = await serve()
-      const client = await open(served)
-      client.send(message)
-      client.send(query(99, 'auth.me'))
-      await until(() => client.got.some(({ id }) => id === 99))
-      expect(client.got.filter(({ error }) => error).every(({ error }) => error.data.status < 500)).toBe(true)
-    },
-  )
+  test.each([
+    'nonsense',
+    '{}',
+    '[]',
+    'null',
+    '{"id":1}',
+    '{"id":{},"method":"query"}',
+    '{"id":1,"method":"query","params":{"path":"__proto__"}}',
+    '{"id":1,"method":"query","params":{"path":"auth.me","input":{"__proto__":{"a":1}}}}',
+    '{"id":1,"method":"query","params":{"path":"runs.get","input":{"id":"\\u0000"}}}',
+    `{"id":1,"method":"query","params":${'['.repeat(100)}${']'.repeat(100)}}`,
+  ])('a message that is none is answered or passed over: %s', async (message) => {
+    const served = await serve()
+    const client = await open(served)
+    client.send(message)
+    client.send(query(99, 'auth.me'))
+    await until(() => client.got.some(({ id }) => id === 99))
+    expect(client.got.filter(({ error }) => error).every(({ error }) => error.data.status < 500)).toBe(true)
+  })
 
   test('who sends nonsense again and again is closed', async () => {
     const client = await open(await serve())
@@ -232,17 +239,7 @@ describe('what a socket may cost', () => {
 
   test('a reader that is too slow is closed, having cost little memory', async () => {
     const served = await serve({ socket: { stallMs: 300 } })
-    const taken = { count: 0, ended: false }
-    served.parts.feed.workspace = async function* (_of, signal) {
-      try {
-        while (!signal.aborted) {
-          yield { ...event(++taken.count), big: 'x'.repeat(64 * 1024) } as Event
-          if (taken.count % 16 === 0) await sleep(0)
-        }
-      } finally {
-        taken.ended = true
-      }
-    }
+    const taken = flood(served)
     const client = await open(served)
     client.socket.pause()
     client.send(subscribe(1))

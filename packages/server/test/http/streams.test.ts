@@ -4,7 +4,7 @@ import type { Event } from '@sluice/schema'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { frameText } from '../../src/http/streams.ts'
 import { event, ids, lastEvent } from '../rpc/toys.ts'
-import { serve, type Served } from './serve.ts'
+import { flood, serve, until, type Served } from './serve.ts'
 
 const path = `/v1/runs/${ids.run}/events`
 const sse = { accept: 'text/event-stream', authorization: 'Bearer owner-token' }
@@ -26,24 +26,22 @@ async function follow({ url }: Served, at = path, headers: Record<string, string
   return stream
 }
 
-const until = async (what: () => boolean, ms = 10_000) => {
-  const end = Date.now() + ms
-  while (!what()) {
-    if (Date.now() > end) throw new Error('It did not come')
-    await sleep(10)
-  }
-}
-
 describe('a stream of events', () => {
   test('sends its head at once, then what is known, then what comes, and ends with the run', async () => {
     const served = await serve()
     served.feed.push(event(1))
     const stream = await follow(served)
-    expect([stream.response.status, stream.response.headers.get('content-type'), stream.response.headers.get('x-request-id')]).toEqual([200, 'text/event-stream; charset=utf-8', expect.any(String)])
+    expect([stream.response.status, stream.response.headers.get('content-type'), stream.response.headers.get('x-request-id')]).toEqual([
+      200,
+      'text/event-stream; charset=utf-8',
+      expect.any(String),
+    ])
     await until(() => stream.ids().length === 1)
     served.feed.push(event(2), lastEvent(3))
     await until(() => stream.ended)
-    expect(stream.text).toBe(`retry: 2000\n\n${[event(1), event(2), lastEvent(3)].map((each) => `id: ${each.cursor}\nevent: ${each.type}\ndata: ${JSON.stringify(each)}\n\n`).join('')}`)
+    expect(stream.text).toBe(
+      `retry: 2000\n\n${[event(1), event(2), lastEvent(3)].map((each) => `id: ${each.cursor}\nevent: ${each.type}\ndata: ${JSON.stringify(each)}\n\n`).join('')}`,
+    )
     await until(() => served.feed.open === 0)
   })
 
@@ -83,7 +81,8 @@ describe('a stream of events', () => {
 
   test('a failure under way is the last frame, and its text stays in the log', async () => {
     const served = await serve()
-    served.parts.feed.workspace = async function* () {
+    served.parts.feed.workspace = async () => breaking()
+    async function* breaking() {
       yield event(1)
       throw new Error('10.0.0.7 went away')
     }
@@ -111,7 +110,7 @@ describe('a stream of events', () => {
   test('an event is made into text once for all who follow', async () => {
     const served = await serve()
     let made = 0
-    const counted = Object.defineProperty({ ...lastEvent(1) }, 'toJSON', { value: () => (made++, lastEvent(1)) }) as Event
+    const counted: Event = Object.defineProperty({ ...lastEvent(1) }, 'toJSON', { value: () => (made++, lastEvent(1)) })
     const streams = await Promise.all(Array.from({ length: 5 }, () => follow(served)))
     served.feed.push(counted)
     await until(() => streams.every(({ ended }) => ended))
@@ -157,6 +156,7 @@ describe('a stream ends', () => {
     await served.server.close(300)
     expect(Date.now() - begun).toBeLessThan(6_000)
     expect(await hanging).toBe('cut')
+    await served.server.close()
   })
 })
 
@@ -169,24 +169,6 @@ describe('a reader that is too slow', () => {
     socket.write(`GET ${at} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\nAuthorization: Bearer owner-token\r\n\r\n`)
     onTestFinished(() => void socket.destroy())
     return socket
-  }
-
-  /** Events without end, each of 64 KiB; tells how many were taken. */
-  function flood(served: Served) {
-    const taken = { count: 0, ended: false }
-    const big = 'x'.repeat(64 * 1024)
-    served.parts.feed.workspace = async function* (_of, signal) {
-      try {
-        while (!signal.aborted) {
-          yield { ...event(++taken.count), big } as Event
-          // As the real feed does: let others run.
-          if (taken.count % 16 === 0) await sleep(0)
-        }
-      } finally {
-        taken.ended = true
-      }
-    }
-    return taken
   }
 
   test.each(['/v1/events', '/trpc/events.subscribe?input=%7B%7D'])('is cut off, having cost little memory: %s', async (at) => {

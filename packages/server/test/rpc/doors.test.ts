@@ -61,7 +61,15 @@ describe('every door', () => {
     expect(await call('runs.cancel', { id: ids.run }, { principal: principal({ role: 'owner', scopes: ['pauses'], credential: 'key' }) })).toBe('permission_denied')
     expect(calls).toEqual([])
     expect(await call('runs.cancel', { id: ids.run, compensate: true }, { principal: principal({ role: 'operator', id: 'key1' }) })).toBe('done')
-    expect(calls).toEqual([{ name: 'engine.cancel', args: [{ workspaceId: ids.workspace, userId: ids.user, principalId: 'key1' }, { id: ids.run, compensate: true }] }])
+    expect(calls).toEqual([
+      {
+        name: 'engine.cancel',
+        args: [
+          { workspaceId: ids.workspace, userId: ids.user, principalId: 'key1' },
+          { id: ids.run, compensate: true },
+        ],
+      },
+    ])
   })
 
   test('hands on the input of the schema: an unknown key is refused, a default is filled in', async () => {
@@ -85,7 +93,15 @@ describe('problems', () => {
 
   test('an outage is a 503 with a time to come again; a bug is a 500; neither shows its text', () => {
     expect(problemOf(new Outage('host 10.0.0.1'))).toMatchObject({ code: 'unavailable', status: 503, retryAfter: 2 })
-    for (const thrown of [new Error('select * from users'), new TypeError('x'), 'text', null, undefined, { code: 'run_missing' }, new TRPCError({ code: 'INTERNAL_SERVER_ERROR', cause: new Error('secret') })]) {
+    for (const thrown of [
+      new Error('select * from users'),
+      new TypeError('x'),
+      'text',
+      null,
+      undefined,
+      { code: 'run_missing' },
+      new TRPCError({ code: 'INTERNAL_SERVER_ERROR', cause: new Error('secret') }),
+    ]) {
       const problem = problemOf(thrown)
       expect(problem).toMatchObject({ code: 'internal', status: 500 })
       expect(JSON.stringify(problem)).not.toMatch(/select|secret|10\.0/)
@@ -104,7 +120,14 @@ describe('problems', () => {
   })
 
   test('what tRPC refuses by itself has our words', () => {
-    for (const [code, status] of [['NOT_FOUND', 404], ['PARSE_ERROR', 400], ['METHOD_NOT_SUPPORTED', 405], ['UNSUPPORTED_MEDIA_TYPE', 415], ['PAYLOAD_TOO_LARGE', 413], ['TIMEOUT', 500]] as const)
+    for (const [code, status] of [
+      ['NOT_FOUND', 404],
+      ['PARSE_ERROR', 400],
+      ['METHOD_NOT_SUPPORTED', 405],
+      ['UNSUPPORTED_MEDIA_TYPE', 415],
+      ['PAYLOAD_TOO_LARGE', 413],
+      ['TIMEOUT', 500],
+    ] as const)
       expect([code, problemOf(new TRPCError({ code })).status]).toEqual([code, status])
   })
 })

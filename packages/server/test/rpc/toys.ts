@@ -1,7 +1,8 @@
-import { Fault, type Event, type Pause, type ResyncEvent, type Run, type Step, type Workflow } from '@sluice/schema'
+import { Fault, type Event, type Pause, type Run, type Step, type Workflow } from '@sluice/schema'
 import type { Credential, Principal } from '../../src/access/authenticate.ts'
 import type { Actor } from '../../src/engine/engine.ts'
-import type { FeedItem, Parts } from '../../src/rpc/context.ts'
+import type { FeedItem } from '../../src/events/feed.ts'
+import type { Parts } from '../../src/rpc/context.ts'
 import { createLog, type Log } from '../../src/telemetry.ts'
 
 /** Parts that remember what they were called with, and hold only what a test puts there. */
@@ -13,7 +14,7 @@ export interface Toys {
   /** Principals whose credential has ended. */
   dead: Set<string>
   /** Thrown by the next call into a part. */
-  failWith: { error?: unknown }
+  failWith: { error?: Error | undefined }
   feed: ToyFeed
   log: Log
   logged: string[]
@@ -131,7 +132,7 @@ export interface ToyFeed {
 export const event = (seq: number, type: 'run.started' | 'run.resumed' = 'run.resumed'): Event => ({ subject: { kind: 'run', id: ids.run }, seq, cursor: `c${seq}`, at, type })
 export const lastEvent = (seq: number): Event => ({ subject: { kind: 'run', id: ids.run }, seq, cursor: `c${seq}`, at, type: 'run.completed', output: 1 })
 
-function createFeed(): ToyFeed & { follow(after: string | undefined, signal: AbortSignal): AsyncGenerator<Event | ResyncEvent> } {
+function createFeed(): ToyFeed & { follow(after: string | undefined, signal: AbortSignal): AsyncGenerator<FeedItem> } {
   let wake = () => {}
   let woken = new Promise<void>((resolve) => (wake = resolve))
   const feed = {
@@ -245,8 +246,8 @@ export function createToys(): Toys {
         if (of.runId !== ids.run) throw new Fault('run_missing')
         return feed.follow(of.after, signal)
       },
-      workflow: (of, signal) => feed.follow(of.after, signal),
-      workspace: (of, signal) => feed.follow(of.after, signal),
+      workflow: async (of, signal) => feed.follow(of.after, signal),
+      workspace: async (of, signal) => feed.follow(of.after, signal),
     },
     access: {
       ...toy<Omit<Parts['access'], 'keys' | 'secrets'>>('access', memory, {
