@@ -5,7 +5,11 @@ import { json } from 'node:stream/consumers'
 const charges = new Map() // key → { charge, count }
 createServer(async (request, response) => {
   const answer = (status, value) => response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value))
-  if (request.method === 'GET' && request.url === '/ledger') return answer(200, [...charges].map(([key, { count }]) => ({ key, count })))
+  if (request.method === 'GET' && request.url === '/ledger')
+    return answer(
+      200,
+      [...charges].map(([key, { count }]) => ({ key, count })),
+    )
   if (request.method !== 'POST' || request.url !== '/charge') return answer(404, { error: 'POST /charge or GET /ledger' })
   const { amount } = (await json(request).catch(() => null)) ?? {}
   const receivedKey = request.headers['idempotency-key'] ?? null

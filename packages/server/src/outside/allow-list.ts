@@ -8,7 +8,12 @@ export interface AllowList {
  * resolves to an allowed address is not opened. Throws on an entry that is no host.
  */
 export function allowListOf(entries: readonly string[]): AllowList {
-  const opened = new Set(entries.map((entry) => entry.trim()).filter((entry) => entry !== '').map(normalise))
+  const opened = new Set(
+    entries
+      .map((entry) => entry.trim())
+      .filter((entry) => entry !== '')
+      .map(normalise),
+  )
   return { has: (host, port) => opened.has(`${host}:*`) || opened.has(`${host}:${port}`) }
 }
 

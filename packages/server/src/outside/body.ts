@@ -26,7 +26,11 @@ const slack = 64 * 1024
 
 /** The decoders of a content-encoding, in the order to apply them; null when one is not ours: the body is then given as it came. */
 export function decodersOf(encoding: string | undefined): Decoder[] | null {
-  const names = (encoding ?? '').toLowerCase().split(',').map((name) => name.trim()).filter((name) => name !== '' && name !== 'identity')
+  const names = (encoding ?? '')
+    .toLowerCase()
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '' && name !== 'identity')
   const found = names.flatMap((name) => decoders.get(name) ?? [])
   return names.length > maxLayers || found.length < names.length ? null : found.reverse()
 }

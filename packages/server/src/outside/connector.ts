@@ -14,8 +14,7 @@ export interface Address {
 export type Lookup = (host: string) => Promise<Address[]>
 
 // The system's resolver, so that /etc/hosts counts as everywhere else.
-export const systemLookup: Lookup = async (host) =>
-  (await lookup(host, { all: true, order: 'verbatim' })).map(({ address, family }) => ({ address, family: family === 6 ? 6 : 4 }))
+export const systemLookup: Lookup = async (host) => (await lookup(host, { all: true, order: 'verbatim' })).map(({ address, family }) => ({ address, family: family === 6 ? 6 : 4 }))
 
 /**
  * Opens every connection of the HTTP client. The name is resolved once, here, and the socket is opened to one of the

@@ -58,7 +58,7 @@ function send(dispatcher: Dispatcher, hop: Hop, signal: AbortSignal): Promise<Re
   if (!hop.headers.has('accept-encoding')) headers['accept-encoding'] = acceptedEncodings
   if (!hop.headers.has('user-agent')) headers['user-agent'] = 'sluice'
   // Raw headers: a list of names and values, which no name in it can confuse.
-  return request(hop.url, { dispatcher, method: hop.method as Dispatcher.HttpMethod, headers, body: hop.body, signal, responseHeaders: 'raw' })
+  return request(hop.url, { dispatcher, method: hop.method, headers, body: hop.body, signal, responseHeaders: 'raw' })
 }
 
 async function read(hop: Hop, reply: Reply, headers: Record<string, string>, { maxBytes }: Bounds): Promise<Pick<Answer, 'headers' | 'body'>> {

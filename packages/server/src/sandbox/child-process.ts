@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { setPriority } from 'node:os'
 import { parse } from 'node:path'
+import { cpuMsOf } from './cpu-time.ts'
 import { SandboxError } from './error.ts'
 import { childArguments, childProgram } from './permissions.ts'
 import { decodeReply, headBytes, isWhole } from './protocol.ts'
@@ -14,6 +15,10 @@ export interface Child {
   /** Settles when the process is gone; never throws. */
   gone: Promise<void>
 }
+
+// The interpreter counts CPU time to the millisecond, but a built-in may work for seconds without asking it; this looks from outside,
+// where getting ready counts too.
+const startUpMs = 700
 
 /** Starts a child that gets ready on its own and waits to be asked. */
 export function startChild(memoryBytes: number): Child {
@@ -41,13 +46,16 @@ export function startChild(memoryBytes: number): Child {
   async function ask(request: Request, { timeoutMs, signal }: { timeoutMs: number; signal?: AbortSignal | undefined }): Promise<Reply> {
     signal?.throwIfAborted()
     const whole = Promise.withResolvers<void>()
-    let ended: Error | null = null
+    const ended: { by?: Error } = {}
     const end = (error: Error) => {
-      ended ??= error
+      ended.by ??= error
       kill()
     }
     const aborted = () => end(signal?.reason instanceof Error ? signal.reason : new SandboxError('unavailable', 'the code was stopped'))
     const timer = setTimeout(() => end(new SandboxError('timed_out', `the code gave no output within ${timeoutMs} ms`)), timeoutMs)
+    const watch = setInterval(() => {
+      if ((cpuMsOf(process_.pid) ?? 0) > request.bounds.cpuMs + startUpMs) end(new SandboxError('timed_out', `the code ran for more than ${request.bounds.cpuMs} ms`))
+    }, 200)
     signal?.addEventListener('abort', aborted, { once: true })
     const most = request.bounds.outputBytes + headBytes
     process_.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -59,14 +67,16 @@ export function startChild(memoryBytes: number): Child {
     process_.stdin.end(JSON.stringify(request))
     await Promise.race([whole.promise, gone.promise])
     clearTimeout(timer)
+    clearInterval(watch)
     signal?.removeEventListener('abort', aborted)
-    if (ended) throw ended
+    if (ended.by) throw ended.by
     return decodeReply(output.text) ?? explain()
   }
 
   /** A child that died without a whole reply. Nothing of what it wrote to its error stream is passed on. */
   function explain(): never {
-    if (process_.signalCode === 'SIGABRT' || process_.exitCode === 134 || output.errors.includes('heap out of memory')) throw new SandboxError('out_of_memory', 'the code used up the memory of its process')
+    if (process_.signalCode === 'SIGABRT' || process_.exitCode === 134 || output.errors.includes('heap out of memory'))
+      throw new SandboxError('out_of_memory', 'the code used up the memory of its process')
     const how = output.spawnFailed ? 'could not be started' : `ended early (${process_.signalCode ?? process_.exitCode})`
     throw new SandboxError('unavailable', `the process for the code ${how}`)
   }

@@ -25,7 +25,7 @@ export interface Sandbox {
 export interface Execution {
   source: string
   input: Json
-  /** Wall clock, 10,000 unless set. CPU time is counted by the interpreter; this ends what keeps it from counting. */
+  /** Wall clock, 20,000 unless set: for a busy machine, and for systems that do not tell the CPU time of a process. */
   timeoutMs?: number
   signal?: AbortSignal
 }
@@ -49,7 +49,7 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
   const pool = createPool({ warm: options.warm ?? 1, idleMs: options.idleMs ?? 60_000, memoryBytes: options.memoryBytes ?? 64 * MiB })
 
   return {
-    async run({ source, input, timeoutMs = 10_000, signal }) {
+    async run({ source, input, timeoutMs = 20_000, signal }) {
       await turns.take(signal)
       let child: Child | undefined
       try {

@@ -7,7 +7,15 @@ import type { AnyNode, StepContext, StepResult, WorkContext } from '../../src/no
 export const now = new Date('2026-01-31T12:00:00.000Z')
 
 export const context = (more: Partial<WorkContext> = {}): WorkContext => ({
-  runId: 'run', workflowId: 'workflow', nodeId: 'node', iteration: '', key: 'run/node/', attempt: 1, input: {}, given: null, now,
+  runId: 'run',
+  workflowId: 'workflow',
+  nodeId: 'node',
+  iteration: '',
+  key: 'run/node/',
+  attempt: 1,
+  input: {},
+  given: null,
+  now,
   signal: new AbortController().signal,
   abilities: { secret: async () => 'sk-secret-value', log: () => {} },
   ...more,

@@ -21,7 +21,12 @@ describe('code', () => {
   test('that throws fails the step with its line, and what it printed is kept', async () => {
     const lines: string[] = []
     const abilities = { ...context().abilities, log: (_level: string, line: string) => void lines.push(line) }
-    expect(await failure(() => run(node, { source: 'console.log("here")\nthrow new Error("no")' }, { abilities }))).toMatchObject({ code: 'code_failed', message: 'no', details: { line: 2 }, retry: true })
+    expect(await failure(() => run(node, { source: 'console.log("here")\nthrow new Error("no")' }, { abilities }))).toMatchObject({
+      code: 'code_failed',
+      message: 'no',
+      details: { line: 2 },
+      retry: true,
+    })
     expect(lines).toEqual(['here'])
   })
 

@@ -35,7 +35,9 @@ describe('http-request', () => {
     await using called = await service(json({ id: 7 }))
     const { output } = await run(node, { method: 'POST', url: `${called.url}/charge`, body: { amount: 1250 } }, { key: 'run/charge/' })
     expect(output).toEqual({ status: 200, headers: expect.objectContaining({ 'content-type': 'application/json' }), body: { id: 7 }, durationMs: expect.any(Number) })
-    expect(called.seen).toMatchObject([{ method: 'POST', url: '/charge', body: '{"amount":1250}', headers: { 'idempotency-key': 'run/charge/', 'content-type': 'application/json' } }])
+    expect(called.seen).toMatchObject([
+      { method: 'POST', url: '/charge', body: '{"amount":1250}', headers: { 'idempotency-key': 'run/charge/', 'content-type': 'application/json' } },
+    ])
   })
 
   test('what the config says of headers stands', async () => {
@@ -70,7 +72,9 @@ describe('http-request', () => {
   })
 
   test('JSON that is none, or is nested too deeply, fails for good', async () => {
-    await using called = await service((response, { url }) => void response.setHeader('content-type', 'application/json').end(url === '/deep' ? '['.repeat(70) + ']'.repeat(70) : '{"a":'))
+    await using called = await service(
+      (response, { url }) => void response.setHeader('content-type', 'application/json').end(url === '/deep' ? '['.repeat(70) + ']'.repeat(70) : '{"a":'),
+    )
     expect(await failure(() => run(node, { method: 'GET', url: called.url }))).toMatchObject({ code: 'http_body_invalid', retry: false, details: { body: '{"a":' } })
     expect(await failure(() => run(node, { method: 'GET', url: `${called.url}/deep` }))).toMatchObject({ code: 'http_body_invalid', retry: false })
   })
@@ -82,7 +86,15 @@ describe('http-request', () => {
     expect(JSON.stringify((output as JsonObject)['body'])).toBe('{"__proto__":{"polluted":true}}')
   })
 
-  test.each([[500, true], [503, true], [429, true], [400, false], [401, false], [404, false], [409, false]])('status %i fails the step, retried: %s', async (status, retry) => {
+  test.each([
+    [500, true],
+    [503, true],
+    [429, true],
+    [400, false],
+    [401, false],
+    [404, false],
+    [409, false],
+  ])('status %i fails the step, retried: %s', async (status, retry) => {
     await using called = await service((response) => void response.writeHead(status, { 'content-type': 'text/plain' }).end('x'.repeat(5000)))
     expect(await failure(() => run(node, { method: 'GET', url: called.url }))).toMatchObject({ code: `http_${status}`, retry, details: { status, body: 'x'.repeat(2000) } })
   })
@@ -92,7 +104,7 @@ describe('http-request', () => {
     expect((await run(node, { method: 'GET', url: called.url })).output).toMatchObject({ status: 304, body: null })
   })
 
-  test.each<[string, JsonObject, string, boolean]>([
+  test.each<[string, JsonObject & { url: string }, string, boolean]>([
     ['a private address', { url: 'http://10.0.0.1/?key=hidden' }, 'http_refused_address', false],
     ['a time-out', { timeoutMs: 50, url: '/slow' }, 'http_timed_out', true],
     ['a body over 2 MiB', { url: '/large' }, 'http_too_large', false],
@@ -105,7 +117,7 @@ describe('http-request', () => {
       if (url === '/again') response.writeHead(302, { location: '/again' }).end()
       if (url === '/broken') response.socket!.destroy()
     })
-    const url = String(config['url'])
+    const { url } = config
     const error = await failure(() => run(node, { method: 'GET', ...config, url: url.startsWith('/') ? called.url + url : url }))
     expect(error).toMatchObject({ code, retry })
     expect(error.message).not.toContain('hidden')

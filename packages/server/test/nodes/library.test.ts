@@ -100,7 +100,15 @@ describe('human', () => {
       for: 'pause',
       pause: { kind: 'approval', message: 'Pay?', form: null, assignee: null, expiresInMs: null, onExpiry: null, blocks: 'dependants' },
     })
-    const all = { kind: 'question', message: 'How much?', form: { type: 'object' }, assignee: 'ada', expiresInMs: '5000', onExpiry: { action: 'override', inputs: { a: 1 } }, blocks: 'run' }
+    const all = {
+      kind: 'question',
+      message: 'How much?',
+      form: { type: 'object' },
+      assignee: 'ada',
+      expiresInMs: '5000',
+      onExpiry: { action: 'override', inputs: { a: 1 } },
+      blocks: 'run',
+    }
     expect(wait(human, all)).toEqual({ for: 'pause', pause: { ...all, expiresInMs: 5000 } })
     expect(human.handles).toEqual({ fixed: ['declined', 'expired'] })
   })
@@ -121,7 +129,7 @@ describe('signal, external, delay', () => {
   test('an external step waits for its report', () => {
     expect(wait(external)).toEqual({ for: 'report' })
   })
-  test.each([
+  test.each<[JsonObject, string]>([
     [{ ms: 1500 }, '2026-01-31T12:00:01.500Z'],
     [{ ms: '1500' }, '2026-01-31T12:00:01.500Z'],
     [{ ms: 0 }, '2026-01-31T12:00:00.000Z'],
@@ -132,7 +140,16 @@ describe('signal, external, delay', () => {
   ])('a delay of %j ends at %s', (config, at) => {
     expect(wait(delay, config)).toEqual({ for: 'timer', at: new Date(at) })
   })
-  test.each([{ ms: 'soon' }, { ms: '-1' }, { ms: '1e3' }, { ms: '9'.repeat(15) }, { until: '' }, { until: 'tomorrow' }, { until: '2026-02-01T00:00' }, { until: '2026-13-01' }])('a delay of %j fails for good', async (config) => {
+  test.each<JsonObject>([
+    { ms: 'soon' },
+    { ms: '-1' },
+    { ms: '1e3' },
+    { ms: '9'.repeat(15) },
+    { until: '' },
+    { until: 'tomorrow' },
+    { until: '2026-02-01T00:00' },
+    { until: '2026-13-01' },
+  ])('a delay of %j fails for good', async (config) => {
     expect(await failure(() => wait(delay, config))).toMatchObject({ code: 'config_invalid', retry: false })
   })
   test('a delay is given either way, not both', () => {
@@ -158,12 +175,13 @@ describe('map, loop, subworkflow', () => {
     expect([again({ times: 2 }, 1), again({ times: 2 }, 2), again({ times: '2' }, 1), again({ times: 0 }, 0)]).toEqual([true, false, true, false])
     expect([max({ while: true }), max({ times: 5 }), max({ while: true, max: 7 })]).toEqual([1000, 10_000, 7])
     expect(await failure(() => again({ times: 'many' }, 0))).toMatchObject({ code: 'config_invalid', retry: false })
-    expect(() => decode(loop, { while: true, max: 10_001 })).toThrow()
+    expect(() => decode(loop, { while: true, max: 10_001 })).toThrow('between 1 and 10000')
     expect([loop.check!({}), loop.check!({ while: 'true', times: 1 }), loop.check!({ times: 1 })].map((issues) => issues.length)).toEqual([1, 1, 0])
   })
 
   test('a sub-workflow is started with its input, else with what comes in', () => {
-    const child = (config: JsonObject, came: JsonObject) => (subworkflow.behaviour.is === 'child' ? subworkflow.behaviour.child(decode(subworkflow, config) as never, context({ input: came })) : null)
+    const child = (config: JsonObject, came: JsonObject) =>
+      subworkflow.behaviour.is === 'child' ? subworkflow.behaviour.child(decode(subworkflow, config) as never, context({ input: came })) : null
     expect(child({ workflow: 'invoice' }, { a: 1 })).toEqual({ workflow: 'invoice', version: null, input: 1 })
     expect(child({ workflow: 'invoice', version: 3, input: null }, { a: 1 })).toEqual({ workflow: 'invoice', version: 3, input: null })
     expect(child({ workflow: 'invoice' }, { a: 1, b: 2 })).toMatchObject({ input: { a: 1, b: 2 } })
@@ -175,5 +193,8 @@ test('log writes its line, bounded, and lets its input through', async () => {
   const abilities = { ...context().abilities, log: (...line: unknown[]) => void lines.push(line) }
   expect((await run(log, { message: 'x'.repeat(20_000) }, { input: { a: 1 }, abilities })).output).toBe(1)
   await run(log, { level: 'warn', message: 'careful' }, { abilities })
-  expect(lines).toEqual([['info', 'x'.repeat(10_000)], ['warn', 'careful']])
+  expect(lines).toEqual([
+    ['info', 'x'.repeat(10_000)],
+    ['warn', 'careful'],
+  ])
 })

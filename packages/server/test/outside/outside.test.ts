@@ -20,7 +20,10 @@ afterAll(() => Promise.all(made.map((each) => each.close())))
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
 const get = (url: string, more = {}) => ({ method: 'GET', url, timeoutMs: 5000, ...more })
 const failure = async (work: Promise<unknown>) => {
-  const error = await work.then(() => null, (thrown: unknown) => thrown)
+  const error = await work.then(
+    () => null,
+    (thrown: unknown) => thrown,
+  )
   return error as { code: string; message: string; cause?: unknown }
 }
 
@@ -61,15 +64,40 @@ describe('an exchange', () => {
 
 describe('O1: only public addresses are connected to', () => {
   test.each([
-    'http://127.0.0.1', 'http://localhost', 'http://2130706433', 'http://0x7f000001', 'http://0177.0.0.1', 'http://127.1', 'http://0', 'http://[::1]', 'http://[::]',
-    'http://[::ffff:127.0.0.1]', 'http://[0:0:0:0:0:ffff:7f00:1]', 'http://[64:ff9b::127.0.0.1]', 'http://[2002:7f00:1::]', 'http://169.254.169.254', 'http://①②⑦.0.0.1', 'http://10.0.0.1', 'https://192.168.0.1',
+    'http://127.0.0.1',
+    'http://localhost',
+    'http://2130706433',
+    'http://0x7f000001',
+    'http://0177.0.0.1',
+    'http://127.1',
+    'http://0',
+    'http://[::1]',
+    'http://[::]',
+    'http://[::ffff:127.0.0.1]',
+    'http://[0:0:0:0:0:ffff:7f00:1]',
+    'http://[64:ff9b::127.0.0.1]',
+    'http://[2002:7f00:1::]',
+    'http://169.254.169.254',
+    'http://①②⑦.0.0.1',
+    'http://10.0.0.1',
+    'https://192.168.0.1',
   ])('%s is refused, and its service sees nothing', async (url) => {
     await using service = await serve((_, response) => response.end('secret'))
     expect(await failure(outside().request(get(`${url}:${service.port}/`)))).toMatchObject({ name: 'OutsideError', code: 'refused_address' })
     expect(service.connections()).toBe(0)
   })
 
-  test.each(['file:///etc/passwd', 'ftp://example.com', 'data:,x', 'gopher://127.0.0.1', 'http://[fe80::1%25eth0]/', '//example.com', 'http://', 'http://256.256.256.256', 'nonsense'])('%s is no request', async (url) => {
+  test.each([
+    'file:///etc/passwd',
+    'ftp://example.com',
+    'data:,x',
+    'gopher://127.0.0.1',
+    'http://[fe80::1%25eth0]/',
+    '//example.com',
+    'http://',
+    'http://256.256.256.256',
+    'nonsense',
+  ])('%s is no request', async (url) => {
     expect(await failure(outside().request(get(url)))).toMatchObject({ code: 'invalid_request' })
   })
 
@@ -126,7 +154,10 @@ describe('O2: the address that was checked is the one connected to', () => {
 
   test('of several addresses only the public ones are tried', async () => {
     await using service = await serve((_, response) => response.end('secret'))
-    const lookup = async () => [{ address: '127.0.0.1', family: 4 as const }, { address: '2001:4860:4860::1', family: 6 as const }]
+    const lookup = async () => [
+      { address: '127.0.0.1', family: 4 as const },
+      { address: '2001:4860:4860::1', family: 6 as const },
+    ]
     const error = await failure(outside({ lookup }).request(get(`http://mixed.example:${service.port}`, { timeoutMs: 300 })))
     expect(['timed_out', 'network']).toContain(error.code)
     expect(service.connections()).toBe(0)
@@ -152,10 +183,13 @@ describe('O3: an exchange ends', () => {
   test.each([
     ['nothing is ever answered', () => {}],
     ['the body never ends', (_: unknown, response: import('node:http').ServerResponse) => void response.write('half')],
-    ['the body drips', (_: unknown, response: import('node:http').ServerResponse) => {
-      const drip = setInterval(() => response.write('.'), 20)
-      response.on('close', () => clearInterval(drip))
-    }],
+    [
+      'the body drips',
+      (_: unknown, response: import('node:http').ServerResponse) => {
+        const drip = setInterval(() => response.write('.'), 20)
+        response.on('close', () => clearInterval(drip))
+      },
+    ],
     ['redirects are slow', (_: unknown, response: import('node:http').ServerResponse) => void setTimeout(() => response.writeHead(302, { location: '/again' }).end(), 120)],
   ])('in time when %s', async (_, listener) => {
     await using service = await serve(listener)
@@ -181,7 +215,9 @@ describe('O3: an exchange ends', () => {
 
   test('at the cap, also for a body without an end', async () => {
     await using service = await serve((_, response) => {
-      const more = () => { while (response.write(Buffer.alloc(65536))); }
+      const more = () => {
+        while (response.write(Buffer.alloc(65536)));
+      }
       response.on('drain', more)
       more()
     })
@@ -214,13 +250,20 @@ describe('O3: an exchange ends', () => {
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(16 * 1024 * 1024)
   })
 
-  test.each([['gzip', gzipSync('hello')], ['x-gzip', gzipSync('hello')], ['deflate', deflateSync('hello')], ['deflate', deflateRawSync('hello')], ['br', brotliCompressSync('hello')], ['gzip, br', brotliCompressSync(gzipSync('hello'))], ['identity', Buffer.from('hello')]])(
-    'a %s body is read', async (encoding, body) => {
-      await using service = await serve((_, response) => response.writeHead(200, { 'content-encoding': encoding }).end(body))
-      const answer = await outside({ allow: [service.host] }).request(get(service.url))
-      expect(text(answer.body)).toBe('hello')
-      if (encoding !== 'identity') expect(answer.headers['content-encoding']).toBeUndefined()
-    })
+  test.each([
+    ['gzip', gzipSync('hello')],
+    ['x-gzip', gzipSync('hello')],
+    ['deflate', deflateSync('hello')],
+    ['deflate', deflateRawSync('hello')],
+    ['br', brotliCompressSync('hello')],
+    ['gzip, br', brotliCompressSync(gzipSync('hello'))],
+    ['identity', Buffer.from('hello')],
+  ])('a %s body is read', async (encoding, body) => {
+    await using service = await serve((_, response) => response.writeHead(200, { 'content-encoding': encoding }).end(body))
+    const answer = await outside({ allow: [service.host] }).request(get(service.url))
+    expect(text(answer.body)).toBe('hello')
+    if (encoding !== 'identity') expect(answer.headers['content-encoding']).toBeUndefined()
+  })
 
   test('an unknown or too deeply wrapped encoding is given as it came, a broken one is an error', async () => {
     await using service = await serve((request, response) => response.writeHead(200, { 'content-encoding': request.url!.slice(1) }).end('hello'))
@@ -237,7 +280,10 @@ describe('O3: an exchange ends', () => {
     const { port } = server.address() as AddressInfo
     expect(await failure(outside({ allow: ['127.0.0.1'] }).request(get(`http://127.0.0.1:${port}`)))).toMatchObject({ code: 'network' })
     server.close()
-    expect(await failure(outside({ allow: ['127.0.0.1'] }).request(get(`http://127.0.0.1:${port}`)))).toMatchObject({ code: 'network', message: 'no answer from 127.0.0.1 (ECONNREFUSED)' })
+    expect(await failure(outside({ allow: ['127.0.0.1'] }).request(get(`http://127.0.0.1:${port}`)))).toMatchObject({
+      code: 'network',
+      message: 'no answer from 127.0.0.1 (ECONNREFUSED)',
+    })
   })
 
   test('headers beyond measure are refused', async () => {
@@ -261,14 +307,32 @@ describe('redirects', () => {
     for await (const chunk of request) chunks.push(chunk as Buffer)
     const status = Number(request.url!.slice(1))
     if (status) return void response.writeHead(status, { location: '/done' }).end('moved')
-    response.end(JSON.stringify({ method: request.method, body: Buffer.concat(chunks).toString(), type: request.headers['content-type'] ?? null, auth: request.headers.authorization ?? null }))
+    response.end(
+      JSON.stringify({
+        method: request.method,
+        body: Buffer.concat(chunks).toString(),
+        type: request.headers['content-type'] ?? null,
+        auth: request.headers.authorization ?? null,
+      }),
+    )
   }
 
   test.each([
-    [301, 'POST', 'GET'], [302, 'POST', 'GET'], [303, 'POST', 'GET'], [303, 'PUT', 'GET'], [301, 'PUT', 'PUT'], [307, 'POST', 'POST'], [308, 'PATCH', 'PATCH'],
+    [301, 'POST', 'GET'],
+    [302, 'POST', 'GET'],
+    [303, 'POST', 'GET'],
+    [303, 'PUT', 'GET'],
+    [301, 'PUT', 'PUT'],
+    [307, 'POST', 'POST'],
+    [308, 'PATCH', 'PATCH'],
   ])('a %i after %s asks with %s', async (status, method, then) => {
     await using service = await serve(echo)
-    const answer = await outside({ allow: [service.host] }).request({ method, url: `${service.url}/${status}`, body: 'payload', headers: { 'content-type': 'text/plain', authorization: 'Bearer t' } })
+    const answer = await outside({ allow: [service.host] }).request({
+      method,
+      url: `${service.url}/${status}`,
+      body: 'payload',
+      headers: { 'content-type': 'text/plain', authorization: 'Bearer t' },
+    })
     const kept = then !== 'GET'
     expect(JSON.parse(text(answer.body))).toEqual({ method: then, body: kept ? 'payload' : '', type: kept ? 'text/plain' : null, auth: 'Bearer t' })
     expect(answer.url).toBe(`${service.url}/done`)
@@ -287,7 +351,10 @@ describe('redirects', () => {
     })
     const headers = { Authorization: 'Bearer t', Cookie: 'c=1', 'Proxy-Authorization': 'p', 'X-Api-Key': 'k', 'X-Kept': 'yes' }
     await outside({ allow: [first.host, other.host] }).request(get(first.url, { headers, credentialHeaders: ['X-API-KEY'] }))
-    expect(seen).toEqual([[undefined, undefined, undefined, undefined, 'yes'], [undefined, undefined]])
+    expect(seen).toEqual([
+      [undefined, undefined, undefined, undefined, 'yes'],
+      [undefined, undefined],
+    ])
   })
 
   test('without an end are given up', async () => {
@@ -311,8 +378,19 @@ describe('redirects', () => {
 
 describe('what is sent is checked', () => {
   test.each([
-    [{ 'x-a': 'a\r\nx-b: c' }], [{ 'x-a': 'a\nb' }], [{ 'x-a': 'a\0b' }], [{ 'x-a': 'ключ' }], [{ 'x a': 'b' }], [{ 'x\r\na': 'b' }], [{ '': 'b' }], [{ 'x:a': 'b' }],
-    [{ host: 'other.example' }], [{ 'Transfer-Encoding': 'chunked' }], [{ 'Content-Length': '0' }], [{ connection: 'upgrade' }], [{ 'x-a': '1', 'X-A': '2' }],
+    [{ 'x-a': 'a\r\nx-b: c' }],
+    [{ 'x-a': 'a\nb' }],
+    [{ 'x-a': 'a\0b' }],
+    [{ 'x-a': 'ключ' }],
+    [{ 'x a': 'b' }],
+    [{ 'x\r\na': 'b' }],
+    [{ '': 'b' }],
+    [{ 'x:a': 'b' }],
+    [{ host: 'other.example' }],
+    [{ 'Transfer-Encoding': 'chunked' }],
+    [{ 'Content-Length': '0' }],
+    [{ connection: 'upgrade' }],
+    [{ 'x-a': '1', 'X-A': '2' }],
   ])('header %j is refused', async (headers) => {
     await using service = await serve((_, response) => response.end())
     const error = await failure(outside({ allow: [service.host] }).request(get(service.url, { headers })))

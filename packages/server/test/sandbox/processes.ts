@@ -3,10 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 /** The live children of a process (Linux). */
 export function childrenOf(parent: number): number[] {
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {
-    const stat = statOf(pid)
-    return stat !== null && stat.parent === parent && stat.state !== 'Z'
-  })
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      const stat = statOf(pid)
+      return stat !== null && stat.parent === parent && stat.state !== 'Z'
+    })
 }
 
 export const isAlive = (pid: number) => {

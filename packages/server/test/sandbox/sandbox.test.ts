@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Json } from '@sluice/schema'
 import fc from 'fast-check'
-import { afterAll, afterEach, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { childArguments } from '../../src/sandbox/permissions.ts'
 import type { SandboxError } from '../../src/sandbox/error.ts'
 import { createSandbox } from '../../src/sandbox/sandbox.ts'
@@ -16,7 +16,11 @@ const impatient = createSandbox({ cpuMs: 200, concurrency: 2 })
 afterAll(() => Promise.all([sandbox, patient, impatient].map((each) => each.close())))
 
 const output = async (source: string, input: Json = {}) => (await sandbox.run({ source, input })).output
-const failure = async (work: Promise<unknown>) => (await work.then((value) => expect.fail(`gave ${JSON.stringify(value).slice(0, 200)}`), (error: unknown) => error)) as SandboxError
+const failure = async (work: Promise<unknown>) =>
+  (await work.then(
+    (value) => expect.fail(`gave ${JSON.stringify(value).slice(0, 200)}`),
+    (error: unknown) => error,
+  )) as SandboxError
 const fails = (source: string, input: Json = {}) => failure(sandbox.run({ source, input }))
 
 describe('code', () => {
@@ -37,7 +41,13 @@ describe('code', () => {
     expect(logs).toEqual(['a 1 {"b":[2]} undefined', 'x'])
   })
   test('that fails says why, where, and what it printed before', async () => {
-    expect(await fails('console.log("before")\nconst x = 1\nthrow new Error("no more")')).toMatchObject({ name: 'SandboxError', code: 'code_failed', message: 'no more', line: 3, logs: ['before'] })
+    expect(await fails('console.log("before")\nconst x = 1\nthrow new Error("no more")')).toMatchObject({
+      name: 'SandboxError',
+      code: 'code_failed',
+      message: 'no more',
+      line: 3,
+      logs: ['before'],
+    })
     expect(await fails('\ninput.a.b.c')).toMatchObject({ code: 'code_failed', message: expect.stringMatching(/^TypeError: /), line: 2 })
     expect(await fails('let a = 1\n\nlet b = ;')).toMatchObject({ code: 'code_failed', message: expect.stringMatching(/^SyntaxError: /), line: 3 })
     expect(await fails('throw "text"')).toMatchObject({ code: 'code_failed', message: 'text' })
@@ -53,7 +63,28 @@ describe('code', () => {
 
 describe('X1: code sees nothing but the language', () => {
   test('no name of a host is there', async () => {
-    const names = ['process', 'require', 'module', 'fetch', 'XMLHttpRequest', 'WebSocket', 'setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask', 'Deno', 'Bun', 'std', 'os', 'WebAssembly', 'Worker', 'Atomics', 'Buffer', 'performance', 'import']
+    const names = [
+      'process',
+      'require',
+      'module',
+      'fetch',
+      'XMLHttpRequest',
+      'WebSocket',
+      'setTimeout',
+      'setInterval',
+      'setImmediate',
+      'queueMicrotask',
+      'Deno',
+      'Bun',
+      'std',
+      'os',
+      'WebAssembly',
+      'Worker',
+      'Atomics',
+      'Buffer',
+      'performance',
+      'import',
+    ]
     expect(await output('return input.filter((name) => name in globalThis)', names)).toEqual([])
   })
   test('no way out of the interpreter leads to the process', async () => {
@@ -70,7 +101,16 @@ describe('X1: code sees nothing but the language', () => {
     for (const found of (await output(`return Promise.all([${ways.join(', ')}])`)) as string[]) expect(found).toBe('undefinedundefined')
   })
   test('no module, no host function', async () => {
-    const tries = ['import("fs")', 'import("node:fs")', 'import("std")', 'import("os")', 'import("file:///etc/passwd")', 'import("./child.ts")', 'require("fs")', 'fetch("http://127.0.0.1")']
+    const tries = [
+      'import("fs")',
+      'import("node:fs")',
+      'import("std")',
+      'import("os")',
+      'import("file:///etc/passwd")',
+      'import("./child.ts")',
+      'require("fs")',
+      'fetch("http://127.0.0.1")',
+    ]
     const source = `const seen = []\n${tries.map((each) => `try { await ${each}; seen.push('reached') } catch { seen.push('failed') }`).join('\n')}\nreturn seen`
     expect(await output(source)).toEqual(tries.map(() => 'failed'))
   })
@@ -91,7 +131,9 @@ describe('X1: code sees nothing but the language', () => {
   })
   test('a source that closes the function runs inside all the same', async () => {
     expect(await fails('return 1 }), (function () { throw new Error(typeof process)')).toMatchObject({ code: 'code_failed' })
-    const error = await sandbox.run({ source: '}); (async function () { return typeof process + typeof globalThis.require', input: {} }).catch((thrown: unknown) => thrown as SandboxError)
+    const error = await sandbox
+      .run({ source: '}); (async function () { return typeof process + typeof globalThis.require', input: {} })
+      .catch((thrown: unknown) => thrown as SandboxError)
     expect(error).toSatisfy((value: { output?: unknown; code?: string }) => value.output === 'undefinedundefined' || value.code === 'code_failed')
   })
   test('the process around it has no environment, reads no files of others, writes none and starts nothing', () => {
@@ -116,15 +158,16 @@ describe('X2: code is bounded', () => {
     ['a loop in toJSON of what is printed', 'console.log({ toJSON() { while (true); } })'],
     ['sorting that never agrees', 'return Array.from({ length: 1e5 }, (_, i) => i).sort(() => { while (true); })'],
     ['a proxy', 'return new Proxy({}, { ownKeys() { while (true); } })'],
+    ['built-ins that work for long', 'const long = "x".repeat(2e7); for (;;) long.indexOf("y")'],
     ['big numbers', 'let n = 3n; for (;;) n = (n * n) % (2n ** 20000n)'],
   ])('in time: %s', async (_, source) => {
     const error = await failure(impatient.run({ source, input: {} }))
-    expect(error.code).toBe('timed_out')
+    expect(error).toMatchObject({ code: 'timed_out', message: 'the code ran for more than 200 ms' })
   })
 
-  test('in time by the wall clock: built-ins too slow to be counted', async () => {
-    const work = impatient.run({ source: 'const long = "x".repeat(2e7); for (;;) long.indexOf("y")', input: {}, timeoutMs: 800 })
-    expect((await failure(work)).code).toBe('timed_out')
+  test('in time by the wall clock', async () => {
+    const work = sandbox.run({ source: 'while (true);', input: {}, timeoutMs: 150 })
+    expect(await failure(work)).toMatchObject({ code: 'timed_out', message: 'the code gave no output within 150 ms' })
   })
 
   test.each([
@@ -178,11 +221,14 @@ describe('X2: code is bounded', () => {
     expect((await fails('return "x".repeat(3 * 1024 * 1024)')).code).toBe('output_too_large')
     expect((await fails('return "é".repeat(1.5 * 1024 * 1024)')).code).toBe('output_too_large')
     expect((await fails('return Array.from({ length: 1e6 }, () => "xx")')).code).toBe('output_too_large')
-    expect((await output('return "x".repeat(2 * 1024 * 1024 - 2)') as string).length).toBe(2 * 1024 * 1024 - 2)
+    expect(((await output('return "x".repeat(2 * 1024 * 1024 - 2)')) as string).length).toBe(2 * 1024 * 1024 - 2)
   })
 
   test('in what it prints', async () => {
-    const { logs } = await sandbox.run({ source: 'console.log("\\u0001".repeat(1e6)); console.log(...Array(1e4).fill("many")); for (let i = 0; i < 1e4; i++) console.log(i, {}, [], "é💧"); return 1', input: {} })
+    const { logs } = await sandbox.run({
+      source: 'console.log("\\u0001".repeat(1e6)); console.log(...Array(1e4).fill("many")); for (let i = 0; i < 1e4; i++) console.log(i, {}, [], "é💧"); return 1',
+      input: {},
+    })
     expect(logs.length).toBe(101)
     expect(Math.max(...logs.map((line) => line.length))).toBe(2000)
     expect(logs.at(-1)).toBe('(further lines are not kept)')
@@ -251,7 +297,6 @@ describe('stopping', () => {
 
 describe('X3, X4: a child runs code once and is reaped', () => {
   const own = createSandbox({ warm: 1, idleMs: 500, concurrency: 4 })
-  afterEach(() => expect(({} as { left?: unknown }).left).toBeUndefined())
   afterAll(() => own.close())
 
   test('nothing of one execution is there in the next', async () => {

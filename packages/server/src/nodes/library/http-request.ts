@@ -22,7 +22,9 @@ const Config = Schema.Struct({
   query: Schema.optionalKey(JsonMap.annotate({ title: 'Query', description: 'Added to the URL; a list repeats its key, null leaves it out' })),
   body: Schema.optionalKey(AnyJson.annotate({ title: 'Body', description: 'Text is sent as it is, everything else as JSON' })),
   auth: Schema.optionalKey(Auth.annotate({ title: 'Credentials' })),
-  timeoutMs: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 600_000 })).annotate({ title: 'Time-out', description: 'Milliseconds for the whole exchange; 30,000 unless set' })),
+  timeoutMs: Schema.optionalKey(
+    Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 600_000 })).annotate({ title: 'Time-out', description: 'Milliseconds for the whole exchange; 30,000 unless set' }),
+  ),
 })
 type Config = typeof Config.Type
 
@@ -82,7 +84,16 @@ async function send(outside: Outside, config: Config, secret: string | null, { k
   ]) as Record<string, string>
   const { method, timeoutMs } = config
   try {
-    return await outside.request({ method, url: withQuery(config.url, config.query), headers, body, credentialHeaders: [carrier], maxBytes: limits.stepOutputBytes, timeoutMs, signal })
+    return await outside.request({
+      method,
+      url: withQuery(config.url, config.query),
+      headers,
+      body,
+      credentialHeaders: [carrier],
+      maxBytes: limits.stepOutputBytes,
+      timeoutMs,
+      signal,
+    })
   } catch (error) {
     if (!(error instanceof OutsideError)) throw error
     throw new StepFailure(`http_${error.code}`, error.message, { retry: worthRetrying[error.code] })

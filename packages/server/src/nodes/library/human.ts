@@ -20,7 +20,12 @@ export const human = defineNode({
     assignee: Schema.optionalKey(Schema.String.annotate({ title: 'Assignee', description: 'Who is asked' })),
     expiresInMs: Schema.optionalKey(Milliseconds.annotate({ title: 'Expires in', description: 'Milliseconds until the request expires; never unless set' })),
     onExpiry: Schema.optionalKey(OnExpiry.annotate({ title: 'On expiry', description: 'The decision that is taken when it expires' })),
-    blocks: Schema.optionalKey(Schema.Literals(['dependants', 'run']).annotate({ title: 'Blocks', description: 'What is held up: the steps that depend on it, or everything not yet started; `dependants` unless set' })),
+    blocks: Schema.optionalKey(
+      Schema.Literals(['dependants', 'run']).annotate({
+        title: 'Blocks',
+        description: 'What is held up: the steps that depend on it, or everything not yet started; `dependants` unless set',
+      }),
+    ),
   }),
   readings: { kind: 'raw', blocks: 'raw', 'form.**': 'raw', expiresInMs: 'value', 'onExpiry.action': 'raw', 'onExpiry.inputs.**': 'value' },
   handles: { fixed: ['declined', 'expired'] },

@@ -13,9 +13,16 @@ export const loop = defineNode({
   description: 'Runs the nodes inside it again and again: while a condition holds, or a number of times.',
   category: 'structure',
   config: Schema.Struct({
-    while: Schema.optionalKey(Schema.Union([Schema.String, Schema.Boolean]).annotate({ title: 'While', description: 'A CEL condition over `last` and `count`, asked before each iteration' })),
+    while: Schema.optionalKey(
+      Schema.Union([Schema.String, Schema.Boolean]).annotate({ title: 'While', description: 'A CEL condition over `last` and `count`, asked before each iteration' }),
+    ),
     times: Schema.optionalKey(Schema.Union([Count, Schema.String]).annotate({ title: 'Times', description: `How many iterations, at most ${most}` })),
-    max: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: most })).annotate({ title: 'Max', description: `The loop fails when it wants more; ${defaultMax} unless set, with \`times\` ${most}` })),
+    max: Schema.optionalKey(
+      Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: most })).annotate({
+        title: 'Max',
+        description: `The loop fails when it wants more; ${defaultMax} unless set, with \`times\` ${most}`,
+      }),
+    ),
   }),
   readings: { while: 'condition', times: 'value' },
   check: (config: JsonObject) => ('while' in config === 'times' in config ? [{ path: ['while'], message: 'Give either while or times' }] : []),

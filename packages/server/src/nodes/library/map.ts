@@ -12,8 +12,18 @@ export const map = defineNode({
   category: 'structure',
   config: Schema.Struct({
     items: AnyJson.annotate({ title: 'Items', description: 'A CEL expression that gives a list, or the list itself' }),
-    concurrency: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 100 })).annotate({ title: 'Concurrency', description: `How many items at a time; ${defaultConcurrency} unless set` })),
-    onItemFailure: Schema.optionalKey(Schema.Literals(['fail', 'collect']).annotate({ title: 'On item failure', description: 'Fail with the first item that failed for good, or go on and collect; `fail` unless set' })),
+    concurrency: Schema.optionalKey(
+      Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 100 })).annotate({
+        title: 'Concurrency',
+        description: `How many items at a time; ${defaultConcurrency} unless set`,
+      }),
+    ),
+    onItemFailure: Schema.optionalKey(
+      Schema.Literals(['fail', 'collect']).annotate({
+        title: 'On item failure',
+        description: 'Fail with the first item that failed for good, or go on and collect; `fail` unless set',
+      }),
+    ),
   }),
   readings: { items: 'expression', 'items.**': 'value', onItemFailure: 'raw' },
   behaviour: {
