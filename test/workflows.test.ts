@@ -321,13 +321,14 @@ describe('starting', () => {
   test('what a transaction that was rolled back had edited is not remembered', async () => {
     const { id } = await create({ definition: one })
     await start(here, id)
+    await here.update(actor, { workflow: id, definition: two })
     await inTx(async (tx) => {
-      await tx.query(`update workflows set draft = $2, revision = 2 where id = $1`, [id, JSON.stringify(two)])
-      expect((await here.publishForStart(tx, actor, id)).version).toBe(2)
+      await tx.query(`update workflows set draft = $2, revision = 3 where id = $1`, [id, JSON.stringify(one)])
+      expect((await here.publishForStart(tx, actor, id)).version).toBe(1)
       throw new Error('undo')
     }).catch(() => {})
     const three = definition([merge('c')])
-    await here.update(actor, { workflow: id, definition: three })
+    expect(await here.update(actor, { workflow: id, definition: three })).toMatchObject({ revision: 3 })
     expect(await start(here, id)).toMatchObject({ version: 2, definition: three })
   })
 

@@ -36,11 +36,6 @@ export class Budget {
     if (cpuNow() - this.#suspectedAt > cpuMs) this.#end('it takes too long')
   }
 
-  /** Throws what an interpreter may have swallowed. */
-  settle(): void {
-    if (this.#exhausted) throw this.#exhausted
-  }
-
   #end(reason: string): never {
     this.#exhausted = new ExpressionError(`The evaluation was stopped: ${reason}`)
     throw this.#exhausted

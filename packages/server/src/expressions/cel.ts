@@ -70,8 +70,8 @@ function compile(source: string): Cel {
     attempt(() => {
       const budget = (meter.budget = new Budget())
       const value: unknown = run(pick(scope, reads.names))
-      budget.settle()
-      // What is read as it stands is JSON already, and is handed on without a walk.
+      // What is read as it stands is JSON already, and is handed on without a walk. The walk charges the budget, and so
+      // throws what an `||` may have swallowed.
       return isPath ? (value as Json) : toJson(value, budget)
     })
   return {

@@ -39,10 +39,7 @@ function compile(source: string): Template {
   const contextOf = (scope: object, budget: Budget): BoundedContext => new BoundedContext(engine, pick(scope, variables), budget)
   const render = (scope: object): string =>
     attempt(() => {
-      const budget = new Budget()
-      const rendered = engine.renderSync(parts, contextOf(scope, budget)) as string
-      budget.settle()
-      return rendered
+      return engine.renderSync(parts, contextOf(scope, new Budget())) as string
     })
   const [only] = parts
   if (parts.length !== 1 || !(only instanceof Output)) return { ...reads, dynamic: true, render, value: render }

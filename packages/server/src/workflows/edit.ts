@@ -54,7 +54,8 @@ const setConfig: Edit<'setConfig'> = (draft, { nodeId, config, title, settings, 
 const removeNode: Edit<'removeNode'> = (draft, { nodeId }, refuse) => {
   if (!draft.nodes.some(({ id }) => id === nodeId)) refuse('node_missing', ['nodeId'], `There is no node ${nodeId}`)
   const gone = new Set([nodeId])
-  for (let before = 0; before < gone.size;) {
+  let before = 0
+  while (before < gone.size) {
     before = gone.size
     for (const node of draft.nodes) if (node.parentId && gone.has(node.parentId)) gone.add(node.id)
   }

@@ -74,20 +74,22 @@ function* linkIssues({ links }: Definition, graph: Graph, catalogue: Catalogue):
 /** One issue a cycle. Of nodes behind a cycle nothing is said: they are well once it is gone. */
 function* cycleIssues({ unordered }: Graph): Generator<DefinitionIssue> {
   const left = new Set(unordered)
-  // What leads nowhere inside the rest is behind a cycle, not on one.
-  for (let before = -1; before !== left.size; ) {
-    before = left.size
-    for (const node of left) if (!node.outgoing.some(({ target }) => left.has(target))) left.delete(node)
-  }
+  peel(left)
   while (left.size > 0) {
     const cycle = cycleFrom([...left][0]!, left)
     for (const node of cycle) left.delete(node)
     // A link to itself is told of as a link.
     if (cycle.length > 1) yield { nodeId: cycle[0]!.id, field: null, message: `These nodes wait for each other: ${[...cycle, cycle[0]!].map(({ name }) => name).join(' → ')}` }
-    for (let before = -1; before !== left.size; ) {
-      before = left.size
-      for (const node of left) if (!node.outgoing.some(({ target }) => left.has(target))) left.delete(node)
-    }
+    peel(left)
+  }
+}
+
+/** Takes off what leads nowhere inside the rest: it is behind a cycle, not on one. */
+function peel(left: Set<GraphNode>): void {
+  let before = -1
+  while (before !== left.size) {
+    before = left.size
+    for (const node of left) if (!node.outgoing.some(({ target }) => left.has(target))) left.delete(node)
   }
 }
 
