@@ -69,12 +69,21 @@ function lives(pid) {
 function run(command, args) {
   // CI: pnpm asks nothing. Nobody is at the keyboard as far as it is concerned.
   const child = spawn(command, args, { cwd: root, env: { ...process.env, CI: 'true' }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const stop = (signal) => {
+    child.kill(signal)
+    rmSync(busy, { force: true })
+    process.exit(1)
+  }
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stop)
   let output = ''
   child.stdout.on('data', (chunk) => (output += chunk))
   child.stderr.on('data', (chunk) => (output += chunk))
-  return new Promise((resolve) => {
+  const ended = new Promise((resolve) => {
     child.on('error', (error) => resolve({ code: error.code, output: `${output}${error.message}\n` }))
     child.on('close', (code, signal) => resolve({ code: signal ?? code, output }))
+  })
+  return ended.finally(() => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.off(signal, stop)
   })
 }
 

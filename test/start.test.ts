@@ -61,6 +61,25 @@ test('the first start prints the credentials of the admin, the second one does n
   expect(second.stdout()).not.toMatch(/Admin|password:/)
 })
 
+test('what npm start runs is the whole server: it is healthy, its admin can log in, and it starts a second time without a word of installing', { timeout: 90_000 }, async () => {
+  const npmStart = () => start([here('../../.ci/with-workspace.mjs'), 'serve'], { SLUICE_DATA_DIR: dataDir, SLUICE_PORT: '0', HOME: process.env['HOME'] ?? dataDir })
+  const first = npmStart()
+  const url = await ready(first)
+  const [, password] = await first.says(/^Admin password: (\S+)/m)
+  expect((await fetch(`${url}/health`)).status).toBe(200)
+  expect((await fetch(`${url}/ready`)).status).toBe(200)
+  const login = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ email: 'admin@sluice.local', password }) }
+  expect((await fetch(`${url}/v1/auth/login`, login)).status).toBe(200)
+  first.kill('SIGINT')
+  expect(await first.ended).toBe(0)
+  expect(postgresPid()).toBeNull()
+
+  const second = npmStart()
+  const again = await ready(second)
+  expect(second.stdout()).not.toMatch(/Installing|Admin/)
+  expect((await fetch(`${again}/v1/auth/login`, login)).status).toBe(200)
+})
+
 test('a password of the settings is not printed', async () => {
   const server = serve({ SLUICE_ADMIN_PASSWORD: 'correct horse battery' })
   await ready(server)

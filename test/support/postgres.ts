@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import type { TestProject } from 'vitest/node'
+import { migrateQueue } from '../../packages/server/src/app.ts'
 import { startEmbedded } from '../../packages/server/src/embedded/index.ts'
 import { migrate } from '../../packages/server/src/store/migrate.ts'
 import { createLog } from '../../packages/server/src/telemetry.ts'
@@ -44,7 +45,8 @@ async function makeTemplate(url: string): Promise<void> {
   const client = new pg.Client(url)
   await client.connect()
   await client.query(`create database ${template}`)
-  await migrate(withDatabase(url, template))
+  const address = withDatabase(url, template)
+  await migrate(address, { also: () => migrateQueue(address) })
   await client.query(`alter database ${template} is_template true allow_connections false`)
   await client.end()
 }

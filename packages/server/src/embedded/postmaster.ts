@@ -31,7 +31,8 @@ export async function launch(binaries: Binaries, cluster: Cluster, log: Log): Pr
   createInterface({ input: child.stderr }).on('line', (line) => {
     last.push(line)
     if (last.length > 20) last.shift()
-    if (fatal.test(line)) log.warn({ postgres: line }, 'PostgreSQL')
+    // FATAL is about one connection, most often one that we end ourselves; PANIC is about all of them.
+    if (line.startsWith('PANIC')) log.error({ postgres: line }, 'PostgreSQL')
     else log.debug({ postgres: line }, 'PostgreSQL')
   })
   let running = true

@@ -45,7 +45,7 @@ function connect(url: string): Database {
 
 /** Starts a keeper and gives what it says. */
 async function keep(): Promise<{ child: ChildProcess; said: { url: string; pid: number; refused?: string } }> {
-  const child = spawn(process.execPath, [keeper, dataDir, 'http://keeper'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child: ChildProcess = spawn(process.execPath, [keeper, dataDir, 'http://keeper'], { stdio: ['ignore', 'pipe', 'inherit'] })
   children.push(child)
   return { child, said: JSON.parse(String((await once(child.stdout!, 'data'))[0])) as { url: string; pid: number } }
 }
