@@ -118,6 +118,7 @@ async function serve(databaseUrl: string, settings: Record<string, string>): Pro
     SLUICE_PORT: '0',
     SLUICE_SECRET: secret,
     SLUICE_RATE_LIMIT: 'off',
+    SLUICE_DRAIN_MS: '0',
     SLUICE_ADMIN_EMAIL: admin.email,
     SLUICE_ADMIN_PASSWORD: admin.password,
     SLUICE_LOG_LEVEL: process.env['SLUICE_TEST_LOG'] ?? 'error',
@@ -135,7 +136,8 @@ async function serve(databaseUrl: string, settings: Record<string, string>): Pro
     async [Symbol.asyncDispose]() {
       if (closed) return
       closed = true
-      // What a test left running is nobody's any more: its database goes.
+      // What a test left running is nobody's any more: nothing is waited for, and its database goes.
+      await app.drain()
       await app.close()
     },
   }

@@ -2,7 +2,9 @@ import type { Json, JsonObject, StepError } from '@sluice/schema'
 import { limits } from '@sluice/schema'
 import { type Abilities, type AnyNode, type ChildRequest, type MapPlan, StepFailure, type StepContext, type StepResult, type WaitRequest } from '../nodes/contract.ts'
 import type { GraphNode } from '../workflows/graph.ts'
+import { checkValue } from '../workflows/json-schema.ts'
 import type { Plan } from '../workflows/plans.ts'
+import { valuesAt } from '../workflows/readings.ts'
 import type { AttemptRef, Happening } from './happening.ts'
 import { type Payload, nothing, payloadOf } from './payload.ts'
 import { type BodyValue, type ReadOutputs, type Surroundings, outputOfScope, surroundingsOf } from './scope.ts'
@@ -68,13 +70,13 @@ function perform(ref: AttemptRef, node: GraphNode, declaration: AnyNode, config:
   const { behaviour } = declaration
   switch (behaviour.is) {
     case 'pure':
-      return { happened: completion(ref, behaviour.run(config, context)) }
+      return { happened: completion(ref, fitting(declaration, config, behaviour.run(config, context))) }
     case 'wait':
       return { happened: { is: 'waits', ...ref, waiting: waitingOf(behaviour.wait(config, context), context) } }
     case 'child':
       return { child: { ref, request: behaviour.child(config, context) } }
     case 'work':
-      return { work: { ref, node, timeoutMs: node.settings.timeoutMs ?? limits.attemptMs, run: (signal, abilities) => tryWork(ref, () => behaviour.run(config, { ...context, signal, abilities })) } }
+      return { work: { ref, node, timeoutMs: node.settings.timeoutMs ?? limits.attemptMs, run: (signal, abilities) => tryWork(ref, async () => fitting(declaration, config, await behaviour.run(config, { ...context, signal, abilities }))) } }
     case 'map':
     case 'loop':
       throw new StepFailure('not_supported', 'A body cannot undo a step', { retry: false })
@@ -87,6 +89,15 @@ async function tryWork(ref: AttemptRef, work: () => Promise<StepResult>): Promis
   } catch (error) {
     return failureOf(ref, error)
   }
+}
+
+/** What a node gives fits the JSON Schema of its config, where it has one. */
+function fitting(declaration: AnyNode, config: unknown, result: StepResult): StepResult {
+  if (!declaration.schemaField) return result
+  const issues = valuesAt(config as JsonObject, declaration.schemaField).flatMap(({ value }) => checkValue(value as JsonObject, result.output ?? null))
+  if (issues.length === 0) return result
+  const said = issues.slice(0, 3).map(({ path = [], message }) => (path.length > 0 ? `${path.join('.')} ${message}` : message))
+  throw new StepFailure('output_invalid', `The value does not fit its schema: ${said.join('; ')}`, { retry: false, details: { issues: issues.slice(0, 20) as unknown as Json } })
 }
 
 function completion(ref: AttemptRef, result: StepResult): Happening {

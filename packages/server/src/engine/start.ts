@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type Definition, Fault, type Issue, type Json, type JsonObject, type Lane, type StartRun, limits } from '@sluice/schema'
+import { type Definition, Fault, type Issue, type Json, type JsonObject, type Lane, type Node, type StartRun, limits, stepNames } from '@sluice/schema'
 import type { Doorbell } from '../events/doorbell.ts'
 import { StepFailure } from '../nodes/contract.ts'
 import type { Database, Tx } from '../store/database.ts'
@@ -148,23 +148,34 @@ function asStepFailure(error: unknown): never {
 /** The run's input, checked against the schemas of the input nodes. */
 function givenInput(definition: Definition, input: StartRun): { value: Json; keyed: boolean } {
   if (input.inputs !== undefined && input.input !== undefined) throw new Fault('input_invalid', { issues: [{ path: ['inputs'], message: 'Give input or inputs, not both' }] })
-  const nodes = definition.nodes.filter((node) => node.type === 'input')
-  const issues: Issue[] = []
-  const keyed = input.inputs !== undefined
-  if (keyed) {
-    const names = new Set(nodes.flatMap((node) => [node.id, ...(node.title ? [node.title] : [])]))
-    for (const key of Object.keys(input.inputs!)) if (!names.has(key)) issues.push({ path: ['inputs', key], message: 'There is no input node of this id or title' })
-  }
-  for (const node of nodes) {
-    const schema = node.config?.schema
-    if (typeof schema !== 'object' || schema === null || Array.isArray(schema)) continue
-    const key = keyed ? [node.id, node.title].find((name) => name !== undefined && Object.hasOwn(input.inputs!, name)) : undefined
-    const value = keyed ? (key === undefined ? null : input.inputs![key]!) : (input.input ?? null)
-    const at = keyed ? ['inputs', key ?? node.id] : ['input']
-    issues.push(...checkValue(schema as JsonObject, value).map((issue) => ({ ...issue, path: [...at, ...(issue.path ?? [])] })))
-  }
+  const issues = input.inputs !== undefined ? keyedIssues(definition, input.inputs) : inputIssues(definition, input.input ?? null)
   if (issues.length > 0) throw new Fault('input_invalid', { issues })
-  return { value: keyed ? input.inputs! : (input.input ?? null), keyed }
+  return input.inputs !== undefined ? { value: input.inputs, keyed: true } : { value: input.input ?? null, keyed: false }
+}
+
+const inputNodes = (definition: Definition): Node[] => definition.nodes.filter((node) => node.type === 'input')
+
+/** What is wrong with one value for every input node. */
+export const inputIssues = (definition: Definition, value: Json): Issue[] => inputNodes(definition).flatMap((node) => schemaIssues(node, value, ['input']))
+
+/** What is wrong with values by the id or the title of their input node; a title that others bear too names none. */
+function keyedIssues(definition: Definition, inputs: JsonObject): Issue[] {
+  const names = stepNames(definition)
+  const nodes = inputNodes(definition)
+  const known = new Set(nodes.flatMap(({ id }) => [id, names.get(id)!]))
+  const issues: Issue[] = Object.keys(inputs).flatMap((key) => (known.has(key) ? [] : [{ path: ['inputs', key], message: 'There is no input node of this id or title' }]))
+  for (const node of nodes) {
+    const [key = node.id, twice] = [...new Set([node.id, names.get(node.id)!])].filter((name) => Object.hasOwn(inputs, name))
+    if (twice !== undefined) issues.push({ nodeId: node.id, path: ['inputs', twice], message: `The value of this node is given under ${key} already` })
+    issues.push(...schemaIssues(node, Object.hasOwn(inputs, key) ? inputs[key]! : null, ['inputs', key]))
+  }
+  return issues
+}
+
+function schemaIssues(node: Node, value: Json, at: string[]): Issue[] {
+  const schema = node.config?.['schema']
+  if (typeof schema !== 'object' || schema === null || Array.isArray(schema)) return []
+  return checkValue(schema, value).map((issue) => ({ ...issue, nodeId: node.id, path: [...at, ...(issue.path ?? [])] }))
 }
 
 /** The run that a transaction id names already: the live one, or, of an idempotent definition, the ended one. */

@@ -9,7 +9,7 @@ import { validate } from '../workflows/validate.ts'
 import type { Workflows } from '../workflows/workflows.ts'
 import type { Actor, ForkRun, Trial, TryNode } from './engine.ts'
 import { payloadOf } from './payload.ts'
-import type { Seed, Starter } from './start.ts'
+import { type Seed, type Starter, inputIssues } from './start.ts'
 import type { WaitFor } from './waiting.ts'
 
 interface TrialParts {
@@ -149,6 +149,8 @@ export async function forkRun(parts: TrialParts, actor: Actor, input: ForkRun): 
   const { graph } = await parts.plans.of(database, source)
   const from = [...graph.nodes.values()].find((node) => node.id === input.step || node.name === input.step)
   if (!from || from.parent) throw new Fault('step_missing', from ? { message: 'A fork starts at a step outside of bodies' } : {})
+  const issues = input.input === undefined ? [] : inputIssues(graph.definition, input.input)
+  if (issues.length > 0) throw new Fault('input_invalid', { issues })
   for (const id of Object.keys(input.outputs ?? {})) if (!graph.nodes.has(id)) throw new Fault('node_missing', { message: `There is no node ${id}` })
   const steps = (await stepsOf(database, [source.id])).filter((step) => step.iteration === '')
   const texts = new Map((await outputsOf(database, source.id, steps.map((step) => step.node_id), steps.map(() => ''))).map((row) => [row.node_id, row.output]))
