@@ -144,8 +144,11 @@ test('what a killed one left behind is no obstacle, even when its number belongs
   const first = await begin()
   const { url } = first
   await first.stop()
+  // Not ours: PostgreSQL knows the processes above it and lets them be.
+  const stranger = spawn('sleep', ['60'], { stdio: 'ignore' })
+  children.push(stranger)
   const lines = ['postgres/data/postmaster.pid', 'postgres/run/.s.PGSQL.5432.lock']
-  for (const file of lines) writeFileSync(join(dataDir, file), `${process.pid}\n${join(dataDir, 'postgres/data')}\n1\n5432\n\n\n\nready\n`)
+  for (const file of lines) writeFileSync(join(dataDir, file), `${stranger.pid}\n${join(dataDir, 'postgres/data')}\n1\n5432\n\n\n\nready\n`)
   mkdirSync(join(dataDir, 'postgres.new/data'), { recursive: true })
   const next = await begin()
   expect(next.url).toBe(url)
