@@ -67,6 +67,7 @@ export const RunNode = z.object({
   route: z.array(z.string()).nullable(),
   startedAt: Timestamp.nullable(),
   endedAt: Timestamp.nullable(),
+  input: Json.nullable().meta({ description: 'Of the latest step, as its output, error and route' }),
   output: Json.nullable(),
   error: StepError.nullable(),
 })

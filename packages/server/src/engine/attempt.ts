@@ -93,8 +93,8 @@ async function tryWork(ref: AttemptRef, work: () => Promise<StepResult>): Promis
 
 /** What a node gives fits the JSON Schema of its config, where it has one. */
 function fitting(declaration: AnyNode, config: unknown, result: StepResult): StepResult {
-  if (!declaration.schemaField) return result
-  const issues = valuesAt(config as JsonObject, declaration.schemaField).flatMap(({ value }) => checkValue(value as JsonObject, result.output ?? null))
+  if (!declaration.schemaFields) return result
+  const issues = declaration.schemaFields.flatMap((field) => valuesAt(config as JsonObject, field)).flatMap(({ value }) => checkValue(value as JsonObject, result.output ?? null))
   if (issues.length === 0) return result
   const said = issues.slice(0, 3).map(({ path = [], message }) => (path.length > 0 ? `${path.join('.')} ${message}` : message))
   throw new StepFailure('output_invalid', `The value does not fit its schema: ${said.join('; ')}`, { retry: false, details: { issues: issues.slice(0, 20) as unknown as Json } })

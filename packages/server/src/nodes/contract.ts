@@ -132,8 +132,8 @@ export interface NodeDeclaration<C = unknown> {
   notIn?: readonly DefinitionKind[]
   /** What decoding the config cannot see: one message a path. Static: runs at validation on the config as written. */
   check?(config: JsonObject): { path: (string | number)[]; message: string }[]
-  /** JSON Schema given in the config, for the values that come in (`input`) or go out, checked at run time. */
-  schemaField?: string
+  /** Paths into the config at which a JSON Schema stands: checked when the definition is, and by it the values at run time. */
+  schemaFields?: readonly string[]
   behaviour: Behaviour<C>
 }
 

@@ -17,7 +17,7 @@ export function outputsOf(definition: Definition, catalogue: Catalogue): Workflo
 }
 
 function fieldsOf({ definition }: GraphNode, declaration: AnyNode | undefined): string[] {
-  const schemas = declaration?.schemaField ? valuesAt(configOf(definition), declaration.schemaField).map(({ value }) => keysAt(value, 'properties')) : []
+  const schemas = (declaration?.schemaFields ?? []).flatMap((field) => valuesAt(configOf(definition), field).map(({ value }) => keysAt(value, 'properties')))
   return [...new Set([...mappedKeys(definition), ...schemas.flat()])]
 }
 

@@ -16,7 +16,7 @@ export const nodeTypes: AnyNode[] = [
     title: 'Input',
     config: Schema.Struct({ schema: Schema.optionalKey(Schema.Record(text, Schema.Unknown)) }),
     readings: { 'schema.**': 'raw' },
-    schemaField: 'schema',
+    schemaFields: ['schema'],
     entry: true,
     behaviour: gives,
   }),

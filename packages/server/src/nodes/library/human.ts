@@ -29,6 +29,7 @@ export const human = defineNode({
   }),
   readings: { kind: 'raw', blocks: 'raw', 'form.**': 'raw', expiresInMs: 'value', 'onExpiry.action': 'raw', 'onExpiry.inputs.**': 'value' },
   handles: { fixed: ['declined', 'expired'] },
+  schemaFields: ['form'],
   check: (config: JsonObject) => ('onExpiry' in config && !('expiresInMs' in config) ? [{ path: ['onExpiry'], message: 'It never expires: set expiresInMs' }] : []),
   behaviour: {
     is: 'wait',

@@ -12,6 +12,6 @@ export const input = defineNode({
   }),
   readings: { 'schema.**': 'raw' },
   entry: true,
-  schemaField: 'schema',
+  schemaFields: ['schema'],
   behaviour: { is: 'pure', run: (_config, { given }) => ({ output: given }) },
 })

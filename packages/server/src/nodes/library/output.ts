@@ -14,6 +14,6 @@ export const output = defineNode({
   }),
   readings: { 'map.**': 'value', 'schema.**': 'raw' },
   returns: true,
-  schemaField: 'schema',
+  schemaFields: ['schema'],
   behaviour: { is: 'pure', run: ({ map }, context) => ({ output: map ?? passThrough(context) }) },
 })

@@ -171,8 +171,8 @@ export class Core0001 extends Migration {
         updated_at timestamptz(3) not null
       ) with (fillfactor = 70)`)
     this.addSql('create index runs_workspace on runs (workspace_id, id)')
-    this.addSql('create index runs_workflow on runs (workflow_id, id)')
-    this.addSql('create index runs_live on runs (workflow_id, id) where ended_at is null')
+    this.addSql('create index runs_workflow on runs (workflow_id, id) where trial is null')
+    this.addSql('create index runs_live on runs (workflow_id, id) where ended_at is null and trial is null')
     this.addSql('create unique index runs_transaction on runs (workflow_id, live_transaction) where live_transaction is not null')
     this.addSql('create index runs_transactions on runs (workflow_id, transaction_id, id) where transaction_id is not null')
     this.addSql('create unique index runs_lane_live on runs (workspace_id, lane_live) where lane_live is not null')

@@ -1,62 +1,21 @@
-import { type Definition, Fault, type Page, type Run, type RunEvent, type RunNode, type RunSummary, type Step, type StepState, type WaitingOn, limits, stepNames } from '@sluice/schema'
+import { type Definition, Fault, type JsonObject, type Page, type Run, type RunEvent, type RunNode, type RunSummary, type Step, type StepState, type WaitingOn, limits, stepNames } from '@sluice/schema'
 import { decodeCursor, idForm, pageFrom } from '../cursor.ts'
 import type { Tx } from '../database.ts'
 import type { StepRecord } from '../rows/steps.ts'
-
-interface SummaryRow {
-  id: string
-  workflow_id: string
-  version: number
-  status: string
-  waiting_kind: string | null
-  progress: number
-  reason: unknown
-  transaction_id: string | null
-  lane: string | null
-  parent_run_id: string | null
-  trigger: string
-  tags: string[]
-  created_at: Date
-  started_at: Date | null
-  ended_at: Date | null
-  held_at: Date | null
-  updated_at: Date
-  [more: string]: unknown
-}
-
-/** The status as the world sees it: a hold lies over those that it can lie on. */
-const shown = `case when held_at is not null and status in ('queued', 'running', 'waiting') then 'held' else status end`
-const summaryColumns = `id, workflow_id, version, ${shown} as status, waiting_kind, progress, reason, transaction_id, lane, parent_run_id, trigger, tags,
-  created_at, started_at, ended_at, held_at, updated_at`
+import { type SummaryRow, shownStatus, summaryColumns, summaryFrom } from './run-summary.ts'
+import { stepInputs } from './step-inputs.ts'
 
 const time = (date: Date | null): string | null => date?.toISOString() ?? null
-
-const summaryFrom = (row: SummaryRow): RunSummary => ({
-  id: row.id,
-  workflowId: row.workflow_id,
-  version: row.version,
-  status: row.status as RunSummary['status'],
-  waitingKind: row.waiting_kind as RunSummary['waitingKind'],
-  progress: row.progress,
-  reason: row.reason as RunSummary['reason'],
-  transactionId: row.transaction_id,
-  lane: row.lane,
-  parentRunId: row.parent_run_id,
-  trigger: row.trigger,
-  tags: row.tags,
-  created: row.created_at.toISOString(),
-  startedAt: time(row.started_at),
-  endedAt: time(row.ended_at),
-  updated: row.updated_at.toISOString(),
-})
 
 // ── one run ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 interface RunRecord extends SummaryRow {
+  held_at: Date | null
   input: Run['input']
   output: Run['output']
   missing: string[] | null
   definition: Definition
+  [more: string]: unknown
 }
 
 /** Throws a Fault `run_missing`, for a run of another workspace too. */
@@ -65,7 +24,7 @@ export async function getRun(tx: Tx, workspaceId: string, id: string): Promise<R
     {
       name: 'view-run',
       text: `
-        select ${summaryColumns.replaceAll(/\b(version|created_at)\b/g, 'runs.$1')}, input, output, missing, coalesce(runs.trial -> 'definition', versions.definition) as definition
+        select ${summaryColumns.replaceAll(/\b(version|created_at)\b/g, 'runs.$1')}, held_at, input, output, missing, coalesce(runs.trial -> 'definition', versions.definition) as definition
         from runs left join versions on versions.workflow_id = runs.workflow_id and versions.number = runs.version
         where runs.id = $2 and runs.workspace_id = $1`.replaceAll(/\b(workflow_id),/g, 'runs.$1,'),
     },
@@ -74,14 +33,19 @@ export async function getRun(tx: Tx, workspaceId: string, id: string): Promise<R
   if (!row) throw new Fault('run_missing')
   const names = stepNames(row.definition)
   const sums = await tx.query<NodeSum>(nodeSums, [id])
+  const byNode = Map.groupBy(sums, (sum) => sum.node_id)
   const waits = await tx.query<WaitRow>(waitRows, [id])
   const pauses = await tx.query<{ id: string }>({ name: 'view-run-pauses', text: `select id from pauses where run_id = $1 and status = 'open' order by id` }, [id])
+  const latest = new Map<string, Latest>()
+  for (const sum of sums) if (sum.latest.at > (latest.get(sum.node_id)?.at ?? '')) latest.set(sum.node_id, sum.latest)
+  const inputOf = await stepInputs(tx, id, row.definition, [...latest].map(([nodeId, { iteration }]) => ({ nodeId, iteration })))
+  const inputs = new Map([...latest].map(([nodeId, { iteration }]) => [nodeId, inputOf({ nodeId, iteration })]))
   return {
     ...summaryFrom(row),
     input: row.input,
     output: row.output,
     waitingOn: waitingOn(row, waits, names),
-    nodes: row.definition.nodes.map((node) => nodeFrom(node.id, names.get(node.id)!, node.type, sums.filter((sum) => sum.node_id === node.id))),
+    nodes: row.definition.nodes.map((node) => nodeFrom({ nodeId: node.id, step: names.get(node.id)!, type: node.type }, byNode.get(node.id) ?? [], latest.get(node.id), inputs.get(node.id))),
     pauses: pauses.map((pause) => pause.id),
   }
 }
@@ -92,8 +56,17 @@ interface NodeSum {
   count: number
   started_at: Date | null
   ended_at: Date | null
-  latest: { output: RunNode['output']; bytes: number; error: RunNode['error']; route: string[] | null; at: string } | null
+  latest: Latest
   [more: string]: unknown
+}
+
+interface Latest {
+  iteration: string
+  output: RunNode['output']
+  bytes: number
+  error: RunNode['error']
+  route: string[] | null
+  at: string
 }
 
 /** Per node and state: how many steps, when, and the latest of them. */
@@ -104,8 +77,8 @@ const nodeSums = {
       count(*) over (partition by node_id, state)::int as count,
       min(started_at) over (partition by node_id, state) as started_at,
       max(ended_at) over (partition by node_id, state) as ended_at,
-      json_build_object('output', case when output_bytes <= ${limits.listValueBytes} then output end, 'bytes', output_bytes, 'error', error, 'route', to_json(route),
-        'at', coalesce(ended_at, last_attempt_at)) as latest
+      json_build_object('iteration', iteration, 'output', case when output_bytes <= ${limits.listValueBytes} then output end, 'bytes', output_bytes, 'error', error, 'route', to_json(route),
+        'at', coalesce(ended_at, last_attempt_at, started_at, 'epoch')) as latest
     from steps where run_id = $1
     order by node_id, state, coalesce(ended_at, last_attempt_at) desc nulls last, iteration desc`,
 }
@@ -113,21 +86,19 @@ const nodeSums = {
 /** Which state stands for a node whose steps are in several: what still moves comes first. */
 const stateOrder: StepState[] = ['running', 'waiting', 'retrying', 'pending', 'failed', 'completed', 'cancelled', 'skipped']
 
-function nodeFrom(nodeId: string, step: string, type: string, sums: readonly NodeSum[]): RunNode {
+function nodeFrom(node: Pick<RunNode, 'nodeId' | 'step' | 'type'>, sums: readonly NodeSum[], latest: Latest | undefined, input: JsonObject | undefined): RunNode {
   const ordered = [...sums].sort((a, b) => stateOrder.indexOf(a.state) - stateOrder.indexOf(b.state))
-  const latest = [...sums].sort((a, b) => (a.latest?.at ?? '').localeCompare(b.latest?.at ?? '')).at(-1)?.latest
   const starts = sums.flatMap((sum) => (sum.started_at ? [sum.started_at.getTime()] : []))
   const ends = sums.flatMap((sum) => (sum.ended_at ? [sum.ended_at.getTime()] : []))
   const moving = ordered.some((sum) => ['running', 'waiting', 'retrying', 'pending'].includes(sum.state))
   return {
-    nodeId,
-    step,
-    type,
+    ...node,
     state: ordered[0]?.state ?? null,
     counts: Object.fromEntries(sums.map((sum) => [sum.state, sum.count])),
     route: latest?.route ?? null,
     startedAt: starts.length > 0 ? new Date(Math.min(...starts)).toISOString() : null,
     endedAt: !moving && ends.length > 0 ? new Date(Math.max(...ends)).toISOString() : null,
+    input: input ?? null,
     output: latest ? (latest.bytes > limits.listValueBytes ? { truncated: latest.bytes } : latest.output) : null,
     error: latest?.error ?? null,
   }
@@ -176,11 +147,11 @@ export async function listRuns(tx: Tx, workspaceId: string, asked: RunsAsked): P
   const place = (value: unknown): string => `$${values.push(value)}`
   const conditions = ['workspace_id = $1', 'trial is null']
   if (asked.workflow !== undefined) conditions.push(`workflow_id = ${place(await resolveWorkflow(tx, workspaceId, asked.workflow))}`)
-  if (asked.status !== undefined) conditions.push(`${shown} = ${place(asked.status)}`)
+  if (asked.status !== undefined) conditions.push(`${shownStatus} = ${place(asked.status)}`)
   if (asked.tag !== undefined) conditions.push(`${place(asked.tag)} = any(tags)`)
   const counted = asked.count ? await tx.query<{ total: number }>(`select count(*)::int as total from runs where ${conditions.join(' and ')}`, values) : null
   if (asked.cursor !== undefined) conditions.push(`id < ${place(decodeCursor(asked.cursor, idForm))}`)
-  const rows = await tx.query<SummaryRow>(`select ${summaryColumns} from runs where ${conditions.join(' and ')} order by id desc limit ${place(asked.limit + 1)}`, values)
+  const rows = await tx.query<SummaryRow & Record<string, unknown>>(`select ${summaryColumns} from runs where ${conditions.join(' and ')} order by id desc limit ${place(asked.limit + 1)}`, values)
   const page = pageFrom(rows, asked.limit, (row) => row.id, summaryFrom)
   return counted ? { ...page, total: counted[0]!.total } : page
 }
@@ -240,7 +211,7 @@ interface StepView extends Omit<StepRecord, 'output'> {
 const stepColumns = `steps.run_id, node_id, iteration, state, attempts, failures, case when output_bytes <= ${limits.listValueBytes} then output end as output, output_bytes,
   route, steps.error, waiting_for, skip_reason, compensation, steps.started_at, last_attempt_at, retry_at, timed_out_at, steps.ended_at`
 
-function stepFrom(row: StepView, names: ReadonlyMap<string, string>): Step {
+function stepFrom(row: StepView, names: ReadonlyMap<string, string>, input: JsonObject): Step {
   const { compensation } = row as { compensation: Step['compensation'] }
   return {
     key: `${row.run_id}/${encodeURIComponent(row.node_id)}/${row.iteration === '' ? '-' : row.iteration}`,
@@ -251,7 +222,7 @@ function stepFrom(row: StepView, names: ReadonlyMap<string, string>): Step {
     state: row.state as Step['state'],
     attempts: row.attempts,
     failures: row.failures,
-    input: null,
+    input,
     output: row.output_bytes > limits.listValueBytes ? { truncated: row.output_bytes } : row.output,
     route: row.route,
     error: row.error as Step['error'],
@@ -273,7 +244,7 @@ function stepFrom(row: StepView, names: ReadonlyMap<string, string>): Step {
   }
 }
 
-async function namesOf(tx: Tx, workspaceId: string, runId: string): Promise<Map<string, string>> {
+async function definitionOf(tx: Tx, workspaceId: string, runId: string): Promise<Definition> {
   const [row] = await tx.query<{ definition: Definition }>(
     {
       name: 'view-run-definition',
@@ -285,27 +256,31 @@ async function namesOf(tx: Tx, workspaceId: string, runId: string): Promise<Map<
     [runId, workspaceId],
   )
   if (!row) throw new Fault('run_missing')
-  return stepNames(row.definition)
+  return row.definition
 }
 
 /** One step, with its output whole. */
 export async function getStep(tx: Tx, workspaceId: string, of: { runId: string; nodeId: string; iteration: string }): Promise<Step> {
-  const names = await namesOf(tx, workspaceId, of.runId)
+  const definition = await definitionOf(tx, workspaceId, of.runId)
   const [row] = await tx.query<StepView>(`select ${stepColumns}, output as whole from steps where run_id = $1 and node_id = $2 and iteration = $3`, [of.runId, of.nodeId, of.iteration])
   if (!row) throw new Fault('step_missing')
-  return { ...stepFrom(row, names), output: row.whole as Step['output'] }
+  const inputOf = await stepInputs(tx, of.runId, definition, [of])
+  return { ...stepFrom(row, stepNames(definition), inputOf(of)), output: row.whole as Step['output'] }
 }
 
 /** The steps of a run in the order in which they began. A large output is given by its size alone. */
 export async function listSteps(tx: Tx, workspaceId: string, runId: string, asked: { nodeId?: string | undefined; cursor?: string | undefined; limit: number }): Promise<Page<Step>> {
-  const names = await namesOf(tx, workspaceId, runId)
+  const definition = await definitionOf(tx, workspaceId, runId)
+  const names = stepNames(definition)
   const offset = asked.cursor === undefined ? 0 : Number(decodeCursor(asked.cursor, /^\d{1,6}$/))
   const rows = await tx.query<StepView>(
     `select ${stepColumns} from steps where run_id = $1 and ($2::text is null or node_id = $2)
      order by steps.started_at nulls last, node_id, string_to_array(iteration, '.')::int[] offset $3 limit $4`,
     [runId, asked.nodeId ?? null, offset, asked.limit + 1],
   )
-  return pageFrom(rows, asked.limit, () => offset + asked.limit, (row) => stepFrom(row, names))
+  const places = rows.map((row) => ({ nodeId: row.node_id, iteration: row.iteration }))
+  const inputOf = await stepInputs(tx, runId, definition, places)
+  return pageFrom(rows, asked.limit, () => offset + asked.limit, (row) => stepFrom(row, names, inputOf({ nodeId: row.node_id, iteration: row.iteration })))
 }
 
 interface EventRow {
@@ -331,7 +306,7 @@ export async function listEvents(tx: Tx, workspaceId: string, runId: string, ask
 
 /** The live runs of a workspace, or of one of its workflows, newest first. */
 export async function liveRuns(tx: Tx, workspaceId: string, workflow: string | null): Promise<RunSummary[]> {
-  const rows = await tx.query<SummaryRow>(
+  const rows = await tx.query<SummaryRow & Record<string, unknown>>(
     {
       name: 'view-live-runs',
       text: `select ${summaryColumns} from runs where workspace_id = $1 and ($2::text is null or workflow_id = $2) and ended_at is null and trial is null order by id desc limit 100`,

@@ -1,31 +1,18 @@
-import type { Activity, Definition, RunStatus, RunSummary, Version, Workflow, WorkflowSummary } from '@sluice/schema'
+import type { Activity, Definition, Version, Workflow, WorkflowSummary } from '@sluice/schema'
 import type { Tx } from '../database.ts'
 import type { VersionRow, WorkflowRow } from '../rows/workflows.ts'
+import { type SummaryRow, summaryColumns, summaryFrom } from './run-summary.ts'
 
 /** Workflows as callers see them, with what their runs amount to. Trials are never counted. */
 
-type Listed = Omit<WorkflowRow, 'fresh' | 'seq' | 'workspace_id'> & { runs: number; active: number; last: LastRun | null }
-
-/** The newest run's columns, as JSON. */
-interface LastRun extends Omit<RunSummary, 'workflowId' | 'waitingKind' | 'transactionId' | 'parentRunId' | 'created' | 'startedAt' | 'endedAt' | 'updated'> {
-  workflow_id: string
-  waiting_kind: RunSummary['waitingKind']
-  transaction_id: string | null
-  parent_run_id: string | null
-  held_at: string | null
-  created_at: string
-  started_at: string | null
-  ended_at: string | null
-  updated_at: string
-}
+type Listed = Omit<WorkflowRow, 'fresh' | 'seq' | 'workspace_id'> & { runs: number; active: number; last: SummaryRow | null }
 
 const columns = `
   w.id, w.handle, w.name, w.description, w.revision, w.version, w.hash, w.extra, w.created_at, w.updated_at,
   (select count(*) from runs r where r.workflow_id = w.id and r.trial is null) as runs,
   (select count(*) from runs r where r.workflow_id = w.id and r.trial is null and r.ended_at is null) as active,
   (select row_to_json(newest) from (
-    select id, workflow_id, version, status, waiting_kind, progress, reason, transaction_id, lane, parent_run_id, trigger, tags,
-      held_at, created_at, started_at, ended_at, updated_at
+    select ${summaryColumns}
     from runs r where r.workflow_id = w.id and r.trial is null order by r.id desc limit 1
   ) as newest) as last`
 
@@ -63,36 +50,9 @@ export async function workflowCount(tx: Tx, workspaceId: string, name: string | 
 
 function summaryOf(row: Listed): WorkflowSummary {
   const { id, handle, name, description, revision, version, hash, extra } = row
-  const activity: Activity = { runs: row.runs, active: row.active, lastRun: row.last && runOf(row.last) }
+  const activity: Activity = { runs: row.runs, active: row.active, lastRun: row.last && summaryFrom(row.last) }
   return { id, handle, name, description, revision, version, hash, extra, activity, created: row.created_at.toISOString(), updated: row.updated_at.toISOString() }
 }
-
-function runOf(run: LastRun): RunSummary {
-  const { id, version, progress, reason, lane, trigger, tags } = run
-  // A hold is shown in place of the status it lies on.
-  const status: RunStatus = run.held_at && !run.ended_at ? 'held' : run.status
-  return {
-    id,
-    workflowId: run.workflow_id,
-    version,
-    status,
-    waitingKind: run.waiting_kind,
-    progress,
-    reason,
-    transactionId: run.transaction_id,
-    lane,
-    parentRunId: run.parent_run_id,
-    trigger,
-    tags,
-    created: iso(run.created_at),
-    startedAt: run.started_at && iso(run.started_at),
-    endedAt: run.ended_at && iso(run.ended_at),
-    updated: iso(run.updated_at),
-  }
-}
-
-/** PostgreSQL's JSON writes instants with an offset. */
-const iso = (instant: string): string => new Date(instant).toISOString()
 
 export const versionView = (row: VersionRow): Version => ({
   workflowId: row.workflow_id,

@@ -1,0 +1,59 @@
+import { type Definition, type Json, type JsonObject, limits, stepNames } from '@sluice/schema'
+import type { Tx } from '../database.ts'
+
+export interface StepPlace {
+  nodeId: string
+  iteration: string
+}
+
+interface OutputRow {
+  node_id: string
+  iteration: string
+  state: string
+  route: string[] | null
+  output: Json
+  output_bytes: number
+  error: JsonObject | null
+  [more: string]: unknown
+}
+
+/**
+ * What steps were given: the outputs of their predecessors by step name, as far as the path was taken. Derived when it is
+ * asked for: an output is stored once, however many steps it goes to. Large ones are given by their size.
+ */
+export async function stepInputs(tx: Tx, runId: string, definition: Definition, places: readonly StepPlace[]): Promise<(place: StepPlace) => JsonObject> {
+  const names = stepNames(definition)
+  const parents = new Map(definition.nodes.map((node) => [node.id, node.parentId ?? null]))
+  const sources = new Map<string, { source: string; handle: string }[]>()
+  for (const { source, target, sourceHandle } of definition.links) {
+    if (parents.get(source) !== parents.get(target)) continue
+    sources.set(target, [...(sources.get(target) ?? []), { source, handle: sourceHandle ?? 'default' }])
+  }
+  const wanted = new Set(places.flatMap(({ nodeId, iteration }) => (sources.get(nodeId) ?? []).map(({ source }) => `${source}\n${iteration}`)))
+  const rows = wanted.size > 0 ? await outputRows(tx, runId, [...wanted]) : []
+  const found = new Map(rows.map((row) => [`${row.node_id}\n${row.iteration}`, row]))
+  return ({ nodeId, iteration }) => {
+    const input: JsonObject = {}
+    for (const { source, handle } of sources.get(nodeId) ?? []) {
+      const row = found.get(`${source}\n${iteration}`)
+      if (row?.route?.includes(handle)) input[names.get(source)!] = valueOf(row)
+    }
+    return input
+  }
+}
+
+function valueOf(row: OutputRow): Json {
+  if (row.state === 'failed') return { error: row.error }
+  return row.output_bytes > limits.listValueBytes ? { truncated: row.output_bytes } : row.output
+}
+
+const outputRows = (tx: Tx, runId: string, keys: readonly string[]): Promise<OutputRow[]> =>
+  tx.query(
+    {
+      name: 'view-step-inputs',
+      text: `
+        select node_id, iteration, state, route, case when output_bytes <= ${limits.listValueBytes} then output end as output, output_bytes, error
+        from steps where run_id = $1 and (node_id, iteration) in (select * from unnest($2::text[], $3::text[]))`,
+    },
+    [runId, keys.map((key) => key.split('\n')[0]), keys.map((key) => key.split('\n')[1])],
+  )
