@@ -35,7 +35,7 @@ export interface SandboxOptions extends Partial<Bounds> {
   memoryBytes?: number
   /** Executions at a time; the rest wait their turn. */
   concurrency?: number
-  /** Children kept ready, from the first execution on. A cold start costs some 150 ms, a warm one 10, and idling 65 MB. */
+  /** Children kept ready, from the first execution on. Cold an execution takes 150 to 400 ms, warm 20 to 50 (2 busy cores); a ready child holds 65 MB. */
   warm?: number
   /** After which a child that waits for work is let go. */
   idleMs?: number
