@@ -44,7 +44,11 @@ export type UpdateWorkflow = z.infer<typeof UpdateWorkflow>
 export const DuplicateWorkflow = z.strictObject({ workflow: WorkflowRef, name: name.optional(), handle: Handle.optional() })
 export type DuplicateWorkflow = z.infer<typeof DuplicateWorkflow>
 
-export const PublishWorkflow = z.strictObject({ workflow: WorkflowRef, revision: revision.optional() })
+export const PublishWorkflow = z.strictObject({
+  workflow: WorkflowRef,
+  revision: revision.optional(),
+  expectHash: z.string().max(100).optional().meta({ description: 'Refuse to publish another definition than the one with this hash' }),
+})
 export type PublishWorkflow = z.infer<typeof PublishWorkflow>
 
 export const ListVersions = z.strictObject({ workflow: WorkflowRef, ...pageInput })
@@ -107,7 +111,10 @@ export type FindRun = z.infer<typeof FindRun>
 export const WaitForRun = z.strictObject({ id: Id, ...Wait.shape })
 export type WaitForRun = z.infer<typeof WaitForRun>
 
-export const CancelRun = z.strictObject({ id: Id, compensate: z.boolean().optional().meta({ description: 'Undo completed steps first' }) })
+/** Names the run by its id, or, by its workflow, the current one. */
+export const CancelRun = z
+  .strictObject({ id: Id.optional(), workflow: WorkflowRef.optional(), compensate: z.boolean().optional().meta({ description: 'Undo completed steps first' }) })
+  .refine((said) => (said.id === undefined) !== (said.workflow === undefined), { error: 'Name the run or its workflow', path: ['id'] })
 export type CancelRun = z.infer<typeof CancelRun>
 
 export const RetryStep = z.strictObject({ id: Id, step: z.string().min(1).max(200), iteration: z.string().max(200).optional() })
@@ -145,6 +152,10 @@ export const Subscribe = z
   })
   .refine((asked) => asked.runId === undefined || asked.workflow === undefined, { error: 'Name a run or a workflow, not both', path: ['workflow'] })
 export type Subscribe = z.infer<typeof Subscribe>
+
+/** The events of one workflow's runs. */
+export const WatchWorkflow = z.strictObject({ workflow: WorkflowRef, after: cursor.optional(), lastEventId: cursor.optional() })
+export type WatchWorkflow = z.infer<typeof WatchWorkflow>
 
 export const OnePause = z.strictObject({ id: Id })
 export type OnePause = z.infer<typeof OnePause>

@@ -1,7 +1,8 @@
 import { type DecidePause, Fault, type Issue, type Json, type JsonObject, type Report, type SendSignal, limits } from '@sluice/schema'
 import type { Database, Tx } from '../store/database.ts'
+import { newId } from '../store/ids.ts'
 import { takeKey } from '../store/rows/idempotency.ts'
-import { type PauseRecord, readPause } from '../store/rows/pauses.ts'
+import { type PauseRecord, lastPauseOf, openPausesOf, readPause } from '../store/rows/pauses.ts'
 import { runOfTransaction } from '../store/rows/runs.ts'
 import { checkValue } from '../workflows/json-schema.ts'
 import type { Workflows } from '../workflows/workflows.ts'
@@ -15,7 +16,8 @@ import { type RunState, type StepRow, isTerminal } from './state.ts'
 
 /** What comes in from outside to runs that wait: decisions, reports, signals. One of each wins, and is told the same twice. */
 export interface Answers {
-  decide(actor: Actor, input: DecidePause): Promise<void>
+  /** Answers with the id of the pause. */
+  decide(actor: Actor, input: DecidePause): Promise<string>
   /** Answers with the step it was about. */
   report(actor: Actor, input: Report): Promise<{ runId: string; nodeId: string; iteration: string }>
   signal(actor: Actor, input: SendSignal): Promise<{ id: string }>
@@ -34,9 +36,10 @@ export function createAnswers(parts: { database: Database; door: Door; workflows
 
   return {
     async decide(actor, input) {
-      const pause = await readPause(database, actor.workspaceId, input.id)
+      const pause = input.id === undefined ? await onlyPause(database, actor, input.runId!) : await readPause(database, actor.workspaceId, input.id)
       if (!pause) throw new Fault('pause_missing')
-      await door.pass(pause.run_id, actor.workspaceId, async (_state, _row, tx) => decisionOf(actor, input, await readPause(tx, actor.workspaceId, input.id)))
+      await door.pass(pause.run_id, actor.workspaceId, async (_state, _row, tx) => decisionOf(actor, input, await readPause(tx, actor.workspaceId, pause.id)))
+      return pause.id
     },
     async report(actor, input) {
       const runId = await runOf(actor, input.run)
@@ -49,9 +52,8 @@ export function createAnswers(parts: { database: Database; door: Door; workflows
       return { runId, nodeId: about!.nodeId, iteration: about!.iteration }
     },
     async signal(actor, input) {
-      let id = ''
+      let id = newId()
       await door.pass(input.runId, actor.workspaceId, async (state, _row, tx) => {
-        id = `${input.runId}.${state.run.seq + 1}`
         if (input.idempotencyKey !== undefined) {
           const known = await sentBefore(tx, actor, input, id)
           if (known) {
@@ -75,6 +77,13 @@ async function sentBefore(tx: Tx, actor: Actor, input: SendSignal, id: string): 
   if (!kept) return null
   if (kept.fingerprint !== fingerprint) throw new Fault('idempotency_conflict')
   return (kept.reply as { id: string }).id
+}
+
+/** Of a run the only open pause; with none open the last one, so that a decision that is sent again is told its outcome. */
+async function onlyPause(tx: Tx, actor: Actor, runId: string): Promise<PauseRecord | undefined> {
+  const open = (await openPausesOf(tx, [runId])).filter((pause) => pause.workspace_id === actor.workspaceId)
+  if (open.length > 1) throw new Fault('pause_ambiguous', { details: { pauses: open.map((pause) => pause.id) } })
+  return open[0] ?? lastPauseOf(tx, actor.workspaceId, runId)
 }
 
 // ── decisions ──────────────────────────────────────────────────────────────────────────────────────────────────────────

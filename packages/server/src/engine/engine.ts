@@ -1,4 +1,4 @@
-import type { DecidePause, Json, JsonObject, Pause, Report, Run, SendSignal, StartRun, Step, StepError, Wait } from '@sluice/schema'
+import type { CancelRun, DecidePause, Json, JsonObject, Pause, Report, Run, SendSignal, StartRun, Step, StepError, Wait } from '@sluice/schema'
 
 /** On whose behalf the engine acts. Whether they may is decided before. */
 export interface Actor {
@@ -55,7 +55,8 @@ export interface Engine {
   start(actor: Actor, input: StartRun): Promise<Run>
   /** Answers when the run is as asked, or the time is up; the run as it then stands. */
   wait(actor: Actor, input: { id: string } & Wait): Promise<Run>
-  cancel(actor: Actor, input: { id: string; compensate?: boolean }): Promise<Run>
+  /** By the run, or by its workflow: then the current one. */
+  cancel(actor: Actor, input: CancelRun): Promise<Run>
   hold(actor: Actor, input: { id: string }): Promise<Run>
   release(actor: Actor, input: { id: string }): Promise<Run>
   retryStep(actor: Actor, input: { id: string; step: string; iteration?: string }): Promise<Run>

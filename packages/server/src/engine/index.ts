@@ -4,7 +4,7 @@ import type { Catalogue } from '../nodes/contract.ts'
 import type { Database } from '../store/database.ts'
 import { liveRunsOf } from '../store/rows/runs.ts'
 import { getPause } from '../store/views/pauses.ts'
-import { getRun, getStep } from '../store/views/runs.ts'
+import { currentRun, getRun, getStep } from '../store/views/runs.ts'
 import type { Log } from '../telemetry.ts'
 import type { Plans } from '../workflows/plans.ts'
 import type { Workflows } from '../workflows/workflows.ts'
@@ -46,12 +46,14 @@ export interface Engines {
 
 export function createEngine(parts: EngineParts): Engines {
   const { database, queue, doorbell, plans, workflows, catalogue, log } = parts
-  const door = createDoor({ database, queue, doorbell, plans })
+  const timed = (dueAt: number): void => clock.expect(dueAt)
+  const door = createDoor({ database, queue, doorbell, plans, timed })
+  const clock = createClock({ database, door, queue, doorbell, log })
   const starter = createStarter({ database, queue, doorbell, workflows })
   const operations = createOperations({ database, door })
   const answers = createAnswers({ database, door, workflows })
   const waitFor = createWaitFor(database, doorbell)
-  const committer = createCommitter({ database, queue, doorbell })
+  const committer = createCommitter({ database, queue, doorbell, timed })
   const afterlife = createAfterlife({ database, queue, doorbell, door, startsChildren: (type) => catalogue.get(type)?.behaviour.is === 'child' })
   const trialParts = { database, catalogue, plans, workflows, starter, waitFor }
 
@@ -68,9 +70,10 @@ export function createEngine(parts: EngineParts): Engines {
       await waitFor(id, until, ms)
       return read(actor, id)
     },
-    async cancel(actor, { id, compensate }) {
-      await operations.cancel(actor, id, compensate ?? false)
-      return read(actor, id)
+    async cancel(actor, { id, workflow, compensate }) {
+      const found = id ?? (await currentRun(database, actor.workspaceId, workflow!)).id
+      await operations.cancel(actor, found, compensate ?? false)
+      return read(actor, found)
     },
     async hold(actor, { id }) {
       await operations.hold(actor, id)
@@ -91,8 +94,7 @@ export function createEngine(parts: EngineParts): Engines {
     },
     try: (actor, input) => tryNode(trialParts, actor, input),
     async decide(actor, input): Promise<Pause> {
-      await answers.decide(actor, input)
-      return getPause(database, actor.workspaceId, input.id)
+      return getPause(database, actor.workspaceId, await answers.decide(actor, input))
     },
     async report(actor, input): Promise<Step> {
       const about = await answers.report(actor, input)
@@ -123,6 +125,6 @@ export function createEngine(parts: EngineParts): Engines {
       abilities: (row) => ({ secret: (name) => parts.secret(row.workspace_id, name) }),
       log,
     }),
-    clock: createClock({ database, door, queue, doorbell, log }),
+    clock,
   }
 }

@@ -1,4 +1,4 @@
-import { Subscribe } from '@sluice/schema'
+import { Subscribe, WatchWorkflow } from '@sluice/schema'
 import { tracked, type TrackedEnvelope } from '@trpc/server'
 import type { Actor } from '../engine/engine.ts'
 import type { Feed, FeedItem } from '../events/feed.ts'
@@ -25,6 +25,11 @@ function follow(feed: Feed, { workspaceId }: Actor, { runId, workflow, after, la
   if (workflow !== undefined) return feed.workflow({ workspaceId, workflow, after: lastEventId }, signal)
   return feed.workspace({ workspaceId, after: lastEventId }, signal)
 }
+
+/** The events of a workflow's runs, under the noun of the workflow. */
+export const watch = can('events.read', [], WatchWorkflow).subscription(async ({ ctx, input: { workflow, after, lastEventId = after }, signal = new AbortController().signal }) =>
+  delivered(await ctx.parts.feed.workflow({ workspaceId: ctx.actor.workspaceId, workflow, after: lastEventId }, signal), ctx),
+)
 
 /** Each item under its cursor, and the next one only when the consumer has taken this one: nothing piles up here. */
 async function* delivered(items: AsyncIterable<FeedItem>, { flow }: Context): AsyncGenerator<TrackedEnvelope<FeedItem>, void> {

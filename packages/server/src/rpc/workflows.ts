@@ -19,6 +19,7 @@ import {
   WorkflowSummary,
 } from '@sluice/schema'
 import { z } from 'zod'
+import { watch } from './events.ts'
 import { can, router, type Rest } from './trpc.ts'
 
 const tags = ['workflows']
@@ -73,6 +74,8 @@ export const workflows = router({
   node: can('workflows.read', at('GET', `${one}/nodes/{nodeId}`, 'Get a node of the draft with its sample'), OneNode)
     .output(WorkflowNode)
     .query(({ ctx, input }) => ctx.parts.workflows.node(ctx.actor, input)),
+
+  watch,
 
   try: can('runs.try', at('POST', `${one}/nodes/{nodeId}/try`, 'Try a node of the draft'), TryNode)
     .output(Trial)

@@ -30,6 +30,14 @@ export async function readPause(tx: Tx, workspaceId: string, id: string): Promis
   return rows[0]
 }
 
+export async function lastPauseOf(tx: Tx, workspaceId: string, runId: string): Promise<PauseRecord | undefined> {
+  const rows = await tx.query<PauseRecord & Record<string, unknown>>(
+    { name: 'pauses-last-of', text: 'select * from pauses where run_id = $1 and workspace_id = $2 order by id desc limit 1' },
+    [runId, workspaceId],
+  )
+  return rows[0]
+}
+
 export const upsertPauses = (tx: Tx, rows: readonly PauseRecord[]): Promise<unknown> =>
   tx.query(
     {
