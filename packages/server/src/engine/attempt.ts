@@ -1,6 +1,6 @@
 import type { Json, JsonObject, StepError } from '@sluice/schema'
 import { limits } from '@sluice/schema'
-import { type Abilities, type AnyNode, type ChildRequest, type MapPlan, StepFailure, type StepContext, type StepResult, type WaitRequest } from '../nodes/contract.ts'
+import { type Abilities, type AnyNode, type ChildRequest, type MapPlan, StepFailure, type StepContext, type StepResult, type WaitRequest, passThrough } from '../nodes/contract.ts'
 import type { GraphNode } from '../workflows/graph.ts'
 import { checkValue } from '../workflows/json-schema.ts'
 import type { Plan } from '../workflows/plans.ts'
@@ -153,15 +153,9 @@ function givenTo(state: RunState, node: GraphNode): Json {
 }
 
 function waitingOf(request: WaitRequest, context: StepContext): Extract<Happening, { is: 'waits' }>['waiting'] {
-  if (request.for === 'pause') return { ...request, input: passThroughOf(context.input) }
+  if (request.for === 'pause') return { ...request, input: passThrough(context) }
   if (request.for === 'timer') return { for: 'timer', at: request.at.getTime() }
   return request
-}
-
-/** What a step that only lets through gives on: the output of its one predecessor, else its whole input. */
-function passThroughOf(input: JsonObject): Json {
-  const values = Object.values(input)
-  return values.length === 1 ? values[0]! : input
 }
 
 // ── bodies ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

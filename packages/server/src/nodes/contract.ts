@@ -50,6 +50,12 @@ export interface StepContext {
   now: Date
 }
 
+/** What a step gives that lets its input through: the output of its one completed predecessor, else all of them by step name. */
+export function passThrough({ input }: Pick<StepContext, 'input'>): Json {
+  const outputs = Object.values(input)
+  return outputs.length === 1 ? outputs[0]! : input
+}
+
 /** What a node needs of the server, handed to it by the engine. */
 export interface Abilities {
   /** The value of a named secret of the run's workspace. Throws a StepFailure `secret_missing`. */

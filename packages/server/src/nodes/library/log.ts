@@ -1,6 +1,5 @@
 import { Schema } from 'effect'
-import { defineNode } from '../contract.ts'
-import { passThrough } from '../pass-through.ts'
+import { defineNode, passThrough } from '../contract.ts'
 
 const maxCharacters = 10_000
 

@@ -1,6 +1,5 @@
 import { Schema } from 'effect'
-import { defineNode } from '../contract.ts'
-import { passThrough } from '../pass-through.ts'
+import { defineNode, passThrough } from '../contract.ts'
 import { JsonMap } from '../values.ts'
 
 export const output = defineNode({

@@ -1,7 +1,6 @@
 import type { Json, JsonObject } from '@sluice/schema'
 import { Schema } from 'effect'
-import { defineNode } from '../contract.ts'
-import { passThrough } from '../pass-through.ts'
+import { defineNode, passThrough } from '../contract.ts'
 import { isJsonObject } from '../values.ts'
 
 const Route = Schema.Struct({
