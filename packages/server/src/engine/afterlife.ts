@@ -54,12 +54,13 @@ export function createAfterlife(parts: { database: Database; queue: Queue; doorb
 }
 
 function childEnded(run: RunHead): Happening {
-  const [nodeId, iteration] = run.parentStep!.split('\n') as [string, string]
-  if (run.status === 'completed') return { is: 'childEnded', nodeId, iteration, runId: run.id, outcome: { completed: run.output ?? nothing } }
+  const [nodeId, iteration, generation] = run.parentStep!.split('\n') as [string, string, string]
+  const failures = Number(generation)
+  if (run.status === 'completed') return { is: 'childEnded', nodeId, iteration, runId: run.id, failures, outcome: { completed: run.output ?? nothing } }
   const error: StepError = {
     code: run.status === 'cancelled' ? 'child_cancelled' : 'child_failed',
     message: run.reason?.message ?? `The child run ended ${run.status}`,
     details: { runId: run.id, reason: run.reason?.code ?? null },
   }
-  return { is: 'childEnded', nodeId, iteration, runId: run.id, outcome: { failed: error } }
+  return { is: 'childEnded', nodeId, iteration, runId: run.id, failures, outcome: { failed: error } }
 }

@@ -3,8 +3,7 @@ import { withdraw } from './bodies.ts'
 import { conclude, stop, terminate } from './ending.ts'
 import { follow, isHalted, openScope } from './frontier.ts'
 import { failStep } from './settling.ts'
-import { type StepRow, isSettled, keyOf, stepKey } from './state.ts'
-import { deadlineOf } from './timers.ts'
+import { type StepRow, deadlineOf, isSettled, keyOf, stepKey } from './state.ts'
 import { type Turn, emit, flightId, moveRun, moveStep, setTimer, touch } from './turn.ts'
 import { endUndoing, retryUndoing } from './undoing.ts'
 
@@ -33,7 +32,7 @@ export function start(turn: Turn): void {
 }
 
 function armDeadline(turn: Turn): void {
-  const at = deadlineOf(turn.state)
+  const at = deadlineOf(turn.state.run)
   if (at !== null) setTimer(turn, { nodeId: '', iteration: '' }, 'deadline', at)
 }
 
@@ -82,7 +81,7 @@ export function hold(turn: Turn): void {
   const { run } = turn.state
   if (run.heldAt !== null || !['queued', 'running', 'waiting'].includes(run.status)) return
   // The run's time-out does not count a hold: the timer is set again on release.
-  if (deadlineOf(turn.state) !== null) setTimer(turn, { nodeId: '', iteration: '' }, 'deadline', null)
+  if (deadlineOf(turn.state.run) !== null) setTimer(turn, { nodeId: '', iteration: '' }, 'deadline', null)
   run.heldAt = turn.now
   emit(turn, 'run.held')
 }
@@ -96,10 +95,11 @@ export function release(turn: Turn): void {
   emit(turn, 'run.released')
 }
 
-/** The run waits for a server that has handlers for its version. A claim by one that has them ends that. */
+/** Claimed where handlers for its version are missing: it waits for a claim by a server that has them. */
 export function unserved(turn: Turn): void {
   const { run } = turn.state
   if (run.waitingKind === 'version') return
+  recover(turn, new Set())
   run.waitingKind = 'version'
   if (run.status === 'running') moveRun(turn, 'waiting')
   if (run.status === 'waiting') emit(turn, 'run.waiting', { kind: 'version' })

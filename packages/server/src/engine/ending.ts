@@ -1,7 +1,7 @@
 import type { Reason, ReasonCode, StepError, TerminalStatus } from '@sluice/schema'
 import { giveUp, isDrained, isHalted, isInside, undoKey } from './frontier.ts'
 import type { Payload } from './payload.ts'
-import { type Ending, type RunState, type StepRow, isSettled } from './state.ts'
+import { type Ending, type RunState, type StepRow, deadlineOf, isSettled } from './state.ts'
 import { type Turn, emit, emitOutput, moveRun, nodeOf, pauseData, setTimer, touch } from './turn.ts'
 import { beginUndoing, planUndoing } from './undoing.ts'
 
@@ -12,9 +12,14 @@ import { beginUndoing, planUndoing } from './undoing.ts'
 
 /** Sets the end the run goes to. Callers see to it that the first one stands; only a cancel, or a lost worker, overrules it. */
 export function stop(turn: Turn, ending: Ending, options: { fence: boolean }): void {
+  closeDeadline(turn)
   turn.state.run.ending = ending
   halt(turn, '')
   if (options.fence) fence(turn)
+}
+
+function closeDeadline(turn: Turn): void {
+  if (deadlineOf(turn.state.run) !== null) setTimer(turn, { nodeId: '', iteration: '' }, 'deadline', null)
 }
 
 /** Closes a scope to anything new: waits end, what was ready is given up, children are told to cancel. */
@@ -42,7 +47,6 @@ function closeWait(turn: Turn, step: StepRow): void {
     return
   }
   closePause(turn, step, 'cancelled')
-  setTimer(turn, step, step.state === 'retrying' ? 'retry' : 'wait', null)
   giveUp(turn, step)
 }
 
@@ -146,6 +150,7 @@ export const reasonOf = (error: StepError, step?: string): Reason => ({
 export function terminate(turn: Turn, to: TerminalStatus, reason: Reason | null, output: Payload | null = null): void {
   const { state } = turn
   const { run } = state
+  closeDeadline(turn)
   moveRun(turn, to)
   run.endedAt = turn.now
   run.waitingKind = null
@@ -155,7 +160,6 @@ export function terminate(turn: Turn, to: TerminalStatus, reason: Reason | null,
   run.output = output
   if (to === 'completed') run.progress = 100
   for (const step of state.steps.values()) if (!isSettled(step.state)) giveUp(turn, step)
-  if (run.deadlineAt !== null) setTimer(turn, { nodeId: '', iteration: '' }, 'deadline', null)
   for (const set of [state.ready, state.deferred, state.flight, state.waits, state.attention]) set.clear()
   if (output) emitOutput(turn, 'run.completed', {}, output, run.id)
   else emit(turn, `run.${to}` as 'run.failed', { reason })

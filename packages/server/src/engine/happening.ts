@@ -49,7 +49,8 @@ export type Happening =
     } & StepRef)
   | { is: 'signalled'; name: string; payload: Payload }
   | ({ is: 'due'; timer: TimerKind } & StepRef)
-  | ({ is: 'childEnded'; runId: string; outcome: { completed: Payload } | { failed: StepError } } & StepRef)
+  /** `failures` is how often the step had failed when it started this child: so that one that ends before its step waits is not lost. */
+  | ({ is: 'childEnded'; runId: string; failures?: number; outcome: { completed: Payload } | { failed: StepError } } & StepRef)
   | { is: 'cancelled'; undo: boolean }
   | { is: 'held' }
   | { is: 'released' }

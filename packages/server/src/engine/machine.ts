@@ -135,6 +135,7 @@ export function proceed(turn: Turn): void {
   if (run.heldAt !== null) return
   if (run.ending) return conclude(turn, { begin: true })
   if (isBlocked(turn)) return
+  if (run.status === 'waiting' && waitingKind(turn) === null) resume(turn)
   attend(turn)
   admit(turn)
   for (const key of [...state.ready]) {
@@ -218,11 +219,16 @@ export function rest(turn: Turn): void {
   if (kind !== null) {
     if (run.status === 'running') moveRun(turn, 'waiting')
     emit(turn, 'run.waiting', { kind })
-  } else if (run.status === 'waiting') {
-    moveRun(turn, 'running')
-    emit(turn, 'run.resumed')
-  }
-  run.waitingKind = kind
+    run.waitingKind = kind
+  } else resume(turn)
+}
+
+function resume(turn: Turn): void {
+  const { run } = turn.state
+  run.waitingKind = null
+  if (run.status !== 'waiting') return
+  moveRun(turn, 'running')
+  emit(turn, 'run.resumed')
 }
 
 /** What the run waits for when no step can proceed; null while one can. */

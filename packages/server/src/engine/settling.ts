@@ -16,7 +16,6 @@ import { type Turn, boundedError, emitOutput, emitStep, moveStep, nodeOf, output
 export function completeStep(turn: Turn, step: StepRow, output: Payload, route: string[]): void {
   if (output.bytes > limits.stepOutputBytes)
     return failStep(turn, step, { code: 'limit_exceeded', message: `The output has ${output.bytes} bytes; ${limits.stepOutputBytes} are allowed` }, false)
-  closeTimers(turn, step)
   step.output = output
   step.outputBytes = output.bytes
   step.route = route
@@ -28,21 +27,16 @@ export function completeStep(turn: Turn, step: StepRow, output: Payload, route: 
   settled(turn, step)
 }
 
-function closeTimers(turn: Turn, step: StepRow): void {
-  if (step.state === 'waiting' && step.waitingFor?.until) setTimer(turn, step, 'wait', null)
-}
-
 /** One failed attempt: the step tries again later, leaves by a link drawn for the failure, or has failed for good. */
 export function failStep(turn: Turn, step: StepRow, error: StepError, retry: boolean, handle = 'failed'): void {
-  closeTimers(turn, step)
   step.failures++
-  step.waitingFor = null
   const mayRetry = retry && !step.body && !isHalted(turn.state, step.nodeId, step.iteration)
   const delay = mayRetry ? retryDelay(nodeOf(turn, step).retry, step.failures, turn.random()) : null
   if (delay === null) return settleFailure(turn, step, error, handle)
+  moveStep(turn, step, 'retrying')
+  step.waitingFor = null
   step.error = boundedError(error)
   step.retryAt = turn.now + delay
-  moveStep(turn, step, 'retrying')
   setTimer(turn, step, 'retry', step.retryAt)
   emitStep(turn, 'step.retrying', step, { error: step.error, attempt: step.attempts, retryAt: new Date(step.retryAt).toISOString() })
 }

@@ -194,6 +194,9 @@ export const isDeferred = (step: StepRow): boolean => step.waitingFor?.kind === 
 export const isTerminal = (status: CoreStatus): status is TerminalStatus =>
   status === 'completed' || status === 'failed' || status === 'cancelled' || status === 'compensated'
 
+/** When the run's time is up. It counts waiting, but neither queueing nor a hold; and an ending run has the time it needs. */
+export const deadlineOf = (run: RunHead): number | null => (run.startedAt === null || run.heldAt !== null || run.ending || isTerminal(run.status) ? null : run.deadlineAt)
+
 /** The status as the world sees it: with the hold laid over it. */
 export const shownStatus = (run: { status: CoreStatus; heldAt: number | null }): RunStatus =>
   run.heldAt !== null && (run.status === 'queued' || run.status === 'running' || run.status === 'waiting') ? 'held' : run.status

@@ -1,8 +1,8 @@
 import { stop } from './ending.ts'
 import type { StepRef } from './happening.ts'
-import { type RunState, keyOf } from './state.ts'
+import { deadlineOf, keyOf } from './state.ts'
 import { type TimerKind, type Turn, moveStep, setTimer } from './turn.ts'
-import { retryUndoing, undoingDueAt, failUndoing } from './undoing.ts'
+import { failUndoing, retryUndoing, undoingDueAt } from './undoing.ts'
 import { expireWait } from './waits.ts'
 
 /** Time that is up: timers are rows of ours, and may fire late, twice, or after what they were set for is over. */
@@ -25,16 +25,13 @@ export function due(turn: Turn, happening: StepRef & { timer: TimerKind }): void
 
 /** When a timer is to fire by what is recorded now; null when nothing waits for it. */
 function dueAt(turn: Turn, { nodeId, iteration, timer }: StepRef & { timer: TimerKind }): number | null {
-  if (timer === 'deadline') return deadlineOf(turn.state)
+  if (timer === 'deadline') return deadlineOf(turn.state.run)
   const step = turn.state.steps.get(keyOf({ nodeId, iteration }))
   if (!step) return null
   if (timer === 'undo') return undoingDueAt(turn, step)
   if (timer === 'retry') return step.state === 'retrying' ? step.retryAt : null
   return step.state === 'waiting' && step.waitingFor?.until ? Date.parse(step.waitingFor.until) : null
 }
-
-/** A run's time-out counts waiting, but neither queueing nor a hold; and an ending run has the time it needs. */
-export const deadlineOf = ({ run }: RunState): number | null => (run.startedAt === null || run.heldAt !== null || run.ending ? null : run.deadlineAt)
 
 function expireRun(turn: Turn): void {
   stop(turn, { to: 'failed', reason: { code: 'timed_out', message: 'The run took longer than its definition allows' }, undo: true }, { fence: true })
@@ -43,9 +40,6 @@ function expireRun(turn: Turn): void {
 /** Ends the wait for a retry, of a step or of its undoing. */
 export function retryNow(turn: Turn, ref: StepRef): void {
   const step = turn.state.steps.get(keyOf(ref))
-  if (step?.state === 'retrying') {
-    setTimer(turn, step, 'retry', null)
-    step.retryAt = null
-    moveStep(turn, step, 'pending')
-  } else if (step?.compensation?.state === 'retrying') retryUndoing(turn, step)
+  if (step?.state === 'retrying') moveStep(turn, step, 'pending')
+  else if (step?.compensation?.state === 'retrying') retryUndoing(turn, step)
 }

@@ -83,9 +83,12 @@ export const runMoves: Record<CoreStatus, readonly CoreStatus[]> = {
   compensated: [],
 }
 
-/** From each state of a step to those it may move to. Back to `pending`: a new attempt is due, or its worker was lost. */
+/**
+ * From each state of a step to those it may move to. Back to `pending`: a new attempt is due, or its worker was lost; what
+ * the child of a lost attempt comes to still counts.
+ */
 export const stepMoves: Record<StepState, readonly StepState[]> = {
-  pending: ['running', 'skipped', 'cancelled'],
+  pending: ['running', 'skipped', 'cancelled', 'completed', 'failed', 'retrying'],
   running: ['pending', 'waiting', 'retrying', 'completed', 'failed', 'cancelled'],
   waiting: ['completed', 'failed', 'retrying', 'cancelled'],
   retrying: ['pending', 'cancelled'],
@@ -110,6 +113,7 @@ export function moveStep(turn: Turn, step: StepRow, to: StepState): void {
   if (!stepMoves[step.state].includes(to)) throw new IllegalMove(`step ${turn.state.run.id}/${step.nodeId}/${step.iteration}: ${step.state} → ${to}`)
   const { flight, waits, ready, deferred, attention } = turn.state
   const key = keyOf(step)
+  leave(turn, step)
   step.state = to
   flight.delete(key)
   waits.delete(key)
@@ -118,7 +122,6 @@ export function moveStep(turn: Turn, step: StepRow, to: StepState): void {
   if (isSettled(to)) {
     attention.delete(key)
     step.waitingFor = null
-    step.retryAt = null
     step.endedAt = turn.now
   }
   // A body's step runs without an attempt of its own: the flights are its children's, and its questions.
@@ -126,6 +129,18 @@ export function moveStep(turn: Turn, step: StepRow, to: StepState): void {
   if (to === 'waiting' || to === 'retrying') waits.add(key)
   if (to === 'pending') (isDeferred(step) ? deferred : ready).add(key)
   touch(turn, step)
+}
+
+/** What a wait leaves behind goes with it. */
+function leave(turn: Turn, step: StepRow): void {
+  if (step.state === 'waiting') {
+    if (step.waitingFor?.until) setTimer(turn, step, 'wait', null)
+    step.waitingFor = null
+  }
+  if (step.state === 'retrying') {
+    setTimer(turn, step, 'retry', null)
+    step.retryAt = null
+  }
 }
 
 export function touch(turn: Turn, step: StepRow): void {

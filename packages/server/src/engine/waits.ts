@@ -106,7 +106,6 @@ function settleDecision(turn: Turn, step: StepRow, pause: PauseRow, action: 'app
   if (action === 'override') return completeStep(turn, step, payloadOf(inputs ?? {}), ['default'])
   if (action === 'approve') return completeStep(turn, step, payloadOf(passThrough(pause.input, inputs)), ['default'])
   if (isHandled(nodeOf(turn, step), 'declined')) return completeStep(turn, step, payloadOf(passThrough(pause.input, inputs)), ['declined'])
-  if (pause.dueAt !== null) setTimer(turn, step, 'wait', null)
   giveUp(turn, step)
   stop(turn, { to: 'cancelled', reason: { code: 'pause_declined', message: `${pause.step} was declined`, step: pause.step }, undo: true }, { fence: false })
 }
@@ -180,15 +179,21 @@ const isBefore = (a: StepRow, b: StepRow): boolean => (a.lastAttemptAt !== b.las
 
 export function childEnded(turn: Turn, happening: Extract<Happening, { is: 'childEnded' }>): void {
   const step = turn.state.steps.get(keyOf(happening))
-  if (step?.state !== 'waiting' || step.waitingFor?.runId !== happening.runId) return
+  if (!step || !isChildOf(step, happening)) return
+  const late = step.timedOutAt !== null
   // What a child completed stands, also when its step came to its end meanwhile, so that it can be undone.
   if ('completed' in happening.outcome) {
     step.timedOutAt = null
     return completeStep(turn, step, happening.outcome.completed, ['default'])
   }
-  const late = step.timedOutAt !== null
   if (!late && isHalted(turn.state, step.nodeId, step.iteration)) return abandon(turn, step)
   failStep(turn, step, late ? lateness : happening.outcome.failed, true, late ? 'expired' : 'failed')
+}
+
+/** Whether a child is the one that a step waits for, or is about to: it may end before its step has come to wait. */
+function isChildOf(step: StepRow, { runId, failures }: Extract<Happening, { is: 'childEnded' }>): boolean {
+  if (step.state === 'waiting') return step.waitingFor?.runId === runId
+  return (step.state === 'running' || step.state === 'pending') && step.attempts > 0 && !step.body && step.failures === failures
 }
 
 // ── time ───────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -45,7 +45,7 @@ export class Rows {
       graph: this.graph,
       run: this.run(),
       // By key, as rows come from a table: not in the order they came to be.
-      steps: new Map([...this.steps.keys()].sort().map((key) => [key, this.step(key)!])),
+      steps: new Map([...this.steps.keys()].sort((a, b) => a.localeCompare(b)).map((key) => [key, this.step(key)!])),
       pauses: new Map(this.openPauses().map((pause) => [pause.id, pause])),
       signals: this.signals.filter((signal) => signal.consumedBy === null).map(({ id, name, text }) => ({ id, name, payload: payloadOfText(text) })),
       ready: new Set(),
