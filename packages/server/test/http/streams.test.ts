@@ -1,8 +1,9 @@
-import { connect, type Socket } from 'node:net'
+import { createServer } from 'node:http'
+import { connect, type AddressInfo, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Event } from '@sluice/schema'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { frameText } from '../../src/http/streams.ts'
+import { frameText, sendStream } from '../../src/http/streams.ts'
 import { event, ids, lastEvent } from '../rpc/toys.ts'
 import { flood, serve, until, type Served } from './serve.ts'
 
@@ -105,6 +106,21 @@ describe('a stream of events', () => {
     await until(() => served.feed.open === 1)
     stream.leave()
     await until(() => served.feed.open === 0)
+  })
+
+  test('a reader that goes lets go of a source that never says anything again', async () => {
+    let over = false
+    const server = createServer((_request, response) => {
+      const silent: AsyncIterable<string> = { [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => {}) }) }
+      void sendStream(response, silent, () => '').then(() => (over = true))
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => void server.close())
+    const gone = new AbortController()
+    await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, { signal: gone.signal })
+    expect(over).toBe(false)
+    gone.abort()
+    await until(() => over)
   })
 
   test('an event is made into text once for all who follow', async () => {
