@@ -10,9 +10,9 @@ const owner = { authorization: 'Bearer owner-token' }
 /** A client that keeps what it got. */
 async function open({ url }: Served, query = '', options: ClientOptions = { headers: owner }) {
   const socket = new WebSocket(`${url.replace('http', 'ws')}/trpc${query}`, options)
-  // oxlint-disable-next-line typescript/no-explicit-any -- tests look where they expect something to be
   const client = {
     socket,
+    // oxlint-disable-next-line typescript/no-explicit-any -- tests look where they expect something to be
     got: [] as any[],
     code: 0,
     status: 0,
