@@ -4,6 +4,7 @@ import {
   type Issue,
   type Json,
   type JsonObject,
+  type Lane,
   type Pause,
   Run,
   type RunEvent,
@@ -49,6 +50,9 @@ export async function refusal(call: Promise<unknown>): Promise<Refused> {
   throw new Error(`not refused: ${JSON.stringify(answer)?.slice(0, 500)}`)
 }
 
+/** A start but for its workflow, as it goes over the wire. */
+export type Start = Omit<Partial<StartRun>, 'wait' | 'lane'> & { wait?: Partial<Wait>; lane?: Partial<Lane> }
+
 /** What is asked of a run: how it stands, by name or by looking at it. */
 export type Awaited = Wait['until'] | ((run: Run) => boolean)
 
@@ -56,9 +60,9 @@ export interface Caller {
   /** The value of a 2xx answer. Throws `Refused` for any other. */
   call<T = Json>(method: string, path: string, body?: unknown, options?: { as?: string; headers?: Record<string, string> }): Promise<T>
   workflow(definition: Definition, name?: string): Promise<Workflow>
-  start(workflow: { id: string } | string, more?: Partial<StartRun>): Promise<Run>
+  start(workflow: { id: string } | string, more?: Start): Promise<Run>
   /** Starts a new workflow and waits for it, until it is finished unless told otherwise. */
-  run(definition: Definition, more?: Partial<StartRun> & { until?: Awaited }): Promise<Run>
+  run(definition: Definition, more?: Start & { until?: Awaited }): Promise<Run>
   get(run: { id: string } | string): Promise<Run>
   /** The run once it is so; fails after a while. */
   wait(run: { id: string } | string, until?: Awaited): Promise<Run>

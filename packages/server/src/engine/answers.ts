@@ -62,13 +62,20 @@ export function createAnswers(parts: { database: Database; door: Door; workflows
           }
         }
         if (isTerminal(state.run.status)) throw new Fault('run_ended')
-        if (state.signals.length >= limits.signalsPerRun) throw new Fault('signals_full')
+        if (state.signals.length >= limits.signalsPerRun && !isAwaited(state, input.name)) throw new Fault('signals_full')
         return [{ is: 'signalled', name: input.name, payload: payloadOf(input.payload ?? null) }]
       })
       return { id }
     },
   }
 }
+
+/** Whether a step waits for it: then it is not kept. */
+const isAwaited = (state: RunState, name: string): boolean =>
+  [...state.waits].some((key) => {
+    const waiting = state.steps.get(key)?.waitingFor
+    return waiting?.kind === 'signal' && waiting.signal === name
+  })
 
 async function sentBefore(tx: Tx, actor: Actor, input: SendSignal, id: string): Promise<string | null> {
   const { idempotencyKey, ...request } = input
@@ -120,7 +127,8 @@ function checkForm(form: JsonObject, inputs: JsonObject): void {
 // ── reports ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 function reportOf(state: RunState, input: Report): { step: StepRow; happens: Happening[] } {
-  const { run: _run, ...said } = input
+  // The step may be named in two ways, and need not be told apart from others: what was said of it is what counts.
+  const { run: _run, step: _step, iteration: _iteration, ...said } = input
   const fingerprint = fingerprintOf(said)
   const named = stepsNamed(state, input.step).filter((step) => input.iteration === undefined || step.iteration === input.iteration)
   const waiting = named.filter((step) => isWaiting(step, input.phase))

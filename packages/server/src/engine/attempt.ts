@@ -59,10 +59,11 @@ async function attempt(run: Surround, ref: AttemptRef, now: Date): Promise<Evalu
     if (!undo) throw new StepFailure('not_supported', 'The step declares no undoing', { retry: false })
     return perform(ref, node, undo.declaration, undo.render(scope), context)
   }
-  const config = prepared.render(scope)
   const { behaviour } = prepared.declaration
-  if (behaviour.is === 'map') return { happened: fanOut(run, ref, behaviour.plan(config)) }
+  // A loop's config speaks of `last` and `count`: it is read when the loop is asked, before each iteration.
   if (behaviour.is === 'loop') return { happened: { is: 'fanned', ...ref, total: null, concurrency: 1, collect: false } }
+  const config = prepared.render(scope)
+  if (behaviour.is === 'map') return { happened: fanOut(run, ref, behaviour.plan(config)) }
   return perform(ref, node, prepared.declaration, config, context)
 }
 

@@ -13,6 +13,8 @@ import type { TimerKind } from './turn.ts'
 
 export interface Clock {
   start(): void
+  /** Told of a timer set here, that it is not found late: looks again when it is due, if that is before the next look. */
+  expect(dueAt: number): void
   stop(): Promise<void>
 }
 
@@ -26,8 +28,12 @@ export function createClock(parts: { database: Database; door: Door; queue: Queu
   const { database, door, queue, doorbell, log } = parts
   const stopping = new AbortController()
   const loops: Promise<void>[] = []
+  /** The earliest timer told of since the last look. */
+  let expected = Infinity
+  let wake = (): void => {}
 
   async function strike(): Promise<number> {
+    expected = Infinity
     const due = await takeDueTimers(database, mostTimers)
     const byRun = Map.groupBy(due, (timer) => timer.run_id)
     // A few at a time: each takes a connection.
@@ -56,22 +62,50 @@ export function createClock(parts: { database: Database; door: Door; queue: Queu
     return netMs
   }
 
-  async function loop(what: () => Promise<number>, otherwiseMs: number): Promise<void> {
+  async function guarded(what: () => Promise<number>, otherwiseMs: number): Promise<number> {
+    return what().catch((error: unknown) => {
+      if (!(error instanceof Outage)) log.error({ err: error }, 'the clock stumbled')
+      return otherwiseMs
+    })
+  }
+
+  async function strikes(): Promise<void> {
     while (!stopping.signal.aborted) {
-      const wait = await what().catch((error: unknown) => {
-        if (!(error instanceof Outage)) log.error({ err: error }, 'the clock stumbled')
-        return otherwiseMs
-      })
-      await sleep(wait, undefined, { signal: stopping.signal }).catch(() => {})
+      const next = Date.now() + (await guarded(strike, longestLookMs))
+      // Waits until the next look is due: a timer told of meanwhile may bring it forward.
+      for (let left = 1; left > 0 && !stopping.signal.aborted;) {
+        left = Math.min(next, expected) - Date.now()
+        if (left > 0) await rest(left)
+      }
     }
+  }
+
+  function rest(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms)
+      wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+
+  async function casts(): Promise<void> {
+    while (!stopping.signal.aborted) await sleep(await guarded(cast, netMs), undefined, { signal: stopping.signal }).catch(() => {})
   }
 
   return {
     start() {
-      loops.push(loop(strike, longestLookMs), loop(cast, netMs))
+      loops.push(strikes(), casts())
+    },
+    expect(dueAt) {
+      if (dueAt >= expected) return
+      expected = dueAt
+      wake()
     },
     async stop() {
       stopping.abort()
+      wake()
       await Promise.all(loops)
     },
   }

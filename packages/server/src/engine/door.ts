@@ -7,7 +7,7 @@ import { type RunRow, lockRun } from '../store/rows/runs.ts'
 import { keptSignalsOf } from '../store/rows/signals.ts'
 import { stepsOf } from '../store/rows/steps.ts'
 import type { Plans } from '../workflows/plans.ts'
-import { changeOf, isEmpty, writeChanges } from './commit.ts'
+import { changeOf, isEmpty, tellTimers, writeChanges } from './commit.ts'
 import type { Happening } from './happening.ts'
 import { stateFrom } from './load.ts'
 import { happen, rest } from './machine.ts'
@@ -20,6 +20,8 @@ export interface DoorParts {
   queue: Queue
   doorbell: Doorbell
   plans: Plans
+  /** Told of timers that were set. */
+  timed(dueAt: number): void
 }
 
 /** What an outside happening left behind. */
@@ -51,7 +53,7 @@ export async function loadLocked(tx: Tx, plans: Plans, row: RunRow): Promise<Run
 }
 
 export function createDoor(parts: DoorParts): Door {
-  const { database, queue, doorbell, plans } = parts
+  const { database, queue, doorbell, plans, timed } = parts
 
   async function through(tx: Tx, id: string, workspaceId: string | null, ask: Parameters<Door['pass']>[2]): Promise<Passed> {
     const row = await lockRun(tx, id)
@@ -68,11 +70,25 @@ export function createDoor(parts: DoorParts): Door {
     return { state, turn }
   }
 
+  // Who waits for one run's lock waits here, not on a connection: a run that many ask of at once must not keep all others
+  // from the database.
+  const queues = new Map<string, Promise<unknown>>()
+  async function inTurn<T>(id: string, work: () => Promise<T>): Promise<T> {
+    const mine = (queues.get(id) ?? Promise.resolve()).then(work, work)
+    queues.set(id, mine)
+    try {
+      return await mine
+    } finally {
+      if (queues.get(id) === mine) queues.delete(id)
+    }
+  }
+
   const door: Door = {
     async pass(id, workspaceId, ask, tx) {
       if (tx) return through(tx, id, workspaceId, ask)
-      const passed = await database.transaction((own) => through(own, id, workspaceId, ask))
+      const passed = await inTurn(id, () => database.transaction((own) => through(own, id, workspaceId, ask)))
       ringFor(doorbell, passed)
+      tellTimers(passed.turn.timers, timed)
       for (const child of passed.turn.childrenToCancel) await door.pass(child, null, () => [{ is: 'cancelled', undo: false }])
       return passed
     },

@@ -12,7 +12,7 @@ export const subworkflow = defineNode({
     version: Schema.optionalKey(Schema.Int.check(Schema.isGreaterThanOrEqualTo(1)).annotate({ title: 'Version', description: 'The newest unless set' })),
     input: Schema.optionalKey(AnyJson.annotate({ title: 'Input', description: 'What the child is started with; what comes in unless set' })),
   }),
-  readings: { 'input.**': 'value' },
+  readings: { input: 'value', 'input.**': 'value' },
   behaviour: {
     is: 'child',
     child: (config, context) => ({ workflow: config.workflow, version: config.version ?? null, input: config.input === undefined ? passThrough(context) : config.input }),

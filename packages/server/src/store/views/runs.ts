@@ -1,4 +1,4 @@
-import { type Definition, Fault, type JsonObject, type Page, type Run, type RunEvent, type RunNode, type RunSummary, type Step, type StepState, type WaitingOn, limits, stepNames } from '@sluice/schema'
+import { type CompensationState, type Definition, Fault, type JsonObject, type Page, type Run, type RunEvent, type RunNode, type RunSummary, type Step, type StepState, type WaitingOn, limits, stepNames } from '@sluice/schema'
 import { decodeCursor, idForm, pageFrom } from '../cursor.ts'
 import type { Tx } from '../database.ts'
 import type { StepRecord } from '../rows/steps.ts'
@@ -110,12 +110,24 @@ interface WaitRow {
   state: string
   waiting_for: WaitingOn | null
   retry_at: Date | null
+  compensation: { state: CompensationState; retryAt: number | null } | null
   [more: string]: unknown
 }
 
+/** Steps that wait, and those whose undoing does. */
 const waitRows = {
   name: 'view-run-waits',
-  text: `select node_id, iteration, state, waiting_for, retry_at from steps where run_id = $1 and state in ('waiting', 'retrying') order by last_attempt_at, node_id, iteration limit 200`,
+  text: `
+    select node_id, iteration, state, waiting_for, retry_at, compensation from steps
+    where run_id = $1 and (state in ('waiting', 'retrying') or compensation ->> 'state' in ('waiting', 'retrying'))
+    order by last_attempt_at, node_id, iteration limit 200`,
+}
+
+function waitOf({ node_id, iteration, waiting_for, retry_at, compensation }: WaitRow, names: ReadonlyMap<string, string>): WaitingOn {
+  const step = { step: names.get(node_id) ?? node_id, iteration }
+  if (compensation?.state === 'waiting') return { kind: 'report', ...step }
+  const until = compensation ? compensation.retryAt : (retry_at?.getTime() ?? null)
+  return waiting_for ?? { kind: 'timer', ...step, ...(until !== null && { until: new Date(until).toISOString() }) }
 }
 
 /** Why the run is not moving. Nothing for one that has ended. */
@@ -125,8 +137,7 @@ function waitingOn(row: RunRecord, waits: readonly WaitRow[], names: ReadonlyMap
   if (row.held_at) on.push({ kind: 'hold' })
   if (row.waiting_kind === 'version') on.push({ kind: 'version', missing: row.missing ?? [] })
   else if (!row.started_at) on.push({ kind: 'queue' })
-  for (const wait of waits)
-    on.push(wait.waiting_for ?? { kind: 'timer', step: names.get(wait.node_id) ?? wait.node_id, iteration: wait.iteration, ...(wait.retry_at && { until: wait.retry_at.toISOString() }) })
+  for (const wait of waits) on.push(waitOf(wait, names))
   return on
 }
 
