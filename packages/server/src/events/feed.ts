@@ -101,7 +101,7 @@ export function createFeed({ database, doorbell }: { database: Database; doorbel
         if (seq === null) {
           const snapshot = await runSnapshot(database, workspaceId, runId)
           seq = Number(snapshot.cursor)
-          return { items: [snapshot], full: true, last: snapshot.run?.endedAt != null }
+          return { items: [snapshot], full: true, last: typeof snapshot.run?.endedAt === 'string' }
         }
         const rows = await runEventsAfter(database, runId, seq, pageSize)
         seq = rows.at(-1)?.seq ?? seq

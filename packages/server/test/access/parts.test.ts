@@ -136,12 +136,13 @@ describe('passwords', () => {
   })
 
   test('short ones are refused, and the fault names the field but not the password', () => {
-    const refused = (() => {
+    const refused = ((): Fault | undefined => {
       try {
         checkNewPassword('hunter2', 'next')
       } catch (error) {
         return error as Fault
       }
+      return undefined
     })()
     expect(refused?.code).toBe('input_invalid')
     expect(refused?.issues[0]?.path).toEqual(['next'])

@@ -1,7 +1,7 @@
 import { limits, terminalEvents } from '@sluice/schema'
 import { rest, proceed } from '../../src/engine/machine.ts'
 import { type RunState, type StepRow, deadlineOf, isSettled, isTerminal, keyOf, scopeKey } from '../../src/engine/state.ts'
-import { isHalted } from '../../src/engine/frontier.ts'
+import { isHalted, scopesOf } from '../../src/engine/frontier.ts'
 import { type Task, beginTurn } from '../../src/engine/turn.ts'
 import { type Rows, stepsOf } from './rows.ts'
 import type { Watch } from './simulation.ts'
@@ -29,6 +29,7 @@ export function eventsAgree(): Check {
   const undos = new Map<string, string>()
   const blocking = new Set<string>()
   let held = false
+  let cancelling = false
   let ended = false
   let undoing: string | null = null
   let read = 0
@@ -56,7 +57,7 @@ export function eventsAgree(): Check {
           break
         case 'step.completed':
         case 'step.failed':
-          from(steps, key, ['started', 'waiting'], 'settled')
+          from(steps, key, cancelling ? ['waiting'] : ['started', 'waiting'], 'settled')
           break
         case 'step.skipped':
           from(steps, key, ['none'], 'settled')
@@ -79,8 +80,11 @@ export function eventsAgree(): Check {
           held = true
           break
         case 'run.released':
+          held = false
+          break
         case 'run.cancelling':
           held = false
+          cancelling = true
           break
         case 'pause.opened': {
           const { id } = data['pause'] as { id: string }
@@ -195,6 +199,9 @@ export const statusIsSettled: Check = ({ rows }) => {
   if (run.status !== 'waiting' || run.waitingKind === 'version') return
   if (turn.state.flight.size > 0) throw new Error('waiting, and something is under way')
   if (turn.state.waits.size === 0) throw new Error('waiting for nothing')
+  if (run.heldAt !== null) return
+  proceed(turn)
+  if (turn.tasks.length > 0) throw new Error('waiting, and a step may start')
 }
 
 /** What the holder could start, it has started: a wake-up finds nothing to do. */
@@ -205,6 +212,26 @@ export const nothingIsLeftOver: Check = ({ rows, by }) => {
   proceed(turn)
   same(turn.tasks.filter((task: Task) => task.nodeId !== '').map((task) => task.key), [])
   same(turn.events, [])
+}
+
+/** What counts is the attempt that the rows name: an older one's result is nowhere. */
+export const resultsAreOfTheLastAttempt: Check = ({ rows, turn }) => {
+  for (const key of turn.steps.keys()) {
+    const step = rows.step(key)!
+    const output = step.output?.value as { attempt?: number } | undefined
+    if (output?.attempt !== undefined && output.attempt !== step.attempts) throw new Error('a result of an older attempt was recorded')
+    const undo = step.compensation
+    const undone = undo?.output as { undo?: number } | null | undefined
+    if (undone?.undo !== undefined && undone.undo !== undo!.attempts) throw new Error('an undoing of an older attempt was recorded')
+  }
+}
+
+/** As long as the run is not ending, what is open stands in an iteration that is. */
+export const openStepsAreInOpenScopes: Check = ({ rows }) => {
+  const state = rows.load()
+  if (state.run.ending || isTerminal(state.run.status)) return
+  for (const step of state.steps.values())
+    if (!isSettled(step.state)) for (const scope of scopesOf(state, step.nodeId, step.iteration)) if (!state.open.has(scope)) throw new Error(`${keyOf(step)} is open in a scope that is not`)
 }
 
 /** Steps are undone in the reverse order of their completion. */
@@ -221,4 +248,4 @@ export const undoneInReverse = (rows: Rows): void => {
   if (run.reason?.code === 'compensation_failed') same(declared.some((step) => step.compensation?.state === 'failed'), true)
 }
 
-export const everything = (): Watch => watching(eventsAgree(), resultsStand(), progressRises(), waitsHaveTheirRows, memoryIsDerived, statusIsSettled, nothingIsLeftOver)
+export const everything = (): Watch => watching(eventsAgree(), resultsStand(), progressRises(), resultsAreOfTheLastAttempt, openStepsAreInOpenScopes, waitsHaveTheirRows, memoryIsDerived, statusIsSettled, nothingIsLeftOver)

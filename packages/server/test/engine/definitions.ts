@@ -6,12 +6,14 @@ import type { Tape } from './tape.ts'
 export interface Shape {
   /** Nodes of the top at most; bodies have up to three. */
   nodes: number
-  bodies: boolean
+  bodies: 'none' | 'some' | 'mostly'
   /** Kinds of node beside `work` and `router`. */
   waits: boolean
 }
 
-export const richest: Shape = { nodes: 7, bodies: true, waits: true }
+export const richest: Shape = { nodes: 7, bodies: 'some', waits: true }
+export const nested: Shape = { nodes: 3, bodies: 'mostly', waits: true }
+export const flat: Shape = { nodes: 9, bodies: 'none', waits: false }
 
 export function definitionFrom(tape: Tape, shape: Shape = richest): Definition {
   const nodes: Node[] = []
@@ -52,7 +54,8 @@ function nodeFrom(tape: Tape, shape: Shape, id: string, parentId: string | null,
 function typeFrom(tape: Tape, { bodies, waits }: Shape, depth: number): string {
   const types = ['work', 'work', 'router']
   if (waits) types.push('pause', 'signal', 'report', 'timer', 'child')
-  if (bodies && depth < 2) types.push('map', 'loop', 'map', 'loop')
+  if (bodies === 'mostly' && depth < 2) return tape.of(['map', 'map', 'loop', ...types])
+  if (bodies !== 'none' && depth < 2) types.push('map', 'loop', 'map', 'loop')
   if (depth === 0 && tape.once(12)) return 'input'
   return tape.of(types)
 }

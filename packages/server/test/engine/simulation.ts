@@ -54,12 +54,15 @@ export class Simulation {
   private readonly told: Happening[] = []
   private readonly ghosts: Happening[] = []
   private ids = 0
+  /** How many tasks are done at once, inside the turn: none, most, half, few. */
+  private readonly haste: number
 
   constructor(definition: Definition, tape: Tape, faults: Faults, watch: Watch) {
     this.rows = new Rows(definition)
     this.tape = tape
     this.faults = faults
     this.watch = watch
+    this.haste = tape.pick(4)
   }
 
   /** Until the run has ended and nothing of it moves any more. Throws when it is stuck. */
@@ -68,6 +71,13 @@ export class Simulation {
       if (round > patience) throw new Error(`not done after ${patience} moves: ${this.rows.head}`)
       this.move()
     }
+  }
+
+  /** Everything that was ever said of the run, and all that can be, said again. */
+  sayAllAgain(): void {
+    const ref = { nodeId: '0', iteration: '' }
+    const control: Happening[] = [{ is: 'started' }, { is: 'claimed' }, { is: 'cancelled', undo: true }, { is: 'held' }, { is: 'released' }, { is: 'poisoned' }, { is: 'unserved' }, { is: 'retryNow', ...ref }]
+    for (const happening of [...this.told, ...this.ghosts, ...control, { is: 'signalled' as const, name: 'a', payload: payloadOf(1) }]) this.outside(happening)
   }
 
   private move(): void {
@@ -162,13 +172,17 @@ export class Simulation {
       if (tasks.length === 0) return later
       for (const task of tasks) {
         // A child is started once the start of its step is durable.
-        if (this.tape.once(2) && turn.state.graph.nodes.get(task.nodeId)?.type !== 'child') {
+        if (this.isInstant() && turn.state.graph.nodes.get(task.nodeId)?.type !== 'child') {
           const outcome = this.outcomeOf(turn.state, task)
           happen(turn, outcome)
           instants.push(outcome)
         } else later.push(task)
       }
     }
+  }
+
+  private isInstant(): boolean {
+    return this.haste > 0 && this.tape.pick(4) >= this.haste
   }
 
   private readAnew(holder: Holder): boolean {
@@ -312,7 +326,7 @@ export class Simulation {
       const timedOut = this.tape.once(3)
       return { is: 'failed', ...ref, error: { code: timedOut ? 'timed_out' : 'broken', message: 'It broke' }, retry: !this.tape.once(3), timedOut }
     }
-    if (task.phase === 'compensate') return this.tape.once(4) ? { is: 'waits', ...ref, waiting: { for: 'report' } } : { is: 'completed', ...ref, output: payloadOf(null), route: ['default'] }
+    if (task.phase === 'compensate') return this.tape.once(4) ? { is: 'waits', ...ref, waiting: { for: 'report' } } : { is: 'completed', ...ref, output: payloadOf({ undo: attempt }), route: ['default'] }
     const node = state.graph.nodes.get(nodeId)!
     const config = node.definition.config as { [key: string]: Json }
     if (node.type === 'map') return { is: 'fanned', ...ref, total: config['total'] as number, concurrency: config['concurrency'] as number, collect: config['collect'] as boolean }

@@ -88,13 +88,15 @@ describe('the anonymous principal', () => {
 
   test('is taken for programs and for pages of this machine', async () => {
     const { ask } = await anonymous()
-    for (const headers of [{}, { origin: 'http://localhost:5173' }, { 'sec-fetch-site': 'none' }])
+    const own: Record<string, string>[] = [{}, { origin: 'http://localhost:5173' }, { 'sec-fetch-site': 'none' }]
+    for (const headers of own)
       expect((await ask('GET', '/v1/runs', undefined, { ...none, ...headers })).status).toBe(200)
   })
 
   test('is not taken for pages elsewhere, nor under a name that is made to point here', async () => {
     const { ask, url, calls } = await anonymous()
-    for (const headers of [{ origin: 'https://evil.example' }, { origin: 'null' }, { 'sec-fetch-site': 'cross-site' }])
+    const foreign: Record<string, string>[] = [{ origin: 'https://evil.example' }, { origin: 'null' }, { 'sec-fetch-site': 'cross-site' }]
+    for (const headers of foreign)
       expect((await ask('POST', `/v1/runs/${ids.run}/cancel`, undefined, { ...none, ...headers })).status).toBe(401)
     const { request } = await import('node:http')
     const rebound = await new Promise<number>((resolve) =>

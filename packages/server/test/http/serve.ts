@@ -50,6 +50,9 @@ export async function until(what: () => boolean, ms = 10_000): Promise<void> {
   }
 }
 
+/** An event with a long text in it. */
+export const bigEvent = (seq: number, text: string): Event => ({ ...event(seq), type: 'message', nodeId: 'n', step: 'n', iteration: '', text })
+
 /** The workspace gets events without end, each of 64 KiB. Tells how many were taken. */
 export function flood(served: Served): { count: number; ended: boolean } {
   const taken = { count: 0, ended: false }
@@ -57,7 +60,7 @@ export function flood(served: Served): { count: number; ended: boolean } {
   async function* events(signal: AbortSignal) {
     try {
       while (!signal.aborted) {
-        yield { ...event(++taken.count), big } as Event
+        yield bigEvent(++taken.count, big)
         // As the real feed does: let others run.
         if (taken.count % 16 === 0) await sleep(0)
       }

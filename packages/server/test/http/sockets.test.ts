@@ -3,7 +3,7 @@ import type { Event } from '@sluice/schema'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { WebSocket, type ClientOptions } from 'ws'
 import { event, ids, lastEvent } from '../rpc/toys.ts'
-import { flood, serve, until, type Served } from './serve.ts'
+import { bigEvent, flood, serve, until, type Served } from './serve.ts'
 
 const owner = { authorization: 'Bearer owner-token' }
 
@@ -251,7 +251,7 @@ describe('what a socket may cost', () => {
 
   test('a reader that keeps up gets everything, however much it is', async () => {
     const served = await serve({ socket: { stallMs: 500 } })
-    for (let seq = 1; seq < 400; seq++) served.feed.push({ ...event(seq), big: 'x'.repeat(32 * 1024) } as Event)
+    for (let seq = 1; seq < 400; seq++) served.feed.push(bigEvent(seq, 'x'.repeat(32 * 1024)))
     served.feed.push(lastEvent(400))
     const client = await open(served)
     client.send(subscribe(1, { runId: ids.run }))

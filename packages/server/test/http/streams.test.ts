@@ -5,7 +5,7 @@ import type { Event } from '@sluice/schema'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { frameText, sendStream } from '../../src/http/streams.ts'
 import { event, ids, lastEvent } from '../rpc/toys.ts'
-import { flood, serve, until, type Served } from './serve.ts'
+import { bigEvent, flood, serve, until, type Served } from './serve.ts'
 
 const path = `/v1/runs/${ids.run}/events`
 const sse = { accept: 'text/event-stream', authorization: 'Bearer owner-token' }
@@ -202,7 +202,7 @@ describe('a reader that is too slow', () => {
 
   test('a reader that keeps up gets everything, however much it is', async () => {
     const served = await serve({ stream: { stallMs: 500 } })
-    for (let seq = 1; seq < 400; seq++) served.feed.push({ ...event(seq), big: 'x'.repeat(32 * 1024) } as Event)
+    for (let seq = 1; seq < 400; seq++) served.feed.push(bigEvent(seq, 'x'.repeat(32 * 1024)))
     served.feed.push(lastEvent(400))
     const stream = await follow(served)
     await until(() => stream.ended, 20_000)
