@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Event } from '@sluice/schema'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { WebSocket, type ClientOptions } from 'ws'
 import { event, ids, lastEvent } from '../rpc/toys.ts'
