@@ -8,7 +8,7 @@ import { createCatalogue } from './nodes/catalogue.ts'
 import { describe } from './nodes/describe.ts'
 import { createOutside } from './outside/outside.ts'
 import { createSandbox } from './sandbox/sandbox.ts'
-import { openDatabase } from './store/database.ts'
+import { openDatabase, Outage } from './store/database.ts'
 import { openOrm } from './store/orm.ts'
 import * as pauseViews from './store/views/pauses.ts'
 import * as runViews from './store/views/runs.ts'
@@ -47,7 +47,7 @@ export async function createApp(config: Config, { databaseUrl, log }: { database
   const orm = await openOrm(databaseUrl)
   const access = createAccess({ orm, database, secret: config.secret, ...(config.anonymousRole && { anonymousRole: config.anonymousRole }) })
   const doorbell = createDoorbell(database)
-  const queue = createQueue(database, { supervise: runs, onError: (error) => log.debug({ err: error }, 'the job queue met an error') })
+  const queue = createQueue(database, { supervise: runs, onError: (error) => log[error instanceof Outage ? 'debug' : 'error']({ err: error }, 'the job queue met an error') })
   const outside = createOutside({ allow: config.httpAllow })
   const sandbox = createSandbox()
   const catalogue = createCatalogue({ outside, sandbox })

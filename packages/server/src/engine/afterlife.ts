@@ -1,19 +1,19 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { StepError } from '@sluice/schema'
 import type { Doorbell } from '../events/doorbell.ts'
-import { type Database, Outage } from '../store/database.ts'
+import type { Database } from '../store/database.ts'
 import { lanePeers, liveDescendants, lockLane } from '../store/rows/runs.ts'
 import type { Door } from './door.ts'
 import type { Happening } from './happening.ts'
+import { patiently } from './patience.ts'
 import { nothing } from './payload.ts'
-import type { Queue } from './queue.ts'
+import type { Job, Queue } from './queue.ts'
 import type { RunHead, RunState } from './state.ts'
 
 /** What follows from the end of a run for others: its parent, its children, and who comes next in its lane. */
 export interface Afterlife {
   isNeeded(state: RunState): boolean
-  /** Repeatable: the job is completed last, so that after a crash all of it is done again. */
-  settle(state: RunState, jobId: string): Promise<void>
+  /** Repeatable: the job is completed last, so that after a crash all of it is done again. Gives up an outage when `goOn` says so. */
+  settle(state: RunState, job: Job, goOn: () => boolean): Promise<void>
 }
 
 export function createAfterlife(parts: { database: Database; queue: Queue; doorbell: Doorbell; door: Door; startsChildren(type: string): boolean }): Afterlife {
@@ -30,26 +30,17 @@ export function createAfterlife(parts: { database: Database; queue: Queue; doorb
     doorbell.ring({ jobs: true })
   }
 
-  async function settleOnce(state: RunState, jobId: string): Promise<void> {
+  async function settleOnce(state: RunState, job: Job): Promise<void> {
     const { run } = state
     if (hasChildren(state)) for (const child of await liveDescendants(database, run.id)) await door.pass(child.id, null, () => [{ is: 'cancelled', undo: false }])
     if (run.parentRunId) await door.pass(run.parentRunId, null, () => [childEnded(run)])
     if (run.lane) await wakeNext(run)
-    await queue.complete(database, [jobId])
+    await queue.complete(database, [job])
   }
 
   return {
     isNeeded: (state) => state.run.parentRunId !== null || state.run.lane !== null || hasChildren(state),
-    async settle(state, jobId) {
-      for (let wait = 100; ; wait = Math.min(wait * 2, 2_000)) {
-        try {
-          return await settleOnce(state, jobId)
-        } catch (error) {
-          if (!(error instanceof Outage)) throw error
-          await sleep(wait)
-        }
-      }
-    },
+    settle: (state, job, goOn) => patiently(() => settleOnce(state, job), goOn),
   }
 }
 

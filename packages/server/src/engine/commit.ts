@@ -1,11 +1,11 @@
-import type { Database, Tx } from '../store/database.ts'
+import { type Database, Outage, type Tx } from '../store/database.ts'
 import { type EventWrite, type RunWrite, type StepWrite, commitRuns } from '../store/rows/commit.ts'
 import { type PauseRecord, upsertPauses } from '../store/rows/pauses.ts'
 import { consumeSignals, insertSignals } from '../store/rows/signals.ts'
 import { inlineOutputBytes } from '../store/rows/steps.ts'
 import { clearTimers, clearTimersOf, setTimers } from '../store/rows/timers.ts'
 import type { Doorbell } from '../events/doorbell.ts'
-import type { Queue } from './queue.ts'
+import type { Job, Queue } from './queue.ts'
 import { type PauseRow, type RunHead, type StepRow, isTerminal } from './state.ts'
 import type { Turn } from './turn.ts'
 
@@ -165,14 +165,33 @@ async function writeTimers(tx: Tx, changes: readonly Change[]): Promise<void> {
   if (cleared.length > 0) await clearTimers(tx, cleared)
 }
 
+/** Tells the clock of timers that were set. */
+export function tellTimers(timers: Turn['timers'], timed: (dueAt: number) => void): void {
+  for (const { dueAt } of timers.values()) if (dueAt !== null) timed(dueAt)
+}
+
 const isPlain = (write: Submission): boolean => {
   const { change, completeJob } = write
   return completeJob === null && change.pauses.length === 0 && change.timers.size === 0 && change.signals.kept.length === 0 && change.signals.consumed.length === 0 && !change.terminal
 }
 
+const mostChanges = 256
+
+/** As many as go together: of one run only one, should two who hold it, one of them no longer, write at the same moment. */
+function nextBatch(waiting: Submission[]): Submission[] {
+  const taken = new Map<string, Submission>()
+  for (const each of waiting) {
+    if (taken.size === mostChanges) break
+    if (!taken.has(each.change.run.id)) taken.set(each.change.run.id, each)
+  }
+  const batch = new Set(taken.values())
+  waiting.splice(0, waiting.length, ...waiting.filter((each) => !batch.has(each)))
+  return [...batch]
+}
+
 interface Submission {
   change: Change
-  completeJob: string | null
+  completeJob: Job | null
   resolve: (result: 'done' | 'stale') => void
   reject: (error: unknown) => void
 }
@@ -182,11 +201,11 @@ export interface Committer {
    * Writes a worker's change together with what other runs want to write at the same moment. `done` once it is durable,
    * `stale` when the run has moved on. With `completeJob` the run's job ends in the same transaction.
    */
-  submit(change: Change, completeJob: string | null): Promise<'done' | 'stale'>
+  submit(change: Change, completeJob: Job | null): Promise<'done' | 'stale'>
 }
 
 /** A batch closes when the one before is done: a lone run waits for nothing, and many share one fsync. */
-export function createCommitter(parts: { database: Database; queue: Queue; doorbell: Doorbell; lanes?: number }): Committer {
+export function createCommitter(parts: { database: Database; queue: Queue; doorbell: Doorbell; timed(dueAt: number): void; lanes?: number }): Committer {
   const waiting: Submission[] = []
   const lanes = parts.lanes ?? 2
   let busy = 0
@@ -206,19 +225,20 @@ export function createCommitter(parts: { database: Database; queue: Queue; doorb
     try {
       const done = await write(batch)
       const told = batch.filter((each) => done.has(each.change.run.id) && each.change.events.length > 0)
+      for (const each of batch) if (done.has(each.change.run.id)) tellTimers(each.change.timers, parts.timed)
       parts.doorbell.ring({ runs: told.map((each) => each.change.run.id), workspaces: told.map((each) => each.change.run.workspaceId) })
       for (const each of batch) each.resolve(done.has(each.change.run.id) ? 'done' : 'stale')
     } catch (error) {
-      // One bad change must not take its neighbours down: alone, each gets its own answer.
-      if (batch.length > 1) await Promise.all(batch.map((each) => flush([each])))
-      else batch[0]!.reject(error)
+      // One bad change must not take its neighbours down: alone, each gets its own answer. An outage is the answer to all.
+      if (batch.length > 1 && !(error instanceof Outage)) await Promise.all(batch.map((each) => flush([each])))
+      else for (const each of batch) each.reject(error)
     }
   }
 
   async function drain(): Promise<void> {
     busy++
     try {
-      while (waiting.length > 0) await flush(waiting.splice(0, 256))
+      while (waiting.length > 0) await flush(nextBatch(waiting))
     } finally {
       busy--
     }

@@ -1,6 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { type Abilities, StepFailure } from '../nodes/contract.ts'
-import { Outage } from '../store/database.ts'
 import { newId } from '../store/ids.ts'
 import { openPausesOf } from '../store/rows/pauses.ts'
 import { type RunRow, readRun } from '../store/rows/runs.ts'
@@ -13,6 +11,7 @@ import { askKey, undoKey } from './frontier.ts'
 import type { AttemptRef, Happening } from './happening.ts'
 import { stateFrom } from './load.ts'
 import { happen, isParked, proceed, rest } from './machine.ts'
+import { patiently } from './patience.ts'
 import { payloadOfText } from './payload.ts'
 import type { Job } from './queue.ts'
 import { type RunState, isTerminal, stepKey } from './state.ts'
@@ -22,15 +21,19 @@ import type { WorkerParts } from './worker.ts'
 /** A run that this worker holds the claim of. */
 export interface Held {
   runId: string
-  jobId: string
+  job: Job
   happen(...happenings: Happening[]): void
   /** Told how the row stands: to be read anew when it moved, let go when another worker has it. */
   compare(row: { epoch: number; revision: number } | undefined): void
+  /** Begins nothing any more; what is under way is awaited, and recorded. */
+  leave(): void
+  /** Whether nothing is under way, and nothing left to record: it may be handed over. */
+  isAtRest(): boolean
   /** Lets go without another write: attempts are told to abort. */
   abandon(): void
 }
 
-export type HolderParts = WorkerParts & { released(runId: string): void }
+export type HolderParts = WorkerParts & { released(held: Held): void }
 
 /** A task to begin once its turn is durable, with what is known of it already. */
 interface Begin {
@@ -50,11 +53,11 @@ const longestTimer = 2_147_483_647
  *
  * H1. No attempt begins before its start is durable.
  * H2. A refused turn is forgotten with its state, and its happenings happen again to what is found.
- * H3. The run is let go in the commit that leaves nothing under way.
+ * H3. The run is let go in the commit that leaves nothing under way, and nobody to be told.
  */
 export class Holder implements Held {
   readonly runId: string
-  readonly jobId: string
+  readonly job: Job
   private readonly parts: HolderParts
   private readonly row: RunRow
   private readonly plan: Plan
@@ -69,6 +72,9 @@ export class Holder implements Held {
   /** What is in memory is not what is stored. */
   private spoilt = false
   private gone = false
+  private leaving = false
+  /** Children that were told to end. */
+  private readonly told = new Set<string>()
   private readonly offHolder: () => void
 
   constructor(parts: HolderParts, row: RunRow, loaded: RunState, plan: Plan, job: Job) {
@@ -77,7 +83,7 @@ export class Holder implements Held {
     this.plan = plan
     this.state = loaded
     this.runId = row.id
-    this.jobId = job.id
+    this.job = job
     this.offHolder = parts.doorbell.on(`holder:${row.id}`, () => {
       this.moved = true
       this.kick()
@@ -98,13 +104,21 @@ export class Holder implements Held {
     this.kick()
   }
 
+  leave(): void {
+    this.leaving = true
+  }
+
+  isAtRest(): boolean {
+    return this.leaving && !this.turning && this.inHand.size === 0 && this.inbox.length === 0
+  }
+
   abandon(): void {
     if (this.gone) return
     this.gone = true
     this.offHolder()
     for (const abort of this.inHand.values()) abort.abort()
     this.inHand.clear()
-    this.parts.released(this.runId)
+    this.parts.released(this)
   }
 
   private kick(): void {
@@ -113,7 +127,7 @@ export class Holder implements Held {
     this.turnAround()
       .catch((error: unknown) => {
         // Let go without completing the job: it comes back, and is counted, so that a run that always does this ends.
-        this.parts.log.error({ err: error, runId: this.runId }, 'a run could not be moved')
+        if (!this.gone) this.parts.log.error({ err: error, runId: this.runId }, 'a run could not be moved')
         this.abandon()
       })
       .finally(() => {
@@ -123,15 +137,18 @@ export class Holder implements Held {
   }
 
   private async turnAround(): Promise<void> {
+    let again: boolean
     do {
+      again = false
       if ((this.moved || this.spoilt) && !(await this.readAnew())) return
       const happenings = this.inbox.splice(0)
       const { turn, begins } = await this.turn(happenings)
-      const parked = isParked(turn)
-      if (isEmpty(turn) && !parked) continue
+      const parked = isParked(turn) && !this.leaving
+      const untold = [...turn.childrenToCancel].filter((child) => !this.told.has(child))
+      if (isEmpty(turn) && !parked && untold.length === 0) continue
       // The job of a run that ended stays until the parent and the lane know: else a crash here would leave them waiting.
-      const keepsJob = isTerminal(this.state.run.status) && this.parts.afterlife.isNeeded(this.state)
-      const result = await this.commit(turn, parked && !keepsJob ? this.jobId : null)
+      const keepsJob = untold.length > 0 || (isTerminal(this.state.run.status) && this.parts.afterlife.isNeeded(this.state))
+      const result = await this.commit(turn, parked && !keepsJob ? this.job : null)
       if (this.gone) return
       if (result === 'stale') {
         this.inbox.unshift(...happenings)
@@ -140,10 +157,15 @@ export class Holder implements Held {
       }
       adopt(turn)
       this.follow(turn, begins)
-      if (!parked) continue
-      if (keepsJob) await this.parts.afterlife.settle(this.state, this.jobId)
-      return this.abandon()
-    } while (!this.gone && (this.moved || this.spoilt || this.inbox.length > 0))
+      for (const child of untold) await this.cancelChild(child)
+      if (!parked || this.gone) continue
+      if (!keepsJob) return this.abandon()
+      if (isTerminal(this.state.run.status)) {
+        await this.parts.afterlife.settle(this.state, this.job, () => !this.gone)
+        return this.abandon()
+      }
+      again = true
+    } while (!this.gone && (again || this.moved || this.spoilt || this.inbox.length > 0))
   }
 
   /** Happenings in, instant tasks done inline, until only what must not begin before the commit is left. */
@@ -152,7 +174,7 @@ export class Holder implements Held {
     for (const happening of happenings) happen(turn, happening)
     const begins: Begin[] = []
     let instant = 0
-    while (this.isServed()) {
+    while (this.isServed() && !this.leaving) {
       proceed(turn)
       const tasks = turn.tasks.splice(0)
       if (tasks.length === 0) break
@@ -176,6 +198,7 @@ export class Holder implements Held {
   private surround(): Surround {
     const { database } = this.parts
     const { runId } = this
+    const patient = <T>(work: () => Promise<T>): Promise<T> => this.patiently(work)
     return {
       state: this.state,
       plan: this.plan,
@@ -183,33 +206,25 @@ export class Holder implements Held {
       async read(steps) {
         const nodes = steps.map((step) => step.nodeId)
         const iterations = steps.map((step) => step.iteration)
-        const rows = await outputsOf(database, runId, nodes, iterations)
+        const rows = await patient(() => outputsOf(database, runId, nodes, iterations))
         return new Map(rows.map((row) => [stepKey(row.node_id, row.iteration), payloadOfText(row.output)]))
       },
     }
   }
 
   /** Writes a turn, for as long as it takes: while PostgreSQL is away the run waits here, and is not lost. */
-  private async commit(turn: Turn, completeJob: string | null): Promise<'done' | 'stale'> {
+  private async commit(turn: Turn, completeJob: Job | null): Promise<'done' | 'stale'> {
     const change = changeOf(turn)
     return this.patiently(() => this.parts.committer.submit(change, completeJob))
   }
 
-  private async patiently<T>(work: () => Promise<T>): Promise<T> {
-    for (let wait = 50; ; wait = Math.min(wait * 2, 1_000)) {
-      try {
-        return await work()
-      } catch (error) {
-        if (!(error instanceof Outage) || this.gone) throw error
-        await sleep(wait * (0.5 + Math.random()))
-      }
-    }
+  private patiently<T>(work: () => Promise<T>): Promise<T> {
+    return patiently(work, () => !this.gone)
   }
 
   /** What a committed turn brings about outside the run's rows. */
   private follow(turn: Turn, begins: readonly Begin[]): void {
     for (const key of turn.aborts) this.dropFlights((id) => id.startsWith(`${key}#`))
-    for (const child of turn.childrenToCancel) this.cancelChild(child)
     for (const each of begins) this.begin(each)
   }
 
@@ -221,8 +236,12 @@ export class Holder implements Held {
     }
   }
 
-  private cancelChild(child: string): void {
-    this.parts.door.pass(child, null, () => [{ is: 'cancelled', undo: false }]).catch((error: unknown) => this.parts.log.warn({ err: error, runId: child }, 'a child run could not be cancelled'))
+  private async cancelChild(child: string): Promise<void> {
+    const { door, log } = this.parts
+    await this.patiently(() => door.pass(child, null, () => [{ is: 'cancelled', undo: false }])).catch((error: unknown) => {
+      if (!this.gone) log.warn({ err: error, runId: child }, 'a child run could not be cancelled')
+    })
+    this.told.add(child)
   }
 
   private begin({ task, evaluated }: Begin): void {
@@ -282,8 +301,9 @@ export class Holder implements Held {
   }
 
   private abilities(ref: AttemptRef, logs: NonNullable<AttemptRef['logs']>): Abilities {
+    const { secret } = this.parts.abilities(this.row, ref)
     return {
-      ...this.parts.abilities(this.row, ref),
+      secret: (name) => this.patiently(() => secret(name)),
       log(level, message) {
         if (logs.length < mostLogLines) logs.push({ level, message: message.slice(0, logLineChars) })
       },

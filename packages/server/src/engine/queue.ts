@@ -1,5 +1,6 @@
 import { PgBoss } from 'pg-boss'
 import type { Database, Tx } from '../store/database.ts'
+import { supervise } from './supervision.ts'
 
 /**
  * One run, one job: policy `exclusive` with the run's id as key. pg-boss owns liveness (who works on what, and for how
@@ -23,26 +24,27 @@ export interface Queue {
   /** A job for each run that has none; where there is one already, that one stands. */
   insert(tx: Tx, runIds: readonly string[]): Promise<void>
   fetch(most: number): Promise<Job[]>
-  complete(tx: Tx, jobIds: readonly string[]): Promise<void>
-  /** A sign of life for the jobs at hand. */
-  touch(jobIds: readonly string[]): Promise<void>
+  /** Ends jobs; one that has come to another worker meanwhile is left alone. */
+  complete(tx: Tx, jobs: readonly Job[]): Promise<void>
+  /** A sign of life for the jobs at hand; answers with the ids of those that are still this worker's. */
+  touch(jobs: readonly Job[]): Promise<Set<string>>
 }
 
-/** A dead worker's job is back 8 to 13 s after its last sign of life: `heartbeatSeconds` and `monitorIntervalSeconds`. */
+/** A dead worker's job is back 10 to 13 s after its last sign of life: `heartbeatSeconds` and `monitorIntervalSeconds`. */
 const liveness = { heartbeatSeconds: 10, retryLimit: 1_000_000, retryDelay: 0, expireInSeconds: 86_400, deleteAfterSeconds: 60, retentionSeconds: 365 * 86_400 }
 
 export function createQueue(database: Database, options: { supervise: boolean; onError: (error: Error) => void }): Queue {
   const adapter = (tx: Tx) => ({
     executeSql: async (text: string, values?: unknown[]) => ({ rows: await tx.query(text, values) }),
   })
-  const boss = (supervise: boolean, migrate: boolean) => {
+  const boss = (migrate: boolean) => {
     const made = new PgBoss({
       db: adapter(database),
       schema,
-      supervise,
+      // Its own loop would take claims from the living after an outage.
+      supervise: false,
       migrate,
       schedule: false,
-      superviseIntervalSeconds: 2,
       monitorIntervalSeconds: 2,
       maintenanceIntervalSeconds: 60,
       monitorVacuum: false,
@@ -51,19 +53,23 @@ export function createQueue(database: Database, options: { supervise: boolean; o
     made.on('error', options.onError)
     return made
   }
-  const running = boss(options.supervise, false)
+  const running = boss(false)
+  let supervision: ReturnType<typeof supervise> | undefined
+  const attempts = (jobs: readonly Job[]) => jobs.map((job) => ({ id: job.id, retryCount: job.redelivered }))
 
   return {
     async install() {
-      const installer = boss(false, true)
+      const installer = boss(true)
       await installer.start()
       if (!(await installer.getQueue(name))) await installer.createQueue(name, { policy: 'exclusive', ...liveness })
       await installer.stop({ graceful: false, close: false })
     },
     async start() {
       await running.start()
+      if (options.supervise) supervision = supervise({ answers: () => database.query('select 1'), look: () => running.supervise(name), onError: options.onError })
     },
     async stop() {
+      await supervision?.stop()
       await running.stop({ graceful: false, close: false })
     },
     async insert(tx, runIds) {
@@ -78,11 +84,14 @@ export function createQueue(database: Database, options: { supervise: boolean; o
       const jobs = await running.fetch<{ runId: string }>(name, { batchSize: most, includeMetadata: true })
       return jobs.map((job) => ({ id: job.id, runId: job.data.runId, redelivered: job.retryCount }))
     },
-    async complete(tx, jobIds) {
-      if (jobIds.length > 0) await running.complete(name, [...jobIds], null, { db: adapter(tx) })
+    async complete(tx, jobs) {
+      if (jobs.length > 0) await running.complete(name, attempts(jobs), null, { db: adapter(tx) })
     },
-    async touch(jobIds) {
-      if (jobIds.length > 0) await running.touch(name, [...jobIds])
+    async touch(jobs) {
+      if (jobs.length === 0) return new Set()
+      // Its answer has more than its type says.
+      const { settled = [] } = (await running.touch(name, attempts(jobs))) as { settled?: string[] }
+      return new Set(settled)
     },
   }
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Doorbell } from '../events/doorbell.ts'
 import type { Abilities } from '../nodes/contract.ts'
 import { type Database, Outage } from '../store/database.ts'
@@ -14,6 +15,7 @@ import type { Door } from './door.ts'
 import type { Happening } from './happening.ts'
 import { type Held, Holder } from './holder.ts'
 import { stateFrom } from './load.ts'
+import { patiently } from './patience.ts'
 import type { Job, Queue } from './queue.ts'
 import { isTerminal } from './state.ts'
 
@@ -33,7 +35,7 @@ export interface WorkerParts {
 
 export interface Worker {
   start(): void
-  /** Takes no new work, lets attempts finish for `ms`, and hands over what is left. */
+  /** Takes no new work, hands each run over as soon as its attempts are done, and after `ms` whatever is left. */
   drain(ms: number): Promise<void>
 }
 
@@ -50,6 +52,8 @@ const heartbeatMs = 2_000
 export function createWorker(parts: WorkerParts): Worker {
   const { database, queue, doorbell, plans, log } = parts
   const held = new Map<string, Held>()
+  /** Jobs fetched, on their way to a holder. */
+  const claiming = new Map<string, Job>()
   let stopping = false
   let fetching: Promise<void> | undefined
   let wake = () => {}
@@ -58,8 +62,8 @@ export function createWorker(parts: WorkerParts): Worker {
 
   const holding = {
     ...parts,
-    released(runId: string) {
-      held.delete(runId)
+    released(each: Held) {
+      if (held.get(each.runId) === each) held.delete(each.runId)
       if (held.size === mostRuns - 1) wake()
     },
   }
@@ -99,41 +103,68 @@ export function createWorker(parts: WorkerParts): Worker {
     }
   }
 
-  /** Claims the runs of jobs. A claim that fails leaves its jobs to fall silent, and so to come back. */
+  /**
+   * Claims the runs of jobs. While PostgreSQL is away they are kept, and shown to be alive, as long as they are ours: left
+   * alone they would come back late, and be counted as deaths.
+   */
   async function claim(jobs: readonly Job[]): Promise<void> {
-    const byRun = new Map(jobs.map((job) => [job.runId, job]))
-    const ids = [...byRun.keys()]
-    const rows = await claimRuns(database, ids, ids.map((id) => (byRun.get(id)!.redelivered > 0 ? 1 : 0)))
-    const gone = jobs.filter((job) => !rows.some((row) => row.id === job.runId))
-    if (gone.length > 0) await queue.complete(database, gone.map((job) => job.id))
-    const [steps, pauses, signals] = await Promise.all([stepsOf(database, ids), openPausesOf(database, ids), keptSignalsOf(database, ids)])
-    const of = <T extends { run_id: string }>(all: readonly T[], id: string): T[] => (ids.length === 1 ? [...all] : all.filter((row) => row.run_id === id))
-    for (const row of rows) {
-      const job = byRun.get(row.id)!
-      take(row, job, { steps: of(steps, row.id), pauses: of(pauses, row.id), signals: of(signals, row.id) }).catch((error: unknown) => {
-        if (!(error instanceof Outage)) log.error({ err: error, runId: row.id }, 'claiming a run failed')
+    for (const job of jobs) claiming.set(job.id, job)
+    const patient = <T>(work: () => Promise<T>): Promise<T> => patiently(work, () => !stopping && jobs.some((job) => claiming.has(job.id)))
+    try {
+      const byRun = new Map(jobs.map((job) => [job.runId, job]))
+      const ids = [...byRun.keys()]
+      let deaths = ids.map((id) => (byRun.get(id)!.redelivered > 0 ? 1 : 0))
+      const rows = await patient(() => {
+        const counted = deaths
+        // A claim whose answer was lost has counted them.
+        deaths = deaths.map(() => 0)
+        return claimRuns(database, ids, counted)
       })
+      const gone = jobs.filter((job) => !rows.some((row) => row.id === job.runId))
+      if (gone.length > 0) await patient(() => queue.complete(database, gone))
+      const [steps, pauses, signals] = await patient(() => Promise.all([stepsOf(database, ids), openPausesOf(database, ids), keptSignalsOf(database, ids)]))
+      const of = <T extends { run_id: string }>(all: readonly T[], id: string): T[] => (ids.length === 1 ? [...all] : all.filter((row) => row.run_id === id))
+      for (const row of rows) void settleIn(row, byRun.get(row.id)!, { steps: of(steps, row.id), pauses: of(pauses, row.id), signals: of(signals, row.id) })
+      for (const job of gone) claiming.delete(job.id)
+    } catch (error) {
+      for (const job of jobs) claiming.delete(job.id)
+      throw error
+    }
+  }
+
+  /** A run that cannot be taken is left to fall silent, and so to come back. */
+  async function settleIn(row: RunRow, job: Job, rows: Parameters<typeof stateFrom>[2]): Promise<void> {
+    try {
+      await take(row, job, rows)
+    } catch (error) {
+      if (!(error instanceof Outage)) log.error({ err: error, runId: row.id }, 'claiming a run failed')
+    } finally {
+      claiming.delete(job.id)
     }
   }
 
   async function take(row: RunRow, job: Job, rows: Parameters<typeof stateFrom>[2]): Promise<void> {
-    const plan = await plans.of(database, row)
+    const patient = <T>(work: () => Promise<T>): Promise<T> => patiently(work, () => !stopping && claiming.has(job.id))
+    const plan = await patient(() => plans.of(database, row))
     const state = stateFrom(row, plan, rows)
     const first: Happening[] = []
     if (!isTerminal(state.run.status)) {
       const missing = plan.missing
       if (missing.length > 0) {
-        await setMissing(database, row.id, missing)
+        await patient(() => setMissing(database, row.id, missing))
         first.push({ is: 'unserved' })
       } else if (state.run.status === 'queued') {
-        if (row.lane !== null && row.lane_live === null && !(await enter(row, job))) return
+        if (row.lane !== null && row.lane_live === null && !(await patient(() => enter(row, job)))) return
         first.push({ is: 'started' })
       } else first.push({ is: 'claimed' })
       if (row.deaths >= 5) first.push({ is: 'poisoned' })
     }
+    // The claim had lapsed and came back to us: what is under way here is of an older epoch, and cannot count any more.
+    held.get(row.id)?.abandon()
     const made = new Holder(holding, row, state, plan, job)
     held.set(row.id, made)
     made.happen(...first)
+    if (stopping) made.leave()
   }
 
   /** Enters the run's lane, if it is free and no older run waits for it; else the job ends, and the one before it wakes it. */
@@ -143,7 +174,7 @@ export function createWorker(parts: WorkerParts): Worker {
       const peers = await lanePeers(tx, row.workspace_id, row.lane!)
       const next = peers.find((peer) => peer.holds) ?? peers.find((peer) => !peer.held)
       if (next?.id === row.id && (await enterLane(tx, row.id, row.epoch)).length > 0) return true
-      await queue.complete(tx, [job.id])
+      await queue.complete(tx, [job])
       return false
     })
   }
@@ -151,9 +182,11 @@ export function createWorker(parts: WorkerParts): Worker {
   /** A sign of life for every job at hand; and a look whether a run was moved, or taken over, behind our back. */
   async function beat(): Promise<void> {
     const all = [...held.values()]
-    if (all.length === 0) return
+    const onTheWay = [...claiming.values()]
+    if (all.length + onTheWay.length === 0) return
     try {
-      await queue.touch(all.map((each) => each.jobId))
+      const ours = await queue.touch([...all.map((each) => each.job), ...onTheWay])
+      for (const job of onTheWay) if (!ours.has(job.id)) claiming.delete(job.id)
       const now = new Map((await runRevisions(database, all.map((each) => each.runId))).map((row) => [row.id, row]))
       for (const each of all) each.compare(now.get(each.runId))
     } catch (error) {
@@ -161,32 +194,45 @@ export function createWorker(parts: WorkerParts): Worker {
     }
   }
 
-  /** Ends the jobs that are left and makes new ones in one transaction: a claim handed over is no death. */
-  async function handOver(): Promise<void> {
-    const left = [...held.values()]
-    for (const each of left) each.abandon()
-    if (left.length === 0) return
-    await database.transaction(async (tx) => {
-      await queue.complete(tx, left.map((each) => each.jobId))
-      await queue.insert(tx, left.map((each) => each.runId))
-    })
+  /** Ends jobs and makes new ones for their runs in one transaction: a claim handed over is no death. */
+  async function handOver(jobs: readonly Job[], goOn: () => boolean): Promise<void> {
+    const again = () =>
+      database.transaction(async (tx) => {
+        await queue.complete(tx, jobs)
+        await queue.insert(tx, jobs.map((job) => job.runId))
+      })
+    await patiently(again, goOn).catch((error: unknown) => log.warn({ err: error }, 'claims were not handed over; they come back when this worker has been silent'))
     doorbell.ring({ jobs: true })
+  }
+
+  /** Hands over what has come to rest; when the time is up, everything. */
+  async function empty(end: number): Promise<void> {
+    for (const each of held.values()) each.leave()
+    while (held.size + claiming.size > 0) {
+      const late = Date.now() >= end
+      const leaving = [...held.values()].filter((each) => late || each.isAtRest())
+      const jobs = [...leaving.map((each) => each.job), ...(late ? claiming.values() : [])]
+      for (const each of leaving) each.abandon()
+      if (late) claiming.clear()
+      if (jobs.length > 0) await handOver(jobs, () => Date.now() < end)
+      else await sleep(25)
+    }
   }
 
   return {
     start() {
       fetching = fetchLoop()
-      heartbeat = setInterval(() => void beat(), heartbeatMs)
+      let beating: Promise<void> | undefined
+      heartbeat = setInterval(() => (beating ??= beat().finally(() => (beating = undefined))), heartbeatMs)
     },
     async drain(ms) {
+      const end = Date.now() + ms
       stopping = true
       offJobs()
       wake()
       await fetching
-      const end = Date.now() + ms
-      while (held.size > 0 && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 25))
+      await empty(end)
       clearInterval(heartbeat)
-      await handOver().catch((error: unknown) => log.warn({ err: error }, 'claims were not handed over; they come back when this worker has been silent'))
     },
   }
 }

@@ -48,7 +48,8 @@ export function createDoorbell(database: Database): Doorbell {
     for (const topic of [...listeners.keys()]) wake(topic)
   }
   const heard = (payload: string): void => {
-    const news = JSON.parse(payload) as { from?: string; runs?: string[]; workspaces?: string[]; holders?: string[]; jobs?: boolean; all?: boolean }
+    const news = newsOf(payload)
+    if (!news) return wakeAll()
     if (news.from === self) return
     if (news.all) return wakeAll()
     for (const id of news.runs ?? []) wake(`run:${id}`)
@@ -108,6 +109,24 @@ export function createDoorbell(database: Database): Doorbell {
       closed = true
       await listening.close()
     },
+  }
+}
+
+interface Message {
+  from?: string
+  runs?: string[]
+  workspaces?: string[]
+  holders?: string[]
+  jobs?: boolean
+  all?: boolean
+}
+
+/** Anybody may notify on a channel, and say anything: null for what is not ours. */
+function newsOf(payload: string): Message | null {
+  try {
+    return JSON.parse(payload) as Message | null
+  } catch {
+    return null
   }
 }
 

@@ -1,7 +1,11 @@
 import { Fault } from '@sluice/schema'
 import pg from 'pg'
+import { watchLink } from './link.ts'
 
-/** PostgreSQL could not be reached or did not answer in time: nobody's fault, a 503 with Retry-After at the edge. */
+/**
+ * PostgreSQL could not be reached, did not answer in time, or gave a transaction up for another one: nobody's fault, a 503
+ * with Retry-After at the edge. Whether a transaction was committed is not known: look before doing it again.
+ */
 export class Outage extends Error {
   override readonly name = 'Outage'
 }
@@ -36,8 +40,20 @@ export interface Database extends Tx {
 // int8 counts rows and milliseconds here: far below 2^53.
 pg.types.setTypeParser(pg.types.builtins.INT8, Number)
 
-/** Bounded waits everywhere: pg's own defaults wait for ever on a silent link. */
-const bounds = { connectionTimeoutMillis: 2_500, query_timeout: 30_000, statement_timeout: 25_000, idle_in_transaction_session_timeout: 30_000, keepAlive: true, keepAliveInitialDelayMillis: 5_000 }
+/**
+ * Bounded waits everywhere: pg's own defaults wait for ever on a silent link. A process that is frozen in a transaction holds
+ * its locks no longer than its claims.
+ */
+export const bounds = {
+  connectionTimeoutMillis: 2_500,
+  query_timeout: 30_000,
+  statement_timeout: 25_000,
+  idle_in_transaction_session_timeout: 8_000,
+  keepAlive: true,
+  keepAliveInitialDelayMillis: 5_000,
+}
+/** Connections that a silent server does not let us close are left behind. */
+const closeMs = 1_000
 
 export function openDatabase(options: DatabaseOptions): Database {
   const onError = options.onError ?? (() => {})
@@ -45,6 +61,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   const pool = new pg.Pool({ ...config, max: options.max ?? 16, idleTimeoutMillis: 60_000 })
   pool.on('error', onError)
   pool.on('connect', (client) => client.on('error', onError))
+  const link = watchLink(pool, config)
 
   return {
     url: options.url,
@@ -58,34 +75,40 @@ export function openDatabase(options: DatabaseOptions): Database {
         await run(client, 'commit')
         return result
       } catch (error) {
-        await run(client, 'rollback').catch((failure: Error) => (broken = failure))
+        // A connection that failed us, or cannot even roll back, is not given to the next one: closing it rolls back too.
+        if (error instanceof Outage) broken = error
+        else await run(client, 'rollback').catch((failure: Error) => (broken = failure))
         throw error
       } finally {
-        // A connection that cannot even roll back is not given to the next one.
         client.release(broken)
       }
     },
     async dedicated() {
-      const client = new pg.Client({ ...config, query_timeout: 5_000 })
+      const client = new pg.Client({ ...config, query_timeout: 2_500 })
       client.on('error', onError)
       await client.connect().catch(outage)
       return client
     },
-    close: () => pool.end(),
+    async close() {
+      link.stop()
+      await Promise.race([pool.end(), new Promise((resolve) => setTimeout(resolve, closeMs).unref())])
+    },
   }
 }
 
 async function run<R extends pg.QueryResultRow>(on: pg.Pool | pg.PoolClient, statement: Statement | string, values?: readonly unknown[]): Promise<R[]> {
   const config = typeof statement === 'string' ? { text: statement } : statement
   try {
-    return (await on.query<R>({ ...config, values: values as unknown[] })).rows
+    const result: pg.QueryResult<R> | pg.QueryResult<R>[] = await on.query<R>({ ...config, values: values as unknown[] })
+    // A text of several statements has several results.
+    return Array.isArray(result) ? result.flatMap((each: pg.QueryResult<R>) => each.rows) : result.rows
   } catch (error) {
     return outage(error)
   }
 }
 
-/** SQLSTATEs that mean the server is away, starting, full of connections, or ended us; and what sockets say of the same. */
-const away = /^(08...|57P0[1-5]|53[234]00|55000|ECONN.*|EPIPE|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ENOENT)$/
+/** SQLSTATEs that mean the server is away, starting, full of connections, or ended us or our transaction; and what sockets say of the same. */
+const away = /^(08...|57P0[1-5]|53[234]00|55000|25P03|40001|40P01|ECONN.*|EHOST.*|ENET.*|EPIPE|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ENOENT)$/
 const awayMessage = /timeout exceeded when trying to connect|Query read timeout|Connection terminated|Client has encountered a connection error|Client was closed|connection is closed|statement timeout/i
 
 export function outage(error: unknown): never {
@@ -95,8 +118,4 @@ export function outage(error: unknown): never {
   throw error
 }
 
-/** SQLSTATE of an error of PostgreSQL, if it is one. */
-export const sqlState = (error: unknown): string | undefined => {
-  const { code } = error as { code?: unknown }
-  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined
-}
+export { sqlState } from './sql-state.ts'

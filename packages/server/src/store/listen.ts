@@ -34,7 +34,7 @@ export function listen(database: Database, channel: string, heard: (payload: str
         made.on('end', () => lost(made))
         await made.query(`listen ${channel}`)
         // A silent link says nothing for ever: ask now and then whether it still stands.
-        probe = setInterval(() => made.query('select 1').catch(() => lost(made)), 5_000)
+        probe = setInterval(() => made.query('select 1').catch(() => lost(made)), 2_500)
         probe.unref()
         return missed()
       })

@@ -1,11 +1,13 @@
 import { MikroORM, type EntityManager } from '@mikro-orm/postgresql'
-import { outage, sqlState } from './database.ts'
+import type { Pool } from 'pg'
+import { bounds, outage, sqlState } from './database.ts'
 import { ApiKey } from './entities/api-key.ts'
 import { Member } from './entities/member.ts'
 import { RefreshToken } from './entities/refresh-token.ts'
 import { Secret } from './entities/secret.ts'
 import { User } from './entities/user.ts'
 import { Workspace } from './entities/workspace.ts'
+import { type LinkWatch, watchLink } from './link.ts'
 
 export type { EntityManager }
 
@@ -32,25 +34,17 @@ export class StatementRefused extends Error {
 }
 
 /** Logins and keys are few and their lookups cached: four connections of the server's share are plenty. Bounded like the pool of `database.ts`. */
-const pool = {
-  max: 4,
-  idleTimeoutMillis: 60_000,
-  connectionTimeoutMillis: 2_500,
-  query_timeout: 30_000,
-  statement_timeout: 25_000,
-  idle_in_transaction_session_timeout: 30_000,
-  keepAlive: true,
-  keepAliveInitialDelayMillis: 5_000,
-  application_name: 'sluice identity',
-}
+const pool = { ...bounds, max: 4, idleTimeoutMillis: 60_000, application_name: 'sluice identity' }
 
 /** Opens without connecting: the first unit of work does. Fails then with an `Outage` when PostgreSQL is away. */
 export async function openOrm(url: string): Promise<Orm> {
+  const options = { ...pool, connectionString: url }
+  let link: LinkWatch | undefined
   const orm = await MikroORM.init({
     clientUrl: url,
     entities: [ApiKey, Member, RefreshToken, Secret, User, Workspace],
     // The address as pg itself reads it, with all that a URL may say of sockets and TLS.
-    driverOptions: { ...pool, connectionString: url },
+    driverOptions: { ...options, onPoolCreated: (made: Pool) => void (link = watchLink(made, options)) },
     migrations: { snapshot: false },
     // It would write statements with their values, hashes and ciphertexts, to standard output.
     debug: false,
@@ -59,7 +53,10 @@ export async function openOrm(url: string): Promise<Orm> {
   return {
     unit: (work) => guard(() => work(orm.em.fork())),
     transaction: (work) => guard(() => orm.em.fork().transactional(work)),
-    close: () => orm.close(true),
+    async close() {
+      link?.stop()
+      await orm.close(true)
+    },
   }
 }
 
