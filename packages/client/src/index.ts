@@ -1,1 +1,34 @@
-export {}
+export { createClient, type SignedIn, type Sluice } from './client.ts'
+export {
+  ConflictError,
+  type ErrorCode,
+  type ErrorKind,
+  ForbiddenError,
+  InternalError,
+  InvalidError,
+  LimitExceededError,
+  NetworkError,
+  NotFoundError,
+  RateLimitedError,
+  RunFailedError,
+  SluiceError,
+  TimeoutError,
+  UnauthenticatedError,
+  UnavailableError,
+  VersionSkewError,
+} from './errors.ts'
+export type { Input } from './input.ts'
+export type { Listing } from './listing.ts'
+export type { Auth } from './nouns/auth.ts'
+export type { Events, FeedItem } from './nouns/events.ts'
+export type { Keys } from './nouns/keys.ts'
+export type { NodeTypes } from './nouns/node-types.ts'
+export type { DecisionInput, Pauses } from './nouns/pauses.ts'
+export type { Runs } from './nouns/runs.ts'
+export type { Secrets } from './nouns/secrets.ts'
+export type { Signals } from './nouns/signals.ts'
+export type { Steps } from './nouns/steps.ts'
+export type { Workflows } from './nouns/workflows.ts'
+export type { CallOptions, ClientOptions } from './options.ts'
+export type { ResultOptions, RunEventsOptions, RunHandle } from './run-handle.ts'
+export type { InputOf, OutputOf, StartOptions, WorkflowHandle, WorkflowName, WorkflowTypes } from './workflow-handle.ts'

@@ -1,0 +1,109 @@
+import type { TokenPair } from '@sluice/schema'
+import { type Calls, createCalls } from './calls.ts'
+import { type Credentials, createSession, nobody, withKey, withToken } from './credentials.ts'
+import { type Auth, authOf } from './nouns/auth.ts'
+import { type Events, eventsOf } from './nouns/events.ts'
+import { type Keys, keysOf } from './nouns/keys.ts'
+import { type NodeTypes, nodeTypesOf } from './nouns/node-types.ts'
+import { type Pauses, pausesOf } from './nouns/pauses.ts'
+import { type Runs, runsOf } from './nouns/runs.ts'
+import { type Secrets, secretsOf } from './nouns/secrets.ts'
+import { type Signals, signalsOf } from './nouns/signals.ts'
+import { type Steps, stepsOf } from './nouns/steps.ts'
+import { type Workflows, workflowsOf } from './nouns/workflows.ts'
+import type { CallOptions, ClientOptions } from './options.ts'
+import { type RunHandle, runHandle } from './run-handle.ts'
+import { createTransport } from './transport.ts'
+import { type InputOf, type OutputOf, type WorkflowHandle, type WorkflowName, workflowHandle } from './workflow-handle.ts'
+
+/** A server, as one caller sees it: a noun for each of its routers, and handles for what is held on to. */
+export interface Sluice {
+  readonly workflows: Workflows
+  readonly nodeTypes: NodeTypes
+  readonly runs: Runs
+  readonly steps: Steps
+  readonly pauses: Pauses
+  readonly signals: Signals
+  readonly events: Events
+  readonly auth: Auth<SignedIn>
+  readonly keys: Keys
+  readonly secrets: Secrets
+  /** A workflow by its id or handle. Nothing is asked for yet. */
+  workflow<Name extends WorkflowName>(name: Name): WorkflowHandle<InputOf<Name>, OutputOf<Name>>
+  /** A run that was started elsewhere, to hold on to. Throws `NotFoundError` (`run_missing`). */
+  run(id: string, options?: CallOptions): Promise<RunHandle>
+}
+
+/** A client that has logged in. */
+export interface SignedIn extends Sluice {
+  /** As they are now: they change when they are renewed. */
+  readonly tokens: TokenPair
+}
+
+const mostBackoffMs = 10_000
+
+/**
+ * A client of the server at `url`. It opens nothing and keeps nothing open: what runs is a call or a stream, and ends with it.
+ * Throws `TypeError` for an address that is none, and for more than one credential.
+ */
+export function createClient(options: ClientOptions): Sluice {
+  const { apiKey, token, login, url, fetch: given } = options
+  if ([apiKey, token, login].filter((each) => each !== undefined).length > 1) throw new TypeError('Give one of apiKey, token and login')
+  // Not bound to it here: what replaces the global one later is used.
+  const send: typeof fetch = given ?? ((...request) => fetch(...request))
+  const callsAs = (credentials: Credentials): Calls =>
+    createCalls(createTransport({ url, credentials, fetch: send }), {
+      timeoutMs: options.timeoutMs ?? 30_000,
+      retries: options.retries ?? 4,
+      backoff: { firstMs: options.backoffMs ?? 200, mostMs: mostBackoffMs },
+      signal: options.signal,
+    })
+  const anonymous = callsAs(nobody)
+  return nounsOf(callsAs(credentialsOf(options, anonymous)), anonymous, (tokens) => signedIn(options, tokens))
+}
+
+function credentialsOf({ apiKey, token, login, onTokens = () => {} }: ClientOptions, anonymous: Calls): Credentials {
+  if (apiKey !== undefined) return withKey(apiKey)
+  if (typeof token === 'string') return withToken(token)
+  if (token === undefined && login === undefined) return nobody
+  return createSession({
+    tokens: token ?? null,
+    login: login ?? null,
+    auth: {
+      login: (input) => anonymous.repeat('auth.login', input),
+      // A refresh token works once.
+      refresh: (input) => anonymous.write('auth.refresh', input),
+    },
+    onTokens,
+  })
+}
+
+function signedIn(options: ClientOptions, first: TokenPair): SignedIn {
+  let tokens = first
+  const onTokens = (renewed: TokenPair): void => {
+    tokens = renewed
+    options.onTokens?.(renewed)
+  }
+  options.onTokens?.(first)
+  const client = createClient({ ...options, apiKey: undefined, login: undefined, token: first, onTokens })
+  return Object.defineProperty(client, 'tokens', { get: () => tokens, enumerable: false }) as SignedIn
+}
+
+function nounsOf(calls: Calls, anonymous: Calls, signIn: (tokens: TokenPair) => SignedIn): Sluice {
+  const runs = runsOf(calls)
+  const workflows = workflowsOf(calls)
+  return {
+    workflows,
+    nodeTypes: nodeTypesOf(calls),
+    runs,
+    steps: stepsOf(calls),
+    pauses: pausesOf(calls),
+    signals: signalsOf(calls),
+    events: eventsOf(calls),
+    auth: authOf(calls, anonymous, signIn),
+    keys: keysOf(calls),
+    secrets: secretsOf(calls),
+    workflow: <Name extends string>(name: Name) => workflowHandle<InputOf<Name>, OutputOf<Name>>(name, { workflows, runs }, calls),
+    run: async (id, options) => runHandle(await runs.get({ id }, options), runs, calls),
+  }
+}

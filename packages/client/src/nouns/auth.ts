@@ -1,0 +1,29 @@
+import type { Login, Me, Refresh, SwitchWorkspace, Ticket, TokenPair } from '@sluice/schema'
+import type { Calls } from '../calls.ts'
+import type { Input } from '../input.ts'
+import type { CallOptions } from '../options.ts'
+
+/** Who asks. `Client` is a client of its own, for whoever has logged in. */
+export interface Auth<Client> {
+  /** A client that acts as this user, and renews its tokens by itself; this one stays as it is. Throws `UnauthenticatedError` (`login_failed`), `RateLimitedError`. */
+  login(as: Input<typeof Login>, options?: CallOptions): Promise<Client>
+  /** New tokens for a refresh token, which works once. A client with tokens does this by itself. */
+  refresh(by: Input<typeof Refresh>, options?: CallOptions): Promise<TokenPair>
+  /** A client of the same user in another workspace. */
+  switch(to: Input<typeof SwitchWorkspace>, options?: CallOptions): Promise<Client>
+  /** Ends every token of the user, everywhere. */
+  logout(options?: CallOptions): Promise<void>
+  me(options?: CallOptions): Promise<Me>
+  /** Opens one socket or stream, once, where no header can be sent. */
+  ticket(options?: CallOptions): Promise<Ticket>
+}
+
+/** `anonymous` goes without a credential: one that has died must not keep anybody from logging in. */
+export const authOf = <Client>({ read, write }: Calls, anonymous: Calls, signedIn: (tokens: TokenPair) => Client): Auth<Client> => ({
+  login: async (as, options) => signedIn(await anonymous.repeat<TokenPair>('auth.login', as, options)),
+  refresh: (by, options) => anonymous.write('auth.refresh', by, options),
+  switch: async (to, options) => signedIn(await write<TokenPair>('auth.switch', to, options)),
+  logout: (options) => write('auth.logout', undefined, options),
+  me: (options) => read('auth.me', undefined, options),
+  ticket: (options) => write('auth.ticket', undefined, options),
+})

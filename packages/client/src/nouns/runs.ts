@@ -1,0 +1,78 @@
+import type {
+  CancelRun,
+  FindRun,
+  ForkRun,
+  ListEvents,
+  ListRuns,
+  ListSteps,
+  OneRun,
+  OneWorkflow,
+  RetryStep,
+  Run,
+  RunEvent,
+  RunSummary,
+  StartRun,
+  Step,
+  Wait,
+  WaitForRun,
+} from '@sluice/schema'
+import type { Calls } from '../calls.ts'
+import { keyed } from '../idempotency.ts'
+import type { Input } from '../input.ts'
+import { type Listing, listing } from '../listing.ts'
+import type { CallOptions } from '../options.ts'
+
+/** Executions of workflows, as values. `sluice.workflow(name).start()` gives one to hold on to. */
+export interface Runs {
+  /**
+   * Answers when the run is committed, or, with `wait`, when it is parked or finished, as it then stands. A failed run is an
+   * outcome, not an error. Throws `NotFoundError` (`workflow_missing`), `InvalidError` (`input_invalid`, `definition_invalid`),
+   * `ConflictError` (`idempotency_conflict`, `transaction_conflict`, `lane_busy`), `VersionSkewError`. Without an
+   * idempotency key one is made, and kept over the repeats of this call.
+   */
+  start(run: Input<typeof StartRun>, options?: CallOptions): Promise<Run>
+  /** Newest first. */
+  list(filter?: Input<typeof ListRuns>, options?: CallOptions): Listing<RunSummary>
+  /** As it stands. Throws `NotFoundError` (`run_missing`). */
+  get(which: Input<typeof OneRun>, options?: CallOptions): Promise<Run>
+  /** The newest run of a transaction id. */
+  find(which: Input<typeof FindRun>, options?: CallOptions): Promise<Run>
+  /** The newest live run of a workflow, else its newest. */
+  current(of: Input<typeof OneWorkflow>, options?: CallOptions): Promise<Run>
+  /** Answers when the run is parked or finished, or after `ms` (30,000 unless set) as it then stands. */
+  wait(what: Input<typeof WaitForRun>, options?: CallOptions): Promise<Run>
+  /** Of an ended run it changes nothing. Throws `ConflictError` (`run_compensating`). */
+  cancel(which: Input<typeof CancelRun>, options?: CallOptions): Promise<Run>
+  /** Freezes it: what is under way ends, nothing new starts. Throws `ConflictError` (`run_ended`, `run_not_holdable`). */
+  hold(which: Input<typeof OneRun>, options?: CallOptions): Promise<Run>
+  /** Throws `ConflictError` (`run_not_held`, `run_ended`). */
+  release(which: Input<typeof OneRun>, options?: CallOptions): Promise<Run>
+  /** Makes a step that waits for its retry try now. Throws `ConflictError` (`step_not_retrying`, `step_ambiguous`). */
+  retryStep(which: Input<typeof RetryStep>, options?: CallOptions): Promise<Run>
+  /** A new run that starts again from a step. Not repeated when its answer is lost. */
+  fork(from: Input<typeof ForkRun>, options?: CallOptions): Promise<Run>
+  /** In the order they came to be. */
+  steps(of: Input<typeof ListSteps>, options?: CallOptions): Listing<Step>
+  /** What has happened so far, oldest first. Live: `events()` of a run handle. */
+  events(of: Input<typeof ListEvents>, options?: CallOptions): Listing<RunEvent>
+}
+
+/** How long the server may take because it was asked to wait: its own defaults where nothing is said. */
+const waitOf = (wait: Input<typeof Wait> | undefined): number => (wait && wait.until !== 'accepted' ? (wait.ms ?? 30_000) : 0)
+
+export const runsOf = ({ list, read, write, repeat }: Calls): Runs => ({
+  start: (run, options) => repeat('runs.start', keyed(run), { ...options, waitMs: waitOf(run.wait) }),
+  list: (filter, options) => list('runs.list', filter, options),
+  get: (which, options) => read('runs.get', which, options),
+  find: (which, options) => read('runs.find', which, options),
+  current: (of, options) => read('runs.current', of, options),
+  wait: (what, options) => read('runs.wait', what, { ...options, waitMs: waitOf(what) }),
+  cancel: (which, options) => repeat('runs.cancel', which, options),
+  hold: (which, options) => repeat('runs.hold', which, options),
+  release: (which, options) => write('runs.release', which, options),
+  retryStep: (which, options) => write('runs.retryStep', which, options),
+  fork: (from, options) => write('runs.fork', from, { ...options, waitMs: waitOf(from.wait) }),
+  steps: (of, options) => list('runs.steps', of, options),
+  // Its cursor is the `seq` of the last event.
+  events: (of, options) => listing((cursor) => read('runs.events', { ...of, ...(cursor && { after: Number(cursor) }) }, options)),
+})

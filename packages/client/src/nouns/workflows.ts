@@ -1,0 +1,77 @@
+import type {
+  CreateWorkflow,
+  DuplicateWorkflow,
+  EditWorkflow,
+  ListVersions,
+  ListWorkflows,
+  OneNode,
+  OneVersion,
+  OneWorkflow,
+  PublishWorkflow,
+  Trial,
+  TryNode,
+  UpdateWorkflow,
+  Version,
+  WatchWorkflow,
+  Workflow,
+  WorkflowNode,
+  WorkflowOutput,
+  WorkflowSummary,
+} from '@sluice/schema'
+import type { Calls } from '../calls.ts'
+import type { Input } from '../input.ts'
+import type { Listing } from '../listing.ts'
+import type { CallOptions } from '../options.ts'
+import type { FeedItem } from './events.ts'
+
+/** Named graphs with a draft that is edited and versions that are run. `workflow` is an id or a handle everywhere. */
+export interface Workflows {
+  /** Without their drafts, newest first; `name` picks those of exactly this name. */
+  list(filter?: Input<typeof ListWorkflows>, options?: CallOptions): Listing<WorkflowSummary>
+  /** With its draft. Throws `NotFoundError` (`workflow_missing`). */
+  get(which: Input<typeof OneWorkflow>, options?: CallOptions): Promise<Workflow>
+  /** The handle is made from the name unless given. Throws `ConflictError` (`handle_taken`). Not repeated when its answer is lost. */
+  create(workflow: Input<typeof CreateWorkflow>, options?: CallOptions): Promise<Workflow>
+  /** What is absent stays as it is. With a `revision` that is not the draft's: `ConflictError` (`revision_stale`). */
+  update(change: Input<typeof UpdateWorkflow>, options?: CallOptions): Promise<Workflow>
+  /** Cancels its runs. */
+  delete(which: Input<typeof OneWorkflow>, options?: CallOptions): Promise<void>
+  /** A new workflow with the draft of this one. */
+  duplicate(which: Input<typeof DuplicateWorkflow>, options?: CallOptions): Promise<Workflow>
+  /** Makes the draft a version, or names the one it already is. Throws `InvalidError` (`definition_invalid`), whose issues name their nodes. */
+  publish(which: Input<typeof PublishWorkflow>, options?: CallOptions): Promise<Version>
+  /** Newest first. */
+  versions(of: Input<typeof ListVersions>, options?: CallOptions): Listing<Version>
+  /** Throws `NotFoundError` (`version_missing`). */
+  version(which: Input<typeof OneVersion>, options?: CallOptions): Promise<Version>
+  /** The fields that the nodes of the draft are known to put out. */
+  outputs(of: Input<typeof OneWorkflow>, options?: CallOptions): Promise<WorkflowOutput[]>
+  /** Edits the draft, all or nothing, merged with what others edit meanwhile. */
+  edit(change: Input<typeof EditWorkflow>, options?: CallOptions): Promise<Workflow>
+  /** A node of the draft with what was last tried on it. */
+  node(which: Input<typeof OneNode>, options?: CallOptions): Promise<WorkflowNode>
+  /** Runs one node of the draft, and answers when that has ended: a failure is its outcome. */
+  try(trial: Input<typeof TryNode>, options?: CallOptions): Promise<Trial>
+  /** The events of its runs, as they happen, without end; after a cursor, or else after a snapshot. Leave the loop, or abort the signal. */
+  watch(what: Input<typeof WatchWorkflow>, options?: CallOptions): AsyncGenerator<FeedItem, void, undefined>
+}
+
+/** A trial may take so long unless it says otherwise. */
+const trialMs = 300_000
+
+export const workflowsOf = ({ list, read, write, repeat, remove, follow }: Calls): Workflows => ({
+  list: (filter, options) => list('workflows.list', filter, options),
+  get: (which, options) => read('workflows.get', which, options),
+  create: (workflow, options) => write('workflows.create', workflow, options),
+  update: (change, options) => (change.revision === undefined ? repeat<Workflow>('workflows.update', change, options) : write<Workflow>('workflows.update', change, options)),
+  delete: (which, options) => remove('workflows.delete', which, options),
+  duplicate: (which, options) => write('workflows.duplicate', which, options),
+  publish: (which, options) => repeat('workflows.publish', which, options),
+  versions: (of, options) => list('workflows.versions', of, options),
+  version: (which, options) => read('workflows.version', which, options),
+  outputs: (of, options) => read('workflows.outputs', of, options),
+  edit: (change, options) => write('workflows.edit', change, options),
+  node: (which, options) => read('workflows.node', which, options),
+  try: (trial, options) => write('workflows.try', trial, { ...options, waitMs: trial.timeoutMs ?? trialMs }),
+  watch: ({ workflow, after, lastEventId = after }, options) => follow('workflows.watch', { workflow }, { ...options, after: lastEventId }),
+})
