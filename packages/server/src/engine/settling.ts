@@ -58,11 +58,10 @@ function settleFailure(turn: Turn, step: StepRow, error: StepError, handle: stri
   settled(turn, step)
 }
 
-/** What comes after a step has settled. In a run that is ending, nothing: its bodies end with it. */
+/** What comes after a step has settled. Where everything comes to its end, nothing. */
 function settled(turn: Turn, step: StepRow): void {
   const { state } = turn
   const last = follow(turn, step)
-  if (state.run.ending) return
   const { parent } = nodeOf(turn, step)
   if (isHalted(state, step.nodeId, step.iteration)) closeHalted(turn, step)
   else if (last && parent) iterationDone(turn, parent, step.iteration)
@@ -74,7 +73,10 @@ export function abandon(turn: Turn, step: StepRow): void {
   closeHalted(turn, step)
 }
 
-/** Closes the stopped iteration around a step, the outermost of them, once nothing is under way in it any more. */
+/**
+ * Closes the stopped iteration around a step, the outermost of them, once nothing is under way in it any more. The bodies
+ * of an ending run end with it.
+ */
 export function closeHalted(turn: Turn, step: StepRow): void {
   const { state } = turn
   if (state.run.ending) return

@@ -58,7 +58,6 @@ export function undoingDueAt(turn: Turn, step: StepRow): number | null {
 
 export function failUndoing(turn: Turn, step: StepRow, error: StepError, retry: boolean): void {
   const undo = step.compensation!
-  closeUndoTimer(turn, step)
   undo.failures++
   undo.error = boundedError(error)
   const delay = retry ? retryDelay(nodeOf(turn, step).retry, undo.failures, turn.random()) : null

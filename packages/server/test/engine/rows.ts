@@ -71,7 +71,7 @@ export class Rows {
     run.revision++
     run.seq += turn.events.length
     this.head = headText(run)
-    for (const [key, step] of turn.steps) this.steps.set(key, stepText(step))
+    for (const step of turn.steps.values()) this.write(step)
     for (const [id, pause] of turn.pauses) this.pauses.set(id, JSON.stringify(pause))
     for (const [key, timer] of turn.timers) {
       if (timer.dueAt === null) this.timers.delete(key)
@@ -81,6 +81,10 @@ export class Rows {
     for (const { id, by } of turn.signals.consumed) this.signals[id - 1]!.consumedBy = by
     for (const { type, data } of turn.events) this.events.push({ type, data: JSON.parse(data) as Record<string, unknown> })
     return true
+  }
+
+  write(step: StepRow): void {
+    this.steps.set(keyOf(step), JSON.stringify({ ...step, output: step.output?.text ?? null }))
   }
 
   claim(): RunState {
@@ -99,7 +103,6 @@ export class Rows {
 }
 
 const headText = (run: RunHead): string => JSON.stringify({ ...run, input: run.input.text, output: run.output?.text ?? null })
-const stepText = (step: StepRow): string => JSON.stringify({ ...step, output: step.output?.text ?? null })
 
 const queued: RunHead = {
   id: 'run',
@@ -136,4 +139,3 @@ const queued: RunHead = {
 }
 
 export const stepsOf = (rows: Rows): StepRow[] => [...rows.steps.keys()].map((key) => rows.step(key)!)
-export { keyOf }
