@@ -64,8 +64,12 @@ async function attempt(run: Surround, ref: AttemptRef, now: Date): Promise<Evalu
   if (behaviour.is === 'loop') return { happened: { is: 'fanned', ...ref, total: null, concurrency: 1, collect: false } }
   const config = prepared.render(scope)
   if (behaviour.is === 'map') return { happened: fanOut(run, ref, behaviour.plan(config)) }
-  return perform(ref, node, prepared.declaration, config, context)
+  const evaluated = perform(ref, node, prepared.declaration, config, context)
+  if (run.state.run.trial && opensPause(evaluated)) throw new StepFailure('trial_refused', 'A trial opens no pause: give the output of the step', { retry: false })
+  return evaluated
 }
+
+const opensPause = (evaluated: Evaluated): boolean => 'happened' in evaluated && evaluated.happened.is === 'waits' && evaluated.happened.waiting.for === 'pause'
 
 function perform(ref: AttemptRef, node: GraphNode, declaration: AnyNode, config: unknown, context: StepContext): Evaluated {
   const { behaviour } = declaration

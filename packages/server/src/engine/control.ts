@@ -4,7 +4,7 @@ import { conclude, stop, terminate } from './ending.ts'
 import { follow, isHalted, openScope } from './frontier.ts'
 import { failStep } from './settling.ts'
 import { type StepRow, deadlineOf, isSettled, keyOf, stepKey } from './state.ts'
-import { type Turn, emit, flightId, moveRun, moveStep, setTimer, touch } from './turn.ts'
+import { type Turn, emit, flightId, moveRun, moveStep, nodeOf, setTimer, touch } from './turn.ts'
 import { endUndoing, retryUndoing } from './undoing.ts'
 
 /** What happens to a run as a whole: its start, a claim, and what operators do. */
@@ -21,11 +21,14 @@ export function start(turn: Turn): void {
   armDeadline(turn)
   openScope(turn, null, '')
   // A fork or a trial brings results along: they count as settled from the start, and are nobody's to undo.
-  for (const node of graph.top) {
-    const given = state.steps.get(stepKey(node.id, ''))
-    if (!given || !isSettled(given.state)) continue
+  // They are gathered first: what follows from one of them may settle others, which then are followed already.
+  const brought = graph.top.flatMap((node) => {
+    const step = state.steps.get(stepKey(node.id, ''))
+    return step && isSettled(step.state) ? [step] : []
+  })
+  for (const given of brought) {
     state.ready.delete(keyOf(given))
-    if (node.reachable) follow(turn, given)
+    if (nodeOf(turn, given).reachable) follow(turn, given)
     given.settled = null
     touch(turn, given)
   }

@@ -114,6 +114,8 @@ export function createStarter(parts: { database: Database; queue: Queue; doorbel
           workspaceId: parent.workspace_id,
           workflowId: found.workflow.id,
           version: found.version,
+          // What a trial starts is part of it: listed and counted nowhere either.
+          trial: parent.trial && { definition: found.definition, nodeId: '' },
           input: payloadOf(start.request.input).text,
           inputHash: '',
           parentRunId: parent.id,

@@ -21,10 +21,13 @@ interface TrialParts {
   waitFor: WaitFor
 }
 
-const seedOf = (nodeId: string, output: Json): Seed => {
+const seedOf = (nodeId: string, output: Json, route: string[]): Seed => {
   const payload = payloadOf(output)
-  return { nodeId, state: 'completed', output: payload.text, bytes: payload.bytes, route: ['default'], skipReason: null }
+  return { nodeId, state: 'completed', output: payload.text, bytes: payload.bytes, route, skipReason: null }
 }
+
+/** A key of a stranger's object; `constructor` is none unless it was given. */
+const own = (object: JsonObject, key: string): Json | undefined => (Object.hasOwn(object, key) ? object[key] : undefined)
 
 // ── trials ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -40,7 +43,8 @@ export async function tryNode(parts: TrialParts, actor: Actor, input: TryNode): 
   refuse(parts.catalogue, nodes, seeds)
   const part = definitionOf(definition, [...nodes, ...seeds.map((seed) => graph.nodes.get(seed.nodeId)!)])
   const ids = new Set(nodes.map((node) => node.id))
-  const issues = validate(part, parts.catalogue).filter((issue) => issue.nodeId === null || ids.has(issue.nodeId))
+  // Against the whole draft: what stands before the part may be named in it, and reads as missing.
+  const issues = validate(definition, parts.catalogue).filter((issue) => issue.nodeId !== null && ids.has(issue.nodeId))
   if (issues.length > 0) throw new Fault('definition_invalid', { issues: issues.map((issue) => ({ nodeId: issue.nodeId ?? '', field: issue.field ?? '', message: issue.message })) })
   const timeoutMs = Math.min(input.timeoutMs ?? limits.trialMs, limits.trialMs)
   const startedAt = Date.now()
@@ -81,7 +85,7 @@ function partOf(target: GraphNode, input: TryNode): { nodes: GraphNode[]; seeds:
   if (input.input !== undefined) {
     const given = input.input
     const sources = [...new Set(target.incoming.map((link) => link.source))]
-    return { nodes: [target, ...bodyOf(target)], seeds: sources.map((source) => seedOf(source.id, given[source.name] ?? given[source.id] ?? null)) }
+    return { nodes: [target, ...bodyOf(target)], seeds: sources.map((source) => seedOf(source.id, own(given, source.name) ?? own(given, source.id) ?? null, everyWay(source))) }
   }
   const outputs = input.outputs ?? {}
   const seeds: Seed[] = []
@@ -90,7 +94,7 @@ function partOf(target: GraphNode, input: TryNode): { nodes: GraphNode[]; seeds:
   for (let next = 0; next < queue.length; next++)
     for (const { source } of queue[next]!.incoming) {
       if (nodes.has(source) || seeds.some((seed) => seed.nodeId === source.id)) continue
-      if (Object.hasOwn(outputs, source.id)) seeds.push(seedOf(source.id, outputs[source.id]!))
+      if (Object.hasOwn(outputs, source.id)) seeds.push(seedOf(source.id, outputs[source.id]!, everyWay(source)))
       else {
         nodes.add(source)
         queue.push(source)
@@ -98,6 +102,9 @@ function partOf(target: GraphNode, input: TryNode): { nodes: GraphNode[]; seeds:
     }
   return { nodes: [...nodes].flatMap((node) => [node, ...bodyOf(node)]), seeds }
 }
+
+/** What stands in for a node leads to whatever is to be tried behind it. */
+const everyWay = (node: GraphNode): string[] => [...new Set(['default', ...node.outgoing.map((link) => link.handle)])]
 
 const bodyOf = (node: GraphNode): GraphNode[] => node.body.flatMap((inner) => [inner, ...bodyOf(inner)])
 
@@ -157,9 +164,9 @@ export async function forkRun(parts: TrialParts, actor: Actor, input: ForkRun): 
   const again = new Set([from, ...graph.top.filter((node) => upstreamOf(node).includes(from))])
   const seeds: Seed[] = []
   for (const node of graph.top) {
-    const given = input.outputs?.[node.id]
+    const given = own(input.outputs ?? {}, node.id)
     const step = steps.find((each) => each.node_id === node.id)
-    if (given !== undefined) seeds.push(seedOf(node.id, given))
+    if (given !== undefined) seeds.push(seedOf(node.id, given, step?.state === 'completed' ? (step.route ?? ['default']) : ['default']))
     else if (!again.has(node) && step && ['completed', 'skipped', 'failed'].includes(step.state) && !(step.state === 'failed' && !step.route?.length)) {
       // An input node reads the new input, when one is given.
       if (input.input !== undefined && node.entry && node.type === 'input') continue
