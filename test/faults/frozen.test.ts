@@ -6,15 +6,14 @@ test('a worker frozen past its claim, then thawed: another one finishes its run,
   const frozen = await rig.serve()
   const flow = await rig.chain(['first', 'second', 'third'])
   let release = () => {}
-  rig.receiver.before = ({ step }) => (step === 'second' && rig.receiver.keys('second').length === 1 && rig.receiver.calls.filter((call) => call.step === 'second').length === 1 ? new Promise<void>((resolve) => (release = resolve)) : null)
+  rig.receiver.before = ({ step }) => (step === 'second' && rig.receiver.calls.length === 2 ? new Promise<void>((resolve) => (release = resolve)) : null)
   const { body: run } = await frozen.start(flow)
   await rig.receiver.called('second')
+  const other = await rig.serve()
   frozen.freeze()
   const frozenAt = performance.now()
   // The answer that the frozen one has waited for is there when it wakes up.
   release()
-
-  const other = await rig.serve()
   await rig.ended([run.id], 40_000)
   const took = performance.now() - frozenAt
   tell(`the run of a frozen worker had ended elsewhere ${(took / 1000).toFixed(1)} s after`)

@@ -46,8 +46,8 @@ export interface Rig extends AsyncDisposable {
   ended(runs: readonly string[], ms: number): Promise<void>
   /** Waits until it is so. Fails as `ended` does. */
   until(what: string, holds: () => boolean | Promise<boolean>, ms: number, runs?: readonly string[]): Promise<void>
-  /** What every run must have kept: see `checkRuns`. */
-  check(runs: readonly string[], steps: readonly string[]): Promise<void>
+  /** What every run must have kept: see `checkRuns`. `called` are those of its steps that call the service; all of them, unless given. */
+  check(runs: readonly string[], steps: readonly string[], called?: readonly string[]): Promise<void>
 }
 
 /** Servers as processes of their own around one database, and the service that their steps call. */
@@ -96,7 +96,7 @@ export async function createRig(given: { databaseUrl?: string } = {}): Promise<R
         await new Promise((resolve) => setTimeout(resolve, 25))
       }
     },
-    check: (runs, steps) => checkRuns(database, service, runs, steps),
+    check: (runs, steps, called = steps) => checkRuns(database, service, runs, { steps, called }),
     async [Symbol.asyncDispose]() {
       for (const server of servers) server.program.kill('SIGKILL')
       await Promise.all(servers.map((server) => server.program.ended))
@@ -168,7 +168,7 @@ interface Kept {
  * Of each run: it completed, with one terminal event that is its last; its events are numbered 1, 2, 3 …; each step has one
  * recorded result; and the service saw one key a step, that of the step.
  */
-async function checkRuns(database: Database, service: Receiver, runs: readonly string[], steps: readonly string[]): Promise<void> {
+async function checkRuns(database: Database, service: Receiver, runs: readonly string[], { steps, called }: Record<'steps' | 'called', readonly string[]>): Promise<void> {
   const kept = await database.query<Kept & Record<string, unknown>>(
     `select runs.id, runs.status, runs.seq, array_agg(e.seq order by e.seq) as seqs, array_agg(e.type order by e.seq) as types,
        array_agg(e.data->>'nodeId' order by e.seq) filter (where e.type = 'step.completed') as completed,
@@ -178,7 +178,7 @@ async function checkRuns(database: Database, service: Receiver, runs: readonly s
   )
   const wrong = kept.flatMap((run) => faultsOf(run, steps).map((fault) => `${run.id}: ${fault}`))
   const missing = runs.filter((id) => !kept.some((run) => run.id === id)).map((id) => `${id}: acknowledged, and not there`)
-  const wanted = new Set(runs.flatMap((id) => steps.map((step) => `${id}/${step}/-`)))
+  const wanted = new Set(runs.flatMap((id) => called.map((step) => `${id}/${step}/-`)))
   const odd = service.calls.filter((call) => runs.some((id) => call.key.startsWith(id)) && !(wanted.has(call.key) && call.key.split('/')[1] === call.step))
   const uncalled = [...wanted].filter((key) => !service.calls.some((call) => call.key === key))
   const all = [...wrong, ...missing, ...odd.map((call) => `a call of ${call.step} under the key ${call.key}`), ...uncalled.map((key) => `${key} never called`)]

@@ -25,6 +25,8 @@ export interface Held {
   happen(...happenings: Happening[]): void
   /** Told how the row stands: to be read anew when it moved, let go when another worker has it. */
   compare(row: { epoch: number; revision: number } | undefined): void
+  /** Whether it has come any further since the last death of its worker. */
+  hasMoved(): boolean
   /** Begins nothing any more; what is under way is awaited, and recorded. */
   leave(): void
   /** Whether nothing is under way, and nothing left to record: it may be handed over. */
@@ -102,6 +104,10 @@ export class Holder implements Held {
     if (row.revision === this.state.run.revision) return
     this.moved = true
     this.kick()
+  }
+
+  hasMoved(): boolean {
+    return this.state.run.deaths === 0
   }
 
   leave(): void {

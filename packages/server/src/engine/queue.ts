@@ -45,7 +45,7 @@ export function createQueue(database: Database, options: { supervise: boolean; o
       supervise: false,
       migrate,
       schedule: false,
-      monitorIntervalSeconds: 2,
+      monitorIntervalSeconds: 1,
       maintenanceIntervalSeconds: 60,
       monitorVacuum: false,
       reindex: false,

@@ -3,7 +3,7 @@ import type { Doorbell } from '../events/doorbell.ts'
 import type { Abilities } from '../nodes/contract.ts'
 import { type Database, Outage } from '../store/database.ts'
 import { openPausesOf } from '../store/rows/pauses.ts'
-import { type RunRow, claimRuns, enterLane, lanePeers, lockLane, runRevisions, setMissing } from '../store/rows/runs.ts'
+import { type RunRow, claimRuns, deathsOf, enterLane, lanePeers, lockLane, runRevisions, setMissing } from '../store/rows/runs.ts'
 import { keptSignalsOf } from '../store/rows/signals.ts'
 import { stepsOf } from '../store/rows/steps.ts'
 import type { Log } from '../telemetry.ts'
@@ -16,6 +16,7 @@ import type { Happening } from './happening.ts'
 import { type Held, Holder } from './holder.ts'
 import { stateFrom } from './load.ts'
 import { patiently } from './patience.ts'
+import { type Suspect, createProbation } from './probation.ts'
 import type { Job, Queue } from './queue.ts'
 import { isTerminal } from './state.ts'
 
@@ -95,7 +96,7 @@ export function createWorker(parts: WorkerParts): Worker {
     if (room <= 0) return 0
     try {
       const jobs = await queue.fetch(room)
-      if (jobs.length > 0) await claim(jobs)
+      if (jobs.length > 0) await admit(jobs)
       return jobs.length
     } catch (error) {
       if (!(error instanceof Outage)) log.error({ err: error }, 'fetching jobs failed')
@@ -103,13 +104,48 @@ export function createWorker(parts: WorkerParts): Worker {
     }
   }
 
+  const probation = createProbation({
+    begin: (jobs) => claim(jobs.filter((job) => claiming.has(job.id))),
+    isCleared: (job) => !claiming.has(job.id) && held.get(job.runId)?.hasMoved() !== false,
+  })
+
+  /** Claims what is above suspicion, and puts the rest on probation. */
+  async function admit(jobs: readonly Job[]): Promise<void> {
+    for (const job of jobs) claiming.set(job.id, job)
+    const suspects = await suspectsAmong(jobs).catch((error: unknown) => {
+      forget(jobs)
+      throw error
+    })
+    const suspected = new Set(suspects.map(({ job }) => job))
+    await claim(jobs.filter((job) => !suspected.has(job)))
+    probation.add(suspects)
+  }
+
+  async function suspectsAmong(jobs: readonly Job[]): Promise<Suspect[]> {
+    const back = jobs.filter((job) => job.redelivered > 0)
+    if (back.length === 0) return []
+    const deaths = await patientFor(back)(() => deathsOf(database, back.map((job) => job.runId)))
+    return back.map((job) => ({ job, deaths: deaths.get(job.runId) ?? 0 })).filter((each) => each.deaths > 0)
+  }
+
+  /** Leaves jobs to fall silent, and so to come back; when we leave ourselves, they are handed over with the rest. */
+  function forget(jobs: readonly Job[]): void {
+    if (!stopping) for (const job of jobs) claiming.delete(job.id)
+  }
+
+  /** For as long as one of these jobs is ours, and we stay. */
+  const patientFor =
+    (jobs: readonly Job[]) =>
+    <T>(work: () => Promise<T>): Promise<T> =>
+      patiently(work, () => !stopping && jobs.some((job) => claiming.has(job.id)))
+
   /**
    * Claims the runs of jobs. While PostgreSQL is away they are kept, and shown to be alive, as long as they are ours: left
    * alone they would come back late, and be counted as deaths.
    */
   async function claim(jobs: readonly Job[]): Promise<void> {
-    for (const job of jobs) claiming.set(job.id, job)
-    const patient = <T>(work: () => Promise<T>): Promise<T> => patiently(work, () => !stopping && jobs.some((job) => claiming.has(job.id)))
+    if (jobs.length === 0) return
+    const patient = patientFor(jobs)
     try {
       const byRun = new Map(jobs.map((job) => [job.runId, job]))
       const ids = [...byRun.keys()]
@@ -127,7 +163,7 @@ export function createWorker(parts: WorkerParts): Worker {
       for (const row of rows) void settleIn(row, byRun.get(row.id)!, { steps: of(steps, row.id), pauses: of(pauses, row.id), signals: of(signals, row.id) })
       for (const job of gone) claiming.delete(job.id)
     } catch (error) {
-      for (const job of jobs) claiming.delete(job.id)
+      forget(jobs)
       throw error
     }
   }
@@ -144,7 +180,7 @@ export function createWorker(parts: WorkerParts): Worker {
   }
 
   async function take(row: RunRow, job: Job, rows: Parameters<typeof stateFrom>[2]): Promise<void> {
-    const patient = <T>(work: () => Promise<T>): Promise<T> => patiently(work, () => !stopping && claiming.has(job.id))
+    const patient = patientFor([job])
     const plan = await patient(() => plans.of(database, row))
     const state = stateFrom(row, plan, rows)
     const first: Happening[] = []
@@ -208,6 +244,9 @@ export function createWorker(parts: WorkerParts): Worker {
   /** Hands over what has come to rest; when the time is up, everything. */
   async function empty(end: number): Promise<void> {
     for (const each of held.values()) each.leave()
+    const untried = probation.stop()
+    for (const job of untried) claiming.delete(job.id)
+    if (untried.length > 0) await handOver(untried, () => Date.now() < end)
     while (held.size + claiming.size > 0) {
       const late = Date.now() >= end
       const leaving = [...held.values()].filter((each) => late || each.isAtRest())

@@ -63,6 +63,12 @@ export const claimRuns = (tx: Tx, ids: readonly string[], deaths: readonly numbe
     [ids, deaths],
   )
 
+/** How often the workers of runs died since these came any further. */
+export async function deathsOf(tx: Tx, ids: readonly string[]): Promise<Map<string, number>> {
+  const rows = await tx.query<{ id: string; deaths: number }>({ name: 'runs-deaths', text: 'select id, deaths from runs where id = any($1)' }, [ids])
+  return new Map(rows.map((row) => [row.id, row.deaths]))
+}
+
 /** The run's row under its lock: for everything that happens to a run from outside its worker. */
 export async function lockRun(tx: Tx, id: string): Promise<RunRow | undefined> {
   const rows = await tx.query<RunRow & Record<string, unknown>>({ name: 'runs-lock', text: `select ${columns} from runs where id = $1 for update` }, [id])
