@@ -4,11 +4,12 @@ import { type Database, Outage } from '../store/database.ts'
 import { deleteOldTrials, jobless, unservedRuns } from '../store/rows/runs.ts'
 import { trimEvents } from '../store/rows/feeds.ts'
 import { deleteOldKeys } from '../store/rows/idempotency.ts'
-import { type TimerRecord, nextTimer, takeDueTimers } from '../store/rows/timers.ts'
+import { type TimerRecord, clearTimersOf, nextTimer, takeDueTimers } from '../store/rows/timers.ts'
 import type { Log } from '../telemetry.ts'
 import type { Door } from './door.ts'
 import type { Happening } from './happening.ts'
 import type { Queue } from './queue.ts'
+import { isTerminal } from './state.ts'
 import type { TimerKind } from './turn.ts'
 
 export interface Clock {
@@ -45,9 +46,13 @@ export function createClock(parts: { database: Database; door: Door; queue: Queu
 
   async function pass(id: string, timers: readonly TimerRecord[]): Promise<void> {
     const happenings = timers.map((timer): Happening => ({ is: 'due', nodeId: timer.node_id, iteration: timer.iteration, timer: timer.kind as TimerKind }))
-    await door.pass(id, null, () => happenings).catch((error: unknown) => {
+    try {
+      const { state } = await door.pass(id, null, () => happenings)
+      // To a run that has ended nothing happens any more: not even that its timers go.
+      if (isTerminal(state.run.status)) await clearTimersOf(database, [id])
+    } catch (error) {
       if (!(error instanceof Outage)) log.error({ err: error, runId: id }, 'a timer could not be served')
-    })
+    }
   }
 
   async function cast(): Promise<number> {

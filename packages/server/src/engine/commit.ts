@@ -154,7 +154,7 @@ export async function writeChanges(tx: Tx, changes: readonly Change[]): Promise<
 }
 
 async function writeTimers(tx: Tx, changes: readonly Change[]): Promise<void> {
-  const ended = changes.filter((change) => change.terminal && (change.timers.size > 0 || change.run.revision > 1)).map((change) => change.run.id)
+  const ended = changes.filter((change) => change.terminal && (change.timers.size > 0 || change.run.revision > 0)).map((change) => change.run.id)
   if (ended.length > 0) await clearTimersOf(tx, ended)
   const rows = changes
     .filter((change) => !change.terminal)
