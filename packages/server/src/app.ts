@@ -84,6 +84,7 @@ export async function createApp(config: Config, { databaseUrl, log }: { database
     log,
     ready: async () => void (await database.query('select 1')),
     counters: database,
+    documents: async () => (await import('./openapi/documents.ts')).pagesFor(config.publicUrl),
   })
 
   const made = await access.members.bootstrap({ adminEmail: config.adminEmail, ...(config.adminPassword !== null && { adminPassword: config.adminPassword }) })

@@ -33,6 +33,12 @@ export async function main(argv: readonly string[], load: () => Promise<House>):
   const program = new Command('sluice-server').description('Sluice: durable workflows over PostgreSQL')
   program.command('serve', { isDefault: true }).description('start the server').action(run(serve))
   program.command('migrate').description('bring the database up to date, and end').action(run(migrateOnly))
+  program
+    .command('openapi')
+    .description('write the OpenAPI documents of the APIs into a folder')
+    .argument('[folder]', 'where to', 'openapi')
+    .option('--check', 'write nothing; fail when a document in the folder is not up to date')
+    .action((folder: string, { check = false }: { check?: boolean }) => run(() => describeApis(folder, check))())
   await program.parseAsync(argv)
 }
 
@@ -59,6 +65,14 @@ async function migrateOnly(settings: Settings, load: () => Promise<House>): Prom
     const { applied } = await migrate(databaseUrl, { log, also: () => house.migrateQueue(databaseUrl) })
     print(applied.length > 0 ? `Applied ${applied.join(', ')}` : 'The database is up to date')
   })
+}
+
+/** Asks for no database: what the server serves is told by its code. */
+async function describeApis(folder: string, check: boolean): Promise<void> {
+  const { staleDocuments, writeDocuments } = await import('./openapi/documents.ts')
+  if (!check) return void (await writeDocuments(folder)).forEach((path) => print(`Wrote ${path}`))
+  const stale = await staleDocuments(folder)
+  if (stale.length > 0) throw new StartRefused(`Not up to date: ${stale.map(({ path }) => path).join(', ')}. Run sluice-server openapi ${folder}, and look at what changed.`)
 }
 
 /** The database of the settings, or our own for as long as the work takes. */

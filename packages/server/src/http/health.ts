@@ -4,6 +4,8 @@ import type { FastifyInstance } from 'fastify'
 const readyMs = 2_000
 
 const links = [
+  { href: '/docs', title: 'API: every operation, to read and to try' },
+  { href: '/openapi/sluice.json', title: 'The same as an OpenAPI document' },
   { href: '/v1/workflows', title: 'Workflows' },
   { href: '/v1/runs', title: 'Runs' },
   { href: '/v1/pauses?status=open', title: 'Open pauses' },

@@ -7,6 +7,7 @@ import { bind } from './bind.ts'
 import type { SocketBounds } from './bounded-socket.ts'
 import { applyCors } from './cors.ts'
 import { nativeFace, type Face } from './face.ts'
+import { mountDocs, type ApiPage } from './docs.ts'
 import { createFailing, factsOf, type Failing } from './failing.ts'
 import { mountHealth } from './health.ts'
 import { createLimits } from './limits.ts'
@@ -44,6 +45,8 @@ export interface HttpOptions {
   /** Rows beside the native ones, and the faces that own their paths. */
   rows?: readonly Row[]
   faces?: readonly Face[]
+  /** The API, as it is described to those who come by. */
+  documents?: () => Promise<readonly ApiPage[]>
   stream?: StreamOptions
   socket?: SocketBounds
 }
@@ -59,7 +62,7 @@ export interface HttpServer {
 }
 
 /** The server, ready to listen. Rejects when two rows would answer the same request. */
-export async function createHttp({ parts, config, log, ready, counters, rows = [], faces = [], stream, socket }: HttpOptions): Promise<HttpServer> {
+export async function createHttp({ parts, config, log, ready, counters, rows = [], faces = [], documents, stream, socket }: HttpOptions): Promise<HttpServer> {
   const origins = createOrigins(config)
   const limits = createLimits({ rateLimit: config.rateLimit, database: counters ?? null })
   const openStreams = createOpenStreams(parts.access, log)
@@ -72,6 +75,7 @@ export async function createHttp({ parts, config, log, ready, counters, rows = [
   const app = createListener(config.trustProxy)
   addSteps(app, { origins, admission, failing, log })
   mountHealth(app, ready, () => state.leaving)
+  if (documents) mountDocs(app, documents)
   mountTrpc(app, { parts, openStreams, report, stream })
   bind(app, places, { openStreams, report, stream, baseUrl: (request) => config.publicUrl ?? `${request.protocol}://${request.host}` })
   const reportSocket = (error: unknown, requestId: string) => failing.report(error, { requestId, route: trpcPath })

@@ -1,0 +1,109 @@
+import { readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { pathOf } from './query.ts'
+
+/** An OpenAPI document; it is served at `/openapi/<name>.json`. */
+export interface ApiPage {
+  name: string
+  title: string
+  /** JSON. */
+  text: string
+}
+
+/** Of swagger-ui-dist, and nothing else of it: its own initializer asks foreign hosts. */
+const assets: Readonly<Record<string, string>> = {
+  'swagger-ui.css': 'text/css',
+  'swagger-ui-bundle.js': 'text/javascript',
+  'swagger-ui-standalone-preset.js': 'text/javascript',
+}
+
+/** Everything comes from this host. Swagger UI sets styles on its elements, and its style sheet has its pictures inside. */
+const policy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self' 'unsafe-inline'",
+  'img-src data:',
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ')
+
+const index = `<!doctype html>
+<html lang="en">
+<head>
+  <meta charset="utf-8">
+  <meta name="viewport" content="width=device-width, initial-scale=1">
+  <title>Sluice API</title>
+  <link rel="icon" href="data:,">
+  <link rel="stylesheet" href="docs/swagger-ui.css">
+</head>
+<body>
+  <div id="swagger-ui"></div>
+  <script src="docs/swagger-ui-bundle.js"></script>
+  <script src="docs/swagger-ui-standalone-preset.js"></script>
+  <script src="docs/initializer.js"></script>
+</body>
+</html>
+`
+
+/** Addresses are relative to the script: a proxy may have put the server below a path. */
+const initializerOf = (pages: readonly ApiPage[]): string => `window.ui = SwaggerUIBundle({
+  urls: ${JSON.stringify(pages.map(({ name, title }) => ({ name: title, url: `../openapi/${name}.json` })))}.map(({ name, url }) => ({ name, url: new URL(url, document.currentScript.src).pathname })),
+  dom_id: '#swagger-ui',
+  layout: 'StandaloneLayout',
+  presets: [SwaggerUIBundle.presets.apis, SwaggerUIStandalonePreset],
+  validatorUrl: null,
+  queryConfigEnabled: false,
+  persistAuthorization: true,
+  deepLinking: true,
+  displayRequestDuration: true,
+  defaultModelsExpandDepth: 0,
+})
+`
+
+/**
+ * Swagger UI at `/docs`, of what comes with the server, and the documents at `/openapi/NAME.json`. Open to everyone: they
+ * say what is public anyway. `pages` is asked once, by the first who comes: to describe everything takes longer than a start should.
+ */
+export function mountDocs(app: FastifyInstance, pages: () => Promise<readonly ApiPage[]>): void {
+  const config = { bare: true }
+  let made: Promise<readonly ApiPage[]> | undefined
+  const all = () =>
+    (made ??= pages().catch((error: unknown) => {
+      made = undefined
+      throw error
+    }))
+
+  app.get('/docs', { config }, async (request, reply) => {
+    // The page names its parts from the folder above.
+    if (pathOf(request.raw.url ?? '').endsWith('/')) return reply.redirect('../docs')
+    return reply.header('content-security-policy', policy).type('text/html; charset=utf-8').send(index)
+  })
+  app.get('/docs/initializer.js', { config }, async (_request, reply) => reply.type('text/javascript; charset=utf-8').send(initializerOf(await all())))
+  for (const [name, type] of Object.entries(assets)) app.get(`/docs/${name}`, { config }, (request, reply) => sendAsset(name, type, request, reply))
+  app.get('/openapi/:file', { config }, async (request, reply) => {
+    const { file } = request.params as { file: string }
+    const page = (await all()).find(({ name }) => file === `${name}.json`)
+    return page ? reply.type('application/json; charset=utf-8').send(page.text) : reply.callNotFound()
+  })
+}
+
+const folder = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'))
+const kept = new Map<string, Promise<{ bytes: Buffer; tag: string }>>()
+
+/** Read once; browsers ask whether theirs is still the one. */
+async function sendAsset(name: string, type: string, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  const asset = kept.get(name) ?? readAsset(name)
+  kept.set(name, asset)
+  const { bytes, tag } = await asset
+  reply.headers({ etag: tag, 'cache-control': 'no-cache' })
+  return request.headers['if-none-match'] === tag ? reply.code(304).send() : reply.type(`${type}; charset=utf-8`).send(bytes)
+}
+
+async function readAsset(name: string): Promise<{ bytes: Buffer; tag: string }> {
+  const [bytes, manifest] = await Promise.all([readFile(join(folder, name)), readFile(join(folder, 'package.json'), 'utf8')])
+  return { bytes, tag: `"${(JSON.parse(manifest) as { version: string }).version}"` }
+}

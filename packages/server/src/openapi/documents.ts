@@ -1,0 +1,42 @@
+import { readFile, mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Document } from './description.ts'
+import { describeNative } from './native.ts'
+
+/** A document of the server: `openapi/<name>.json` in the repository and over HTTP. */
+export interface ApiDocument {
+  name: string
+  title: string
+  describe(): Document
+}
+
+export const documents: readonly ApiDocument[] = [{ name: 'sluice', title: 'Sluice', describe: describeNative }]
+
+/** The bytes of the file. */
+export const textOf = (document: Document): string => `${JSON.stringify(document, null, 2)}\n`
+
+/** The documents as a server shows them. Behind a public address with a path, their operations are below that path. */
+export function pagesFor(publicUrl: string | null): { name: string; title: string; text: string }[] {
+  const url = publicUrl === null ? '/' : new URL(publicUrl).pathname.replace(/(.)\/$/, '$1')
+  return documents.map(({ name, title, describe }) => ({ name, title, text: textOf({ ...describe(), servers: [{ url }] }) }))
+}
+
+/** Writes each document into the folder. Answers with the paths that have changed. */
+export async function writeDocuments(folder: string): Promise<string[]> {
+  const stale = await staleDocuments(folder)
+  await mkdir(folder, { recursive: true })
+  for (const { path, text } of stale) await writeFile(path, text)
+  return stale.map(({ path }) => path)
+}
+
+/** The documents in the folder that do not say what the server now says, and what they should. */
+export async function staleDocuments(folder: string): Promise<{ path: string; text: string }[]> {
+  const all = await Promise.all(
+    documents.map(async ({ name, describe }) => {
+      const path = join(folder, `${name}.json`)
+      const text = textOf(describe())
+      return (await readFile(path, 'utf8').catch(() => null)) === text ? [] : [{ path, text }]
+    }),
+  )
+  return all.flat()
+}

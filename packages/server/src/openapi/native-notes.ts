@@ -1,0 +1,72 @@
+import type { inferRouterInputs } from '@trpc/server'
+import type { AppRouter } from '../rpc/router.ts'
+import type { Note } from './description.ts'
+
+/** `runs.get` and the like. */
+type Name = keyof { [Name in keyof inferRouterInputs<AppRouter> as `${Name}.${Extract<keyof inferRouterInputs<AppRouter>[Name], string>}`]: true }
+
+/** What each procedure refuses beside what all like it do, and what it does not take where its path says it. */
+const notes = {
+  'auth.login': { faults: ['login_failed', 'permission_denied', 'workspace_missing'] },
+  'auth.refresh': { faults: ['credential_invalid'] },
+  'auth.switch': { faults: ['workspace_missing'] },
+
+  'workflows.list': { faults: ['cursor_invalid'] },
+  'workflows.get': { faults: ['workflow_missing'] },
+  'workflows.create': { faults: ['handle_taken'] },
+  'workflows.update': { faults: ['workflow_missing', 'handle_taken', 'revision_stale'] },
+  'workflows.delete': { faults: ['workflow_missing'] },
+  'workflows.duplicate': { faults: ['workflow_missing', 'handle_taken'] },
+  'workflows.publish': { faults: ['definition_invalid', 'workflow_missing', 'revision_stale', 'hash_mismatch'] },
+  'workflows.versions': { faults: ['cursor_invalid', 'workflow_missing'] },
+  'workflows.version': { faults: ['workflow_missing', 'version_missing'] },
+  'workflows.outputs': { faults: ['workflow_missing'] },
+  'workflows.edit': { faults: ['workflow_missing', 'node_missing', 'revision_stale'] },
+  'workflows.node': { faults: ['workflow_missing', 'node_missing'] },
+  'workflows.try': { faults: ['definition_invalid', 'trial_refused', 'workflow_missing', 'node_missing'] },
+
+  'nodeTypes.get': { faults: ['node_type_missing'] },
+
+  'runs.start': {
+    faults: ['definition_invalid', 'workflow_missing', 'version_missing', 'hash_mismatch', 'idempotency_conflict', 'transaction_conflict', 'lane_busy', 'lane_full'],
+  },
+  'runs.list': { faults: ['cursor_invalid', 'workflow_missing'] },
+  'runs.get': { faults: ['run_missing'] },
+  'runs.find': { faults: ['workflow_missing', 'run_missing'] },
+  'runs.current': { faults: ['workflow_missing', 'run_missing'] },
+  'runs.wait': { faults: ['run_missing'] },
+  'runs.cancel': { faults: ['run_missing', 'run_compensating'], at: { '/v1/runs/{id}/cancel': { hides: ['workflow'] } } },
+  'runs.hold': { faults: ['run_missing', 'run_ended', 'run_not_holdable'] },
+  'runs.release': { faults: ['run_missing', 'run_ended', 'run_not_held'] },
+  'runs.retryStep': { faults: ['run_missing', 'step_missing', 'run_ended', 'step_not_retrying', 'step_ambiguous'] },
+  'runs.fork': { faults: ['run_missing', 'step_missing', 'node_missing'] },
+  'runs.steps': { faults: ['cursor_invalid', 'run_missing'] },
+  'runs.events': { faults: ['run_missing'] },
+
+  'steps.report': { faults: ['workflow_missing', 'run_missing', 'step_missing', 'step_ambiguous', 'step_not_waiting', 'report_conflict'] },
+
+  'pauses.list': { faults: ['cursor_invalid'] },
+  'pauses.get': { faults: ['pause_missing'] },
+  'pauses.decide': { faults: ['pause_missing', 'pause_decided', 'idempotency_conflict'], at: { '/v1/pauses/{id}/decide': { hides: ['runId'] } } },
+
+  'signals.send': { faults: ['run_missing', 'run_ended', 'idempotency_conflict', 'signals_full'] },
+
+  'events.subscribe': {
+    faults: ['cursor_invalid'],
+    at: {
+      '/v1/events': { faults: ['run_missing', 'workflow_missing'] },
+      '/v1/runs/{runId}/events': { hides: ['workflow'], faults: ['run_missing'] },
+      '/v1/workflows/{workflow}/events': { hides: ['runId'], faults: ['workflow_missing'] },
+    },
+  },
+
+  'keys.list': { faults: ['cursor_invalid'] },
+  'keys.create': { faults: ['limit_exceeded'] },
+  'keys.revoke': { faults: ['key_missing'] },
+
+  'secrets.list': { faults: ['cursor_invalid'] },
+  'secrets.set': { faults: ['limit_exceeded'] },
+  'secrets.delete': { faults: ['secret_missing'] },
+} satisfies Partial<Record<Name, Note>>
+
+export const nativeNotes: Readonly<Record<string, Note | undefined>> = notes

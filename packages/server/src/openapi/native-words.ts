@@ -1,0 +1,45 @@
+import { type FaultKind, faultKinds } from '@sluice/schema'
+import { allCodes, kindOf, messageOf } from './problems.ts'
+
+export const tags = [
+  { name: 'workflows', description: 'Graphs of steps: a draft that is edited, and the versions that runs are pinned to' },
+  { name: 'node types', description: 'What steps can be' },
+  { name: 'runs', description: 'Executions of a version, which survive crashes' },
+  { name: 'steps', description: 'What happens outside and is reported' },
+  { name: 'pauses', description: 'Decisions that people are asked for' },
+  { name: 'signals', description: 'Words from outside that steps wait for' },
+  { name: 'events', description: 'Everything that happens, live' },
+  { name: 'auth', description: 'Tokens' },
+  { name: 'keys', description: 'API keys' },
+  { name: 'secrets', description: 'Credentials that nodes use, never shown again' },
+]
+
+export const streaming = [
+  'The stream is of Server-Sent Events. Each has the `cursor` of its data as `id` and its `type` as `event`; its `data` is one StreamEvent.',
+  'Without a cursor a stream begins with a `snapshot`; with one (`after`, or `Last-Event-ID` when it connects again) it goes on from there and misses nothing.',
+  'The events of a run end with the run. An event `error` has an ErrorBody as its data and is the last one. Types that are not known here may come: pass them by.',
+].join('\n')
+
+const codesOf = (kind: FaultKind): string[] => allCodes.filter((code) => kindOf(code) === kind).map((code) => `| ${faultKinds[kind]} | \`${code}\` | ${messageOf(code)} |`)
+
+export const about = `
+Durable workflows: graphs of steps that survive crashes, pause for people, and tell everything they do as live events.
+
+**Who asks.** Send the token of a login or an API key as \`Authorization: Bearer …\`, or a key as \`x-api-key\`. Pages that cannot send headers
+open a stream with a one-use \`ticket\`.
+
+**Ids and times.** An id has 15 characters and is opaque. A time is ISO 8601 in UTC with milliseconds. A \`workflow\` is named by its id or its handle.
+
+**Lists** answer \`{items, nextCursor, total?}\`; send \`nextCursor\` as \`cursor\` until it is null.
+
+**Again, once.** \`Idempotency-Key\` makes a start, a decision or a signal that is sent again answer as the first one did. The same key with
+another request is a 409.
+
+**Requests** are named: every reply has an \`X-Request-Id\`, which is yours when you sent a fit one (8 to 100 characters of A-Z a-z 0-9 . _ : -).
+
+**Errors** have one form. The kind decides the status, the code never changes.
+
+| status | code | |
+|---|---|---|
+${(Object.keys(faultKinds) as FaultKind[]).flatMap(codesOf).join('\n')}
+`.trim()

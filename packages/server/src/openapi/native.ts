@@ -1,0 +1,77 @@
+import { faultKinds, JsonObject, type Issue, RecordEvent, ResyncEvent, RunEvent, SnapshotEvent } from '@sluice/schema'
+import * as schema from '@sluice/schema'
+import { z } from 'zod'
+import type { ProblemCode } from '../rpc/faults.ts'
+import { appRouter } from '../rpc/router.ts'
+import { describe } from './describe.ts'
+import type { Document } from './description.ts'
+import { nativeNotes } from './native-notes.ts'
+import { about, streaming, tags } from './native-words.ts'
+import { allCodes, type ErrorForm, kinds, kindOf, messageOf } from './problems.ts'
+import { wordsOf } from './words.ts'
+
+const ErrorIssue = z.object({
+  path: z
+    .array(z.union([z.string(), z.int()]))
+    .optional()
+    .meta({ description: 'Where in the input' }),
+  nodeId: z.string().optional().meta({ description: 'The node of a definition' }),
+  field: z.string().optional().meta({ description: 'A dotted path into the node, as `config.routes.0.when`' }),
+  message: z.string(),
+}) satisfies z.ZodType<Issue>
+
+const ErrorBody = z.object({
+  error: z.object({
+    code: z.enum(allCodes as [ProblemCode, ...ProblemCode[]]).meta({ description: 'Never changes; new ones may come' }),
+    kind: z.enum(kinds as [keyof typeof faultKinds, ...(keyof typeof faultKinds)[]]).meta({ description: 'Decides the status' }),
+    message: z.string().meta({ description: 'For people; may change' }),
+    issues: z.array(ErrorIssue).meta({ description: 'What is wrong with the input, one by one' }),
+    details: JsonObject.meta({ description: 'What the code is about, as the decision that came first' }),
+    requestId: z.string(),
+  }),
+})
+
+const errors: ErrorForm = {
+  schema: ErrorBody,
+  example: (code) => ({
+    status: faultKinds[kindOf(code)],
+    body: { error: { code, kind: kindOf(code), message: messageOf(code), issues: [], details: {}, requestId: '5f0c6c1e-8f0f-4f7b-9d33-0a4f2ad9f1c7' } },
+  }),
+}
+
+/** What a stream tells: the events of runs and records, and how to begin. */
+export const StreamEvent = z.union([RunEvent, RecordEvent, SnapshotEvent, ResyncEvent])
+
+/** `openapi/sluice.json` */
+export function describeNative(): Document {
+  return describe(appRouter, {
+    title: 'Sluice',
+    version: '0.1.0',
+    description: about,
+    license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    tags,
+    securitySchemes: {
+      bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'The token of a login, or an API key' },
+      apiKey: { type: 'apiKey', in: 'header', name: 'x-api-key', description: 'An API key, as `sk_…`' },
+      cookie: { type: 'apiKey', in: 'cookie', name: 'sluice_session', description: 'The token of a login, as browsers send it; taken from pages of allowed origins alone' },
+    },
+    streamSecuritySchemes: {
+      ticket: { type: 'apiKey', in: 'query', name: 'ticket', description: 'For clients that cannot send headers, as EventSource: opens one stream, once' },
+    },
+    words: { ...wordsOf(schema), StreamEvent, ErrorBody, ErrorIssue },
+    rendered: {
+      // Rendered as what it is: generated clients have a type of their own for it, not `any`.
+      Json: {
+        description: 'Any JSON value',
+        type: ['null', 'boolean', 'number', 'string', 'array', 'object'],
+        items: { $ref: '#/components/schemas/Json.' },
+        additionalProperties: { $ref: '#/components/schemas/Json.' },
+      },
+      JsonObject: { description: 'Any JSON object', type: 'object', additionalProperties: { $ref: '#/components/schemas/Json.' } },
+    },
+    event: StreamEvent,
+    streaming,
+    errors,
+    notes: nativeNotes,
+  })
+}

@@ -1,0 +1,70 @@
+import type { Json, JsonObject } from '@sluice/schema'
+import type { Address } from './addresses.ts'
+import type { Description, Example, Note } from './description.ts'
+import type { Parts } from './generate.ts'
+import { problemsOf } from './problems.ts'
+import { successAt, withExample } from './replies.ts'
+
+/** Any one of them is enough. */
+export const anyOf = (schemes: object): JsonObject[] => Object.keys(schemes).map((name) => ({ [name]: [] }))
+
+export const tagsOf = ({ reply, stream }: Address): string[] => (reply ?? stream)!.tags
+
+/** An address, as the document describes it. */
+export function operationAt(address: Address, parts: Parts, description: Description): JsonObject {
+  const { reply, stream, takes } = address
+  const { operationId, summary } = parts.operation(address)
+  const { action } = (reply ?? stream)!
+  const replyNote = reply ? description.notes[reply.name] : undefined
+  const own = [reply, stream].flatMap((door) => (door ? faultsAt(description.notes[door.name], door.path) : []))
+  const body = parts.rest(address).requestBody
+  const security = action === 'public' ? [] : stream ? anyOf({ ...description.securitySchemes, ...description.streamSecuritySchemes }) : undefined
+  const parameters = parametersAt(address, parts, replyNote?.example)
+  return given({
+    operationId,
+    summary,
+    description: paragraphs(address, description).join('\n\n') || undefined,
+    tags: tagsOf(address),
+    security,
+    parameters: parameters.length > 0 ? parameters : undefined,
+    requestBody: body && { required: !takes.body!.safeParse({}).success, content: withExample(body.content, bodyOf(replyNote?.example, address)) },
+    responses: { [reply?.status ?? 200]: successAt(address, parts, description), ...problemsOf(address, own, description.errors, parts.error) },
+  })
+}
+
+/** Those that there are. */
+const given = (values: Record<string, Json | undefined>): JsonObject =>
+  Object.fromEntries(Object.entries(values).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])))
+
+const faultsAt = (note: Note | undefined, path: string) => [...(note?.faults ?? []), ...(note?.at?.[path]?.faults ?? [])]
+
+function paragraphs({ reply, stream }: Address, { streaming }: Description): string[] {
+  const { action, description } = (reply ?? stream)!
+  return [
+    ...(description === undefined ? [] : [description]),
+    ...(stream && reply ? [`With \`Accept: text/event-stream\`: ${stream.summary}.`] : []),
+    ...(stream ? [streaming] : []),
+    ...(action === 'public' || action === 'signed-in' ? [] : [`Asks for the permission \`${action}\`.`]),
+  ]
+}
+
+/** Path first, in its order, then query, then headers; each with its words and, where there is one, its example. */
+function parametersAt(address: Address, parts: Parts, example: Example | undefined): JsonObject[] {
+  const { takes } = address
+  const rendered = [...(parts.operation(address).parameters ?? []), ...(parts.rest(address).parameters ?? [])]
+  const input = example?.input ?? {}
+  return (['path', 'query', 'header'] as const).flatMap((place) =>
+    Object.entries(takes[place]).map(([name, field]) => {
+      const parameter = rendered.find((each) => each.in === place && each.name === name)!
+      const value = place === 'header' ? undefined : input[name]
+      // The generator drops the words of an optional field; zod-openapi says them twice.
+      const { description: _twice, ...schema } = parameter.schema
+      return given({ ...parameter, description: field.description, schema, example: value })
+    }),
+  )
+}
+
+function bodyOf(example: Example | undefined, { takes }: Address): Json | undefined {
+  if (!example) return undefined
+  return Object.fromEntries(Object.entries(example.input).filter(([key]) => !Object.hasOwn(takes.path, key)))
+}
