@@ -7,7 +7,7 @@ import type { Plan } from '../workflows/plans.ts'
 import { valuesAt } from '../workflows/readings.ts'
 import type { AttemptRef, Happening } from './happening.ts'
 import { type Payload, nothing, payloadOf } from './payload.ts'
-import { type BodyValue, type ReadOutputs, type Surroundings, outputOfScope, surroundingsOf } from './scope.ts'
+import { type BodyValue, type ReadOutputs, type Surroundings, bytesOfScope, outputOfScope, surroundingsOf } from './scope.ts'
 import { type RunState, childIteration, idempotencyKey, iterationIndex, parentIteration, stepKey } from './state.ts'
 import { type Task, root } from './turn.ts'
 
@@ -199,8 +199,8 @@ const lastOf = (run: Surround, node: GraphNode, iteration: string, index: number
 
 async function answer(run: Surround, task: Task): Promise<Happening> {
   const ref = { nodeId: task.nodeId, iteration: task.iteration }
-  if (task.key === root) return { is: 'gathered', output: payloadOf(await outputOfScope(around(run), null, '', run.plan.returns)) }
   try {
+    if (task.key === root) return { is: 'gathered', output: await outputOfRun(run) }
     const node = run.state.graph.nodes.get(task.nodeId)!
     const step = run.state.steps.get(task.key)!
     return step.body!.total === null ? await nextOfLoop(run, node, task.iteration) : { is: 'asked', ...ref, more: false, output: await resultsOf(run, node, task.iteration) }
@@ -209,12 +209,26 @@ async function answer(run: Surround, task: Task): Promise<Happening> {
   }
 }
 
+async function outputOfRun(run: Surround): Promise<Payload> {
+  const { returns } = run.plan
+  bound(bytesOfScope(run.state, null, '', returns), limits.runOutputBytes)
+  return payloadOf(await outputOfScope(around(run), null, '', returns))
+}
+
 async function resultsOf(run: Surround, node: GraphNode, iteration: string): Promise<Payload> {
+  const { returns } = run.plan
   const body = run.state.steps.get(stepKey(node.id, iteration))!.body!
   const failures = new Set(body.failures.map((failure) => failure.index))
+  const iterations = Array.from({ length: body.total! }, (_, index) => (failures.has(index) ? null : childIteration(iteration, index)))
+  bound(iterations.reduce((bytes, each) => bytes + (each === null ? 0 : bytesOfScope(run.state, node, each, returns)), 0), limits.stepOutputBytes)
   const results: Json[] = []
-  for (let index = 0; index < body.total!; index++) results.push(failures.has(index) ? null : await outputOfScope(around(run), node, childIteration(iteration, index), run.plan.returns))
+  for (const each of iterations) results.push(each === null ? null : await outputOfScope(around(run), node, each, returns))
   return payloadOf(body.collect ? { results, failures: body.failures as unknown as Json } : { results })
+}
+
+/** What is put together of many outputs is not even read when it is too large. */
+function bound(bytes: number, most: number): void {
+  if (bytes > most) throw new StepFailure('limit_exceeded', `The output has at least ${bytes} bytes; ${most} are allowed`, { retry: false })
 }
 
 async function nextOfLoop(run: Surround, node: GraphNode, iteration: string): Promise<Happening> {

@@ -1,22 +1,26 @@
+import type { Doorbell } from '../events/doorbell.ts'
 import { type Abilities, StepFailure } from '../nodes/contract.ts'
+import type { Database } from '../store/database.ts'
 import { newId } from '../store/ids.ts'
 import { openPausesOf } from '../store/rows/pauses.ts'
 import { type RunRow, readRun } from '../store/rows/runs.ts'
 import { keptSignalsOf } from '../store/rows/signals.ts'
 import { outputsOf, stepsOf } from '../store/rows/steps.ts'
-import type { Plan } from '../workflows/plans.ts'
+import type { Log } from '../telemetry.ts'
+import type { Plan, Plans } from '../workflows/plans.ts'
+import type { Afterlife } from './afterlife.ts'
 import { type ChildStart, type Evaluated, type Surround, type Work, evaluate, failureOf } from './attempt.ts'
-import { adopt, changeOf, isEmpty } from './commit.ts'
+import { type Committer, adopt, changeOf, isEmpty } from './commit.ts'
+import type { Door } from './door.ts'
 import { askKey, undoKey } from './frontier.ts'
 import type { AttemptRef, Happening } from './happening.ts'
 import { stateFrom } from './load.ts'
 import { happen, isParked, proceed, rest } from './machine.ts'
 import { patiently } from './patience.ts'
 import { payloadOfText } from './payload.ts'
-import type { Job } from './queue.ts'
+import type { Job, Queue } from './queue.ts'
 import { type RunState, isTerminal, stepKey } from './state.ts'
 import { type Task, type Turn, beginTurn, flightId } from './turn.ts'
-import type { WorkerParts } from './worker.ts'
 
 /** A run that this worker holds the claim of. */
 export interface Held {
@@ -33,6 +37,21 @@ export interface Held {
   isAtRest(): boolean
   /** Lets go without another write: attempts are told to abort. */
   abandon(): void
+}
+
+/** What a worker, and each run it holds, works with. */
+export interface WorkerParts {
+  database: Database
+  queue: Queue
+  doorbell: Doorbell
+  plans: Plans
+  committer: Committer
+  door: Door
+  afterlife: Afterlife
+  /** Starts a child run, or finds the one that this step has started; answers with its id. */
+  startChild(parent: RunRow, start: ChildStart, failures: number): Promise<string>
+  abilities(row: RunRow, step: { nodeId: string; iteration: string }): Pick<Abilities, 'secret'>
+  log: Log
 }
 
 export type HolderParts = WorkerParts & { released(held: Held): void }

@@ -1,6 +1,6 @@
-import type { Pause, Run, Step } from '@sluice/schema'
+import { Fault, type Pause, type Run, type Step } from '@sluice/schema'
 import type { Doorbell } from '../events/doorbell.ts'
-import type { Catalogue } from '../nodes/contract.ts'
+import { type Catalogue, StepFailure } from '../nodes/contract.ts'
 import type { Database } from '../store/database.ts'
 import { liveRunsOf } from '../store/rows/runs.ts'
 import { getPause } from '../store/views/pauses.ts'
@@ -12,7 +12,6 @@ import { createAfterlife } from './afterlife.ts'
 import { createAnswers } from './answers.ts'
 import { type Clock, createClock } from './clock.ts'
 import { createCommitter } from './commit.ts'
-
 import { type Passed, createDoor, ringFor } from './door.ts'
 import type { Actor, Engine } from './engine.ts'
 import { createOperations } from './operate.ts'
@@ -32,7 +31,7 @@ export interface EngineParts {
   catalogue: Catalogue
   plans: Plans
   workflows: Workflows
-  /** The value of a workspace's named secret, at the moment of a step's call; undefined when there is none. */
+  /** The value of a workspace's named secret, at the moment of a step's call. Throws a Fault `secret_missing`. */
   secret(workspaceId: string, name: string): Promise<string>
   log: Log
 }
@@ -122,9 +121,18 @@ export function createEngine(parts: EngineParts): Engines {
       door,
       afterlife,
       startChild: (parent, start, failures) => starter.startChild(parent, start, failures),
-      abilities: (row) => ({ secret: (name) => parts.secret(row.workspace_id, name) }),
+      abilities: (row) => ({ secret: (name) => secretFor(parts, row.workspace_id, name) }),
       log,
     }),
     clock,
+  }
+}
+
+/** A secret that is not there is the step's failure. */
+async function secretFor(parts: EngineParts, workspaceId: string, name: string): Promise<string> {
+  try {
+    return await parts.secret(workspaceId, name)
+  } catch (error) {
+    throw error instanceof Fault ? new StepFailure(error.code, error.message, { retry: false }) : error
   }
 }

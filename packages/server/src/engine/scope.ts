@@ -20,19 +20,22 @@ export interface Surroundings {
 
 /**
  * A step's input by step name of its predecessors, and the scope its expressions see. To the config that undoes it, what the
- * step itself gave stands among `nodes` too.
+ * step itself gave stands there too.
  */
 export async function surroundingsOf(around: Surroundings, node: GraphNode, iteration: string, names: ReadonlySet<string>, undoing = false): Promise<{ scope: Scope; input: JsonObject }> {
   const { state } = around
   const direct = predecessors(state, node, iteration)
   const whole = names.has('nodes') || names.has('data')
-  const all = whole ? everythingUpstream(state, node, iteration) : direct
-  const own = state.steps.get(stepKey(node.id, iteration))
-  if (whole && undoing && own?.state === 'completed') all.set(node.name, own)
-  const values = await outputs(around, new Map([...all, ...direct]))
+  const own = undoing ? state.steps.get(stepKey(node.id, iteration)) : undefined
+  const itself: [string, StepRow][] = own?.state === 'completed' ? [[node.name, own]] : []
+  const beside = new Map([...direct, ...itself])
+  const all = whole ? new Map([...everythingUpstream(state, node, iteration), ...itself]) : beside
+  const values = await outputs(around, new Map([...all, ...beside]))
   const body = node.parent ? await around.bodyValue(node.parent, iteration) : null
   const input = pick(direct, values)
-  const scope = buildScope(state, whole ? pick(all, values) : input, input, body)
+  const scope = buildScope(state, pick(all, values), pick(beside, values), body)
+  // Asked for here and not by the expression, which would take its failure for one of its own.
+  if (names.has('data')) void scope.data
   return { scope, input: node.incoming.length === 0 && body ? { ...body } : input }
 }
 
@@ -119,19 +122,29 @@ function place(merged: JsonObject, key: string, value: Json): void {
   Object.defineProperty(merged, free, { value, enumerable: true, writable: true, configurable: true })
 }
 
-/**
- * What a scope gives: the output of its one output node, else an object by step name of its output nodes, or, without any,
- * of its leaves.
- */
-export async function outputOfScope(around: Surroundings, parent: GraphNode | null, iteration: string, returns: (type: string) => boolean): Promise<Json> {
-  const members = (parent ? parent.body : around.state.graph.top).filter((node) => node.reachable)
+/** The steps that give what a scope gives, by name: its output nodes, or, without any, its leaves. */
+function giversOf(state: RunState, parent: GraphNode | null, iteration: string, returns: (type: string) => boolean): { declared: GraphNode[]; steps: Map<string, StepRow> } {
+  const members = (parent ? parent.body : state.graph.top).filter((node) => node.reachable)
   const declared = members.filter((node) => returns(node.type))
   const giving = declared.length > 0 ? declared : members.filter((node) => node.outgoing.length === 0)
   const steps = new Map<string, StepRow>()
   for (const node of giving) {
-    const step = around.state.steps.get(stepKey(node.id, iteration))
+    const step = state.steps.get(stepKey(node.id, iteration))
     if (step?.state === 'completed') steps.set(node.name, step)
   }
+  return { declared, steps }
+}
+
+/** How large that is, at the least: asked before it is read. */
+export function bytesOfScope(state: RunState, parent: GraphNode | null, iteration: string, returns: (type: string) => boolean): number {
+  let bytes = 0
+  for (const step of giversOf(state, parent, iteration, returns).steps.values()) bytes += step.outputBytes
+  return bytes
+}
+
+/** What a scope gives: the output of its one output node, else an object by step name. */
+export async function outputOfScope(around: Surroundings, parent: GraphNode | null, iteration: string, returns: (type: string) => boolean): Promise<Json> {
+  const { declared, steps } = giversOf(around.state, parent, iteration, returns)
   const values = await outputs(around, steps)
   if (declared.length === 1) return values.get(steps.get(declared[0]!.name)!) ?? null
   return pick(steps, values)

@@ -1,38 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Doorbell } from '../events/doorbell.ts'
-import type { Abilities } from '../nodes/contract.ts'
-import { type Database, Outage } from '../store/database.ts'
+import { Outage } from '../store/database.ts'
 import { openPausesOf } from '../store/rows/pauses.ts'
 import { type RunRow, claimRuns, deathsOf, enterLane, lanePeers, lockLane, runRevisions, setMissing } from '../store/rows/runs.ts'
 import { keptSignalsOf } from '../store/rows/signals.ts'
 import { stepsOf } from '../store/rows/steps.ts'
-import type { Log } from '../telemetry.ts'
-import type { Plans } from '../workflows/plans.ts'
-import type { Afterlife } from './afterlife.ts'
-import type { ChildStart } from './attempt.ts'
-import type { Committer } from './commit.ts'
-import type { Door } from './door.ts'
 import type { Happening } from './happening.ts'
-import { type Held, Holder } from './holder.ts'
+import { type Held, Holder, type WorkerParts } from './holder.ts'
 import { stateFrom } from './load.ts'
 import { patiently } from './patience.ts'
 import { type Suspect, createProbation } from './probation.ts'
-import type { Job, Queue } from './queue.ts'
+import type { Job } from './queue.ts'
 import { isTerminal } from './state.ts'
-
-export interface WorkerParts {
-  database: Database
-  queue: Queue
-  doorbell: Doorbell
-  plans: Plans
-  committer: Committer
-  door: Door
-  afterlife: Afterlife
-  /** Starts a child run, or finds the one that this step has started; answers with its id. */
-  startChild(parent: RunRow, start: ChildStart, failures: number): Promise<string>
-  abilities(row: RunRow, step: { nodeId: string; iteration: string }): Pick<Abilities, 'secret'>
-  log: Log
-}
 
 export interface Worker {
   start(): void

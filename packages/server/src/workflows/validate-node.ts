@@ -15,8 +15,13 @@ export function nodeIssues(node: GraphNode, definition: Definition, catalogue: C
   if (!declaration) return [about('type', `There is no node type ${node.type}`), ...compensate]
   const kinds = declaration.notIn?.includes(definition.kind) ? [about('type', `A ${node.type} cannot stand in a definition of kind ${definition.kind}`)] : []
   const known = { bare: predecessors(node), steps: upstreamNames(node) }
+  const settings = bodySettings(declaration).filter((name) => node.settings[name] !== undefined)
+  for (const name of settings) kinds.push(about(`settings.${name}`, `A ${node.type} has none: set it on the nodes of its body`))
   return [...kinds, ...configIssues(node, declaration, configOf(node.definition), 'config', known), ...compensate]
 }
+
+/** Settings that say nothing of a body as a whole: its iterations are not gone through again, and take as long as they take. */
+const bodySettings = ({ behaviour }: AnyNode): readonly ('retry' | 'timeoutMs')[] => (behaviour.is === 'map' || behaviour.is === 'loop' ? ['retry', 'timeoutMs'] : [])
 
 const undoing = new Set(['pure', 'work', 'wait'])
 

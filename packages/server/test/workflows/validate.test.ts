@@ -170,6 +170,12 @@ describe('configs and expressions', () => {
   test('check() speaks of the config as it is written', () =>
     expect(only(alone('router', { routes: [] }))).toMatchObject({ field: 'config.routes', message: 'A router needs a route' }))
 
+  test('a body as a whole is not retried and has no time-out', () => {
+    const settings = { retry: { maxAttempts: 2 }, timeoutMs: 5 }
+    const inside = definition([node('map', { items: [] }, { id: 'm', settings }), node('template', { text: '' }, { parentId: 'm' })])
+    expect(issues(inside).map(({ field }) => field)).toEqual(['settings.retry', 'settings.timeoutMs'])
+  })
+
   test('undoing is done by a type that can, with a sound config', () => {
     const undone = (type: string, config: JsonObject = {}) => definition([node('work', { url: 'x' }, { settings: { compensate: { type, config } } })])
     expect(issues(undone('work', { url: 'http://x/{{ n.id }}/{{ nodes.n.id }}' }))).toEqual([])
