@@ -36,7 +36,7 @@ let people = 0
 /** A new member of the default workspace, logged in on `here`. */
 async function member(role: Role) {
   const email = `person${++people}@example.com`
-  const { id } = await here.members.add(owner, { email, password, role })
+  const { userId: id } = await here.members.invite(owner, { email, password, role })
   const pair = await here.login({ email, password })
   return { id, email, ...pair, principal: await enter(here, bearer(pair.token)) }
 }
@@ -45,7 +45,7 @@ async function member(role: Role) {
 async function stranger() {
   const workspaceId = newId()
   const email = `stranger${++people}@example.com`
-  const { id } = await here.members.add(owner, { email, password, role: 'viewer' })
+  const { userId: id } = await here.members.invite(owner, { email, password, role: 'viewer' })
   const createdAt = new Date(clock.now)
   await orm.transaction(async (em) => {
     await insertWorkspace(em, { id: workspaceId, handle: `elsewhere-${workspaceId}`, name: 'Elsewhere', createdAt })
@@ -435,7 +435,7 @@ describe('members', () => {
     expect(await code(here.members.setRole(admin, { userId: id, role: 'owner' }))).toBe('permission_denied')
     expect(await code(here.members.setRole(admin, { userId: owner.userId, role: 'viewer' }))).toBe('permission_denied')
     expect(await code(here.members.remove(admin, { userId: owner.userId }))).toBe('permission_denied')
-    expect(await code(here.members.add(admin, { email: 'x@example.com', password, role: 'owner' }))).toBe('permission_denied')
+    expect(await code(here.members.invite(admin, { email: 'x@example.com', password, role: 'owner' }))).toBe('permission_denied')
     const { principal: viewer } = await member('viewer')
     expect(await code(here.members.setRole(viewer, { userId: viewer.userId, role: 'owner' }))).toBe('permission_denied')
   })
@@ -449,16 +449,16 @@ describe('members', () => {
   })
 
   test('an email has one user, also when two are made at once', async () => {
-    const add = (email: string) => code(here.members.add(owner, { email, password, role: 'viewer' }))
-    expect(new Set(await Promise.all([add('twin@example.com'), add('Twin@Example.com')]))).toEqual(new Set(['name_taken', 'no fault']))
+    const add = (email: string) => code(here.members.invite(owner, { email, password, role: 'viewer' }))
+    expect(new Set(await Promise.all([add('twin@example.com'), add('Twin@Example.com')]))).toEqual(new Set(['member_exists', 'no fault']))
   })
 
   test('are seen by themselves and by admins; those of another workspace do not exist', async () => {
     const [{ id, principal }, { id: other }, { principal: foreign }] = [await member('viewer'), await member('viewer'), await stranger()]
-    expect(await here.members.getUser(principal, id)).toMatchObject({ id, role: 'viewer' })
-    expect(await here.members.getUser(owner, id)).toMatchObject({ id })
-    expect(await code(here.members.getUser(principal, other))).toBe('user_missing')
-    expect(await code(here.members.getUser(foreign, id))).toBe('user_missing')
+    expect(await here.users.get(principal, { id })).toMatchObject({ id, role: 'viewer' })
+    expect(await here.users.get(owner, { id })).toMatchObject({ id })
+    expect(await code(here.users.get(principal, { id: other }))).toBe('user_missing')
+    expect(await code(here.users.get(foreign, { id }))).toBe('user_missing')
     expect(await code(here.members.setRole(foreign, { userId: id, role: 'admin' }))).toBe('user_missing')
   })
 })

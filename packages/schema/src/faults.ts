@@ -55,6 +55,8 @@ export const faults = {
   handle_taken: fault('conflict', 'The handle is in use'),
   name_taken: fault('conflict', 'The name is in use'),
   last_owner: fault('conflict', 'A workspace keeps at least one owner'),
+  member_exists: fault('conflict', 'The user is a member already'),
+  workspace_in_use: fault('conflict', 'The workspace is in use'),
   revision_stale: fault('conflict', 'The draft has moved on'),
   hash_mismatch: fault('conflict', 'The published version is another one'),
   pause_decided: fault('conflict', 'The pause has been decided'),

@@ -8,6 +8,7 @@ import { createKeys, type Keys } from './keys.ts'
 import { deriveKeys } from './keyring.ts'
 import { asUser, createLogins, type Logins } from './logins.ts'
 import { createMembers, type Members } from './members.ts'
+import { createPasswordTokens, type PasswordTokens } from './password-tokens.ts'
 import { createPasswords } from './passwords.ts'
 import { authorize } from './policy.ts'
 import type { Principal } from './principal.ts'
@@ -15,6 +16,8 @@ import { createSecrets, type Secrets } from './secrets.ts'
 import { createStandings } from './standings.ts'
 import { createTickets, type Tickets } from './tickets.ts'
 import { createTokens } from './tokens.ts'
+import { createUsers, type Users } from './users.ts'
+import { createWorkspaces, type Workspaces } from './workspaces.ts'
 
 export type { Credential } from './credentials.ts'
 export type { Principal } from './principal.ts'
@@ -23,11 +26,13 @@ export type { Principal } from './principal.ts'
  * Who somebody is, on every face of the server. Whatever ends a principal (logout, a new password, another role, deletion,
  * revocation) holds at once on the server where it happened and within two seconds on the others.
  */
-export interface Access extends Credentials, Logins, Tickets {
+export interface Access extends Credentials, Logins, PasswordTokens, Tickets {
   me(principal: Principal): Promise<Me>
   keys: Keys
   secrets: Secrets
   members: Members
+  users: Users
+  workspaces: Workspaces
 }
 
 export interface AccessOptions {
@@ -51,11 +56,14 @@ export function createAccess({ orm, database, secret, anonymousRole, now = Date.
   return {
     ...credentials,
     ...createLogins({ orm, passwords, tokens, standings, now }),
+    ...createPasswordTokens(orm, passwords, standings, now),
     ...createTickets(database, credentials.stillValid, now),
     me: (principal) => me(orm, principal),
     keys: createKeys(orm, standings, now),
     secrets: createSecrets(orm, ring.secrets, now),
     members: createMembers(orm, passwords, standings, now),
+    users: createUsers(orm, standings, now),
+    workspaces: createWorkspaces(orm, standings, now),
   }
 }
 

@@ -1,5 +1,6 @@
 import { Fault, type Login, type Refresh, type SwitchWorkspace, type TokenPair, type User } from '@sluice/schema'
 import { firstMembership, memberOf } from '../store/entities/member.ts'
+import { deletePasswordTokens } from '../store/entities/password-token.ts'
 import { deleteExpiredRefreshTokens, deleteFamily, deleteRefreshTokens, insertRefreshToken, useRefreshToken, type RefreshTokenRow } from '../store/entities/refresh-token.ts'
 import { raiseEpoch, replacePassword, userByEmail, userById, type UserRow } from '../store/entities/user.ts'
 import { findWorkspace } from '../store/entities/workspace.ts'
@@ -107,6 +108,7 @@ export function createLogins({ orm, passwords, tokens, standings, now }: LoginPa
         if (!(await replacePassword(em, before.id, before.passwordHash, hashed))) throw new Fault('credential_invalid')
         await raiseEpoch(em, before.id)
         await deleteRefreshTokens(em, before.id)
+        await deletePasswordTokens(em, before.id)
         const user = await userById(em, before.id)
         if (!user) throw new Fault('credential_invalid')
         return issue(em, user, principal.workspaceId)
@@ -124,7 +126,7 @@ async function workspaceFor(em: EntityManager, user: UserRow, asked: string | un
     if (!workspace || !(await memberOf(em, workspace.id, user.id))) throw new Fault('workspace_missing')
     return workspace.id
   }
-  const member = (await memberOf(em, user.defaultWorkspaceId, user.id)) ?? (await firstMembership(em, user.id))
+  const member = (user.defaultWorkspaceId && (await memberOf(em, user.defaultWorkspaceId, user.id))) || (await firstMembership(em, user.id))
   if (!member) throw new Fault('permission_denied', { message: 'This user belongs to no workspace' })
   return member.workspaceId
 }

@@ -5,7 +5,7 @@ import { randomToken } from './digest.ts'
 
 export interface Passwords {
   hash(password: string): Promise<string>
-  /** With null, for a user that does not exist, it takes as long and answers false. */
+  /** With null, for a user that does not exist, or with an empty one, for a user that has none yet, it takes as long and answers false. */
   verify(hashed: string | null, password: string): Promise<boolean>
 }
 
@@ -20,9 +20,9 @@ export function createPasswords(atOnce = 2, waiting = 32): Passwords {
   return {
     hash: (password) => gate(() => hash(password, cost)),
     async verify(hashed, password) {
-      const against = hashed ?? (await nobody)
+      const against = hashed || (await nobody)
       const right = await gate(() => verify(against, password))
-      return right && hashed !== null
+      return right && against === hashed
     },
   }
 }
@@ -30,6 +30,13 @@ export function createPasswords(atOnce = 2, waiting = 32): Passwords {
 /** Throws `input_invalid`, naming the field, for what is too short to be a password. */
 export function checkNewPassword(password: string, field: string): void {
   if (password.length < 8 || password.length > 1024) throw new Fault('input_invalid', { issues: [{ path: [field], message: 'A password has 8 to 1,024 characters' }] })
+}
+
+/** The spelling an email is kept in. Throws `input_invalid`, naming the field, for what cannot be one. */
+export function checkEmail(email: string, field: string): string {
+  const spelled = normalEmail(email)
+  if (spelled === null) throw new Fault('input_invalid', { issues: [{ path: [field], message: 'expected an email address' }] })
+  return spelled
 }
 
 /** The one spelling an email is stored and looked up in. Null for what cannot be one. */

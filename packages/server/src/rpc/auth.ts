@@ -1,24 +1,23 @@
-import { Login, Me, Refresh, SwitchWorkspace, Ticket, TokenPair } from '@sluice/schema'
+import { Login, Me, Refresh, SetPassword, SwitchWorkspace, Ticket, TokenPair, User } from '@sluice/schema'
 import { z } from 'zod'
-import { nothing, open, router, signedIn, type Rest } from './trpc.ts'
+import { attempted, nothing, open, router, signedIn, type Rest } from './trpc.ts'
 
 const at = (method: Rest['method'], path: string, summary: string, rest: Partial<Rest> = {}): Rest => ({ method, path: `/v1/auth/${path}`, summary, tags: ['auth'], ...rest })
 
 export const auth = router({
   login: open(at('POST', 'login', 'Get a token for an email and a password', { protect: false }), Login)
-    .use(async ({ ctx, input, next }) => {
-      const takeBack = await ctx.attempt(input.email.trim().toLowerCase())
-      const result = await next()
-      // Only what failed is held against a name.
-      if (result.ok) takeBack()
-      return result
-    })
+    .use(({ ctx, input, next }) => attempted(ctx, input.email.trim().toLowerCase(), next))
     .output(TokenPair)
     .mutation(({ ctx, input }) => ctx.parts.access.login(input)),
 
   refresh: open(at('POST', 'refresh', 'Get new tokens for a refresh token, once', { protect: false }), Refresh)
     .output(TokenPair)
     .mutation(({ ctx, input }) => ctx.parts.access.refresh(input)),
+
+  setPassword: open(at('POST', 'set-password', 'Set a password with the token of an invitation or a reset, once', { protect: false }), SetPassword)
+    .use(({ ctx, next }) => attempted(ctx, 'set password', next))
+    .output(User)
+    .mutation(({ ctx, input }) => ctx.parts.access.setPassword(input)),
 
   switch: signedIn(at('POST', 'switch', 'Get tokens for another workspace'), SwitchWorkspace)
     .output(TokenPair)

@@ -1,6 +1,7 @@
 import { auth } from './auth.ts'
 import { events } from './events.ts'
 import { keys } from './keys.ts'
+import { members } from './members.ts'
 import { nodeTypes } from './node-types.ts'
 import { pauses } from './pauses.ts'
 import { runs } from './runs.ts'
@@ -8,9 +9,11 @@ import { secrets } from './secrets.ts'
 import { signals } from './signals.ts'
 import { steps } from './steps.ts'
 import { router } from './trpc.ts'
+import { users } from './users.ts'
 import { workflows } from './workflows.ts'
+import { workspaces } from './workspaces.ts'
 
 /** The doors of the core, one router a noun. */
-export const appRouter = router({ workflows, nodeTypes, runs, steps, pauses, signals, events, auth, keys, secrets })
+export const appRouter = router({ workflows, nodeTypes, runs, steps, pauses, signals, events, auth, keys, secrets, workspaces, members, users })
 
 export type AppRouter = typeof appRouter

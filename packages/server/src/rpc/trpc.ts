@@ -109,6 +109,14 @@ export const can = <S extends z.ZodType>(action: Action, at: Rest | RestStream[]
       return next()
     })
 
+/** Counts a try at something secret: only what failed is held against a name. */
+export async function attempted<R extends { ok: boolean }>({ attempt }: Context, name: string, next: () => Promise<R>): Promise<R> {
+  const takeBack = await attempt(name)
+  const result = await next()
+  if (result.ok) takeBack()
+  return result
+}
+
 /** The principal, and as whom the engine acts. */
 function proven(ctx: Context): { principal: Principal; actor: Actor } {
   const { principal, refusal } = ctx

@@ -3,6 +3,7 @@ import type { Pool } from 'pg'
 import { bounds, outage, sqlState } from './database.ts'
 import { ApiKey } from './entities/api-key.ts'
 import { Member } from './entities/member.ts'
+import { PasswordToken } from './entities/password-token.ts'
 import { RefreshToken } from './entities/refresh-token.ts'
 import { Secret } from './entities/secret.ts'
 import { User } from './entities/user.ts'
@@ -42,7 +43,7 @@ export async function openOrm(url: string): Promise<Orm> {
   let link: LinkWatch | undefined
   const orm = await MikroORM.init({
     clientUrl: url,
-    entities: [ApiKey, Member, RefreshToken, Secret, User, Workspace],
+    entities: [ApiKey, Member, PasswordToken, RefreshToken, Secret, User, Workspace],
     // The address as pg itself reads it, with all that a URL may say of sockets and TLS.
     driverOptions: { ...options, onPoolCreated: (made: Pool) => void (link = watchLink(made, options)) },
     migrations: { snapshot: false },

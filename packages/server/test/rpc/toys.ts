@@ -1,4 +1,4 @@
-import { Fault, type Event, type Pause, type Run, type Step, type Workflow } from '@sluice/schema'
+import { Fault, type Account, type Event, type Member, type Pause, type Run, type Step, type Workflow, type Workspace } from '@sluice/schema'
 import type { Credential, Principal } from '../../src/access/authenticate.ts'
 import type { Actor } from '../../src/engine/engine.ts'
 import type { FeedItem } from '../../src/events/feed.ts'
@@ -105,6 +105,9 @@ const step: Step = {
 
 const version = { workflowId: ids.workflow, number: 1, hash: 'h', name: 'Invoice', description: '', definition: workflow.draft, created: at }
 const user = { id: ids.user, email: 'ada@example.com', name: 'Ada', created: at }
+const member: Member = { userId: ids.user, email: user.email, name: user.name, role: 'owner', pending: false, joined: at }
+const account: Account = { ...user, role: 'owner' }
+const workspace: Workspace = { id: ids.workspace, handle: 'default', name: 'Default', role: 'owner', isDefault: true, created: at }
 const pair = { token: 'new-token', refreshToken: 'new-refresh', user }
 
 export const principal = (over: Partial<Principal> = {}): Principal => ({
@@ -250,7 +253,7 @@ export function createToys(): Toys {
       workspace: async (of, signal) => feed.follow(of.after, signal),
     },
     access: {
-      ...toy<Omit<Parts['access'], 'keys' | 'secrets'>>('access', memory, {
+      ...toy<Omit<Parts['access'], 'keys' | 'secrets' | 'members' | 'users' | 'workspaces'>>('access', memory, {
         authenticate,
         stillValid: ({ id }: Principal) => !dead.has(id),
         login: ({ password }: { password: string }) => {
@@ -260,6 +263,11 @@ export function createToys(): Toys {
         refresh: pair,
         logout: undefined,
         switch: pair,
+        changePassword: pair,
+        setPassword: ({ token }: { token: string }) => {
+          if (token !== 'right') throw new Fault('credential_invalid')
+          return user
+        },
         me: { user, workspace: { id: ids.workspace, handle: 'default', name: 'Default' }, role: 'owner', credential: 'token', scopes: null },
         ticket: (who: Principal) => {
           const ticket = `ticket-${tickets.size}`
@@ -279,6 +287,9 @@ export function createToys(): Toys {
         revoke: undefined,
       }),
       secrets: toy<Parts['access']['secrets']>('secrets', memory, { list: page(), set: { name: 's', created: at, updated: at }, delete: undefined }),
+      members: toy<Parts['access']['members']>('members', memory, { list: page(member), invite: { ...member, created: true, setPassword: { token: 'set-it', expiresAt: at } }, setRole: undefined, remove: undefined }),
+      users: toy<Parts['access']['users']>('users', memory, { list: page(account), get: account, update: account, delete: undefined, resetPassword: { token: 'set-it', expiresAt: at } }),
+      workspaces: toy<Parts['access']['workspaces']>('workspaces', memory, { list: page(workspace), get: workspace, create: workspace, update: workspace, delete: undefined }),
     },
   }
   principals.set('owner-token', principal())

@@ -59,3 +59,8 @@ export const countLiveKeys = (em: EntityManager, keys: KeysOf): Promise<number> 
 export async function revokeKey(em: EntityManager, id: string, at: Date): Promise<void> {
   await em.nativeUpdate(ApiKey, { id, revokedAt: null }, { revokedAt: at })
 }
+
+/** All of a user's in a workspace, or everywhere. */
+export async function revokeKeys(em: EntityManager, of: { userId: string; workspaceId?: string }, at: Date): Promise<void> {
+  await em.nativeUpdate(ApiKey, { ...of, revokedAt: null }, { revokedAt: at })
+}

@@ -30,6 +30,55 @@ export const memberOf = (em: EntityManager, workspaceId: string, userId: string)
 export const firstMembership = (em: EntityManager, userId: string): Promise<MemberRow | null> =>
   em.findOne(Member, { userId }, { orderBy: { createdAt: 'asc', workspaceId: 'asc' } })
 
+/** All that a user belongs to, as it stands now. */
+export const membershipsOf = (em: EntityManager, userId: string): Promise<MemberRow[]> => em.find(Member, { userId }, { orderBy: { workspaceId: 'asc' }, disableIdentityMap: true })
+
+export const countMembers = (em: EntityManager, workspaceId: string): Promise<number> => em.count(Member, { workspaceId })
+
+export const countMemberships = (em: EntityManager, userId: string): Promise<number> => em.count(Member, { userId })
+
+export const countOwned = (em: EntityManager, userId: string): Promise<number> => em.count(Member, { userId, role: 'owner' })
+
+/** A member with the user that they are. */
+export interface Person extends MemberRow {
+  email: string
+  name: string
+  pending: boolean
+  userCreatedAt: Date
+}
+
+/** In order of their users' ids; `after` is the last one of the page before. */
+export async function listPeople(em: EntityManager, of: { workspaceId: string; userId?: string }, limit: number, after = ''): Promise<Person[]> {
+  const rows = await em.execute<PersonRow[]>(
+    `select m.workspace_id, m.user_id, m.role, m.created_at, u.email, u.name, u.password_hash = '' as pending, u.created_at as user_created_at
+     from members m join users u on u.id = m.user_id
+     where m.workspace_id = ? and m.user_id > ? and (?::text is null or m.user_id = ?)
+     order by m.user_id limit ?`,
+    [of.workspaceId, after, of.userId ?? null, of.userId ?? null, limit],
+  )
+  return rows.map((row) => ({
+    workspaceId: row.workspace_id,
+    userId: row.user_id,
+    role: row.role,
+    createdAt: new Date(row.created_at),
+    email: row.email,
+    name: row.name,
+    pending: row.pending,
+    userCreatedAt: new Date(row.user_created_at),
+  }))
+}
+
+interface PersonRow {
+  workspace_id: string
+  user_id: string
+  role: Role
+  created_at: string | Date
+  email: string
+  name: string
+  pending: boolean
+  user_created_at: string | Date
+}
+
 export const countOwners = (em: EntityManager, workspaceId: string): Promise<number> => em.count(Member, { workspaceId, role: 'owner' })
 
 export async function updateRole(em: EntityManager, workspaceId: string, userId: string, role: Role): Promise<void> {

@@ -10,7 +10,7 @@ export const User = defineEntity({
     name: p.string(),
     passwordHash: p.string(),
     tokenEpoch: p.integer(),
-    defaultWorkspaceId: p.string(),
+    defaultWorkspaceId: p.string().strictNullable(),
     createdAt: p.datetime(3),
     updatedAt: p.datetime(3),
   },
@@ -21,9 +21,10 @@ export interface UserRow {
   /** In the spelling of `normalEmail`: it is compared as it stands. */
   email: string
   name: string
+  /** Empty: none has been set yet. */
   passwordHash: string
   tokenEpoch: number
-  defaultWorkspaceId: string
+  defaultWorkspaceId: string | null
   createdAt: Date
   updatedAt: Date
 }
@@ -44,3 +45,20 @@ export async function raiseEpoch(em: EntityManager, userId: string): Promise<voi
 /** Answers false when another change came first: the hash is no longer the one that was verified. */
 export const replacePassword = async (em: EntityManager, userId: string, from: string, to: string): Promise<boolean> =>
   (await em.nativeUpdate(User, { id: userId, passwordHash: from }, { passwordHash: to, updatedAt: new Date() })) === 1
+
+/** Waits for others that change the user, and reads what they made of them. */
+export const lockUser = async (em: EntityManager, id: string): Promise<UserRow | null> => {
+  await em.execute('select 1 from users where id = ? for update', [id])
+  return em.findOne(User, { id }, { refresh: true })
+}
+
+export interface UserChange {
+  email?: string
+  name?: string
+  passwordHash?: string
+  defaultWorkspaceId?: string | null
+}
+
+export async function updateUser(em: EntityManager, id: string, change: UserChange): Promise<void> {
+  await em.nativeUpdate(User, { id }, { ...change, updatedAt: new Date() })
+}

@@ -1,3 +1,4 @@
+import type { Role } from '@sluice/schema'
 import { defineEntity, p, type EntityManager } from '@mikro-orm/postgresql'
 
 /** A tenant: every row of Sluice belongs to one. */
@@ -36,4 +37,45 @@ export async function lockWorkspace(em: EntityManager, id: string): Promise<void
 /** Until the end of the transaction, one process alone is at its first start. */
 export async function lockFirstStart(em: EntityManager): Promise<void> {
   await em.execute(`select pg_advisory_xact_lock(hashtext('sluice first start'))`)
+}
+
+/** A workspace as one of its members stands in it. */
+export interface Belonging extends WorkspaceRow {
+  role: Role
+  isDefault: boolean
+}
+
+/** What a user belongs to, or the one of these that is named; in order of ids, `after` is the last one of the page before. */
+export async function listBelongings(em: EntityManager, of: { userId: string; workspaceId?: string }, limit: number, after = ''): Promise<Belonging[]> {
+  const rows = await em.execute<{ id: string; handle: string; name: string; created_at: string | Date; role: Role; is_default: boolean }[]>(
+    `select w.id, w.handle, w.name, w.created_at, m.role, coalesce(u.default_workspace_id = w.id, false) as is_default
+     from members m join workspaces w on w.id = m.workspace_id join users u on u.id = m.user_id
+     where m.user_id = ? and w.id > ? and (?::text is null or w.id = ?)
+     order by w.id limit ?`,
+    [of.userId, after, of.workspaceId ?? null, of.workspaceId ?? null, limit],
+  )
+  return rows.map(({ created_at, is_default, ...row }) => ({ ...row, createdAt: new Date(created_at), isDefault: is_default }))
+}
+
+/** Throws for a handle that is in use. */
+export async function updateWorkspace(em: EntityManager, id: string, change: { name?: string; handle?: string }): Promise<void> {
+  await em.nativeUpdate(Workspace, { id }, change)
+}
+
+/** With all that is in it. Its events refer to nothing, and so are not taken along by themselves. */
+export async function deleteWorkspace(em: EntityManager, id: string): Promise<void> {
+  await em.execute('delete from events where workspace_id = ?', [id])
+  await em.nativeDelete(Workspace, { id })
+}
+
+/** How much of what keeps a workspace from being deleted there is: runs that have not ended, members whose default it is or who have no other. */
+export async function usesOf(em: EntityManager, id: string): Promise<{ liveRuns: number; members: number }> {
+  const [row] = await em.execute<[{ live_runs: number; members: number }]>(
+    `select
+       (select count(*)::int from (select 1 from runs where workspace_id = ? and ended_at is null limit 1000) live) as live_runs,
+       (select count(*)::int from members m join users u on u.id = m.user_id where m.workspace_id = ?
+          and (u.default_workspace_id = m.workspace_id or not exists (select 1 from members other where other.user_id = m.user_id and other.workspace_id <> m.workspace_id))) as members`,
+    [id, id],
+  )
+  return { liveRuns: row.live_runs, members: row.members }
 }

@@ -22,10 +22,11 @@ export class Core0001 extends Migration {
         -- In one spelling, made by access: lower case, no blanks around it.
         email text not null unique,
         name text not null default '',
+        -- Empty until an invited user has set one: nothing matches it.
         password_hash text not null,
         -- Tokens carry it; logout, password and role changes raise it, and so end them.
         token_epoch int not null default 1,
-        default_workspace_id text not null references workspaces (id),
+        default_workspace_id text references workspaces (id) on delete set null,
         created_at timestamptz(3) not null default now(),
         updated_at timestamptz(3) not null default now()
       )`)
@@ -67,6 +68,13 @@ export class Core0001 extends Migration {
       )`)
     this.addSql('create index refresh_tokens_family on refresh_tokens (family)')
     this.addSql('create index refresh_tokens_user on refresh_tokens (user_id)')
+    this.addSql(`
+      create table password_tokens (
+        hash bytea primary key,
+        user_id text not null references users (id) on delete cascade,
+        expires_at timestamptz(3) not null
+      )`)
+    this.addSql('create index password_tokens_user on password_tokens (user_id)')
     this.addSql(`
       create table tickets (
         hash bytea primary key,
@@ -278,12 +286,30 @@ export class Core0001 extends Migration {
         primary key (workspace_id, actor, key)
       )`)
     this.addSql('create index idempotency_age on idempotency (created_at)')
+    this.addSql(`
+      create table audit (
+        id text primary key,
+        -- Without a reference: what was done outlives the workspace it was done to.
+        workspace_id text not null,
+        at timestamptz(3) not null,
+        action text not null,
+        principal_id text,
+        user_id text,
+        credential text,
+        resource text,
+        outcome text not null,
+        code text,
+        details json not null,
+        request_id text not null,
+        ip text not null
+      )`)
+    this.addSql('create index audit_workspace on audit (workspace_id, id)')
     // Unlogged: a count that is lost in a crash hurts nobody. Columns as rate-limiter-flexible fills them, by position.
     this.addSql('create unlogged table rate_limits (key text primary key, points int not null default 0, expire bigint) with (fillfactor = 70)')
   }
 
   override down(): void {
-    for (const table of ['rate_limits', 'idempotency', 'events', 'timers', 'signals', 'pauses', 'steps', 'runs', 'samples', 'versions', 'workflows', 'secrets', 'tickets', 'refresh_tokens', 'api_keys', 'members', 'users', 'workspaces'])
+    for (const table of ['rate_limits', 'audit', 'idempotency', 'events', 'timers', 'signals', 'pauses', 'steps', 'runs', 'samples', 'versions', 'workflows', 'secrets', 'tickets', 'password_tokens', 'refresh_tokens', 'api_keys', 'members', 'users', 'workspaces'])
       this.addSql(`drop table ${table}`)
   }
 }
