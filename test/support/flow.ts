@@ -42,8 +42,6 @@ export const external = (more?: Of<object>): FlowNode => made('external', {}, mo
 export const signal = (name: string, more: Of<{ timeoutMs?: number }> = {}): FlowNode =>
   made('signal', { name, ...(more.timeoutMs !== undefined && { timeoutMs: more.timeoutMs }) }, more)
 export const delay = (ms: number, more?: Of<object>): FlowNode => made('delay', { ms }, more)
-/** Fails for good in no time. */
-export const broken = (more?: Of<object>): FlowNode => made('template', { text: '{{ nodes.a | explode }}' }, more)
 export const subworkflow = (workflow: string, more: Of<{ config?: JsonObject }> = {}): FlowNode => made('subworkflow', { workflow, ...more.config }, more)
 export const post = (url: string, more: Of<{ body?: JsonObject }> = {}): FlowNode => made('http-request', { method: 'POST', url, ...(more.body && { body: more.body }) }, more)
 export const router = (routes: Record<string, string>, mode: 'first' | 'all' = 'first', more?: Of<object>): FlowNode =>

@@ -23,7 +23,7 @@ import { deadline } from './deadline.ts'
 import { readStream, type StreamedItem } from './events.ts'
 import { type ToyService, toyService } from './toy-service.ts'
 
-const admin = { email: 'admin@sluice.local', password: 'correct horse battery' }
+export const admin = { email: 'admin@sluice.local', password: 'correct horse battery' }
 const secret = 'a secret that the servers of a test share'
 
 /** A call that was answered with an error, as the native face shows it. */

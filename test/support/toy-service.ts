@@ -11,6 +11,7 @@ export interface Visit {
   name: string
   method: string
   key: string | null
+  authorization: string | null
   body: Json
   at: number
   /** Whether the caller hung up before it was answered. */
@@ -70,7 +71,7 @@ export async function toyService(): Promise<ToyService> {
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const [, how = '', ...rest] = request.url!.split('?')[0]!.split('/').map(decodeURIComponent)
     const name = rest.at(-1) ?? ''
-    const visit: Visit = { name, method: request.method!, key: (request.headers['idempotency-key'] as string | undefined) ?? null, body: null, at: performance.now(), left: false }
+    const visit: Visit = { name, method: request.method!, key: (request.headers['idempotency-key'] as string | undefined) ?? null, authorization: request.headers.authorization ?? null, body: null, at: performance.now(), left: false }
     const written = await text(request)
     visit.body = written === '' ? null : (JSON.parse(written) as Json)
     ledger.push(visit)

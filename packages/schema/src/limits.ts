@@ -18,6 +18,8 @@ export const limits = {
   signalsPerRun: 100,
   childDepth: 10,
   stepOutputBytes: 2 * MiB,
+  /** Of a run whose output is put together of those of several steps. */
+  runOutputBytes: 8 * MiB,
   mergedDataBytes: 2 * MiB,
   eventOutputBytes: 64 * KiB,
   eventFrameBytes: 128 * KiB,
