@@ -177,6 +177,35 @@ describe('a hold', () => {
   })
 })
 
+describe('a hold on a run that is just starting a child', () => {
+  test('covers the child as well', async () => {
+    const child = await server.workflow(flow({ e: external() }))
+    const locked = Promise.withResolvers<void>()
+    const done = Promise.withResolvers<void>()
+    // The child's draft is published under its row lock: as long as that is ours, the child does not start.
+    const locking = server.db.database.transaction(async (tx) => {
+      await tx.query('select 1 from workflows where id = $1 for update', [child.id])
+      locked.resolve()
+      await done.promise
+    })
+    await locked.promise
+    const run = await start(flow({ sub: subworkflow(child.id) }))
+    await server.event(run, 'step.started')
+    const held = control(run, 'hold')
+    // It waits for the child's start, or comes before it: either will do.
+    await Promise.race([held, server.run(flow({ d: delay(100) }))])
+    done.resolve()
+    await Promise.all([held, locking])
+    const { waitingOn } = await server.wait(run, (found) => found.waitingOn.some(({ kind }) => kind === 'child'))
+    const id = waitingOn.find(({ kind }) => kind === 'child')!.runId!
+    expect((await server.get(id)).status).toBe('held')
+    await control(run, 'release')
+    await server.wait(id, (found) => found.status === 'waiting')
+    await report({ id }, 'e')
+    expect((await server.wait(run)).status).toBe('completed')
+  })
+})
+
 describe('a fork', () => {
   const counting = (name: string) =>
     flow({ in: 'input', a: post(`${server.toy.url}/ok/${name}-a`), b: post(`${server.toy.url}/ok/${name}-b`, { body: { from: '{{ a.body.visit }}' } }), c: 'output' }, ['in > a > b > c'])
@@ -253,6 +282,14 @@ describe('a fork', () => {
 })
 
 describe('deleting a workflow', () => {
+  test('cancels all that its runs have begun, however many', async () => {
+    const { id } = await server.workflow(flow({ a: post(`${server.toy.url}/slow/1/deleting`), b: post(`${server.toy.url}/hang/deleting`) }, ['a > b']))
+    const runs = await Promise.all(Array.from({ length: 20 }, () => server.start(id)))
+    await server.toy.came('deleting', 10)
+    await server.call('DELETE', `/v1/workflows/${id}`)
+    for (const run of runs) expect((await server.wait(run)).status).toBe('cancelled')
+  })
+
   test('hides it, frees its handle and cancels its runs', async () => {
     const made = await server.call<{ id: string; handle: string }>('POST', '/v1/workflows', { name: 'Doomed', handle: 'doomed', definition: flow({ e: external() }) })
     const other = await server.call<{ id: string }>('POST', '/v1/workflows', { name: 'Hanging', definition: flow({ call: post(`${server.toy.url}/hang/deleted`) }) })

@@ -48,7 +48,7 @@ export function createEngine(parts: EngineParts): Engines {
   const timed = (dueAt: number): void => clock.expect(dueAt)
   const door = createDoor({ database, queue, doorbell, plans, timed })
   const clock = createClock({ database, door, queue, doorbell, log })
-  const starter = createStarter({ database, queue, doorbell, workflows })
+  const starter = createStarter({ database, queue, doorbell, door, workflows })
   const operations = createOperations({ database, door })
   const answers = createAnswers({ database, door, workflows })
   const waitFor = createWaitFor(database, doorbell)

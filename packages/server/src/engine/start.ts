@@ -6,11 +6,12 @@ import type { Database, Tx } from '../store/database.ts'
 import { newId } from '../store/ids.ts'
 import { insertEvents } from '../store/rows/events.ts'
 import { redirectKey, takeKey } from '../store/rows/idempotency.ts'
-import { type NewRun, type RunRow, childOf, insertRun, lanePeers, lockLane, runOfTransaction } from '../store/rows/runs.ts'
+import { type NewRun, type RunRow, childOf, insertRun, lanePeers, lockLane, runOfTransaction, shareHeld } from '../store/rows/runs.ts'
 import { seedSteps } from '../store/rows/steps.ts'
 import { checkValue } from '../workflows/json-schema.ts'
 import type { Workflows } from '../workflows/workflows.ts'
 import type { ChildStart } from './attempt.ts'
+import type { Door } from './door.ts'
 import type { Actor } from './engine.ts'
 import { payloadOf } from './payload.ts'
 import type { Queue } from './queue.ts'
@@ -42,8 +43,8 @@ export function fingerprintOf(value: unknown): string {
   return createHash('sha256').update(sorted ?? '').digest('base64url')
 }
 
-export function createStarter(parts: { database: Database; queue: Queue; doorbell: Doorbell; workflows: Workflows }): Starter {
-  const { database, queue, doorbell, workflows } = parts
+export function createStarter(parts: { database: Database; queue: Queue; doorbell: Doorbell; door: Door; workflows: Workflows }): Starter {
+  const { database, queue, doorbell, door, workflows } = parts
 
   async function enqueue(tx: Tx, run: NewRun, seeds: readonly Seed[] = []): Promise<boolean> {
     if (!(await insertRun(tx, run))) return false
@@ -107,6 +108,8 @@ export function createStarter(parts: { database: Database; queue: Queue; doorbel
       const child = await database.transaction(async (tx) => {
         const known = await childOf(tx, parent.id, parentStep)
         if (known) return known
+        // Under the parent's row lock: a hold comes before, and covers this child too, or after, and finds it.
+        const isHeld = await shareHeld(tx, parent.id)
         const found = await workflows.publishForStart(tx, actor, start.request.workflow, start.request.version ?? undefined).catch(asStepFailure)
         const run: NewRun = {
           ...plain,
@@ -127,7 +130,9 @@ export function createStarter(parts: { database: Database; queue: Queue; doorbel
           startedBy: actor.userId,
           createdAt: new Date(),
         }
-        return (await enqueue(tx, run)) ? run.id : (await childOf(tx, parent.id, parentStep))!
+        if (!(await enqueue(tx, run))) return (await childOf(tx, parent.id, parentStep))!
+        if (isHeld) await door.pass(run.id, null, () => [{ is: 'held' }], tx)
+        return run.id
       })
       ring(parent.workspace_id, child)
       return child

@@ -148,6 +148,12 @@ export async function childOf(tx: Tx, parentRunId: string, parentStep: string): 
   return rows[0]?.id
 }
 
+/** Whether a hold lies on the run, and none comes to lie on it before the transaction ends. */
+export async function shareHeld(tx: Tx, id: string): Promise<boolean> {
+  const rows = await tx.query<{ held: boolean }>({ name: 'runs-share-held', text: 'select held_at is not null as held from runs where id = $1 for share' }, [id])
+  return rows[0]?.held ?? false
+}
+
 /** The live descendants of a run, nearest first. */
 export const liveDescendants = (tx: Tx, id: string): Promise<{ id: string; workspace_id: string }[]> =>
   tx.query(
