@@ -3,7 +3,7 @@ import { NetworkError, SluiceError } from './errors.ts'
 import { streamRefusalOf } from './refusal.ts'
 import { createSseParser, type SseMessage, type SseParser } from './sse.ts'
 import { lost, type Opened } from './transport.ts'
-import { sleep } from './waiting.ts'
+import { before, sleep } from './waiting.ts'
 
 export interface Following<T> {
   procedure: string
@@ -75,7 +75,7 @@ async function* messagesOf({ response, bound }: Opened, parser: SseParser, proce
   try {
     while (reader) {
       const silence = setTimeout(() => bound.abort(new NetworkError(`${procedure} fell silent`)), silenceMs)
-      const { done, value } = await reader.read().finally(() => clearTimeout(silence))
+      const { done, value } = await before(reader.read(), [bound.signal]).finally(() => clearTimeout(silence))
       if (done) return
       yield* parser.push(value)
     }

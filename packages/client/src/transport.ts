@@ -40,8 +40,7 @@ export function createTransport({ url, credentials, fetch }: TransportOptions): 
     const body = input === undefined ? undefined : JSON.stringify(input)
     const query = method === 'GET' && body !== undefined ? `?input=${encodeURIComponent(body)}` : ''
     const held = bound(signals, timeoutMs, procedure)
-    try {
-      held.signal.throwIfAborted()
+    const work = async (): Promise<T> => {
       const response = await fetch(`${base}/trpc/${procedure}${query}`, {
         method,
         headers: { accept, ...proof, ...(method === 'POST' && { 'content-type': 'application/json' }) },
@@ -51,10 +50,17 @@ export function createTransport({ url, credentials, fetch }: TransportOptions): 
         signal: held.signal,
       })
       if (!response.ok) throw refusalOf(response.status, response.headers, await jsonOf(response))
-      return await read(response, held)
+      return read(response, held)
+    }
+    try {
+      held.signal.throwIfAborted()
+      // A fetch of the caller's may not know of signals.
+      return await before(work(), [held.signal])
     } catch (error) {
       held.release()
-      throw held.signal.aborted ? held.signal.reason : error instanceof SluiceError ? error : lost(procedure, error)
+      const thrown: unknown = held.signal.aborted ? held.signal.reason : error instanceof SluiceError ? error : lost(procedure, error)
+      held.abort(thrown)
+      throw thrown
     }
   }
 
