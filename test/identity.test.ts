@@ -1,4 +1,4 @@
-import type { Account, ApiKey, InvitedMember, Member, Page, PasswordToken, Role, TokenPair, User, Workspace } from '@sluice/schema'
+import type { Account, ApiKey, AuditRecord, InvitedMember, Member, Page, PasswordToken, Role, TokenPair, User, Workspace } from '@sluice/schema'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { refusal, testServer, type TestServer } from './support/server.ts'
 
@@ -282,4 +282,72 @@ test('tokens that set passwords are tried ten times a minute, then refused for a
   const codes = []
   for (let count = 0; count < 11; count++) codes.push(await codeOf(limited.call('POST', '/v1/auth/set-password', { token: 'A'.repeat(43), password }, { as: '' })))
   expect(codes).toEqual([...Array.from({ length: 10 }, () => 'credential_invalid'), 'rate_limited'])
+})
+
+describe('the audit log', () => {
+  const audit = async (as: string, query = '') => (await call<Page<AuditRecord>>('GET', `/v1/audit?limit=100${query}`, undefined, as)).items
+
+  test('holds what was done and what was refused, by whom and from where, newest first, in its workspace alone', async () => {
+    const { owner, token } = await elsewhere()
+    const viewer = await member('viewer', token)
+    const { id: keyId, secret } = await call<ApiKey & { secret: string }>('POST', '/v1/keys', { name: 'ci' }, token)
+    await call('POST', '/v1/workflows', { name: 'Flow' }, secret)
+    expect(await codeOf(call('POST', '/v1/workflows', { name: 'Flow' }, viewer.token))).toBe('permission_denied')
+    const seen = await audit(token)
+    expect(seen.map(({ action, outcome }) => [action, outcome])).toEqual([
+      ['workflows.create', 'refused'],
+      ['workflows.create', 'done'],
+      ['keys.create', 'done'],
+      ['auth.login', 'done'],
+      ['members.invite', 'done'],
+    ])
+    expect(seen[0]).toMatchObject({ principalId: viewer.userId, credential: 'token', code: 'permission_denied', details: { name: 'Flow' } })
+    expect(seen[1]).toMatchObject({ principalId: keyId, userId: owner.userId, credential: 'key', code: null, ip: '127.0.0.1', requestId: expect.stringMatching(/./) })
+    expect(seen[3]).toMatchObject({ principalId: viewer.userId, details: { email: viewer.email } })
+    expect(seen[4]).toMatchObject({ principalId: owner.userId, resource: viewer.userId, details: { email: viewer.email, role: 'viewer' } })
+    expect(JSON.stringify(seen)).not.toContain(password)
+    expect((await audit(server.token)).filter(({ details }) => details['email'] === viewer.email)).toEqual([])
+    expect(await codeOf(call('GET', '/v1/audit', undefined, viewer.token))).toBe('permission_denied')
+  })
+
+  test('a login that failed is told to the workspace of the user; one of nobody is kept nowhere', async () => {
+    const { token } = await elsewhere()
+    const person = await member('viewer', token)
+    expect(await codeOf(login(person.email.toUpperCase(), { password: 'wrong' }))).toBe('login_failed')
+    expect(await codeOf(login(`nobody${person.email}`, { password: 'wrong' }))).toBe('login_failed')
+    expect((await audit(token))[0]).toMatchObject({ action: 'auth.login', outcome: 'refused', code: 'login_failed', principalId: null, resource: person.userId })
+    expect(await server.db.database.query(`select 1 from audit where action = 'auth.login' and details ->> 'email' like 'nobody%'`)).toEqual([])
+    const { token: reset } = await call<PasswordToken>('POST', `/v1/users/${person.userId}/reset-password`, {}, token)
+    await call('POST', '/v1/auth/set-password', { token: reset, password }, '')
+    expect((await audit(token))[0]).toMatchObject({ action: 'auth.setPassword', outcome: 'done', principalId: null, resource: person.userId })
+    expect(JSON.stringify(await audit(token))).not.toContain(reset)
+  })
+
+  test('is filtered by user with all their keys, by procedure or noun, by time, and read page by page', async () => {
+    const { owner, token } = await elsewhere()
+    const editor = await member('editor', token)
+    const { id: keyId, secret } = await call<ApiKey & { secret: string }>('POST', '/v1/keys', { name: 'ci' }, editor.token)
+    for (const name of ['One', 'Two']) await call('POST', '/v1/workflows', { name }, secret)
+    const actions = async (query: string) => (await audit(token, query)).map(({ action }) => action)
+    expect(await actions(`&principal=${editor.userId}`)).toEqual(['workflows.create', 'workflows.create', 'keys.create', 'auth.login'])
+    expect(await actions(`&principal=${keyId}`)).toEqual(['workflows.create', 'workflows.create'])
+    expect(await actions(`&principal=${owner.userId}`)).toEqual(['members.invite'])
+    expect(await actions('&action=workflows')).toEqual(['workflows.create', 'workflows.create'])
+    expect(await actions('&action=keys.create')).toEqual(['keys.create'])
+    expect(await actions('&action=key')).toEqual([])
+    const [newest] = await audit(token)
+    expect(await audit(token, `&since=${newest!.at}&action=workflows.create`)).toContainEqual(newest)
+    expect(await actions(`&since=${new Date(Date.now() + 60_000).toISOString()}`)).toEqual([])
+    const first = await call<Page<AuditRecord>>('GET', '/v1/audit?limit=3&count=true', undefined, token)
+    const second = await call<Page<AuditRecord>>('GET', `/v1/audit?limit=3&cursor=${first.nextCursor}`, undefined, token)
+    expect([first.total, second.nextCursor]).toEqual([5, null])
+    expect([...first.items, ...second.items]).toEqual(await audit(token))
+  })
+
+  test('outlives its workspace', async () => {
+    const { workspace, token } = await elsewhere()
+    await call('DELETE', `/v1/workspaces/${workspace.id}`, undefined, token)
+    const rows = () => server.db.database.query(`select action, outcome from audit where workspace_id = $1`, [workspace.id])
+    await expect.poll(rows, { timeout: 5_000 }).toContainEqual({ action: 'workspaces.delete', outcome: 'done' })
+  })
 })

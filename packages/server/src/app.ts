@@ -1,4 +1,5 @@
 import type { Config } from './config.ts'
+import { createAudit } from './access/audit.ts'
 import { createAccess } from './access/authenticate.ts'
 import { createEngine, createQueue } from './engine/index.ts'
 import { createDoorbell } from './events/doorbell.ts'
@@ -46,6 +47,7 @@ export async function createApp(config: Config, { databaseUrl, log }: { database
   const database = openDatabase({ url: databaseUrl, max: poolSize, onError: (error) => log.debug({ err: error }, 'a connection to PostgreSQL was lost') })
   const orm = await openOrm(databaseUrl)
   const access = createAccess({ orm, database, secret: config.secret, ...(config.anonymousRole && { anonymousRole: config.anonymousRole }) })
+  const audit = createAudit({ database, onError: (error) => log.warn({ err: error }, 'the audit log could not be written') })
   const doorbell = createDoorbell(database)
   const queue = createQueue(database, { supervise: runs, onError: (error) => log[error instanceof Outage ? 'debug' : 'error']({ err: error }, 'the job queue met an error') })
   const outside = createOutside({ allow: config.httpAllow })
@@ -79,6 +81,7 @@ export async function createApp(config: Config, { databaseUrl, log }: { database
       database,
       feed,
       access,
+      audit,
     },
     config,
     log,
@@ -105,6 +108,7 @@ export async function createApp(config: Config, { databaseUrl, log }: { database
     },
     async close() {
       await http.close(0)
+      await audit.close()
       await queue.stop()
       await doorbell.close()
       await Promise.all([sandbox.close(), outside.close()])

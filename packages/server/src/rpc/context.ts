@@ -1,4 +1,5 @@
 import type { NodeType } from '@sluice/schema'
+import type { Audit } from '../access/audit.ts'
 import type { Access, Principal } from '../access/authenticate.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Feed } from '../events/feed.ts'
@@ -36,6 +37,7 @@ export interface Parts {
   database: Tx
   feed: Feed
   access: AccessPart
+  audit: Pick<Audit, 'record' | 'list'>
 }
 
 /** What a procedure is called with, whatever the face it came through. */

@@ -1,3 +1,4 @@
+import { audit } from './audit.ts'
 import { auth } from './auth.ts'
 import { events } from './events.ts'
 import { keys } from './keys.ts'
@@ -14,6 +15,6 @@ import { workflows } from './workflows.ts'
 import { workspaces } from './workspaces.ts'
 
 /** The doors of the core, one router a noun. */
-export const appRouter = router({ workflows, nodeTypes, runs, steps, pauses, signals, events, auth, keys, secrets, workspaces, members, users })
+export const appRouter = router({ workflows, nodeTypes, runs, steps, pauses, signals, events, auth, keys, secrets, workspaces, members, users, audit })
 
 export type AppRouter = typeof appRouter

@@ -6,6 +6,7 @@ import type { Principal } from '../access/principal.ts'
 import type { Actor } from '../engine/engine.ts'
 import type { Context } from './context.ts'
 import { problemOf, trpcCodes, type ProblemCode } from './faults.ts'
+import { deedOf } from './witness.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
@@ -72,10 +73,12 @@ export function nameError(error: unknown): TRPCError {
   return new TRPCError({ code: trpcCodes[problem.kind], message: problem.message, cause })
 }
 
-const base = t.procedure.use(async ({ ctx, next }) => {
+const base = t.procedure.use(async ({ ctx, path, type, getRawInput, next }) => {
   const leave = await ctx.enter?.().catch((error: unknown) => Promise.reject(nameError(error)))
   try {
     const result = await next()
+    const deed = type === 'mutation' ? await deedOf({ ctx, path, getRawInput, result }) : null
+    if (deed) ctx.parts.audit.record(deed)
     if (!result.ok) throw nameError(result.error)
     return result
   } finally {

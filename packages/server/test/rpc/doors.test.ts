@@ -81,6 +81,60 @@ describe('every door', () => {
   })
 })
 
+describe('the witness', () => {
+  const secret = 'SECRET-VALUE'
+
+  async function ask(name: string, input: unknown, over: Partial<Context> = {}) {
+    const { parts, deeds, failWith } = createToys()
+    if (over.refusal) failWith.error = over.refusal
+    const ctx: Context = { parts, principal: principal(), requestId: 'r1', ip: '10.1.2.3', attempt: async () => () => {}, ...over }
+    await callTRPCProcedure({ router: appRouter, path: name, type: procedures[name]!.type, getRawInput: async () => input, ctx, signal: undefined, batchIndex: 0 }).catch(() => {})
+    return deeds
+  }
+
+  test('tells of every mutation of a principal, done or refused, and of no query', async () => {
+    for (const [name, { type }] of Object.entries(procedures)) {
+      if (type === 'subscription') continue
+      const deeds = await ask(name, {})
+      expect([name, deeds.map(({ action }) => action)]).toEqual([name, type === 'mutation' ? [name] : []])
+    }
+    expect(await ask('runs.cancel', { id: ids.run })).toEqual([
+      { principal: principal(), action: 'runs.cancel', resource: ids.run, outcome: 'done', code: null, details: {}, requestId: 'r1', ip: '10.1.2.3' },
+    ])
+    expect(await ask('runs.cancel', { id: ids.run }, { principal: principal({ role: 'viewer' }) })).toMatchObject([{ outcome: 'refused', code: 'permission_denied', resource: ids.run }])
+    expect(await ask('runs.cancel', { id: ids.run }, { refusal: new Fault('run_ended') })).toMatchObject([{ outcome: 'refused', code: 'run_ended' }])
+    expect(await ask('runs.cancel', { id: ids.run }, { refusal: new Outage('away') })).toMatchObject([{ outcome: 'failed', code: 'unavailable' }])
+  })
+
+  test('tells of logins that fail, and of nothing else that nobody stands behind', async () => {
+    const out = { principal: null }
+    expect(await ask('auth.login', { email: 'ada@example.com', password: 'wrong' }, out)).toMatchObject([{ principal: null, outcome: 'refused', code: 'login_failed', details: { email: 'ada@example.com' } }])
+    expect(await ask('auth.setPassword', { token: 'wrong', password: 'long enough' }, out)).toMatchObject([{ outcome: 'refused', code: 'credential_invalid' }])
+    expect(await ask('auth.login', { email: 'a@b', password: 'x' }, { ...out, attempt: () => Promise.reject(new Fault('rate_limited')) })).toEqual([])
+    for (const [name, { meta, type }] of Object.entries(procedures)) if (type === 'mutation' && meta.action !== 'public') expect([name, await ask(name, {}, out)]).toEqual([name, []])
+  })
+
+  test('repeats no secret, whatever the input', async () => {
+    const inputs = {
+      'auth.login': { email: 'a@b.c', password: secret },
+      'auth.refresh': { refreshToken: secret },
+      'auth.setPassword': { token: secret, password: secret },
+      'users.changePassword': { current: secret, next: secret },
+      'members.invite': { email: 'a@b.c', role: 'viewer', password: secret },
+      'secrets.set': { name: 'stripe', value: secret },
+      'runs.start': { workflow: 'w', input: { password: secret }, idempotencyKey: secret },
+      'pauses.decide': { id: ids.pause, action: 'approve', inputs: { a: secret }, comments: secret },
+    }
+    for (const [name, input] of Object.entries(inputs)) {
+      const deeds = await ask(name, input)
+      expect([name, deeds.length]).toEqual([name, 1])
+      expect(JSON.stringify(deeds)).not.toContain(secret)
+    }
+    expect(await ask('members.invite', { email: 'a@b.c', role: 'viewer', password: secret })).toMatchObject([{ resource: ids.user, details: { email: 'a@b.c', role: 'viewer' } }])
+    expect(await ask('secrets.set', { name: 'x'.repeat(1_000), value: [secret] })).toMatchObject([{ resource: null, details: {}, code: 'input_invalid' }])
+  })
+})
+
 describe('problems', () => {
   test('every fault keeps its code, kind and status, bare or inside a TRPCError', () => {
     for (const code of Object.keys(faults) as FaultCode[]) {

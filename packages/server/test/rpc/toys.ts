@@ -1,4 +1,5 @@
 import { Fault, type Account, type Event, type Member, type Pause, type Run, type Step, type Workflow, type Workspace } from '@sluice/schema'
+import type { Deed } from '../../src/access/audit.ts'
 import type { Credential, Principal } from '../../src/access/authenticate.ts'
 import type { Actor } from '../../src/engine/engine.ts'
 import type { FeedItem } from '../../src/events/feed.ts'
@@ -10,6 +11,8 @@ export interface Toys {
   parts: Parts
   /** Every call into a part: its name, and its arguments. */
   calls: { name: string; args: unknown[] }[]
+  /** What the audit log was told. */
+  deeds: Deed[]
   principals: Map<string, Principal>
   /** Principals whose credential has ended. */
   dead: Set<string>
@@ -204,7 +207,9 @@ export function createToys(): Toys {
     return { ...found, credential: credential.kind === 'cookie' ? 'cookie' : found.credential }
   }
 
+  const deeds: Deed[] = []
   const parts: Parts = {
+    audit: { record: (deed) => void deeds.push(deed), list: async () => ({ items: [], nextCursor: null }) },
     engine: toy<Parts['engine']>('engine', memory, {
       start: (_actor: Actor, input: { workflow: string }) => ({ ...run, tags: [input.workflow] }),
       wait: run,
@@ -295,5 +300,5 @@ export function createToys(): Toys {
   principals.set('owner-token', principal())
   principals.set('viewer-token', principal({ id: '000000000viewer', userId: '000000000viewer', role: 'viewer' }))
   principals.set('sk_owner', principal({ id: ids.key, credential: 'key' }))
-  return { parts, calls, principals, dead, failWith, feed, log: createLog({ level: 'info', write: (line) => void logged.push(line) }), logged }
+  return { parts, calls, deeds, principals, dead, failWith, feed, log: createLog({ level: 'info', write: (line) => void logged.push(line) }), logged }
 }

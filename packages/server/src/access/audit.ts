@@ -1,0 +1,99 @@
+import { Fault, type AuditRecord, type ListAudit, type Page } from '@sluice/schema'
+import { decodeCursor, idForm, pageFrom } from '../store/cursor.ts'
+import { Outage, type Tx } from '../store/index.ts'
+import { firstIdOf, newId } from '../store/ids.ts'
+import { countAudit, insertAudit, listAudit, type NewAudit } from '../store/rows/audit.ts'
+import { normalEmail } from './passwords.ts'
+import { authorize } from './policy.ts'
+import type { Principal } from './principal.ts'
+
+/** Something that was done through a door, or refused there. */
+export interface Deed extends Pick<AuditRecord, 'action' | 'resource' | 'outcome' | 'code' | 'details' | 'requestId' | 'ip'> {
+  /** Null for who was not let in: it is then about the user of `details.email`, or whose id `resource` is. */
+  principal: Principal | null
+}
+
+/**
+ * Who did what. Written behind the answer, many in one statement: a deed commits in its own room, mostly together with
+ * those of others, and what was refused has no transaction at all. So a server that is killed loses what it did in the
+ * last milliseconds; one that leaves loses nothing, and an outage is waited out with up to 10,000 deeds.
+ */
+export interface Audit {
+  /** Neither waits nor throws. */
+  record(deed: Deed): void
+  /** Newest first; what this server has answered is in it. */
+  list(principal: Principal, input?: Partial<ListAudit>): Promise<Page<AuditRecord>>
+  /** Writes what is left, for at most a second. */
+  close(): Promise<void>
+}
+
+export interface AuditOptions {
+  database: Tx
+  /** Told of what could not be written. */
+  onError(error: unknown): void
+  now?: () => number
+}
+
+const mostWaiting = 10_000
+const mostAtOnce = 500
+const retryMs = 500
+const patienceMs = 1_000
+
+export function createAudit({ database, onError, now = Date.now }: AuditOptions): Audit {
+  const waiting: NewAudit[] = []
+  let writing: Promise<void> | null = null
+  let closed = false
+  let lost = 0
+
+  async function write(): Promise<void> {
+    while (waiting.length > 0) {
+      const deeds = waiting.slice(0, mostAtOnce)
+      try {
+        await insertAudit(database, deeds)
+        waiting.splice(0, deeds.length)
+      } catch (error) {
+        onError(error)
+        // What PostgreSQL does not take will not be taken later either.
+        if (!passes(error)) waiting.splice(0, deeds.length)
+        else if (closed) break
+        else await pause(retryMs)
+      }
+    }
+    if (lost > 0) onError(new Error(`${lost} deeds were not recorded: too many were waiting`))
+    lost = 0
+    // At once with the last look: a deed that comes now starts the next round.
+    writing = null
+  }
+
+  const written = (): Promise<unknown> => Promise.race([writing, pause(patienceMs)])
+
+  return {
+    record({ principal, ...deed }) {
+      if (waiting.length >= mostWaiting) return void lost++
+      const { workspaceId = null, id: principalId = null, userId = null, credential = null } = principal ?? {}
+      const { email } = deed.details
+      waiting.push({ ...deed, id: newId(), at: new Date(now()).toISOString(), workspaceId, principalId, userId, credential, email: typeof email === 'string' ? normalEmail(email) : null })
+      writing ??= write()
+    },
+
+    async list(principal, { principal: of = null, action = null, since, limit = 50, cursor, count } = {}) {
+      authorize(principal, 'audit.read')
+      const before = cursor === undefined ? null : decodeCursor(cursor, idForm)
+      const from = since === undefined ? null : new Date(since)
+      const filter = { workspaceId: principal.workspaceId, principal: of, action, since: from && { at: from, id: firstIdOf(from.getTime()) } }
+      await written()
+      const rows = await listAudit(database, filter, limit + 1, before)
+      return { ...pageFrom(rows, limit, ({ id }) => id, (row) => row), ...(count && { total: await countAudit(database, filter) }) }
+    },
+
+    async close() {
+      closed = true
+      await written()
+    },
+  }
+}
+
+/** Whether the same statement may do better in a while. */
+const passes = (error: unknown): boolean => error instanceof Outage || (error instanceof Fault && error.code === 'storage_full')
+
+const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms).unref())
