@@ -14,6 +14,7 @@ const checks = [
   ['lint', bin('oxlint'), ['--deny-warnings']],
   ['format', bin('oxfmt'), ['--check', '.']],
   ['layering', process.execPath, [join(root, '.ci/layering.mjs')]],
+  ['openapi', process.execPath, [join(root, 'packages/server/src/main.ts'), 'openapi', join(root, 'openapi'), '--check']],
 ]
 
 const total = { passed: 0, failed: 0 }

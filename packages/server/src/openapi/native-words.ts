@@ -12,6 +12,10 @@ export const tags = [
   { name: 'auth', description: 'Tokens' },
   { name: 'keys', description: 'API keys' },
   { name: 'secrets', description: 'Credentials that nodes use, never shown again' },
+  { name: 'users', description: 'Who can log in' },
+  { name: 'members', description: 'Who belongs to the workspace, and what they may do there' },
+  { name: 'audit', description: 'Who did what in the workspace' },
+  { name: 'workspaces', description: 'What everything belongs to; no one sees into another' },
 ]
 
 export const streaming = [

@@ -1,10 +1,11 @@
-import { faultKinds, JsonObject, type Issue, RecordEvent, ResyncEvent, RunEvent, SnapshotEvent } from '@sluice/schema'
+import { faultKinds, type Json, JsonObject, type Issue, RecordEvent, ResyncEvent, RunEvent, SnapshotEvent } from '@sluice/schema'
 import * as schema from '@sluice/schema'
 import { z } from 'zod'
 import type { ProblemCode } from '../rpc/faults.ts'
 import { appRouter } from '../rpc/router.ts'
 import { describe } from './describe.ts'
-import type { Document } from './description.ts'
+import type { Document, Example, Note } from './description.ts'
+import recorded from './examples.json' with { type: 'json' }
 import { nativeNotes } from './native-notes.ts'
 import { about, streaming, tags } from './native-words.ts'
 import { allCodes, type ErrorForm, kinds, kindOf, messageOf } from './problems.ts'
@@ -72,6 +73,13 @@ export function describeNative(): Document {
     event: StreamEvent,
     streaming,
     errors,
-    notes: nativeNotes,
+    notes: withExamples(nativeNotes),
   })
+}
+
+/** As they were recorded from a server that a test tells a story to (`test/openapi/examples.test.ts`). */
+function withExamples(notes: Readonly<Record<string, Note | undefined>>): Readonly<Record<string, Note | undefined>> {
+  const examples = recorded as unknown as Record<string, Example & { event?: Json }>
+  const all = Object.entries(examples).map(([name, example]): [string, Note] => [name, { ...notes[name], example }])
+  return { ...notes, ...Object.fromEntries(all), 'events.subscribe': { ...notes['events.subscribe'], event: examples['runs.events']!.event } }
 }

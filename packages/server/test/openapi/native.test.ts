@@ -1,0 +1,132 @@
+import { Fault, faults, type FaultCode } from '@sluice/schema'
+import { expect, test } from 'vitest'
+import type { z } from 'zod'
+import type { FeedItem } from '../../src/events/feed.ts'
+import { nativeFace } from '../../src/http/face.ts'
+import { proceduresOf, rowsOf } from '../../src/http/rows.ts'
+import { fieldsOf } from '../../src/http/coerce.ts'
+import { describeNative, type StreamEvent } from '../../src/openapi/native.ts'
+import { nativeNotes } from '../../src/openapi/native-notes.ts'
+import { textOf } from '../../src/openapi/documents.ts'
+import { problemOf } from '../../src/rpc/faults.ts'
+import { appRouter } from '../../src/rpc/router.ts'
+import { ask, serve } from '../http/serve.ts'
+import { contractOf, type Operation } from './contract.ts'
+
+const contract = contractOf(describeNative())
+const operations = [...contract.operations.values()]
+const rows = rowsOf(appRouter)
+const shapeOf = (path: string): string => path.replaceAll(/\{\w+\}/g, '{}')
+const placeOf = ({ method, path }: { method: string; path: string }): string => `${method} ${shapeOf(path)}`
+const rowsAt = (operation: Operation) => rows.filter((row) => placeOf(row) === placeOf(operation))
+
+test('what is described is what is served: the same methods at the same paths', () => {
+  expect(operations.map(placeOf).sort()).toEqual([...new Set(rows.map(placeOf))].sort())
+})
+
+test('each operation takes the keys that its procedures take, and no others', () => {
+  const procedures = proceduresOf(appRouter)
+  const headers: Record<string, string> = { 'Idempotency-Key': 'idempotencyKey', 'Last-Event-ID': 'lastEventId' }
+  for (const operation of operations) {
+    const taken = new Set<string>()
+    for (const row of rowsAt(operation)) {
+      const hidden = nativeNotes[row.name]?.at?.[row.path]?.hides ?? []
+      const own = [...row.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!)
+      const spelled = [...operation.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!)
+      for (const key of Object.keys(fieldsOf(procedures[row.name]!.input) ?? {})) if (!hidden.includes(key)) taken.add(spelled[own.indexOf(key)] ?? key)
+    }
+    const body = operation.requestBody?.content['application/json']?.schema
+    const name = typeof body?.['$ref'] === 'string' ? body['$ref'].split('/').at(-1)! : null
+    const schema = name === null ? body : contract.document.components.schemas[name]
+    const described = new Set([
+      ...operation.parameters.map((parameter) => headers[parameter.name] ?? parameter.name),
+      ...Object.keys((schema?.['properties'] as object | undefined) ?? {}),
+    ])
+    expect([...described].sort(), operation.id).toEqual([...taken].sort())
+  }
+})
+
+test('success has the status that is served, and asks for a credential where one is asked for', () => {
+  for (const operation of operations) {
+    const [first] = rowsAt(operation)
+    const reply = rowsAt(operation).find((row) => row.is === 'reply')
+    const successes = Object.keys(operation.responses).filter((status) => status.startsWith('2'))
+    expect(successes, operation.id).toEqual([String(reply?.status ?? 200)])
+    expect(operation.security?.length === 0, operation.id).toBe(first!.open)
+    if (!first!.open) expect(Object.keys(operation.responses), operation.id).toContain('401')
+    const streams = Boolean(operation.responses['200']?.content?.['text/event-stream'])
+    expect(streams, operation.id).toBe(rowsAt(operation).some((row) => row.is === 'stream'))
+  }
+})
+
+test('a running server answers at every address of the document, without a credential as the document says', async () => {
+  const { url } = await serve()
+  for (const operation of operations) {
+    const path = operation.path.replaceAll(/\{\w+\}/g, 'x')
+    const { status, body } = await ask(url, operation.method, path, operation.requestBody ? {} : undefined, { authorization: '' })
+    const wanted = operation.security?.length === 0 ? 400 : 401
+    expect([operation.id, status], JSON.stringify(body)).toEqual([operation.id, wanted])
+    expect(contract.check(body, operation.responses[status]!.content!['application/json']!.schema), operation.id).toBeNull()
+  }
+})
+
+test('errors look as the native face renders them, whatever their code', () => {
+  const { schema } = operations[0]!.responses['500']!.content!['application/json']!
+  const examples = contract.document.components['examples'] as Record<string, { value: { error: { requestId: string } } }>
+  for (const code of Object.keys(faults) as FaultCode[]) {
+    const issues = [{ path: ['nodes', 0], nodeId: 'a', field: 'config.map', message: 'm' }]
+    const { body } = nativeFace.render(problemOf(new Fault(code, { issues, details: { any: [1] } })), 'r')
+    expect(contract.check(body, schema), code).toBeNull()
+    const example = examples[code]?.value
+    if (example) expect(nativeFace.render(problemOf(new Fault(code)), example.error.requestId).body, code).toEqual(example)
+  }
+})
+
+test('an operation is named noun.verb; each has a tag that is explained, and says something', () => {
+  const explained = contract.document.tags.map(({ name }) => name)
+  for (const { id, summary, tags } of operations) {
+    expect(id).toMatch(/^[a-z][A-Za-z]*\.[a-z][A-Za-z]*$/)
+    expect(summary, id).toBeTruthy()
+    expect(tags, id).toHaveLength(1)
+    expect(explained, id).toContain(tags[0])
+  }
+})
+
+test('every schema says what it is', () => {
+  const vague: string[] = []
+  const look = (value: unknown, path: string): void => {
+    if (typeof value !== 'object' || value === null) return
+    for (const [key, each] of Object.entries(value)) {
+      const isSchema = key === 'schema' || key === 'items' || path.endsWith('/properties') || path.endsWith('/schemas')
+      const says = ['type', '$ref', 'anyOf', 'oneOf', 'allOf', 'enum', 'const'].some((word) => Object.hasOwn((each ?? {}) as object, word))
+      if (isSchema && typeof each === 'object' && !Array.isArray(each) && !says) vague.push(`${path}/${key}`)
+      if (key !== 'example' && key !== 'examples') look(each, `${path}/${key}`)
+    }
+  }
+  look({ paths: contract.document.paths, schemas: contract.document.components.schemas }, '')
+  expect(vague).toEqual([])
+})
+
+test('every example is as its schema says', () => {
+  for (const { id, parameters, requestBody, responses } of operations) {
+    const media = [requestBody?.content, ...Object.values(responses).map(({ content }) => content)].flatMap((content) => Object.values(content ?? {}))
+    for (const { schema, example } of [...parameters, ...media]) if (example !== undefined) expect(contract.check(example, schema), id).toBeNull()
+  }
+})
+
+test('the document is made in less than half a second, and twice the same', () => {
+  const texts: string[] = []
+  // Of this process alone: what others do on the machine is not its fault.
+  const times = [1, 2, 3].map(() => {
+    const started = process.cpuUsage()
+    texts.push(textOf(describeNative()))
+    return process.cpuUsage(started).user / 1_000
+  })
+  expect(new Set(texts).size).toBe(1)
+  expect(Math.min(...times)).toBeLessThan(500)
+})
+
+// What the feed gives and what the document says of it are the same, to the compiler.
+const given: FeedItem extends z.infer<typeof StreamEvent> ? true : false = true
+const said: z.infer<typeof StreamEvent> extends FeedItem ? true : false = true
+void [given, said]

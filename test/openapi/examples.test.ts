@@ -1,0 +1,73 @@
+import { fileURLToPath } from 'node:url'
+import type { Json, JsonObject } from '@sluice/schema'
+import { expect, test } from 'vitest'
+import { describeNative } from '../../packages/server/src/openapi/native.ts'
+import { contractOf, requestOf, type Contract, type Operation } from '../../packages/server/test/openapi/contract.ts'
+import { testServer } from '../support/server.ts'
+import { Recording } from './recording.ts'
+import { story, type Told } from './story.ts'
+
+const recorded = fileURLToPath(new URL('../../packages/server/src/openapi/examples.json', import.meta.url))
+
+/** Calls an operation as the document says, and holds the answer against it. */
+async function call(contract: Contract, operation: Operation, url: string, token: string, input: JsonObject): Promise<Json | undefined> {
+  const { path, query, body } = requestOf(operation, input)
+  const sent = operation.requestBody?.content['application/json']
+  if (sent && body) expect(contract.check(body, sent.schema), `what ${operation.id} takes`).toBeNull()
+  const response = await fetch(url + path + query, {
+    method: operation.method,
+    headers: { ...(operation.security?.length !== 0 && { authorization: `Bearer ${token}` }), ...(body && { 'content-type': 'application/json' }) },
+    ...(body && { body: JSON.stringify(body) }),
+  })
+  const text = await response.text()
+  const said = operation.responses[response.status]
+  expect(response.ok && said, `${operation.id}: ${response.status} ${text}`).toBeTruthy()
+  expect(response.headers.get('x-request-id')).toBeTruthy()
+  const content = said!.content?.['application/json']
+  if (!content) {
+    expect(text, `${operation.id} says nothing`).toBe('')
+    return undefined
+  }
+  const reply = JSON.parse(text) as Json
+  expect(contract.check(reply, content.schema), `what ${operation.id} answers`).toBeNull()
+  return reply
+}
+
+/**
+ * The examples of the document are a recording of this story. After a change of what is answered:
+ * `vitest run test/openapi/examples.test.ts -u`, then `sluice-server openapi`.
+ */
+test('every operation is called in one story; what comes is as the document says, and as its examples show', { timeout: 60_000 }, async () => {
+  await using server = await testServer()
+  const contract = contractOf(describeNative())
+  const told: Told = {}
+  const recording = new Recording()
+  const examples: Record<string, JsonObject> = {}
+  for (const { id, input: inputOf, show } of story) {
+    const operation = contract.operations.get(id)
+    expect(operation, `${id} is described`).toBeDefined()
+    const input = inputOf(told) as JsonObject
+    const reply = await call(contract, operation!, server.url, (told['auth.switch'] ?? told['auth.login'])?.token ?? '', input)
+    told[id] = reply
+    if (examples[id]) continue
+    examples[id] = { input: recording.plain(input), ...(reply !== undefined && { reply: recording.plain(reply, show) }) }
+    if (id === 'runs.events') examples[id]['event'] = recording.plain(await firstEvent(contract, server, input['id'] as string))
+  }
+
+  await expect(`${JSON.stringify(examples, null, 2)}\n`).toMatchFileSnapshot(recorded)
+
+  const replying = [...contract.operations.values()].filter(({ responses }) =>
+    Object.entries(responses).some(([status, { content }]) => status.startsWith('2') && (!content || content['application/json'])),
+  )
+  expect(Object.keys(examples).sort(), 'each operation has its place in the story').toEqual(replying.map(({ id }) => id).sort())
+})
+
+async function firstEvent(contract: Contract, server: { stream(path: string): AsyncGenerator<{ item: unknown }> }, runId: string): Promise<Json> {
+  const { schema } = contract.operations.get('runs.events')!.responses['200']!.content!['text/event-stream']!
+  let first: Json = null
+  for await (const { item } of server.stream(`/v1/runs/${runId}/events?after=0`)) {
+    expect(contract.check(item, schema), `an event: ${JSON.stringify(item)}`).toBeNull()
+    first ??= item as Json
+  }
+  return first
+}

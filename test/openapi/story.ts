@@ -1,0 +1,121 @@
+import type { Definition } from '@sluice/schema'
+import { admin } from '../support/server.ts'
+
+/** What has been answered so far, the newest answer of each operation. */
+// oxlint-disable-next-line typescript/no-explicit-any -- a story looks where it knows something to be
+export type Told = Record<string, any>
+
+/** An operation by its id, with all that it takes: path, query and body alike. */
+export interface Chapter {
+  id: string
+  input(told: Told): object
+  /** How many items of a long list an example shows. */
+  show?: number
+}
+
+const definition: Definition = {
+  kind: 'workflow',
+  nodes: [
+    {
+      id: 'order',
+      type: 'input',
+      config: { schema: { type: 'object', required: ['customer', 'amount'], properties: { customer: { type: 'string' }, amount: { type: 'number' } } } },
+    },
+    { id: 'approval', type: 'human', config: { kind: 'approval', message: 'Charge {{ input.amount }} to {{ input.customer }}?' } },
+    { id: 'shipping', type: 'external' },
+    { id: 'paid', type: 'signal', config: { name: 'paid' } },
+    { id: 'receipt', type: 'output', config: { map: { amount: '{{ input.amount }}', parcel: '{{ nodes.shipping.parcel }}' } } },
+  ],
+  links: [
+    { source: 'order', target: 'approval' },
+    { source: 'approval', target: 'shipping' },
+    { source: 'shipping', target: 'paid' },
+    { source: 'paid', target: 'receipt' },
+  ],
+}
+
+const rates: Definition = {
+  kind: 'workflow',
+  nodes: [{ id: 'fetch', type: 'code', config: { source: "throw new Error('no rates yet')" }, settings: { retry: { maxAttempts: 5, backoffMs: 3_600_000, jitter: 0 } } }],
+  links: [],
+}
+
+/** An order comes in, somebody approves, a parcel is sent, money arrives: once, each operation of the API has its place in it. */
+export const story: readonly Chapter[] = [
+  { id: 'auth.login', input: () => ({ email: admin.email, password: admin.password }) },
+  { id: 'auth.me', input: () => ({}) },
+  { id: 'auth.ticket', input: () => ({}) },
+  { id: 'nodeTypes.list', input: () => ({}), show: 2 },
+  { id: 'nodeTypes.get', input: () => ({ type: 'delay' }) },
+  { id: 'secrets.set', input: () => ({ name: 'stripe', value: 'rk_example' }) },
+  { id: 'secrets.list', input: () => ({ limit: 20 }) },
+
+  { id: 'workflows.create', input: () => ({ name: 'Invoice', description: 'Charges a customer, once', definition }) },
+  { id: 'workflows.list', input: () => ({ limit: 20, count: true }) },
+  { id: 'workflows.get', input: () => ({ workflow: 'invoice' }) },
+  { id: 'workflows.update', input: () => ({ workflow: 'invoice', description: 'Charges a customer, once, after somebody agreed' }) },
+  {
+    id: 'workflows.edit',
+    input: (told) => ({
+      workflow: 'invoice',
+      operations: [
+        { op: 'moveNode', nodeId: 'order', position: { x: 40, y: 80 } },
+        { op: 'setConfig', nodeId: 'approval', config: { kind: 'approval', message: 'Charge {{ input.amount }} to {{ input.customer }}?', expiresInMs: 604_800_000 } },
+      ],
+      revision: told['workflows.update'].revision,
+    }),
+  },
+  { id: 'workflows.outputs', input: () => ({ workflow: 'invoice' }) },
+  {
+    id: 'workflows.try',
+    input: () => ({ workflow: 'invoice', nodeId: 'receipt', outputs: { order: { customer: 'c_42', amount: 1250 }, shipping: { parcel: 'p_7' }, paid: {} }, save: true }),
+  },
+  { id: 'workflows.node', input: () => ({ workflow: 'invoice', nodeId: 'receipt' }) },
+  { id: 'workflows.publish', input: () => ({ workflow: 'invoice' }) },
+  { id: 'workflows.versions', input: () => ({ workflow: 'invoice' }) },
+  { id: 'workflows.version', input: () => ({ workflow: 'invoice', version: 1 }) },
+  { id: 'workflows.duplicate', input: () => ({ workflow: 'invoice', name: 'Invoice, next year', handle: 'invoice-next' }) },
+  { id: 'workflows.delete', input: () => ({ workflow: 'invoice-next' }) },
+
+  {
+    id: 'runs.start',
+    input: () => ({
+      workflow: 'invoice',
+      input: { customer: 'c_42', amount: 1250 },
+      idempotencyKey: 'inv-42',
+      transactionId: 'inv-42',
+      tags: ['november'],
+      wait: { until: 'parked', ms: 10_000 },
+    }),
+  },
+  { id: 'runs.list', input: () => ({ workflow: 'invoice', status: 'waiting', limit: 20 }) },
+  { id: 'runs.get', input: (told) => ({ id: told['runs.start'].id }) },
+  { id: 'runs.find', input: () => ({ workflow: 'invoice', transactionId: 'inv-42' }) },
+  { id: 'runs.current', input: () => ({ workflow: 'invoice' }) },
+  { id: 'runs.hold', input: (told) => ({ id: told['runs.start'].id }) },
+  { id: 'runs.release', input: (told) => ({ id: told['runs.start'].id }) },
+  { id: 'pauses.list', input: (told) => ({ runId: told['runs.start'].id, status: 'open' }) },
+  { id: 'pauses.get', input: (told) => ({ id: told['pauses.list'].items[0].id }) },
+  { id: 'pauses.decide', input: (told) => ({ id: told['pauses.list'].items[0].id, action: 'approve', comments: 'fine', label: 'Ada' }) },
+  { id: 'runs.wait', input: (told) => ({ id: told['runs.start'].id, until: 'parked', ms: 10_000 }) },
+  { id: 'steps.report', input: (told) => ({ run: { id: told['runs.start'].id }, step: 'shipping', outcome: 'completed', output: { parcel: 'p_7' } }) },
+  { id: 'runs.wait', input: (told) => ({ id: told['runs.start'].id, until: 'parked', ms: 10_000 }) },
+  { id: 'signals.send', input: (told) => ({ runId: told['runs.start'].id, name: 'paid', payload: { amount: 1250 }, idempotencyKey: 'pay_9' }) },
+  { id: 'runs.wait', input: (told) => ({ id: told['runs.start'].id, until: 'finished', ms: 10_000 }) },
+  { id: 'runs.steps', input: (told) => ({ id: told['runs.start'].id }), show: 2 },
+  { id: 'runs.events', input: (told) => ({ id: told['runs.start'].id, after: 0 }), show: 3 },
+  { id: 'runs.fork', input: (told) => ({ id: told['runs.start'].id, step: 'shipping', wait: { until: 'parked', ms: 10_000 } }) },
+  { id: 'runs.cancel', input: (told) => ({ id: told['runs.fork'].id, compensate: false }) },
+
+  { id: 'workflows.create', input: () => ({ name: 'Rates', definition: rates }) },
+  { id: 'runs.start', input: () => ({ workflow: 'rates', wait: { until: 'parked', ms: 10_000 } }) },
+  { id: 'runs.retryStep', input: (told) => ({ id: told['runs.start'].id, step: 'fetch' }) },
+
+  { id: 'keys.create', input: () => ({ name: 'billing', scopes: ['runs', 'pauses.read'] }) },
+  { id: 'keys.list', input: () => ({ limit: 20 }) },
+  { id: 'keys.revoke', input: (told) => ({ id: told['keys.create'].id }) },
+  { id: 'secrets.delete', input: () => ({ name: 'stripe' }) },
+  { id: 'auth.switch', input: () => ({ workspace: 'default' }) },
+  { id: 'auth.refresh', input: (told) => ({ refreshToken: told['auth.login'].refreshToken }) },
+  { id: 'auth.logout', input: () => ({}) },
+]

@@ -1,0 +1,10 @@
+import { fileURLToPath } from 'node:url'
+import { createConfig, lint } from '@redocly/openapi-core'
+import { expect, test } from 'vitest'
+import { documents } from '../../packages/server/src/openapi/documents.ts'
+
+test.for(documents.map(({ name }) => name))('openapi/%s.json is valid by the rules of redocly, its examples included', async (name) => {
+  const config = await createConfig({ extends: ['recommended-strict'] })
+  const problems = await lint({ ref: fileURLToPath(new URL(`../../openapi/${name}.json`, import.meta.url)), config })
+  expect(problems.map(({ ruleId, message, location }) => `${ruleId} ${location[0]?.pointer}: ${message}`)).toEqual([])
+})
