@@ -169,6 +169,16 @@ describe('a transaction id', () => {
     expect((await server.start(other, { input: { a: 2 }, transactionId: 't1' })).id).not.toBe(runs[0]!.id)
   })
 
+  test('sent by many at once to two servers names one run', async () => {
+    await using there = await server.another()
+    const { id } = await server.workflow(waiting)
+    await server.call('POST', `/v1/workflows/${id}/publish`, {})
+    for (const transactionId of ['m1', 'm2', 'm3']) {
+      const runs = await Promise.all(Array.from({ length: 12 }, (_, n) => (n % 2 ? server : there).start(id, { input: 1, transactionId })))
+      expect(new Set(runs.map((run) => run.id)).size).toBe(1)
+    }
+  })
+
   test('of an ended run is free again; of an idempotent definition it names the ended one', async () => {
     const { id } = await server.workflow(echo)
     const first = await server.wait(await server.start(id, { input: 1, transactionId: 't2' }))

@@ -6,7 +6,7 @@ import type { Database, Tx } from '../store/database.ts'
 import { newId } from '../store/ids.ts'
 import { insertEvents } from '../store/rows/events.ts'
 import { redirectKey, takeKey } from '../store/rows/idempotency.ts'
-import { type NewRun, type RunRow, childOf, insertRun, lanePeers, lockLane, runOfTransaction, shareHeld } from '../store/rows/runs.ts'
+import { type NewRun, type RunRow, childOf, insertRun, lanePeers, lockLane, lockTransaction, runOfTransaction, shareHeld } from '../store/rows/runs.ts'
 import { seedSteps } from '../store/rows/steps.ts'
 import { checkValue } from '../workflows/json-schema.ts'
 import type { Workflows } from '../workflows/workflows.ts'
@@ -188,6 +188,7 @@ function schemaIssues(node: Node, value: Json, at: string[]): Issue[] {
 /** The run that a transaction id names already: the live one, or, of an idempotent definition, the ended one. */
 async function sameTransaction(tx: Tx, found: { workflow: { id: string }; definition: Definition }, transactionId: string | undefined, inputHash: string): Promise<string | null> {
   if (transactionId === undefined) return null
+  await lockTransaction(tx, found.workflow.id, transactionId)
   const known = await runOfTransaction(tx, found.workflow.id, transactionId)
   if (!known || (!known.live && !found.definition.settings?.idempotent)) return null
   if (known.live && known.input_hash !== inputHash) throw new Fault('transaction_conflict', { details: { runId: known.id } })

@@ -190,6 +190,10 @@ export async function runOfTransaction(tx: Tx, workflowId: string, transactionId
   return rows[0]
 }
 
+/** Serialises the starts under one transaction id until the transaction ends. */
+export const lockTransaction = (tx: Tx, workflowId: string, transactionId: string): Promise<unknown> =>
+  tx.query({ name: 'transaction-lock', text: 'select pg_advisory_xact_lock(hashtextextended($1, 7462))' }, [`${workflowId}/${transactionId}`])
+
 /** Serialises everything about one lane until the transaction ends. */
 export const lockLane = (tx: Tx, workspaceId: string, lane: string): Promise<unknown> =>
   tx.query({ name: 'lane-lock', text: 'select pg_advisory_xact_lock(hashtextextended($1, 7461))' }, [`${workspaceId}/${lane}`])
