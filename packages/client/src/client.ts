@@ -1,16 +1,20 @@
 import type { TokenPair } from '@sluice/schema'
 import { type Calls, createCalls } from './calls.ts'
-import { type Credentials, createSession, nobody, withKey, withToken } from './credentials.ts'
+import { type Credentials, createSession, nobody, withKey } from './credentials.ts'
+import { type Audit, auditOf } from './nouns/audit.ts'
 import { type Auth, authOf } from './nouns/auth.ts'
 import { type Events, eventsOf } from './nouns/events.ts'
 import { type Keys, keysOf } from './nouns/keys.ts'
+import { type Members, membersOf } from './nouns/members.ts'
 import { type NodeTypes, nodeTypesOf } from './nouns/node-types.ts'
 import { type Pauses, pausesOf } from './nouns/pauses.ts'
 import { type Runs, runsOf } from './nouns/runs.ts'
 import { type Secrets, secretsOf } from './nouns/secrets.ts'
 import { type Signals, signalsOf } from './nouns/signals.ts'
 import { type Steps, stepsOf } from './nouns/steps.ts'
+import { type Users, usersOf } from './nouns/users.ts'
 import { type Workflows, workflowsOf } from './nouns/workflows.ts'
+import { type Workspaces, workspacesOf } from './nouns/workspaces.ts'
 import type { CallOptions, ClientOptions } from './options.ts'
 import { type RunHandle, runHandle } from './run-handle.ts'
 import { createTransport } from './transport.ts'
@@ -28,6 +32,10 @@ export interface Sluice {
   readonly auth: Auth<SignedIn>
   readonly keys: Keys
   readonly secrets: Secrets
+  readonly workspaces: Workspaces
+  readonly users: Users
+  readonly members: Members
+  readonly audit: Audit
   /** A workflow by its id or handle. Nothing is asked for yet. */
   workflow<Name extends WorkflowName>(name: Name): WorkflowHandle<InputOf<Name>, OutputOf<Name>>
   /** A run that was started elsewhere, to hold on to. Throws `NotFoundError` (`run_missing`). */
@@ -59,15 +67,15 @@ export function createClient(options: ClientOptions): Sluice {
       signal: options.signal,
     })
   const anonymous = callsAs(nobody)
-  return nounsOf(callsAs(credentialsOf(options, anonymous)), anonymous, (tokens) => signedIn(options, tokens))
+  const credentials = credentialsOf(options, anonymous)
+  return nounsOf(callsAs(credentials), anonymous, { signIn: (tokens) => signedIn(options, tokens), adopt: credentials.adopt })
 }
 
 function credentialsOf({ apiKey, token, login, onTokens = () => {} }: ClientOptions, anonymous: Calls): Credentials {
   if (apiKey !== undefined) return withKey(apiKey)
-  if (typeof token === 'string') return withToken(token)
   if (token === undefined && login === undefined) return nobody
   return createSession({
-    tokens: token ?? null,
+    tokens: typeof token === 'string' ? { token } : (token ?? null),
     login: login ?? null,
     auth: {
       login: (input) => anonymous.repeat('auth.login', input),
@@ -89,7 +97,7 @@ function signedIn(options: ClientOptions, first: TokenPair): SignedIn {
   return Object.defineProperty(client, 'tokens', { get: () => tokens, enumerable: false }) as SignedIn
 }
 
-function nounsOf(calls: Calls, anonymous: Calls, signIn: (tokens: TokenPair) => SignedIn): Sluice {
+function nounsOf(calls: Calls, anonymous: Calls, { signIn, adopt }: { signIn: (tokens: TokenPair) => SignedIn; adopt: (tokens: TokenPair) => void }): Sluice {
   const runs = runsOf(calls)
   const workflows = workflowsOf(calls)
   return {
@@ -103,6 +111,10 @@ function nounsOf(calls: Calls, anonymous: Calls, signIn: (tokens: TokenPair) => 
     auth: authOf(calls, anonymous, signIn),
     keys: keysOf(calls),
     secrets: secretsOf(calls),
+    workspaces: workspacesOf(calls),
+    members: membersOf(calls),
+    users: usersOf(calls, adopt),
+    audit: auditOf(calls),
     workflow: <Name extends string>(name: Name) => workflowHandle<InputOf<Name>, OutputOf<Name>>(name, { workflows, runs }, calls),
     run: async (id, options) => runHandle(await runs.get({ id }, options), runs, calls),
   }

@@ -10,18 +10,20 @@ export interface Credentials {
   current(): Promise<Proof>
   /** After a 401 with this proof: another one, or null when there is none. However many ask, it is renewed once. */
   renew(refused: Proof): Promise<Proof | null>
+  /** Tokens that came otherwise, in place of those that died of it. A key stays what it is. */
+  adopt(tokens: TokenPair): void
 }
 
 /** One that cannot be renewed. */
 export function fixed(proof: Proof): Credentials {
-  return { current: async () => proof, renew: async () => null }
+  return { current: async () => proof, renew: async () => null, adopt: () => {} }
 }
 
 export const nobody = fixed({})
 export const withKey = (apiKey: string): Credentials => fixed({ 'x-api-key': apiKey })
-export const withToken = (token: string): Credentials => fixed({ authorization: `Bearer ${token}` })
 
-type Tokens = Pick<TokenPair, 'token' | 'refreshToken'>
+/** Without a refresh token it is used as it is, until it is refused. */
+type Tokens = { token: string; refreshToken?: string }
 
 export interface SessionOptions {
   tokens: Tokens | null
@@ -33,7 +35,7 @@ export interface SessionOptions {
 
 /** Tokens that are renewed when they are refused: by the refresh token, else by logging in. */
 export function createSession({ tokens, login, auth, onTokens }: SessionOptions): Credentials {
-  let held = tokens && { tokens, proof: proofOf(tokens) }
+  let held: { tokens: Tokens; proof: Proof } | null = tokens && { tokens, proof: proofOf(tokens) }
   let renewing: Promise<Proof | null> | null = null
 
   function hold(pair: TokenPair): Proof {
@@ -42,13 +44,12 @@ export function createSession({ tokens, login, auth, onTokens }: SessionOptions)
     return held.proof
   }
 
-  /** Only a refusal ends the old tokens: when there was no answer, the next call tries them once more. */
+  /** Only a refusal ends a refresh token: when there was no answer, the next call tries it once more. */
   async function obtain(): Promise<Proof | null> {
-    if (held) {
-      const refreshed = await auth.refresh({ refreshToken: held.tokens.refreshToken }).catch(ifRefused)
-      if (refreshed) return hold(refreshed)
-      held = null
-    }
+    const refreshToken = held?.tokens.refreshToken
+    const refreshed = refreshToken !== undefined && (await auth.refresh({ refreshToken }).catch(ifRefused))
+    if (refreshed) return hold(refreshed)
+    if (held) held = { proof: held.proof, tokens: { token: held.tokens.token } }
     return login && hold(await auth.login(login))
   }
 
@@ -63,6 +64,7 @@ export function createSession({ tokens, login, auth, onTokens }: SessionOptions)
     async renew(refused) {
       return held && held.proof !== refused ? held.proof : obtainOnce()
     },
+    adopt: (pair) => void hold(pair),
   }
 }
 

@@ -21,6 +21,7 @@ function server() {
       if (reply) return reply
       return (input as { refreshToken: string }).refreshToken === `r${state.issued}` && !state.dead.has('refresh') ? answer(issue())() : refused()
     },
+    'users.changePassword': () => (state.dead.add('refresh'), answer(issue())()),
     'auth.switch': () => answer(issue())(),
   }
   const fetch = async (target: string | URL | Request, init: RequestInit = {}): Promise<Response> => {
@@ -67,7 +68,7 @@ describe('tokens', () => {
     await expect(sluice.runs.get({ id: 'x' })).rejects.toBeInstanceOf(UnauthenticatedError)
     await expect(sluice.runs.get({ id: 'x' })).rejects.toBeInstanceOf(UnauthenticatedError)
     expect(state.refreshes).toBe(1)
-    expect(authorizations).toEqual(['Bearer t1', null])
+    expect(authorizations).toEqual(['Bearer t1', 'Bearer t1'])
   })
 
   test('are kept when the renewal got no answer: the next call tries again', async () => {
@@ -88,6 +89,16 @@ describe('tokens', () => {
     state.dead.add('Bearer t1')
     await expect(sluice.runs.get({ id: 'x' })).rejects.toBeInstanceOf(UnauthenticatedError)
     expect(state.refreshes).toBe(0)
+  })
+
+  test.each(['t1', { token: 't1', refreshToken: 'r1' }])('that come with a new password are gone on with', async (token) => {
+    const { issue, fetch } = server()
+    const kept: string[] = []
+    issue()
+    const sluice = createClient({ url: 'http://sluice.test', token, fetch, onTokens: (pair) => kept.push(pair.token) })
+    expect(await sluice.users.changePassword({ current: 'x', next: 'y' })).toMatchObject({ token: 't2' })
+    expect(await sluice.runs.get({ id: 'x' })).toMatchObject({ authorization: 'Bearer t2' })
+    expect(kept).toEqual(['t2'])
   })
 })
 

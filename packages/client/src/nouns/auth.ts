@@ -1,4 +1,4 @@
-import type { Login, Me, Refresh, SwitchWorkspace, Ticket, TokenPair } from '@sluice/schema'
+import type { Login, Me, Refresh, SetPassword, SwitchWorkspace, Ticket, TokenPair, User } from '@sluice/schema'
 import type { Calls } from '../calls.ts'
 import type { Input } from '../input.ts'
 import type { CallOptions } from '../options.ts'
@@ -9,6 +9,8 @@ export interface Auth<Client> {
   login(as: Input<typeof Login>, options?: CallOptions): Promise<Client>
   /** New tokens for a refresh token, which works once. A client with tokens does this by itself. */
   refresh(by: Input<typeof Refresh>, options?: CallOptions): Promise<TokenPair>
+  /** Sets a password by the token of an invitation or a reset, which works once. Throws `UnauthenticatedError` for one that does not. */
+  setPassword(by: Input<typeof SetPassword>, options?: CallOptions): Promise<User>
   /** A client of the same user in another workspace. */
   switch(to: Input<typeof SwitchWorkspace>, options?: CallOptions): Promise<Client>
   /** Ends every token of the user, everywhere. */
@@ -22,6 +24,7 @@ export interface Auth<Client> {
 export const authOf = <Client>({ read, write }: Calls, anonymous: Calls, signedIn: (tokens: TokenPair) => Client): Auth<Client> => ({
   login: async (as, options) => signedIn(await anonymous.repeat<TokenPair>('auth.login', as, options)),
   refresh: (by, options) => anonymous.write('auth.refresh', by, options),
+  setPassword: (by, options) => anonymous.write('auth.setPassword', by, options),
   switch: async (to, options) => signedIn(await write<TokenPair>('auth.switch', to, options)),
   logout: (options) => write('auth.logout', undefined, options),
   me: (options) => read('auth.me', undefined, options),
