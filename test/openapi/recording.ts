@@ -10,6 +10,7 @@ const stand: Readonly<Record<string, Json>> = {
   durationMs: 12,
 }
 
+const requestId = '5f0c6c1e-8f0f-4f7b-9d33-0a4f2ad9f1c7'
 const time = '2026-01-31T12:00:00.000Z'
 
 /** Answers made comparable: ids are counted in the order they are met, times are one time, what is random has a stand-in. */
@@ -28,6 +29,7 @@ export class Recording {
     if (value !== null && Object.hasOwn(stand, key)) return stand[key]!
     if (typeof value !== 'string') return value
     if (/^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(value)) return time
+    if (/^[0-9a-f]{8}-[0-9a-f-]{27}$/.test(value)) return requestId
     return value.replaceAll(/\b0[a-z0-9]{14}\b/g, (id) => this.#id(id))
   }
 

@@ -9,6 +9,7 @@ type Name = keyof { [Name in keyof inferRouterInputs<AppRouter> as `${Name}.${Ex
 const notes = {
   'auth.login': { faults: ['login_failed', 'permission_denied', 'workspace_missing'] },
   'auth.refresh': { faults: ['credential_invalid'] },
+  'auth.setPassword': { faults: ['credential_invalid'] },
   'auth.switch': { faults: ['workspace_missing'] },
 
   'workflows.list': { faults: ['cursor_invalid'] },
@@ -67,6 +68,25 @@ const notes = {
   'secrets.list': { faults: ['cursor_invalid'] },
   'secrets.set': { faults: ['limit_exceeded'] },
   'secrets.delete': { faults: ['secret_missing'] },
+
+  'users.list': { faults: ['cursor_invalid'] },
+  'users.get': { faults: ['user_missing'] },
+  'users.update': { faults: ['user_missing', 'workspace_missing', 'name_taken'] },
+  'users.delete': { faults: ['user_missing', 'last_owner'] },
+  'users.resetPassword': { faults: ['user_missing'] },
+
+  'members.list': { faults: ['cursor_invalid'] },
+  'members.invite': { faults: ['user_missing', 'member_exists'] },
+  'members.setRole': { faults: ['user_missing', 'last_owner'] },
+  'members.remove': { faults: ['user_missing', 'last_owner'] },
+
+  'workspaces.list': { faults: ['cursor_invalid'] },
+  'workspaces.get': { faults: ['workspace_missing'] },
+  'workspaces.create': { faults: ['handle_taken', 'limit_exceeded'] },
+  'workspaces.update': { faults: ['workspace_missing', 'workspace_in_use', 'handle_taken'] },
+  'workspaces.delete': { faults: ['workspace_missing', 'workspace_in_use'] },
+
+  'audit.list': { faults: ['cursor_invalid'] },
 } satisfies Partial<Record<Name, Note>>
 
 export const nativeNotes: Readonly<Record<string, Note | undefined>> = notes
