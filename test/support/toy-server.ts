@@ -11,6 +11,7 @@ const toy: House = {
   async migrateQueue(databaseUrl) {
     await query(databaseUrl, 'create table if not exists toy_starts (id int generated always as identity)')
   },
+  resetPassword: async () => null,
   async createApp(config, { databaseUrl, log }): Promise<App> {
     const [{ id }] = (await query(databaseUrl, 'insert into toy_starts default values returning id')) as [{ id: number }]
     const server = createServer((_, reply) => {

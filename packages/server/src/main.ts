@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import type { App } from './app.ts'
 import { type Config, type Settings, loadConfig, withSecret } from './config.ts'
 import { type Embedded, startEmbedded } from './embedded/index.ts'
+import { embeddedUrl } from './embedded/running.ts'
 import { Outage } from './store/index.ts'
 import { migrate } from './store/migrate.ts'
 import { StartRefused } from './store/refused.ts'
@@ -13,6 +14,8 @@ export interface House {
   createApp(config: Config, parts: { databaseUrl: string; log: Log }): Promise<App>
   /** What else has a schema, brought up to date under the lock of ours. */
   migrateQueue(databaseUrl: string): Promise<void>
+  /** A new password for the user, who is logged out everywhere; null when nobody has this email. */
+  resetPassword(databaseUrl: string, email: string): Promise<string | null>
 }
 
 /** Runs the command line to its end and leaves the process with its exit code. */
@@ -39,6 +42,12 @@ export async function main(argv: readonly string[], load: () => Promise<House>):
     .argument('[folder]', 'where to', 'openapi')
     .option('--check', 'write nothing; fail when a document in the folder is not up to date')
     .action((folder: string, { check = false }: { check?: boolean }) => run(() => describeApis(folder, check))())
+  const users = program.command('users').description('look after users')
+  users
+    .command('reset-password')
+    .description('give a user a new password and end their logins; works while the server runs')
+    .requiredOption('--email <email>', 'of the user')
+    .action(({ email }: { email: string }) => run((settings, house) => resetPassword(settings, house, email))())
   await program.parseAsync(argv)
 }
 
@@ -73,6 +82,18 @@ async function describeApis(folder: string, check: boolean): Promise<void> {
   if (!check) return void (await writeDocuments(folder)).forEach((path) => print(`Wrote ${path}`))
   const stale = await staleDocuments(folder)
   if (stale.length > 0) throw new StartRefused(`Not up to date: ${stale.map(({ path }) => path).join(', ')}. Run sluice-server openapi ${folder}, and look at what changed.`)
+}
+
+async function resetPassword(settings: Settings, load: () => Promise<House>, email: string): Promise<void> {
+  const reset = async (databaseUrl: string) => {
+    const password = await (await load()).resetPassword(databaseUrl, email)
+    if (password === null) throw new StartRefused(`No user has the email ${email}`)
+    print(`New password: ${password} (shown only now; change it after the next login)`)
+  }
+  const running = settings.databaseUrl ?? embeddedUrl(settings.dataDir)
+  if (running !== null) return reset(running)
+  const log = logFor(settings)
+  await withDatabase(settings, log, haltOnSignals(log), reset)
 }
 
 /** The database of the settings, or our own for as long as the work takes. */

@@ -44,7 +44,7 @@ export function createPasswordTokens(orm: Orm, passwords: Passwords, standings: 
 }
 
 /** For the operator at the machine: a new password, drawn at random, or null when nobody has this email. Servers that run know within two seconds. */
-export async function drawPassword(orm: Orm, email: string): Promise<string | null> {
+export async function drawPassword(orm: Orm, email: string): Promise<{ userId: string; password: string } | null> {
   const spelled = normalEmail(email)
   const password = randomToken().slice(0, 20)
   const hash = await createPasswords().hash(password)
@@ -52,7 +52,7 @@ export async function drawPassword(orm: Orm, email: string): Promise<string | nu
     const found = spelled === null ? null : await userByEmail(em, spelled)
     if (!found) return null
     await replace(em, found, hash)
-    return password
+    return { userId: found.id, password }
   })
 }
 

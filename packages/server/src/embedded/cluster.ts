@@ -39,15 +39,20 @@ export async function openCluster(dataDir: string, binaries: Binaries, options: 
     chmodSync(sockets, 0o700)
   }
   const port = sockets ? 5432 : await freePort()
-  const password = readFileSync(join(home, 'password'), 'utf8').trim()
-  const host = sockets ? `localhost/${database}?host=${encodeURIComponent(sockets)}` : `127.0.0.1:${port}/${database}`
   return {
     data,
     sockets,
     port,
-    url: `postgresql://${user}:${password}@${host}`,
+    url: urlOf(home, sockets, port),
     args: ['-D', data, ...Object.entries(settings(sockets, port, options)).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
   }
+}
+
+/** The address of the PostgreSQL below `home`, with its password. */
+export function urlOf(home: string, sockets: string | null, port: number): string {
+  const password = readFileSync(join(home, 'password'), 'utf8').trim()
+  const host = sockets ? `localhost/${database}?host=${encodeURIComponent(sockets)}` : `127.0.0.1:${port}/${database}`
+  return `postgresql://${user}:${password}@${host}`
 }
 
 /** A socket's path has 103 bytes on macOS and 107 on Linux; PostgreSQL's name in the directory takes 16. */

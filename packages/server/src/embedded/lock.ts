@@ -32,6 +32,12 @@ export function takeLock(path: string, directory: string, address: string): { re
   }
 }
 
+/** Whether a living process holds the lock. */
+export function isHeld(path: string): boolean {
+  const holder = holderIn(contentOf(path) ?? '')
+  return holder !== null && isAlive(holder)
+}
+
 const inUse = (directory: string, holder: Holder): StartRefused =>
   new StartRefused(`The data directory ${directory} is in use by process ${holder.pid} (${holder.address}). Stop that process, or set SLUICE_DATA_DIR to another directory.`)
 
