@@ -11,7 +11,8 @@ afterAll(() => server[Symbol.asyncDispose]())
 
 const url = (path: string) => server.toy.url + path
 const start = async (definition: Definition, input: Json = null) => server.start(await server.workflow(definition), { input })
-const report = (run: { id: string }, step: string, more: object = {}) => server.call<Step>('POST', '/v1/steps/report', { run: { id: run.id }, step, outcome: 'completed', phase: 'compensate', ...more })
+const report = (run: { id: string }, step: string, more: object = {}) =>
+  server.call<Step>('POST', '/v1/steps/report', { run: { id: run.id }, step, outcome: 'completed', phase: 'compensate', ...more })
 /** A step whose undoing calls the service under a name of its own. */
 const undoable = (name: string, how = '/ok', settings: NodeSettings = {}, more: object = {}): FlowNode => ({
   type: 'http-request',
@@ -25,12 +26,18 @@ const bad = (name: string): FlowNode => post(url(`/refuse/${name}`))
 
 describe('a run that failed', () => {
   test('undoes what completed, one at a time, the last first, and is then compensated', async () => {
-    const run = await start(flow({ 'r-a': undoable('r-a'), 'r-b': undoable('r-b'), plain: values({}), 'r-c': undoable('r-c'), end: bad('r-end') }, ['r-a > r-b > plain > r-c > end']))
+    const run = await start(
+      flow({ 'r-a': undoable('r-a'), 'r-b': undoable('r-b'), plain: values({}), 'r-c': undoable('r-c'), end: bad('r-end') }, ['r-a > r-b > plain > r-c > end']),
+    )
     const ended = await server.wait(run)
     expect(ended).toMatchObject({ status: 'compensated', reason: { code: 'step_failed', step: 'end' } })
     expect(undone('r')).toEqual(['r-c', 'r-b', 'r-a'])
     expect(server.toy.mostAtOnce('undo-r')).toBe(1)
-    expect(await server.step(run, 'r-b')).toMatchObject({ state: 'completed', output: { body: { visit: 1 } }, compensation: { state: 'completed', attempts: 1, failures: 0, error: null } })
+    expect(await server.step(run, 'r-b')).toMatchObject({
+      state: 'completed',
+      output: { body: { visit: 1 } },
+      compensation: { state: 'completed', attempts: 1, failures: 0, error: null },
+    })
     expect((await server.step(run, 'plain')).compensation).toBeNull()
     expect((await server.events(run)).map(({ type }) => type).slice(-9)).toEqual([
       'step.failed',
@@ -46,7 +53,12 @@ describe('a run that failed', () => {
   })
 
   test('undoes the failed step too, when it declares how', async () => {
-    const failing: FlowNode = { ...(undoable('f-b') as object), type: 'http-request', config: { method: 'POST', url: url('/refuse/f-b') }, settings: { compensate: { type: 'http-request', config: { method: 'POST', url: url('/ok/undo-f-b') } } } }
+    const failing: FlowNode = {
+      ...(undoable('f-b') as object),
+      type: 'http-request',
+      config: { method: 'POST', url: url('/refuse/f-b') },
+      settings: { compensate: { type: 'http-request', config: { method: 'POST', url: url('/ok/undo-f-b') } } },
+    }
     const run = await server.wait(await start(flow({ 'f-a': undoable('f-a'), 'f-b': failing }, ['f-a > f-b'])))
     expect(run).toMatchObject({ status: 'compensated', reason: { step: 'f-b' } })
     expect(undone('f')).toEqual(['f-b', 'f-a'])
@@ -64,7 +76,15 @@ describe('a run that failed', () => {
   })
 
   test('undoes those of parallel branches by when they completed, not by where they stand', async () => {
-    const definition = flow({ 'p-1': undoable('p-1'), 'p-2': { ...(undoable('p-2') as object), type: 'http-request', config: { method: 'POST', url: url('/gate/p-2') } }, both: 'merge', end: bad('p-end') }, ['p-1 > both', 'p-2 > both > end'])
+    const definition = flow(
+      {
+        'p-1': undoable('p-1'),
+        'p-2': { ...(undoable('p-2') as object), type: 'http-request', config: { method: 'POST', url: url('/gate/p-2') } },
+        both: 'merge',
+        end: bad('p-end'),
+      },
+      ['p-1 > both', 'p-2 > both > end'],
+    )
     const run = await start(definition)
     await server.event(run, 'step.completed', ({ nodeId }) => nodeId === 'p-1')
     server.toy.open('p-2')
@@ -93,7 +113,9 @@ describe('a run that failed', () => {
 
   test('has a child undone by what the step of it declares; the child itself is not reopened', async () => {
     const child = await server.workflow(flow({ 'sub-a': undoable('sub-a') }))
-    const sub = subworkflow(child.id, { settings: { compensate: { type: 'http-request', config: { method: 'POST', url: url('/ok/undo-sub'), body: { got: '{{ nodes.sub }}' } } } } })
+    const sub = subworkflow(child.id, {
+      settings: { compensate: { type: 'http-request', config: { method: 'POST', url: url('/ok/undo-sub'), body: { got: '{{ nodes.sub }}' } } } },
+    })
     const run = await server.wait(await start(flow({ sub, end: bad('sub-end') }, ['sub > end'])))
     expect(run.status).toBe('compensated')
     expect(server.toy.visits('undo-sub')).toMatchObject([{ body: { got: { 'sub-a': { status: 200 } } } }])
@@ -104,7 +126,9 @@ describe('a run that failed', () => {
 
 describe('an undoing', () => {
   test('that fails is tried again, as the step is', async () => {
-    const run = await server.wait(await start(flow({ 'u-a': undoable('u-a', '/fail/2', { retry: { maxAttempts: 3, backoffMs: 20, jitter: 0 } }), end: bad('u-end') }, ['u-a > end'])))
+    const run = await server.wait(
+      await start(flow({ 'u-a': undoable('u-a', '/fail/2', { retry: { maxAttempts: 3, backoffMs: 20, jitter: 0 } }), end: bad('u-end') }, ['u-a > end'])),
+    )
     expect(run.status).toBe('compensated')
     expect(await server.step(run, 'u-a')).toMatchObject({ attempts: 1, compensation: { state: 'completed', attempts: 3, failures: 2 } })
     expect(new Set(server.toy.visits('undo-u-a').map(({ key }) => key)).size).toBe(1)
@@ -120,7 +144,9 @@ describe('an undoing', () => {
   })
 
   test('that fails for good makes the run failed with compensation_failed; the others are undone all the same', async () => {
-    const run = await server.wait(await start(flow({ 'x-a': undoable('x-a'), 'x-b': undoable('x-b', '/refuse'), 'x-c': undoable('x-c'), end: bad('x-end') }, ['x-a > x-b > x-c > end'])))
+    const run = await server.wait(
+      await start(flow({ 'x-a': undoable('x-a'), 'x-b': undoable('x-b', '/refuse'), 'x-c': undoable('x-c'), end: bad('x-end') }, ['x-a > x-b > x-c > end'])),
+    )
     expect(run).toMatchObject({ status: 'failed', reason: { code: 'compensation_failed', step: 'x-b' } })
     expect(undone('x')).toEqual(['x-c', 'x-b', 'x-a'])
     expect(await server.step(run, 'x-b')).toMatchObject({ state: 'completed', compensation: { state: 'failed', error: { code: 'http_422' } } })

@@ -208,7 +208,9 @@ describe('a hold on a run that is just starting a child', () => {
 
 describe('a fork', () => {
   const counting = (name: string) =>
-    flow({ in: 'input', a: post(`${server.toy.url}/ok/${name}-a`), b: post(`${server.toy.url}/ok/${name}-b`, { body: { from: '{{ a.body.visit }}' } }), c: 'output' }, ['in > a > b > c'])
+    flow({ in: 'input', a: post(`${server.toy.url}/ok/${name}-a`), b: post(`${server.toy.url}/ok/${name}-b`, { body: { from: '{{ a.body.visit }}' } }), c: 'output' }, [
+      'in > a > b > c',
+    ])
 
   test('starts again from a step, with the recorded outputs of what does not depend on it; the source stays as it is', async () => {
     const source = await server.run(counting('fork'), { input: { n: 1 }, tags: ['t'] })
@@ -228,10 +230,10 @@ describe('a fork', () => {
   })
 
   test('takes another input, which input nodes then give', async () => {
-    const definition = flow({ in: 'input', a: template('{{ in.n }}'), b: post(`${server.toy.url}/ok/fork-in`), c: { type: 'output', config: { map: { a: '{{ nodes.a.text }}', n: '{{ input.n }}' } } } }, [
-      'in > a > b > c',
-      'a > c',
-    ])
+    const definition = flow(
+      { in: 'input', a: template('{{ in.n }}'), b: post(`${server.toy.url}/ok/fork-in`), c: { type: 'output', config: { map: { a: '{{ nodes.a.text }}', n: '{{ input.n }}' } } } },
+      ['in > a > b > c', 'a > c'],
+    )
     const source = await server.run(definition, { input: { n: 1 } })
     expect(source.output).toEqual({ a: '1', n: 1 })
     const { id } = await control(source, 'fork', { step: 'b', input: { n: 2 } })
@@ -268,7 +270,15 @@ describe('a fork', () => {
   })
 
   test('from behind a map brings the map’s results along', async () => {
-    const definition = flow({ in: 'input', each: map('input'), call: post(`${server.toy.url}/ok/mapped`, { in: 'each' }), after: { type: 'output', config: { map: { n: '{{ each.results | size }}' } } } }, ['in > each > after'])
+    const definition = flow(
+      {
+        in: 'input',
+        each: map('input'),
+        call: post(`${server.toy.url}/ok/mapped`, { in: 'each' }),
+        after: { type: 'output', config: { map: { n: '{{ each.results | size }}' } } },
+      },
+      ['in > each > after'],
+    )
     const source = await server.run(definition, { input: [1, 2, 3] })
     const { id } = await control(source, 'fork', { step: 'after' })
     expect((await server.wait(id)).output).toEqual(source.output)

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { WebSocket } from 'ws'
 import type { FeedItem } from '../../packages/server/src/events/feed.ts'
 import type { AppRouter } from '../../packages/server/src/rpc/router.ts'
+import { audit, terminal } from '../support/audit.ts'
 import { deadline } from '../support/deadline.ts'
 import type { StreamedItem } from '../support/events.ts'
 import { approval, delay, external, flow, map, post, router, signal, template, values } from '../support/flow.ts'
@@ -46,7 +47,9 @@ const rich = () =>
   flow(
     {
       in: 'input',
-      call: post(url(`/fail/1/rich${++riches}`), { settings: { retry: { maxAttempts: 2, backoffMs: 1 }, compensate: { type: 'http-request', config: { method: 'POST', url: url('/ok/undo-rich') } } } }),
+      call: post(url(`/fail/1/rich${++riches}`), {
+        settings: { retry: { maxAttempts: 2, backoffMs: 1 }, compensate: { type: 'http-request', config: { method: 'POST', url: url('/ok/undo-rich') } } },
+      }),
       choose: router({ yes: 'input.ok' }),
       skipped: template('never'),
       each: map('input.list'),
@@ -64,48 +67,6 @@ async function richRun(): Promise<Run> {
   const { pause } = await server.event(run, 'pause.opened')
   await server.decide(pause, 'approve')
   return server.wait(run)
-}
-
-const terminal: readonly string[] = ['run.completed', 'run.failed', 'run.cancelled', 'run.compensated']
-
-/** What no log of an ended run may break. */
-function audit(events: readonly RunEvent[]): void {
-  expect(events.map(({ seq }) => seq)).toEqual(events.map((_, at) => at + 1))
-  expect(events[0]!.type).toBe('run.queued')
-  expect(events.flatMap(({ type }, at) => (terminal.includes(type) ? [at] : []))).toEqual([events.length - 1])
-  const times = events.map(({ at }) => Date.parse(at))
-  expect(times).toEqual([...times].sort((a, b) => a - b))
-  let waiting = false
-  const steps = new Map<string, { attempts: number; settled: boolean; undone: boolean }>()
-  const pauses = new Map<string, string>()
-  for (const event of events) {
-    if (event.type === 'run.waiting') waiting = true
-    if (event.type === 'run.resumed') {
-      expect(waiting).toBe(true)
-      waiting = false
-    }
-    if ('pause' in event) {
-      expect(pauses.get(event.pause.id)).toBe(event.type === 'pause.opened' ? undefined : 'pause.opened')
-      pauses.set(event.pause.id, event.type)
-    }
-    if (!event.type.startsWith('step.') || !('nodeId' in event)) continue
-    const key = `${event.nodeId} ${event.iteration}`
-    const step = steps.get(key) ?? { attempts: 0, settled: false, undone: false }
-    steps.set(key, step)
-    if (/compensat/.test(event.type)) {
-      expect([key, step.settled, step.undone]).toEqual([key, true, false])
-      step.undone = event.type !== 'step.compensating'
-      continue
-    }
-    expect([key, event.type, step.settled]).toEqual([key, event.type, false])
-    if (event.type === 'step.started') {
-      expect(event.attempt).toBe(++step.attempts)
-      expect(waiting).toBe(false)
-    }
-    if (['step.completed', 'step.failed', 'step.skipped', 'step.cancelled'].includes(event.type)) step.settled = true
-  }
-  for (const [id, last] of pauses) expect([id, last]).not.toEqual([id, 'pause.opened'])
-  for (const [key, { settled }] of steps) expect([key, settled]).toEqual([key, true])
 }
 
 describe('the events of a run', () => {
@@ -157,7 +118,9 @@ describe('a stream of a run', () => {
     let decided = false
     for (let last = '0'; !terminal.includes(seen.at(-1)?.type ?? ''); last = seen.at(-1)!.cursor) {
       const from = seen.length
-      seen.push(...(await some(server.stream(path(run), { lastEventId: last }), (all) => all.length === 3 || terminal.includes(all.at(-1)!.type) || all.at(-1)!.type === 'pause.opened')))
+      seen.push(
+        ...(await some(server.stream(path(run), { lastEventId: last }), (all) => all.length === 3 || terminal.includes(all.at(-1)!.type) || all.at(-1)!.type === 'pause.opened')),
+      )
       const opened = seen.slice(from).find((item) => item.type === 'pause.opened')
       if (opened && !decided) await server.decide(opened.pause, 'approve')
       decided ||= opened !== undefined
@@ -284,7 +247,9 @@ describe('a stream of a workspace', () => {
     const late = Promise.withResolvers<void>()
     const open = Promise.withResolvers<void>()
     const writing = house.db.database.transaction(async (tx) => {
-      await tx.query(`insert into events (workspace_id, subject_kind, subject_id, seq, type, data, at) values ($1, 'record', 'late', 1, 'created', '{"record":{}}', now())`, [workspace!.id])
+      await tx.query(`insert into events (workspace_id, subject_kind, subject_id, seq, type, data, at) values ($1, 'record', 'late', 1, 'created', '{"record":{}}', now())`, [
+        workspace!.id,
+      ])
       open.resolve()
       await late.promise
     })
@@ -339,8 +304,11 @@ describe('a stream of a workspace', () => {
 type Client = ReturnType<typeof createTRPCClient<AppRouter>>
 
 function overSse({ url: at, token }: TestServer): Client {
-  const withToken = (target: string | URL, init: RequestInit) => fetch(target, { ...init, headers: { ...(init.headers as Record<string, string>), authorization: `Bearer ${token}` } })
-  return createTRPCClient<AppRouter>({ links: [httpSubscriptionLink({ url: `${at}/trpc`, EventSource: EventSource as never, eventSourceOptions: () => ({ fetch: withToken }) as never })] })
+  const withToken = (target: string | URL, init: RequestInit) =>
+    fetch(target, { ...init, headers: { ...(init.headers as Record<string, string>), authorization: `Bearer ${token}` } })
+  return createTRPCClient<AppRouter>({
+    links: [httpSubscriptionLink({ url: `${at}/trpc`, EventSource: EventSource as never, eventSourceOptions: () => ({ fetch: withToken }) as never })],
+  })
 }
 
 function overSocket({ url: at, token }: TestServer): Client {

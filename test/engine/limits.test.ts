@@ -21,12 +21,18 @@ afterAll(() => server[Symbol.asyncDispose]())
 
 describe('an output', () => {
   const half = 'x'.repeat(700_000)
-  const large = (times: number) => flow({ a: values({ half }), b: values(Object.fromEntries(Array.from({ length: times }, (_, n) => [`v${n}`, '{{ nodes.a.half }}']))), c: values({ fine: true }) }, ['a > b > c'])
+  const large = (times: number) =>
+    flow({ a: values({ half }), b: values(Object.fromEntries(Array.from({ length: times }, (_, n) => [`v${n}`, '{{ nodes.a.half }}']))), c: values({ fine: true }) }, ['a > b > c'])
 
   test('over two mebibytes fails the step, and is kept nowhere', async () => {
     const run = await server.run(large(3))
     expect(run).toMatchObject({ status: 'failed', reason: { code: 'limit_exceeded', step: 'b' } })
-    expect(await server.step(run, 'b')).toMatchObject({ state: 'failed', attempts: 1, output: null, error: { code: 'limit_exceeded', message: expect.stringContaining('2097152') } })
+    expect(await server.step(run, 'b')).toMatchObject({
+      state: 'failed',
+      attempts: 1,
+      output: null,
+      error: { code: 'limit_exceeded', message: expect.stringContaining('2097152') },
+    })
     const [stored] = await server.db.database.query<{ bytes: number }>('select coalesce(sum(length(output::text)), 0)::int as bytes from steps where run_id = $1', [run.id])
     expect(stored!.bytes).toBeLessThan(800_000)
   })
@@ -50,7 +56,10 @@ describe('an output', () => {
   test('of the run itself is bounded, and is not even read when it is larger', async () => {
     const leaves = (count: number) => {
       const nodes = Object.fromEntries(Array.from({ length: count }, (_, n) => [`v${n}`, values({ v: '{{ input.half }}' })]))
-      return flow({ in: 'input', ...nodes }, Object.keys(nodes).map((id) => `in > ${id}`))
+      return flow(
+        { in: 'input', ...nodes },
+        Object.keys(nodes).map((id) => `in > ${id}`),
+      )
     }
     expect(await server.run(leaves(13), { input: { half } })).toMatchObject({ status: 'failed', reason: { code: 'limit_exceeded' }, output: null })
     expect(Object.keys((await server.run(leaves(4), { input: { half } })).output as object)).toHaveLength(4)
@@ -62,7 +71,10 @@ describe('a run', () => {
     const run = await server.run(flow({ l: loop({ times: 10_000 }), v: values({}, { in: 'l' }) }), { until: 'accepted' })
     const ended = await server.wait(run, 'finished')
     expect(ended).toMatchObject({ status: 'failed', reason: { code: 'limit_exceeded' } })
-    const [counted] = await server.db.database.query<{ steps: number; rows: number }>('select steps, (select count(*) from steps where run_id = runs.id)::int as rows from runs where id = $1', [run.id])
+    const [counted] = await server.db.database.query<{ steps: number; rows: number }>(
+      'select steps, (select count(*) from steps where run_id = runs.id)::int as rows from runs where id = $1',
+      [run.id],
+    )
     expect(counted).toEqual({ steps: 10_000, rows: 10_000 })
   }, 60_000)
 
@@ -70,7 +82,9 @@ describe('a run', () => {
     const { id } = await server.workflow(flow({ e: external() }))
     const runs = await Promise.all(Array.from({ length: 20 }, () => server.start(id, { wait: { until: 'parked' } })))
     expect(new Set(runs.map(({ status }) => status))).toEqual(new Set(['waiting']))
-    expect(await server.db.database.query(`select 1 from sluice_jobs.job where name = 'runs' and state < 'completed' and singleton_key = any($1)`, [runs.map((run) => run.id)])).toEqual([])
+    expect(
+      await server.db.database.query(`select 1 from sluice_jobs.job where name = 'runs' and state < 'completed' and singleton_key = any($1)`, [runs.map((run) => run.id)]),
+    ).toEqual([])
   })
 })
 
@@ -148,7 +162,11 @@ describe('a secret', () => {
   })
 
   test('that is not there fails the step at once', async () => {
-    const call = { type: 'http-request', config: { method: 'GET', url: `${server.toy.url}/ok/unpaid`, auth: { secret: 'missing' } }, settings: { retry: { maxAttempts: 5, backoffMs: 1 } } }
+    const call = {
+      type: 'http-request',
+      config: { method: 'GET', url: `${server.toy.url}/ok/unpaid`, auth: { secret: 'missing' } },
+      settings: { retry: { maxAttempts: 5, backoffMs: 1 } },
+    }
     const run = await server.run(flow({ call }))
     expect(await server.step(run, 'call')).toMatchObject({ state: 'failed', attempts: 1, error: { code: 'secret_missing' } })
     expect(server.toy.visits('unpaid')).toEqual([])
@@ -156,7 +174,17 @@ describe('a secret', () => {
 })
 
 test('code runs beside the server, and what it logs is an event', async () => {
-  const run = await server.run(flow({ in: 'input', c: { type: 'code', config: { source: 'console.log("twice", input.in.n); return { n: input.in.n * 2 }' } }, p: post(`${server.toy.url}/ok/coded`, { body: { n: '{{ c.n }}' } }) }, ['in > c > p']), { input: { n: 21 } })
+  const run = await server.run(
+    flow(
+      {
+        in: 'input',
+        c: { type: 'code', config: { source: 'console.log("twice", input.in.n); return { n: input.in.n * 2 }' } },
+        p: post(`${server.toy.url}/ok/coded`, { body: { n: '{{ c.n }}' } }),
+      },
+      ['in > c > p'],
+    ),
+    { input: { n: 21 } },
+  )
   expect(run.status).toBe('completed')
   expect(server.toy.visits('coded')).toMatchObject([{ body: { n: 42 } }])
   expect((await server.events(run)).find(({ type }) => type === 'log')).toMatchObject({ nodeId: 'c', message: expect.stringContaining('twice') })

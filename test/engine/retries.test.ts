@@ -118,7 +118,9 @@ describe('a time-out', () => {
 test('what fails in an expression is the step’s failure, once', async () => {
   const run = await server.run(flow({ a: template('{{ nodes | no_such_filter }}', { settings: { retry: { maxAttempts: 3, backoffMs: 1 } } }) })).catch((error: unknown) => error)
   expect(run).toMatchObject({ code: 'definition_invalid' })
-  const late = await server.run(flow({ in: 'input', a: { type: 'delay', config: { ms: '{{ input.ms }}' }, settings: { retry: { maxAttempts: 3, backoffMs: 1 } } } }, ['in > a']), { input: { ms: 'soon' } })
+  const late = await server.run(flow({ in: 'input', a: { type: 'delay', config: { ms: '{{ input.ms }}' }, settings: { retry: { maxAttempts: 3, backoffMs: 1 } } } }, ['in > a']), {
+    input: { ms: 'soon' },
+  })
   expect(late).toMatchObject({ status: 'failed', reason: { code: 'step_failed', step: 'a' } })
   expect(await server.step(late, 'a')).toMatchObject({ attempts: 1, error: { code: 'config_invalid' } })
 })

@@ -16,7 +16,12 @@ const skips = async (run: Run) => Object.fromEntries((await server.steps(run)).f
 describe('a router', () => {
   const routes = { small: 'input.n < 10', even: 'int(input.n) % 2 == 0' }
   const definition = (mode: 'first' | 'all') =>
-    flow({ in: 'input', choose: router(routes, mode), small: template('s'), even: template('e'), other: template('o') }, ['in > choose', 'choose.small > small', 'choose.even > even', 'choose > other'])
+    flow({ in: 'input', choose: router(routes, mode), small: template('s'), even: template('e'), other: template('o') }, [
+      'in > choose',
+      'choose.small > small',
+      'choose.even > even',
+      'choose > other',
+    ])
 
   test('takes the first route that matches, and passes its input on', async () => {
     const run = await server.run(definition('first'), { input: { n: 4 } })
@@ -70,10 +75,10 @@ describe('a join', () => {
   })
 
   test('waits for every incoming path to settle', async () => {
-    const definition = flow({ quick: template('q'), slow: post(`${server.toy.url}/gate/join`), end: { type: 'output', config: { map: { both: '{{ input }}', names: '{{ nodes | json }}' } } } }, [
-      'quick > end',
-      'slow > end',
-    ])
+    const definition = flow(
+      { quick: template('q'), slow: post(`${server.toy.url}/gate/join`), end: { type: 'output', config: { map: { both: '{{ input }}', names: '{{ nodes | json }}' } } } },
+      ['quick > end', 'slow > end'],
+    )
     const run = await server.start(await server.workflow(definition))
     await server.event(run, 'step.completed', ({ nodeId }) => nodeId === 'quick')
     await server.toy.came('join')
@@ -94,7 +99,9 @@ describe('a join', () => {
   })
 
   test('two links from one source are one path that either handle takes', async () => {
-    const definition = flow({ in: 'input', choose: router({ a: 'input.a', b: 'input.b' }, 'all'), end: template('end') }, ['in > choose', 'choose.a > end', 'choose.b > end'], { join: 'all' })
+    const definition = flow({ in: 'input', choose: router({ a: 'input.a', b: 'input.b' }, 'all'), end: template('end') }, ['in > choose', 'choose.a > end', 'choose.b > end'], {
+      join: 'all',
+    })
     const run = await server.run(definition, { input: { a: true, b: true } })
     expect(run.output).toEqual({ end: { text: 'end' } })
     expect((await server.run(definition, { input: { a: false, b: true } })).output).toEqual({ end: { text: 'end' } })
@@ -104,7 +111,10 @@ describe('a join', () => {
 describe('an outcome handle', () => {
   test('failed takes a failure up: normal followers are skipped and the run goes on', async () => {
     const run = await server.run(
-      flow({ a: post(`${server.toy.url}/refuse/handled`), next: template('next'), rescue: { type: 'output', config: { map: { code: '{{ a.error.code }}' } } } }, ['a > next', 'a.failed > rescue']),
+      flow({ a: post(`${server.toy.url}/refuse/handled`), next: template('next'), rescue: { type: 'output', config: { map: { code: '{{ a.error.code }}' } } } }, [
+        'a > next',
+        'a.failed > rescue',
+      ]),
     )
     expect(run).toMatchObject({ status: 'completed', output: { code: 'http_422' }, progress: 100 })
     expect(states(run)).toEqual({ a: 'failed', next: 'skipped', rescue: 'completed' })
@@ -112,7 +122,10 @@ describe('an outcome handle', () => {
   })
 
   test('declined takes a decline up', async () => {
-    const run = await server.run(flow({ in: 'input', ask: approval(), yes: template('yes'), no: template('no') }, ['in > ask', 'ask > yes', 'ask.declined > no']), { input: { a: 1 }, until: 'parked' })
+    const run = await server.run(flow({ in: 'input', ask: approval(), yes: template('yes'), no: template('no') }, ['in > ask', 'ask > yes', 'ask.declined > no']), {
+      input: { a: 1 },
+      until: 'parked',
+    })
     await server.decide((await server.pauses(run))[0]!, 'decline')
     const ended = await server.wait(run)
     expect(ended).toMatchObject({ status: 'completed', output: { no: { text: 'no' } } })
@@ -152,7 +165,9 @@ describe('a step that failed for good', () => {
   })
 
   test('under stop closes open waits', async () => {
-    const run = await server.start(await server.workflow(flow({ ask: approval(), wait: signal('x'), go: signal('go'), bad: post(`${server.toy.url}/refuse/closing`) }, ['go > bad'])))
+    const run = await server.start(
+      await server.workflow(flow({ ask: approval(), wait: signal('x'), go: signal('go'), bad: post(`${server.toy.url}/refuse/closing`) }, ['go > bad'])),
+    )
     await server.wait(run, (found) => found.waitingOn.length === 3)
     const pause = (await server.pauses(run))[0]!
     await server.call('POST', '/v1/signals', { runId: run.id, name: 'go' })

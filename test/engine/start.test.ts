@@ -32,7 +32,9 @@ describe('a start', () => {
     const first = await server.start(id, { input: 1 })
     const again = await server.start(id, { input: 2 })
     expect([first.version, again.version]).toEqual([1, 1])
-    await server.call('PATCH', `/v1/workflows/${id}`, { definition: flow({ in: 'input', ask: approval(), out: { type: 'output', config: { map: { new: true } } } }, ['in > ask > out']) })
+    await server.call('PATCH', `/v1/workflows/${id}`, {
+      definition: flow({ in: 'input', ask: approval(), out: { type: 'output', config: { map: { new: true } } } }, ['in > ask > out']),
+    })
     const second = await server.start(id, { input: 3 })
     const pinned = await server.start(id, { input: 4, version: 1 })
     expect([second.version, pinned.version]).toEqual([2, 1])

@@ -15,7 +15,9 @@ const start = async (definition: Definition, input: Json = null) => server.start
 
 describe('branches', () => {
   test('run at the same time', async () => {
-    const run = await start(flow({ a: post(url('/gate/branch-a')), b: post(url('/gate/branch-b')), c: post(url('/gate/branch-c')), end: 'merge' }, ['a > end', 'b > end', 'c > end']))
+    const run = await start(
+      flow({ a: post(url('/gate/branch-a')), b: post(url('/gate/branch-b')), c: post(url('/gate/branch-c')), end: 'merge' }, ['a > end', 'b > end', 'c > end']),
+    )
     await Promise.all(['a', 'b', 'c'].map((name) => server.toy.came(`branch-${name}`)))
     for (const name of ['c', 'a', 'b']) server.toy.open(`branch-${name}`)
     expect((await server.wait(run)).status).toBe('completed')
@@ -25,7 +27,15 @@ describe('branches', () => {
 
 describe('a map', () => {
   test('gives the results of its body in the order of the items, however they end', async () => {
-    const definition = flow({ in: 'input', each: map('input', { concurrency: 3 }), call: { type: 'http-request', in: 'each', config: { method: 'POST', url: `${url('/slow')}/{{ item.ms }}/ordered`, body: { n: '{{ index }}' } } }, out: { type: 'output', in: 'each', config: { map: { n: '{{ call.body.body.n }}' } } } }, ['in > each', 'call > out'])
+    const definition = flow(
+      {
+        in: 'input',
+        each: map('input', { concurrency: 3 }),
+        call: { type: 'http-request', in: 'each', config: { method: 'POST', url: `${url('/slow')}/{{ item.ms }}/ordered`, body: { n: '{{ index }}' } } },
+        out: { type: 'output', in: 'each', config: { map: { n: '{{ call.body.body.n }}' } } },
+      },
+      ['in > each', 'call > out'],
+    )
     const run = await server.run(definition, { input: [{ ms: 120 }, { ms: 60 }, { ms: 1 }, { ms: 30 }] })
     expect(run.output).toEqual({ each: { results: [{ n: 0 }, { n: 1 }, { n: 2 }, { n: 3 }] } })
     expect(run.nodes[1]).toMatchObject({ nodeId: 'each', state: 'completed' })
@@ -54,7 +64,10 @@ describe('a map', () => {
   })
 
   test('fails with the first item that failed for good, and starts no more', async () => {
-    const definition = flow({ in: 'input', each: map('input', { concurrency: 1 }), call: { type: 'http-request', in: 'each', config: { method: 'POST', url: `${url('')}/{{ item }}/map-fail` } } }, ['in > each'])
+    const definition = flow(
+      { in: 'input', each: map('input', { concurrency: 1 }), call: { type: 'http-request', in: 'each', config: { method: 'POST', url: `${url('')}/{{ item }}/map-fail` } } },
+      ['in > each'],
+    )
     const run = await server.run(definition, { input: ['ok', 'refuse', 'ok'] })
     expect(run).toMatchObject({ status: 'failed', reason: { code: 'step_failed', step: 'each' } })
     expect((await server.step(run, 'each')).error).toMatchObject({ code: 'http_422', details: { iteration: '1', step: 'call' } })
@@ -83,7 +96,13 @@ describe('a map', () => {
     const ended = await server.wait(run)
     expect(ended).toMatchObject({ status: 'failed', reason: { step: 'each' }, pauses: [] })
     const steps = await server.steps(run)
-    expect(steps.filter(({ nodeId }) => ['slow', 'bad', 'ask'].includes(nodeId) && true).filter(({ state }) => state !== 'skipped').map(({ nodeId, state }) => [nodeId, state]).sort()).toEqual([
+    expect(
+      steps
+        .filter(({ nodeId }) => ['slow', 'bad', 'ask'].includes(nodeId) && true)
+        .filter(({ state }) => state !== 'skipped')
+        .map(({ nodeId, state }) => [nodeId, state])
+        .sort(),
+    ).toEqual([
       ['ask', 'cancelled'],
       ['bad', 'failed'],
       ['slow', 'completed'],
@@ -91,13 +110,24 @@ describe('a map', () => {
   })
 
   test('that collects goes on, and says which items failed', async () => {
-    const definition = flow({ in: 'input', each: map('input', { onItemFailure: 'collect' }), call: { type: 'http-request', in: 'each', config: { method: 'POST', url: `${url('')}/{{ item }}/map-collect` } }, out: { type: 'output', in: 'each', config: { map: { v: '{{ call.status }}' } } } }, ['in > each', 'call > out'])
+    const definition = flow(
+      {
+        in: 'input',
+        each: map('input', { onItemFailure: 'collect' }),
+        call: { type: 'http-request', in: 'each', config: { method: 'POST', url: `${url('')}/{{ item }}/map-collect` } },
+        out: { type: 'output', in: 'each', config: { map: { v: '{{ call.status }}' } } },
+      },
+      ['in > each', 'call > out'],
+    )
     const run = await server.run(definition, { input: ['ok', 'refuse', 'ok'] })
     expect(run).toMatchObject({ status: 'completed', output: { each: { results: [{ v: 200 }, null, { v: 200 }], failures: [{ index: 1, error: { code: 'http_422' } }] } } })
   })
 
   test('whose failure is linked to goes on by that link', async () => {
-    const definition = flow({ in: 'input', each: map('input'), call: post(url('/refuse/map-linked'), { in: 'each' }), rescue: template('rescued') }, ['in > each', 'each.failed > rescue'])
+    const definition = flow({ in: 'input', each: map('input'), call: post(url('/refuse/map-linked'), { in: 'each' }), rescue: template('rescued') }, [
+      'in > each',
+      'each.failed > rescue',
+    ])
     expect((await server.run(definition, { input: [1] })).output).toEqual({ rescue: { text: 'rescued' } })
   })
 
@@ -112,15 +142,36 @@ describe('a map', () => {
       },
       ['in > outer', 'inner > out'],
     )
-    const run = await server.run(definition, { input: [{ name: 'a', list: [1, 2] }, { name: 'b', list: [] }, { name: 'c', list: [3] }] })
+    const run = await server.run(definition, {
+      input: [
+        { name: 'a', list: [1, 2] },
+        { name: 'b', list: [] },
+        { name: 'c', list: [3] },
+      ],
+    })
     expect(run.output).toEqual({
-      outer: { results: [{ name: 'a', list: [{ one: { at: 0, v: 1 } }, { one: { at: 1, v: 2 } }] }, { name: 'b', list: [] }, { name: 'c', list: [{ one: { at: 0, v: 3 } }] }] },
+      outer: {
+        results: [
+          { name: 'a', list: [{ one: { at: 0, v: 1 } }, { one: { at: 1, v: 2 } }] },
+          { name: 'b', list: [] },
+          { name: 'c', list: [{ one: { at: 0, v: 3 } }] },
+        ],
+      },
     })
     expect((await server.steps(run)).filter(({ nodeId }) => nodeId === 'one').map(({ iteration }) => iteration)).toEqual(['0.0', '0.1', '2.0'])
   })
 
   test('opens a pause for each item that asks, and goes on with each as it is decided', async () => {
-    const definition = flow({ in: 'input', each: map('input', { concurrency: 2 }), ask: approval({ in: 'each', config: { message: 'Item {{ item }}?' } }), call: post(url('/ok/map-paused'), { in: 'each' }), out: { type: 'output', in: 'each', config: { map: { v: '{{ nodes.ask.v }}' } } } }, ['in > each', 'ask > call > out'])
+    const definition = flow(
+      {
+        in: 'input',
+        each: map('input', { concurrency: 2 }),
+        ask: approval({ in: 'each', config: { message: 'Item {{ item }}?' } }),
+        call: post(url('/ok/map-paused'), { in: 'each' }),
+        out: { type: 'output', in: 'each', config: { map: { v: '{{ nodes.ask.v }}' } } },
+      },
+      ['in > each', 'ask > call > out'],
+    )
     const run = await server.run(definition, { input: ['a', 'b', 'c'], until: (found) => found.pauses.length === 2 && found.status === 'waiting' })
     const pauses = await server.pauses(run)
     expect(pauses.map(({ message, iteration }) => [message, iteration])).toEqual([
@@ -142,18 +193,42 @@ describe('a map', () => {
   })
 
   test('of a list in its config gives each value as it stands', async () => {
-    const definition = flow({ in: 'input', each: { type: 'map', config: { items: ['{{ input.a }}', 'x', { b: '{{ input.b }}' }] } }, v: { type: 'static-value', in: 'each', config: { values: { item: '{{ item }}' } } } }, ['in > each'])
-    expect((await server.run(definition, { input: { a: [1], b: 2 } })).output).toEqual({ each: { results: [{ v: { item: [1] } }, { v: { item: 'x' } }, { v: { item: { b: 2 } } }] } })
+    const definition = flow(
+      {
+        in: 'input',
+        each: { type: 'map', config: { items: ['{{ input.a }}', 'x', { b: '{{ input.b }}' }] } },
+        v: { type: 'static-value', in: 'each', config: { values: { item: '{{ item }}' } } },
+      },
+      ['in > each'],
+    )
+    expect((await server.run(definition, { input: { a: [1], b: 2 } })).output).toEqual({
+      each: { results: [{ v: { item: [1] } }, { v: { item: 'x' } }, { v: { item: { b: 2 } } }] },
+    })
   })
 
   test('of many items keeps its order and ends', async () => {
-    const definition = flow({ in: 'input', each: map('input'), v: { type: 'static-value', in: 'each', config: { values: { i: '{{ index }}' } } }, out: { type: 'output', config: { map: { n: '{{ each.results | size }}', last: '{{ each.results | last }}' } } } }, ['in > each > out'])
+    const definition = flow(
+      {
+        in: 'input',
+        each: map('input'),
+        v: { type: 'static-value', in: 'each', config: { values: { i: '{{ index }}' } } },
+        out: { type: 'output', config: { map: { n: '{{ each.results | size }}', last: '{{ each.results | last }}' } } },
+      },
+      ['in > each > out'],
+    )
     const run = await server.run(definition, { input: Array.from({ length: 600 }, (_, n) => n) })
     expect(run.output).toEqual({ n: 600, last: { v: { i: 599 } } })
   })
 
   test('may fail by a retry that is used up in one item, while others go on', async () => {
-    const definition = flow({ in: 'input', each: map('input', { onItemFailure: 'collect' }), call: { type: 'http-request', in: 'each', settings: { retry: { maxAttempts: 2, backoffMs: 1 } }, config: { method: 'POST', url: `${url('')}/{{ item }}` } } }, ['in > each'])
+    const definition = flow(
+      {
+        in: 'input',
+        each: map('input', { onItemFailure: 'collect' }),
+        call: { type: 'http-request', in: 'each', settings: { retry: { maxAttempts: 2, backoffMs: 1 } }, config: { method: 'POST', url: `${url('')}/{{ item }}` } },
+      },
+      ['in > each'],
+    )
     const run = await server.run(definition, { input: ['fail/1/map-retry-a', 'fail/9/map-retry-b'] })
     expect(run).toMatchObject({ status: 'completed', output: { each: { failures: [{ index: 1 }] } } })
     expect((await server.steps(run)).filter(({ nodeId }) => nodeId === 'call').map(({ state, attempts }) => [state, attempts])).toEqual([
@@ -199,17 +274,36 @@ describe('a loop', () => {
   })
 
   test('ends with an iteration that fails', async () => {
-    const run = await server.run(flow({ l: loop({ times: 3 }), call: { type: 'http-request', in: 'l', config: { method: 'POST', url: `${url('')}/{% if count == 1 %}refuse{% else %}ok{% endif %}/loop-fail` } } }))
+    const run = await server.run(
+      flow({
+        l: loop({ times: 3 }),
+        call: { type: 'http-request', in: 'l', config: { method: 'POST', url: `${url('')}/{% if count == 1 %}refuse{% else %}ok{% endif %}/loop-fail` } },
+      }),
+    )
     expect(run).toMatchObject({ status: 'failed', reason: { code: 'step_failed', step: 'l' } })
     expect(server.toy.visits('loop-fail')).toHaveLength(2)
   })
 
   test('of a map of a loop keeps all apart', async () => {
     const definition = flow(
-      { in: 'input', each: map('input'), l: loop({ times: '{{ item }}' }, { in: 'each' }), v: { type: 'static-value', in: 'l', config: { values: { c: '{{ count }}' } } }, out: { type: 'output', in: 'each', config: { map: { n: '{{ l.count }}', last: '{{ l.last.v.c }}' } } } },
+      {
+        in: 'input',
+        each: map('input'),
+        l: loop({ times: '{{ item }}' }, { in: 'each' }),
+        v: { type: 'static-value', in: 'l', config: { values: { c: '{{ count }}' } } },
+        out: { type: 'output', in: 'each', config: { map: { n: '{{ l.count }}', last: '{{ l.last.v.c }}' } } },
+      },
       ['in > each', 'l > out'],
     )
-    expect((await server.run(definition, { input: [2, 1, 3] })).output).toEqual({ each: { results: [{ n: 2, last: 1 }, { n: 1, last: 0 }, { n: 3, last: 2 }] } })
+    expect((await server.run(definition, { input: [2, 1, 3] })).output).toEqual({
+      each: {
+        results: [
+          { n: 2, last: 1 },
+          { n: 1, last: 0 },
+          { n: 3, last: 2 },
+        ],
+      },
+    })
   })
 })
 
@@ -218,7 +312,9 @@ describe('a sub-workflow', () => {
 
   test('runs another workflow as a child run, and gives its output', async () => {
     const { id } = await child(flow({ in: 'input', out: { type: 'output', config: { map: { twice: '{{ input.n | times: 2 }}' } } } }, ['in > out']))
-    const run = await server.run(flow({ in: 'input', sub: subworkflow(id, { config: { input: { n: '{{ input.n }}' } } }), out: 'output' }, ['in > sub > out']), { input: { n: 21 } })
+    const run = await server.run(flow({ in: 'input', sub: subworkflow(id, { config: { input: { n: '{{ input.n }}' } } }), out: 'output' }, ['in > sub > out']), {
+      input: { n: 21 },
+    })
     expect(run.output).toEqual({ twice: 42 })
     const { items } = await server.call<{ items: Run[] }>('GET', `/v1/runs?workflow=${id}`)
     expect(items).toMatchObject([{ parentRunId: run.id, trigger: 'parent', status: 'completed' }])
@@ -275,7 +371,10 @@ describe('a sub-workflow', () => {
 
   test('in a map starts a child for each item', async () => {
     const { id } = await child(flow({ in: 'input', out: { type: 'output', config: { map: { v: '{{ input }}' } } } }, ['in > out']))
-    const definition = flow({ in: 'input', each: map('input'), sub: subworkflow(id, { in: 'each', config: { input: '{{ item }}' } }), out: { type: 'output', in: 'each' } }, ['in > each', 'sub > out'])
+    const definition = flow({ in: 'input', each: map('input'), sub: subworkflow(id, { in: 'each', config: { input: '{{ item }}' } }), out: { type: 'output', in: 'each' } }, [
+      'in > each',
+      'sub > out',
+    ])
     expect((await server.run(definition, { input: [1, 'b', [3]] })).output).toEqual({ each: { results: [{ v: 1 }, { v: 'b' }, { v: [3] }] } })
   })
 

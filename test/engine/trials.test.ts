@@ -10,9 +10,18 @@ beforeAll(async () => {
 afterAll(() => server[Symbol.asyncDispose]())
 
 const url = (path: string) => server.toy.url + path
-const tryNode = (workflow: { id: string }, nodeId: string, body: object = {}) => server.call<Trial>('POST', `/v1/workflows/${workflow.id}/nodes/${encodeURIComponent(nodeId)}/try`, body)
+const tryNode = (workflow: { id: string }, nodeId: string, body: object = {}) =>
+  server.call<Trial>('POST', `/v1/workflows/${workflow.id}/nodes/${encodeURIComponent(nodeId)}/try`, body)
 const chain = (name: string): Definition =>
-  flow({ in: 'input', a: { ...(post(url(`/ok/${name}-a`)) as object), type: 'http-request', title: 'First' }, b: { type: 'output', config: { map: { visit: '{{ First.body.visit }}', all: '{{ nodes.in }}' } } }, c: post(url(`/ok/${name}-c`)) }, ['in > a > b > c'])
+  flow(
+    {
+      in: 'input',
+      a: { ...(post(url(`/ok/${name}-a`)) as object), type: 'http-request', title: 'First' },
+      b: { type: 'output', config: { map: { visit: '{{ First.body.visit }}', all: '{{ nodes.in }}' } } },
+      c: post(url(`/ok/${name}-c`)),
+    },
+    ['in > a > b > c'],
+  )
 
 describe('a trial', () => {
   test('of a node with its input runs that node alone', async () => {
@@ -68,7 +77,9 @@ describe('a trial', () => {
   })
 
   test('refuses a part that would open a pause; with the answer given it is none', async () => {
-    const workflow = await server.workflow(flow({ in: 'input', ask: approval(), t: template('{{ ask }}'), each: map('input'), inner: approval({ in: 'each' }) }, ['in > ask > t', 'in > each']))
+    const workflow = await server.workflow(
+      flow({ in: 'input', ask: approval(), t: template('{{ ask }}'), each: map('input'), inner: approval({ in: 'each' }) }, ['in > ask > t', 'in > each']),
+    )
     expect(await refusal(tryNode(workflow, 'ask'))).toMatchObject({ status: 400, code: 'trial_refused', details: { nodes: ['ask'] } })
     expect(await refusal(tryNode(workflow, 't'))).toMatchObject({ code: 'trial_refused' })
     expect(await refusal(tryNode(workflow, 'each'))).toMatchObject({ code: 'trial_refused', details: { nodes: ['inner'] } })
@@ -105,7 +116,15 @@ describe('a trial', () => {
   test('of a router, a map, a loop and a delay runs them as a run does', async () => {
     const workflow = await server.workflow(
       flow(
-        { start: 'input', r: router({ big: 'start.n > 5' }), each: map('start.list'), v: { type: 'static-value', in: 'each', config: { values: { i: '{{ item }}' } } }, l: loop({ times: 2 }), t: template('{{ count }}', { in: 'l' }), d: delay(20) },
+        {
+          start: 'input',
+          r: router({ big: 'start.n > 5' }),
+          each: map('start.list'),
+          v: { type: 'static-value', in: 'each', config: { values: { i: '{{ item }}' } } },
+          l: loop({ times: 2 }),
+          t: template('{{ count }}', { in: 'l' }),
+          d: delay(20),
+        },
         ['start > r', 'start > each', 'r.big > l', 'r > d'],
       ),
     )

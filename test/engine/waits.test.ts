@@ -22,7 +22,19 @@ describe('a pause', () => {
   test('shows what is asked, and of whom', async () => {
     const form = { type: 'object', properties: { limit: { type: 'integer' } } }
     const { id, pause } = await open({ message: 'Approve {{ input.a }}?', assignee: 'ann', form })
-    expect(pause).toMatchObject({ runId: id, nodeId: 'ask', step: 'ask', kind: 'approval', status: 'open', message: 'Approve 1?', assignee: 'ann', form, input: { a: 1 }, dueAt: null, decision: null })
+    expect(pause).toMatchObject({
+      runId: id,
+      nodeId: 'ask',
+      step: 'ask',
+      kind: 'approval',
+      status: 'open',
+      message: 'Approve 1?',
+      assignee: 'ann',
+      form,
+      input: { a: 1 },
+      dueAt: null,
+      decision: null,
+    })
     expect(await server.call('GET', `/v1/pauses/${pause.id}`)).toEqual(pause)
     expect(await server.call('GET', '/v1/pauses?assignee=ann&status=open')).toMatchObject({ items: [{ id: pause.id }] })
     expect(await server.get(id)).toMatchObject({ status: 'waiting', waitingKind: 'pause', pauses: [pause.id], waitingOn: [{ kind: 'pause', step: 'ask', pauseId: pause.id }] })
@@ -107,9 +119,12 @@ describe('a pause', () => {
   })
 
   test('holds up its dependants only; other work goes on', async () => {
-    const run = await server.run(flow({ ask: approval(), after: template('after'), call: post(`${server.toy.url}/ok/beside`), next: template('next') }, ['ask > after', 'call > next']), {
-      until: (found) => found.nodes.some(({ nodeId, state }) => nodeId === 'next' && state === 'completed') && found.status === 'waiting',
-    })
+    const run = await server.run(
+      flow({ ask: approval(), after: template('after'), call: post(`${server.toy.url}/ok/beside`), next: template('next') }, ['ask > after', 'call > next']),
+      {
+        until: (found) => found.nodes.some(({ nodeId, state }) => nodeId === 'next' && state === 'completed') && found.status === 'waiting',
+      },
+    )
     expect(run.nodes.map(({ state }) => state)).toEqual(['waiting', null, 'completed', 'completed'])
   })
 
@@ -291,7 +306,10 @@ describe('an external step', () => {
     expect(await refusal(report({ run: { id: run.id }, step: 'in', outcome: 'completed' }))).toMatchObject({ status: 409, code: 'step_not_waiting' })
     expect(await refusal(report({ run: { id: run.id }, step: 'work', phase: 'compensate', outcome: 'completed' }))).toMatchObject({ status: 409, code: 'step_not_waiting' })
     expect(await refusal(report({ run: { id: '000000000000000' }, step: 'work', outcome: 'completed' }))).toMatchObject({ status: 404, code: 'run_missing' })
-    expect(await refusal(report({ run: { workflow: run.workflowId, transactionId: 'none' }, step: 'work', outcome: 'completed' }))).toMatchObject({ status: 404, code: 'run_missing' })
+    expect(await refusal(report({ run: { workflow: run.workflowId, transactionId: 'none' }, step: 'work', outcome: 'completed' }))).toMatchObject({
+      status: 404,
+      code: 'run_missing',
+    })
   })
 
   test('of which several iterations wait is named by its iteration, else the conflict lists them', async () => {
@@ -299,7 +317,8 @@ describe('an external step', () => {
     const run = await server.run(definition, { input: ['a', 'b', 'c'], until: (found) => found.waitingOn.length === 3 })
     const refused = await refusal(report({ run: { id: run.id }, step: 'work', outcome: 'completed' }))
     expect(refused).toMatchObject({ status: 409, code: 'step_ambiguous', details: { iterations: ['0', '1', '2'] } })
-    for (const iteration of ['2', '0']) expect(await report({ run: { id: run.id }, step: 'work', iteration, outcome: 'completed', output: iteration })).toMatchObject({ iteration, state: 'completed' })
+    for (const iteration of ['2', '0'])
+      expect(await report({ run: { id: run.id }, step: 'work', iteration, outcome: 'completed', output: iteration })).toMatchObject({ iteration, state: 'completed' })
     await report({ run: { id: run.id }, step: 'work', outcome: 'completed', output: 'only one left' })
     expect((await server.wait(run)).output).toEqual({ each: { results: ['0', 'only one left', '2'].map((work) => ({ work })) } })
   })
@@ -315,7 +334,9 @@ describe('an external step', () => {
 })
 
 test('a run waits for several kinds of things at once, and shows a pause before all others', async () => {
-  const run = await server.run(flow({ d: delay(3_600_000), e: external(), s: signal('x'), p: approval(), v: values({}) }), { until: (found) => found.waitingOn.length === 4 && found.status === 'waiting' })
+  const run = await server.run(flow({ d: delay(3_600_000), e: external(), s: signal('x'), p: approval(), v: values({}) }), {
+    until: (found) => found.waitingOn.length === 4 && found.status === 'waiting',
+  })
   expect(run.waitingKind).toBe('pause')
   await server.decide((await server.pauses(run))[0]!, 'approve')
   expect((await server.wait(run, (found) => found.waitingOn.length === 3 && found.status === 'waiting')).waitingKind).toBe('report')

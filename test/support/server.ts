@@ -199,7 +199,7 @@ export function callerOf(url: string, token: string): Caller {
     },
     async steps(run) {
       const all: Step[] = []
-      for (let cursor = ''; ; ) {
+      for (let cursor = ''; ;) {
         const page = await caller.call<{ items: Step[]; nextCursor: string | null }>('GET', `/v1/runs/${idOf(run)}/steps?limit=100${cursor}`)
         all.push(...page.items)
         if (page.nextCursor === null) return all

@@ -71,7 +71,15 @@ export async function toyService(): Promise<ToyService> {
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const [, how = '', ...rest] = request.url!.split('?')[0]!.split('/').map(decodeURIComponent)
     const name = rest.at(-1) ?? ''
-    const visit: Visit = { name, method: request.method!, key: (request.headers['idempotency-key'] as string | undefined) ?? null, authorization: request.headers.authorization ?? null, body: null, at: performance.now(), left: false }
+    const visit: Visit = {
+      name,
+      method: request.method!,
+      key: (request.headers['idempotency-key'] as string | undefined) ?? null,
+      authorization: request.headers.authorization ?? null,
+      body: null,
+      at: performance.now(),
+      left: false,
+    }
     const written = await text(request)
     visit.body = written === '' ? null : (JSON.parse(written) as Json)
     ledger.push(visit)

@@ -104,7 +104,17 @@ function decisionOf(actor: Actor, input: DecidePause, pause: PauseRecord | undef
   }
   if (input.action !== 'decline' && pause.form) checkForm(pause.form as JsonObject, inputs ?? {})
   const by = { id: actor.userId, label: input.label ?? null }
-  return [{ is: 'decided', pauseId: pause.id, action: input.action, by, inputs, comments: input.comments ?? null, key: input.idempotencyKey ? `${actor.principalId}:${input.idempotencyKey}` : null }]
+  return [
+    {
+      is: 'decided',
+      pauseId: pause.id,
+      action: input.action,
+      by,
+      inputs,
+      comments: input.comments ?? null,
+      key: input.idempotencyKey ? `${actor.principalId}:${input.idempotencyKey}` : null,
+    },
+  ]
 }
 
 /** The same key, or the same actor with the same action and inputs, is told the recorded decision again. */

@@ -81,7 +81,14 @@ function perform(ref: AttemptRef, node: GraphNode, declaration: AnyNode, config:
     case 'child':
       return { child: { ref, request: behaviour.child(config, context) } }
     case 'work':
-      return { work: { ref, node, timeoutMs: node.settings.timeoutMs ?? limits.attemptMs, run: (signal, abilities) => tryWork(ref, async () => fitting(declaration, config, await behaviour.run(config, { ...context, signal, abilities }))) } }
+      return {
+        work: {
+          ref,
+          node,
+          timeoutMs: node.settings.timeoutMs ?? limits.attemptMs,
+          run: (signal, abilities) => tryWork(ref, async () => fitting(declaration, config, await behaviour.run(config, { ...context, signal, abilities }))),
+        },
+      }
     case 'map':
     case 'loop':
       throw new StepFailure('not_supported', 'A body cannot undo a step', { retry: false })
@@ -195,7 +202,8 @@ async function itemsOf(run: Surround, node: GraphNode, iteration: string): Promi
 }
 
 /** The output of a loop's iteration before this one. */
-const lastOf = (run: Surround, node: GraphNode, iteration: string, index: number): Promise<Json> => outputOfScope(around(run), node, childIteration(iteration, index - 1), run.plan.returns)
+const lastOf = (run: Surround, node: GraphNode, iteration: string, index: number): Promise<Json> =>
+  outputOfScope(around(run), node, childIteration(iteration, index - 1), run.plan.returns)
 
 async function answer(run: Surround, task: Task): Promise<Happening> {
   const ref = { nodeId: task.nodeId, iteration: task.iteration }
@@ -220,7 +228,10 @@ async function resultsOf(run: Surround, node: GraphNode, iteration: string): Pro
   const body = run.state.steps.get(stepKey(node.id, iteration))!.body!
   const failures = new Set(body.failures.map((failure) => failure.index))
   const iterations = Array.from({ length: body.total! }, (_, index) => (failures.has(index) ? null : childIteration(iteration, index)))
-  bound(iterations.reduce((bytes, each) => bytes + (each === null ? 0 : bytesOfScope(run.state, node, each, returns)), 0), limits.stepOutputBytes)
+  bound(
+    iterations.reduce((bytes, each) => bytes + (each === null ? 0 : bytesOfScope(run.state, node, each, returns)), 0),
+    limits.stepOutputBytes,
+  )
   const results: Json[] = []
   for (const each of iterations) results.push(each === null ? null : await outputOfScope(around(run), node, each, returns))
   return payloadOf(body.collect ? { results, failures: body.failures as unknown as Json } : { results })
@@ -238,7 +249,9 @@ async function nextOfLoop(run: Surround, node: GraphNode, iteration: string): Pr
   const count = run.state.steps.get(stepKey(node.id, iteration))!.body!.next
   const last = count === 0 ? null : await lastOf(run, node, iteration, count)
   const { scope } = await surroundingsOf(around(run), node, iteration, prepared.names)
-  const config = prepared.render(Object.defineProperties({}, { ...Object.getOwnPropertyDescriptors(scope), last: { value: last, enumerable: true }, count: { value: count, enumerable: true } }) as typeof scope)
+  const config = prepared.render(
+    Object.defineProperties({}, { ...Object.getOwnPropertyDescriptors(scope), last: { value: last, enumerable: true }, count: { value: count, enumerable: true } }) as typeof scope,
+  )
   const more = behaviour.again(config, count)
   const max = behaviour.max(config)
   if (more && count >= max) throw new StepFailure('limit_exceeded', `The loop wants more than its ${max} iterations`, { retry: false })

@@ -123,7 +123,8 @@ export function changeOf(turn: Turn): Change {
 }
 
 /** Whether there is anything to write: a turn of late happenings changes nothing. */
-export const isEmpty = (turn: Turn): boolean => turn.events.length === 0 && turn.steps.size === 0 && turn.pauses.size === 0 && turn.timers.size === 0 && turn.signals.kept.length === 0
+export const isEmpty = (turn: Turn): boolean =>
+  turn.events.length === 0 && turn.steps.size === 0 && turn.pauses.size === 0 && turn.timers.size === 0 && turn.signals.kept.length === 0
 
 /** The state takes note that its change is durable. Large outputs are let go: they are fetched again when needed. */
 export function adopt(turn: Turn): void {
@@ -158,10 +159,16 @@ async function writeTimers(tx: Tx, changes: readonly Change[]): Promise<void> {
   if (ended.length > 0) await clearTimersOf(tx, ended)
   const rows = changes
     .filter((change) => !change.terminal)
-    .flatMap((change) => [...change.timers.values()].map((timer) => ({ run_id: change.run.id, node_id: timer.nodeId, iteration: timer.iteration, kind: timer.kind, dueAt: timer.dueAt })))
+    .flatMap((change) =>
+      [...change.timers.values()].map((timer) => ({ run_id: change.run.id, node_id: timer.nodeId, iteration: timer.iteration, kind: timer.kind, dueAt: timer.dueAt })),
+    )
   const set = rows.filter((row) => row.dueAt !== null)
   const cleared = rows.filter((row) => row.dueAt === null)
-  if (set.length > 0) await setTimers(tx, set.map((row) => ({ ...row, due_at: new Date(row.dueAt!) })))
+  if (set.length > 0)
+    await setTimers(
+      tx,
+      set.map((row) => ({ ...row, due_at: new Date(row.dueAt!) })),
+    )
   if (cleared.length > 0) await clearTimers(tx, cleared)
 }
 
@@ -172,7 +179,9 @@ export function tellTimers(timers: Turn['timers'], timed: (dueAt: number) => voi
 
 const isPlain = (write: Submission): boolean => {
   const { change, completeJob } = write
-  return completeJob === null && change.pauses.length === 0 && change.timers.size === 0 && change.signals.kept.length === 0 && change.signals.consumed.length === 0 && !change.terminal
+  return (
+    completeJob === null && change.pauses.length === 0 && change.timers.size === 0 && change.signals.kept.length === 0 && change.signals.consumed.length === 0 && !change.terminal
+  )
 }
 
 const mostChanges = 256

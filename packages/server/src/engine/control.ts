@@ -114,7 +114,8 @@ export function poisoned(turn: Turn): void {
   const { run } = state
   const error = { code: 'worker_lost' as const, message: `The run ended its worker ${limits.workerDeaths} times without progress` }
   if (run.status === 'compensating') {
-    for (const step of state.steps.values()) if (step.compensation && step.compensation.attempts > 0 && !['completed', 'failed'].includes(step.compensation.state)) endUndoing(turn, step, { error })
+    for (const step of state.steps.values())
+      if (step.compensation && step.compensation.attempts > 0 && !['completed', 'failed'].includes(step.compensation.state)) endUndoing(turn, step, { error })
     return terminate(turn, 'failed', error)
   }
   if (run.status === 'queued') return terminate(turn, 'failed', error)

@@ -22,7 +22,13 @@ export interface Surroundings {
  * A step's input by step name of its predecessors, and the scope its expressions see. To the config that undoes it, what the
  * step itself gave stands there too.
  */
-export async function surroundingsOf(around: Surroundings, node: GraphNode, iteration: string, names: ReadonlySet<string>, undoing = false): Promise<{ scope: Scope; input: JsonObject }> {
+export async function surroundingsOf(
+  around: Surroundings,
+  node: GraphNode,
+  iteration: string,
+  names: ReadonlySet<string>,
+  undoing = false,
+): Promise<{ scope: Scope; input: JsonObject }> {
   const { state } = around
   const direct = predecessors(state, node, iteration)
   const whole = names.has('nodes') || names.has('data')

@@ -40,7 +40,9 @@ export function fingerprintOf(value: unknown): string {
   const sorted = JSON.stringify(value, (_key, each: unknown) =>
     typeof each === 'object' && each !== null && !Array.isArray(each) ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1))) : each,
   )
-  return createHash('sha256').update(sorted ?? '').digest('base64url')
+  return createHash('sha256')
+    .update(sorted ?? '')
+    .digest('base64url')
 }
 
 export function createStarter(parts: { database: Database; queue: Queue; doorbell: Doorbell; door: Door; workflows: Workflows }): Starter {
@@ -50,7 +52,9 @@ export function createStarter(parts: { database: Database; queue: Queue; doorbel
     if (!(await insertRun(tx, run))) return false
     if (seeds.length > 0) await seedSteps(tx, run.id, seeds)
     const data = JSON.stringify({ workflowId: run.workflowId, version: run.version })
-    await insertEvents(tx, [{ workspaceId: run.workspaceId, subjectKind: 'run', subjectId: run.id, seq: 1, workflowId: run.workflowId, type: 'run.queued', data, at: run.createdAt }])
+    await insertEvents(tx, [
+      { workspaceId: run.workspaceId, subjectKind: 'run', subjectId: run.id, seq: 1, workflowId: run.workflowId, type: 'run.queued', data, at: run.createdAt },
+    ])
     await queue.insert(tx, [run.id])
     return true
   }

@@ -45,7 +45,8 @@ export async function tryNode(parts: TrialParts, actor: Actor, input: TryNode): 
   const ids = new Set(nodes.map((node) => node.id))
   // Against the whole draft: what stands before the part may be named in it, and reads as missing.
   const issues = validate(definition, parts.catalogue).filter((issue) => issue.nodeId !== null && ids.has(issue.nodeId))
-  if (issues.length > 0) throw new Fault('definition_invalid', { issues: issues.map((issue) => ({ nodeId: issue.nodeId ?? '', field: issue.field ?? '', message: issue.message })) })
+  if (issues.length > 0)
+    throw new Fault('definition_invalid', { issues: issues.map((issue) => ({ nodeId: issue.nodeId ?? '', field: issue.field ?? '', message: issue.message })) })
   const timeoutMs = Math.min(input.timeoutMs ?? limits.trialMs, limits.trialMs)
   const startedAt = Date.now()
   const runId = await parts.starter.startSeeded(
@@ -124,7 +125,12 @@ function definitionOf(definition: Definition, nodes: readonly GraphNode[]): Defi
 async function outcomeOf(database: Database, runId: string, target: GraphNode, input: Json, durationMs: number): Promise<Trial> {
   const run = (await readRun(database, runId))!
   const steps = await stepsOf(database, [runId])
-  const rows = await outputsOf(database, runId, steps.map((step) => step.node_id), steps.map((step) => step.iteration))
+  const rows = await outputsOf(
+    database,
+    runId,
+    steps.map((step) => step.node_id),
+    steps.map((step) => step.iteration),
+  )
   const outputs: JsonObject = {}
   for (const row of rows) if (row.iteration === '') outputs[row.node_id] = JSON.parse(row.output) as Json
   const step = steps.find((each) => each.node_id === target.id && each.iteration === '')
@@ -160,7 +166,16 @@ export async function forkRun(parts: TrialParts, actor: Actor, input: ForkRun): 
   if (issues.length > 0) throw new Fault('input_invalid', { issues })
   for (const id of Object.keys(input.outputs ?? {})) if (!graph.nodes.has(id)) throw new Fault('node_missing', { message: `There is no node ${id}` })
   const steps = (await stepsOf(database, [source.id])).filter((step) => step.iteration === '')
-  const texts = new Map((await outputsOf(database, source.id, steps.map((step) => step.node_id), steps.map(() => ''))).map((row) => [row.node_id, row.output]))
+  const texts = new Map(
+    (
+      await outputsOf(
+        database,
+        source.id,
+        steps.map((step) => step.node_id),
+        steps.map(() => ''),
+      )
+    ).map((row) => [row.node_id, row.output]),
+  )
   const again = new Set([from, ...graph.top.filter((node) => upstreamOf(node).includes(from))])
   const seeds: Seed[] = []
   for (const node of graph.top) {

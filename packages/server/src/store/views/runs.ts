@@ -1,4 +1,19 @@
-import { type CompensationState, type Definition, Fault, type JsonObject, type Page, type Run, type RunEvent, type RunNode, type RunSummary, type Step, type StepState, type WaitingOn, limits, stepNames } from '@sluice/schema'
+import {
+  type CompensationState,
+  type Definition,
+  Fault,
+  type JsonObject,
+  type Page,
+  type Run,
+  type RunEvent,
+  type RunNode,
+  type RunSummary,
+  type Step,
+  type StepState,
+  type WaitingOn,
+  limits,
+  stepNames,
+} from '@sluice/schema'
 import { decodeCursor, idForm, pageFrom } from '../cursor.ts'
 import type { Tx } from '../database.ts'
 import type { StepRecord } from '../rows/steps.ts'
@@ -38,14 +53,21 @@ export async function getRun(tx: Tx, workspaceId: string, id: string): Promise<R
   const pauses = await tx.query<{ id: string }>({ name: 'view-run-pauses', text: `select id from pauses where run_id = $1 and status = 'open' order by id` }, [id])
   const latest = new Map<string, Latest>()
   for (const sum of sums) if (sum.latest.at > (latest.get(sum.node_id)?.at ?? '')) latest.set(sum.node_id, sum.latest)
-  const inputOf = await stepInputs(tx, id, row.definition, [...latest].map(([nodeId, { iteration }]) => ({ nodeId, iteration })))
+  const inputOf = await stepInputs(
+    tx,
+    id,
+    row.definition,
+    [...latest].map(([nodeId, { iteration }]) => ({ nodeId, iteration })),
+  )
   const inputs = new Map([...latest].map(([nodeId, { iteration }]) => [nodeId, inputOf({ nodeId, iteration })]))
   return {
     ...summaryFrom(row),
     input: row.input,
     output: row.output,
     waitingOn: waitingOn(row, waits, names),
-    nodes: row.definition.nodes.map((node) => nodeFrom({ nodeId: node.id, step: names.get(node.id)!, type: node.type }, byNode.get(node.id) ?? [], latest.get(node.id), inputs.get(node.id))),
+    nodes: row.definition.nodes.map((node) =>
+      nodeFrom({ nodeId: node.id, step: names.get(node.id)!, type: node.type }, byNode.get(node.id) ?? [], latest.get(node.id), inputs.get(node.id)),
+    ),
     pauses: pauses.map((pause) => pause.id),
   }
 }
@@ -162,7 +184,10 @@ export async function listRuns(tx: Tx, workspaceId: string, asked: RunsAsked): P
   if (asked.tag !== undefined) conditions.push(`${place(asked.tag)} = any(tags)`)
   const counted = asked.count ? await tx.query<{ total: number }>(`select count(*)::int as total from runs where ${conditions.join(' and ')}`, values) : null
   if (asked.cursor !== undefined) conditions.push(`id < ${place(decodeCursor(asked.cursor, idForm))}`)
-  const rows = await tx.query<SummaryRow & Record<string, unknown>>(`select ${summaryColumns} from runs where ${conditions.join(' and ')} order by id desc limit ${place(asked.limit + 1)}`, values)
+  const rows = await tx.query<SummaryRow & Record<string, unknown>>(
+    `select ${summaryColumns} from runs where ${conditions.join(' and ')} order by id desc limit ${place(asked.limit + 1)}`,
+    values,
+  )
   const page = pageFrom(rows, asked.limit, (row) => row.id, summaryFrom)
   return counted ? { ...page, total: counted[0]!.total } : page
 }
@@ -176,7 +201,6 @@ export async function resolveWorkflow(tx: Tx, workspaceId: string, ref: string):
   if (!row) throw new Fault('workflow_missing')
   return row.id
 }
-
 
 /** The newest run of a transaction id; a live one wins. */
 export async function findRun(tx: Tx, workspaceId: string, asked: { workflow: string; transactionId: string }): Promise<Run> {
@@ -273,14 +297,23 @@ async function definitionOf(tx: Tx, workspaceId: string, runId: string): Promise
 /** One step, with its output whole. */
 export async function getStep(tx: Tx, workspaceId: string, of: { runId: string; nodeId: string; iteration: string }): Promise<Step> {
   const definition = await definitionOf(tx, workspaceId, of.runId)
-  const [row] = await tx.query<StepView>(`select ${stepColumns}, output as whole from steps where run_id = $1 and node_id = $2 and iteration = $3`, [of.runId, of.nodeId, of.iteration])
+  const [row] = await tx.query<StepView>(`select ${stepColumns}, output as whole from steps where run_id = $1 and node_id = $2 and iteration = $3`, [
+    of.runId,
+    of.nodeId,
+    of.iteration,
+  ])
   if (!row) throw new Fault('step_missing')
   const inputOf = await stepInputs(tx, of.runId, definition, [of])
   return { ...stepFrom(row, stepNames(definition), inputOf(of)), output: row.whole as Step['output'] }
 }
 
 /** The steps of a run in the order in which they began. A large output is given by its size alone. */
-export async function listSteps(tx: Tx, workspaceId: string, runId: string, asked: { nodeId?: string | undefined; cursor?: string | undefined; limit: number }): Promise<Page<Step>> {
+export async function listSteps(
+  tx: Tx,
+  workspaceId: string,
+  runId: string,
+  asked: { nodeId?: string | undefined; cursor?: string | undefined; limit: number },
+): Promise<Page<Step>> {
   const definition = await definitionOf(tx, workspaceId, runId)
   const names = stepNames(definition)
   const offset = asked.cursor === undefined ? 0 : Number(decodeCursor(asked.cursor, /^\d{1,6}$/))
@@ -291,7 +324,12 @@ export async function listSteps(tx: Tx, workspaceId: string, runId: string, aske
   )
   const places = rows.map((row) => ({ nodeId: row.node_id, iteration: row.iteration }))
   const inputOf = await stepInputs(tx, runId, definition, places)
-  return pageFrom(rows, asked.limit, () => offset + asked.limit, (row) => stepFrom(row, names, inputOf({ nodeId: row.node_id, iteration: row.iteration })))
+  return pageFrom(
+    rows,
+    asked.limit,
+    () => offset + asked.limit,
+    (row) => stepFrom(row, names, inputOf({ nodeId: row.node_id, iteration: row.iteration })),
+  )
 }
 
 interface EventRow {
@@ -309,10 +347,19 @@ export async function listEvents(tx: Tx, workspaceId: string, runId: string, ask
   const [run] = await tx.query(`select 1 from runs where id = $1 and workspace_id = $2`, [runId, workspaceId])
   if (!run) throw new Fault('run_missing')
   const rows = await tx.query<EventRow>(
-    { name: 'view-run-events', text: `select subject_kind, subject_id, seq, type, data, at from events where subject_id = $1 and subject_kind = 'run' and seq > $2 order by seq limit $3` },
+    {
+      name: 'view-run-events',
+      text: `select subject_kind, subject_id, seq, type, data, at from events where subject_id = $1 and subject_kind = 'run' and seq > $2 order by seq limit $3`,
+    },
     [runId, asked.after ?? 0, asked.limit + 1],
   )
-  return pageFrom(rows, asked.limit, (row) => row.seq, (row) => ({ subject: { kind: row.subject_kind, id: row.subject_id }, seq: row.seq, cursor: String(row.seq), at: row.at.toISOString(), type: row.type, ...row.data }) as RunEvent)
+  return pageFrom(
+    rows,
+    asked.limit,
+    (row) => row.seq,
+    (row) =>
+      ({ subject: { kind: row.subject_kind, id: row.subject_id }, seq: row.seq, cursor: String(row.seq), at: row.at.toISOString(), type: row.type, ...row.data }) as RunEvent,
+  )
 }
 
 /** The live runs of a workspace, or of one of its workflows, newest first. */
