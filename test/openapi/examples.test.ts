@@ -54,8 +54,8 @@ test('every operation is called in one story; what comes is as the document says
     told[id] = reply
     if (isTokenPair(reply)) token = reply.token
     if (examples[id]) continue
-    const before = races && kept[id]
-    examples[id] = before || { input: recording.plain(input), ...(reply !== undefined && { reply: recording.plain(reply, show) }) }
+    const example = { input: recording.plain(input), ...(reply !== undefined && { reply: recording.plain(reply, show) }) }
+    examples[id] = (races && kept[id]) || example
     if (id === 'runs.events') examples[id]['event'] = recording.plain(await firstEvent(contract, server, input['id'] as string))
   }
 
