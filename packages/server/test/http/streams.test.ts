@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
 import { connect, type AddressInfo, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Event } from '@sluice/schema'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { frameText, sendStream } from '../../src/http/streams.ts'
 import { event, ids, lastEvent } from '../rpc/toys.ts'
