@@ -55,8 +55,8 @@ export async function* follow<T>({ procedure, open, after, isLast, retries, back
       }
       failure = new NetworkError(`${procedure} was cut`)
     } catch (error) {
-      if (signals.some((signal) => signal?.aborted) || !(error instanceof SluiceError) || !mayPass(error, opened !== null)) throw error
-      failure = error
+      if (signals.some((signal) => signal?.aborted)) throw error
+      failure = await passing(error, opened)
     }
     failures++
     // Before the first connection a wrong address is likelier than a restart.
@@ -65,9 +65,17 @@ export async function* follow<T>({ procedure, open, after, isLast, retries, back
   }
 }
 
-/** Once it has begun, a refused credential may be one that has been renewed since: connecting again tells. */
-const mayPass = ({ kind }: SluiceError, begun: boolean): boolean =>
-  kind === 'network' || kind === 'timeout' || kind === 'unavailable' || kind === 'rate_limited' || (begun && kind === 'unauthenticated')
+const passes = new Set<string>(['network', 'timeout', 'unavailable', 'rate_limited'])
+
+/** The failure, when connecting again may help; throws what will not pass. A subscription is refused for its credential in the stream itself. */
+async function passing(error: unknown, opened: Opened | null): Promise<SluiceError> {
+  if (!(error instanceof SluiceError)) throw error
+  if (passes.has(error.kind)) return error
+  if (error.kind !== 'unauthenticated' || !opened) throw error
+  const renewed = await opened.renew().catch((failed: unknown) => passing(failed, null))
+  if (renewed === false) throw error
+  return error
+}
 
 /** The messages of one connection, which is given up when its reader leaves or it falls silent. */
 async function* messagesOf({ response, bound }: Opened, parser: SseParser, procedure: string): AsyncGenerator<SseMessage, void, undefined> {

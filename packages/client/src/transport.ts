@@ -17,6 +17,8 @@ export interface Asked {
 export interface Opened {
   response: Response
   bound: Bound
+  /** For a stream that says in itself that its credential is refused: whether there is another one to come back with. */
+  renew(): Promise<boolean>
 }
 
 /** Sends a call once, as whoever the credentials say. One that is refused for its credential is sent again with a renewed one. */
@@ -32,10 +34,12 @@ export interface TransportOptions {
   fetch: typeof fetch
 }
 
+type Reader<T> = (response: Response, bound: Bound, proof: Proof) => Promise<T>
+
 export function createTransport({ url, credentials, fetch }: TransportOptions): Transport {
   const base = new URL(url).href.replace(/[?#].*$/, '').replace(/\/+$/, '')
 
-  async function attempt<T>(asked: Asked, accept: string, proof: Proof, read: (response: Response, bound: Bound) => Promise<T>): Promise<T> {
+  async function attempt<T>(asked: Asked, accept: string, proof: Proof, read: Reader<T>): Promise<T> {
     const { procedure, method, input, timeoutMs, signals } = asked
     const body = input === undefined ? undefined : JSON.stringify(input)
     const query = method === 'GET' && body !== undefined ? `?input=${encodeURIComponent(body)}` : ''
@@ -50,7 +54,7 @@ export function createTransport({ url, credentials, fetch }: TransportOptions): 
         signal: held.signal,
       })
       if (!response.ok) throw refusalOf(response.status, response.headers, await jsonOf(response))
-      return read(response, held)
+      return read(response, held, proof)
     }
     try {
       held.signal.throwIfAborted()
@@ -64,7 +68,7 @@ export function createTransport({ url, credentials, fetch }: TransportOptions): 
     }
   }
 
-  async function send<T>(asked: Asked, accept: string, read: (response: Response, bound: Bound) => Promise<T>): Promise<T> {
+  async function send<T>(asked: Asked, accept: string, read: Reader<T>): Promise<T> {
     const proof = await before(credentials.current(), asked.signals)
     try {
       return await attempt(asked, accept, proof, read)
@@ -83,10 +87,10 @@ export function createTransport({ url, credentials, fetch }: TransportOptions): 
         return answer
       }),
     open: (asked) =>
-      send(asked, 'text/event-stream', async (response, held) => {
+      send(asked, 'text/event-stream', async (response, held, proof) => {
         if (!response.headers.get('content-type')?.startsWith('text/event-stream')) throw new NetworkError(notOurs, { status: response.status })
         held.stopClock()
-        return { response, bound: held }
+        return { response, bound: held, renew: async () => (await before(credentials.renew(proof), asked.signals)) !== null }
       }),
   }
 }

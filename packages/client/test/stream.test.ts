@@ -17,6 +17,9 @@ const served = (seen: Seen): Uint8Array =>
       .join('')}${farewell}`,
   )
 
+/** As the server refuses a subscription for its credential: in the stream. */
+const died = `event: serialized-error\ndata: ${JSON.stringify({ message: 'No', data: { code: 'credential_invalid', kind: 'unauthenticated', status: 401 } })}\n\n\n`
+
 async function handleOf(toy: ToyFetch, more: Partial<ClientOptions> = {}): Promise<RunHandle> {
   const first = toyFetch(answer(run))
   let calls = 0
@@ -48,8 +51,9 @@ describe('the events of a run', () => {
 
   test('come once and in order, wherever the stream is cut, cleanly or not', async () => {
     const whole = served({ input: { after: '0' } } as Seen).length
+    // That it does not matter how, one place in seven shows.
     for (const how of ['end', 'cut'] as const)
-      for (let at = 0; at < whole; at++) {
+      for (let at = 0; at < whole; at += how === 'end' ? 1 : 7) {
         const toy = toyFetch(
           (seen) => streamOf(served(seen).subarray(0, at), how),
           (seen) => streamOf(served(seen)),
@@ -124,9 +128,32 @@ describe('a stream', () => {
     expect(await read((await handleOf(toy)).events())).toEqual([1, 2, 3, 4, 5, 6])
   })
 
-  test('ends with its credential when that cannot be renewed', async () => {
-    const toy = toyFetch(() => streamOf(bytesOf(connected + frame(eventOf(1), '1'))), refuse(401, { code: 'credential_invalid', kind: 'unauthenticated' }))
-    await expect(read((await handleOf(toy)).events())).rejects.toBeInstanceOf(UnauthenticatedError)
+  test('ends with its credential when that cannot be renewed, whether it is told so before or in the stream', async () => {
+    const begun = () => streamOf(bytesOf(connected + frame(eventOf(1), '1')))
+    for (const refusal of [refuse(401, { code: 'credential_invalid', kind: 'unauthenticated' }), () => streamOf(bytesOf(connected + died))]) {
+      const toy = toyFetch(begun, refusal)
+      await expect(read((await handleOf(toy)).events())).rejects.toBeInstanceOf(UnauthenticatedError)
+      expect(toy.seen).toHaveLength(2)
+    }
+  })
+
+  test('goes on with a renewed credential, and waits for that over an outage', async () => {
+    const pair = { token: 't2', refreshToken: 'r2', user: {} }
+    const toy = toyFetch(
+      () => streamOf(bytesOf(connected + died)),
+      () => new Response('', { status: 503 }),
+      () => streamOf(bytesOf(connected + died)),
+      answer(pair),
+      (seen: Seen) => streamOf(served(seen)),
+    )
+    expect(await read((await handleOf(toy, { token: { token: 't1', refreshToken: 'r1' } })).events())).toEqual([1, 2, 3, 4, 5, 6])
+    expect(toy.seen.map(({ procedure, headers }) => `${procedure} ${headers.get('authorization')}`)).toEqual([
+      'events.subscribe Bearer t1',
+      'auth.refresh null',
+      'events.subscribe Bearer t1',
+      'auth.refresh null',
+      'events.subscribe Bearer t2',
+    ])
   })
 
   test('connects ever more rarely to a server that only greets', async () => {

@@ -7,6 +7,7 @@ import type {
   ListSteps,
   OneRun,
   OneWorkflow,
+  Page,
   RetryStep,
   Run,
   RunEvent,
@@ -73,6 +74,10 @@ export const runsOf = ({ list, read, write, repeat }: Calls): Runs => ({
   retryStep: (which, options) => write('runs.retryStep', which, options),
   fork: (from, options) => write('runs.fork', from, { ...options, waitMs: waitOf(from.wait) }),
   steps: (of, options) => list('runs.steps', of, options),
-  // Its cursor is the `seq` of the last event.
-  events: (of, options) => listing((cursor) => read('runs.events', { ...of, ...(cursor && { after: Number(cursor) }) }, options)),
+  events: (of, options) =>
+    listing(async (cursor) => {
+      const page = await read<Page<RunEvent>>('runs.events', { ...of, ...(cursor !== undefined && { after: Number(cursor) }) }, options)
+      // Events are numbered: the last one is where the next page begins.
+      return { ...page, nextCursor: page.nextCursor && String(page.items.at(-1)!.seq) }
+    }),
 })
