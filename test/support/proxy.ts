@@ -38,8 +38,14 @@ export async function proxyTo(target: NetConnectOpts, onLost: () => void | Promi
       near.destroy()
       far.destroy()
     }
-    near.setNoDelay(true).on('error', () => {}).on('close', end)
-    far.setNoDelay(true).on('error', () => {}).on('close', end)
+    near
+      .setNoDelay(true)
+      .on('error', () => {})
+      .on('close', end)
+    far
+      .setNoDelay(true)
+      .on('error', () => {})
+      .on('close', end)
     near.on('data', (chunk) => {
       if (look?.(chunk) === 'lose') losing = true
       if (!far.destroyed) far.write(chunk)

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { Definition, FaultCode, Json, Pause, Run } from '@sluice/schema'
 import type { Database } from '../../packages/server/src/store/database.ts'
 import { openDatabase } from '../../packages/server/src/store/database.ts'
@@ -27,6 +28,8 @@ export interface Server {
   token: string
   call<T = Json>(method: string, path: string, body?: unknown): Promise<Reply<T>>
   start(workflow: string, more?: object): Promise<Reply<Run>>
+  /** Starts a run and answers with its id, as a client does that comes again when the server is busy. */
+  begin(workflow: string): Promise<string>
   kill(): Promise<void>
   freeze(): void
   thaw(): void
@@ -76,7 +79,7 @@ export async function createRig(given: { databaseUrl?: string } = {}): Promise<R
         ...env,
       })
       const [, address] = await program.says(/^Sluice is ready at (http:\S+)$/m, 60_000)
-      token ||= (await serverAt(address!, program, '').call<{ token: string }>('POST', '/v1/auth/login', admin)).body.token
+      token ||= (await comingAgain(() => serverAt(address!, program, '').call<{ token: string }>('POST', '/v1/auth/login', admin))).token
       const server = serverAt(address!, program, token)
       servers.push(server)
       return server
@@ -84,9 +87,7 @@ export async function createRig(given: { databaseUrl?: string } = {}): Promise<R
     chain: (steps) => rig.workflow(flow(Object.fromEntries(steps.map((step) => [step, post(`${service.url}/${step}`)])), [steps.join(' > ')])),
     async workflow(definition) {
       const alive = servers.findLast((server) => !server.program.stdout().includes('Shutting down'))!
-      const { status, body } = await alive.call<{ id: string }>('POST', '/v1/workflows', { name: 'Flow', definition })
-      if (status !== 201) throw new Error(`the workflow was refused: ${status} ${JSON.stringify(body)}`)
-      return body.id
+      return (await comingAgain(() => alive.call<{ id: string }>('POST', '/v1/workflows', { name: 'Flow', definition }))).id
     },
     ended: (runs, ms) => rig.until(`${runs.length} runs have ended`, async () => (await unfinished(database, runs)).length === 0, ms, runs),
     async until(what, holds, ms, runs = []) {
@@ -131,12 +132,26 @@ function serverAt(url: string, program: Program, token: string): Server {
     token,
     call,
     start: (workflow, more = {}) => call<Run>('POST', '/v1/runs', { workflow, ...more }),
+    begin: (workflow) => {
+      const asked = { workflow, idempotencyKey: randomUUID() }
+      return comingAgain(() => call<Run>('POST', '/v1/runs', asked)).then((run) => run.id)
+    },
     async kill() {
       program.kill('SIGKILL')
       await program.ended
     },
     freeze: () => program.kill('SIGSTOP'),
     thaw: () => program.kill('SIGCONT'),
+  }
+}
+
+/** The value of an answer; asked again while the server is busy, as it asks for. */
+async function comingAgain<T>(ask: () => Promise<Reply<T>>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    const { status, body } = await ask()
+    if (status >= 200 && status < 300) return body
+    if (status !== 503 || tries === 10) throw new Error(`refused: ${status} ${JSON.stringify(body)}`)
+    await new Promise((resolve) => setTimeout(resolve, 500))
   }
 }
 
@@ -218,7 +233,7 @@ async function stuck(database: Database, runs: readonly string[], servers: reado
     `select pid, application_name, state, wait_event, now() - xact_start as age, left(query, 80) as query from pg_stat_activity
      where datname = current_database() and pid <> pg_backend_pid() and state <> 'idle'`,
   )
-  const said = servers.map(({ program }) => `server ${program.pid}:\n${(program.stdout() + program.stderr()).split("\n").slice(-12).join('\n')}`)
+  const said = servers.map(({ program }) => `server ${program.pid}:\n${(program.stdout() + program.stderr()).split('\n').slice(-12).join('\n')}`)
   return [`${left.length} of ${runs.length} not ended`, ...rows.map((row) => JSON.stringify(row)), ...busy.map((row) => JSON.stringify(row)), ...said].join('\n')
 }
 

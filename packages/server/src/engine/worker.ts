@@ -102,7 +102,12 @@ export function createWorker(parts: WorkerParts): Worker {
   async function suspectsAmong(jobs: readonly Job[]): Promise<Suspect[]> {
     const back = jobs.filter((job) => job.redelivered > 0)
     if (back.length === 0) return []
-    const deaths = await patientFor(back)(() => deathsOf(database, back.map((job) => job.runId)))
+    const deaths = await patientFor(back)(() =>
+      deathsOf(
+        database,
+        back.map((job) => job.runId),
+      ),
+    )
     return back.map((job) => ({ job, deaths: deaths.get(job.runId) ?? 0 })).filter((each) => each.deaths > 0)
   }
 
@@ -201,7 +206,14 @@ export function createWorker(parts: WorkerParts): Worker {
     try {
       const ours = await queue.touch([...all.map((each) => each.job), ...onTheWay])
       for (const job of onTheWay) if (!ours.has(job.id)) claiming.delete(job.id)
-      const now = new Map((await runRevisions(database, all.map((each) => each.runId))).map((row) => [row.id, row]))
+      const now = new Map(
+        (
+          await runRevisions(
+            database,
+            all.map((each) => each.runId),
+          )
+        ).map((row) => [row.id, row]),
+      )
       for (const each of all) each.compare(now.get(each.runId))
     } catch (error) {
       if (!(error instanceof Outage)) log.error({ err: error }, 'heartbeat failed')
@@ -213,7 +225,10 @@ export function createWorker(parts: WorkerParts): Worker {
     const again = () =>
       database.transaction(async (tx) => {
         await queue.complete(tx, jobs)
-        await queue.insert(tx, jobs.map((job) => job.runId))
+        await queue.insert(
+          tx,
+          jobs.map((job) => job.runId),
+        )
       })
     await patiently(again, goOn).catch((error: unknown) => log.warn({ err: error }, 'claims were not handed over; they come back when this worker has been silent'))
     doorbell.ring({ jobs: true })

@@ -109,7 +109,8 @@ async function run<R extends pg.QueryResultRow>(on: pg.Pool | pg.PoolClient, sta
 
 /** SQLSTATEs that mean the server is away, starting, full of connections, or ended us or our transaction; and what sockets say of the same. */
 const away = /^(08...|57P0[1-5]|53[234]00|55000|25P03|40001|40P01|ECONN.*|EHOST.*|ENET.*|EPIPE|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ENOENT)$/
-const awayMessage = /timeout exceeded when trying to connect|Query read timeout|Connection terminated|Client has encountered a connection error|Client was closed|connection is closed|statement timeout/i
+const awayMessage =
+  /timeout exceeded when trying to connect|Query read timeout|Connection terminated|Client has encountered a connection error|Client was closed|connection is closed|statement timeout/i
 
 export function outage(error: unknown): never {
   const { code, message } = error as { code?: unknown; message?: string }

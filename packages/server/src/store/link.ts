@@ -2,9 +2,9 @@ import pg from 'pg'
 import { sqlState } from './sql-state.ts'
 
 /** A connection that is in use for longer than this may be waiting for a server that says nothing any more. */
-const patienceMs = 1_000
+const patienceMs = 500
 /** How long that server then has for a sign of life. */
-const probeMs = 1_250
+const probeMs = 1_750
 const lookMs = 250
 
 export interface LinkWatch {
@@ -13,7 +13,7 @@ export interface LinkWatch {
 
 /**
  * Tells a slow server from a silent one. A link that falls silent never says so, and what waits on it would wait for its
- * whole time-out, which has to allow for slow statements. So when a connection has been in use for a second, the server is
+ * whole time-out, which has to allow for slow statements. So when a connection has been in use for half a second, the server is
  * asked for another one; if that is not answered either, all that wait are ended: within 2.5 s in all, as an outage.
  */
 export function watchLink(pool: pg.Pool, config: pg.ClientConfig): LinkWatch {
