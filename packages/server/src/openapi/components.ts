@@ -10,8 +10,8 @@ import type { Document } from './description.ts'
 export function settle(document: Document): Document {
   const { schemas: rendered, ...others } = withoutUnused(document)
   const asked = reach(gather(document.paths, ['parameters', 'requestBody']), rendered)
-  const schemas = Object.fromEntries(Object.entries(rendered).map(([key, schema]) => [key, asked.has(key) ? schema : dropClosed(schema)]))
-  const paths = openReplies(document.paths)
+  const schemas = Object.fromEntries(Object.entries(rendered).map(([key, schema]) => [key, asked.has(key) ? sayDefaults(schema) : dropClosed(schema)]))
+  const paths = change(openReplies(document.paths), (key, value) => (key === 'requestBody' ? sayDefaults(value) : undefined)) as Document['paths']
   const components = openReplies(others)
   const alike = alikeIn(schemas)
   const merged = new Map([...alike].map((key) => [key + output, key]))
@@ -88,6 +88,24 @@ function reach(trees: readonly Json[], schemas: Schemas): Set<string> {
 const openReplies = <T extends JsonObject>(tree: T): T => change(tree, (key, value) => (key === 'responses' ? dropClosed(value) : undefined)) as T
 
 const dropClosed = <T extends Json>(tree: T): T => without(tree, (key, value) => key === 'additionalProperties' && value === false) as T
+
+/**
+ * Of what is sent in a body, a default is said in words: generators of clients take a key that has one for a key that is
+ * always there, and would ask for it.
+ */
+function sayDefaults<T extends Json>(tree: T): T {
+  const said = (property: Json): Json => {
+    if (!isObject(property) || !Object.hasOwn(property, 'default')) return property
+    const { default: value, description, ...rest } = property
+    const words = `\`${JSON.stringify(value)}\` unless given`
+    return { ...rest, description: typeof description === 'string' ? `${description}; ${words}` : words }
+  }
+  const sayAll = (properties: Json): Json =>
+    isObject(properties) ? Object.fromEntries(Object.entries(properties).map(([key, each]) => [key, said(sayDefaults(each))])) : properties
+  return change(tree, (key, value) => (key === 'properties' ? sayAll(value) : undefined)) as T
+}
+
+const isObject = (value: Json): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Every integer is safe in JavaScript: that goes without saying. */
 const isSafeBound = (key: string, value: Json): boolean => (key === 'minimum' && value === Number.MIN_SAFE_INTEGER) || (key === 'maximum' && value === Number.MAX_SAFE_INTEGER)

@@ -60,16 +60,9 @@ export function describeNative(): Document {
       ticket: { type: 'apiKey', in: 'query', name: 'ticket', description: 'For clients that cannot send headers, as EventSource: opens one stream, once' },
     },
     words: { ...wordsOf(schema), StreamEvent, ErrorBody, ErrorIssue },
-    rendered: {
-      // Rendered as what it is: generated clients have a type of their own for it, not `any`.
-      Json: {
-        description: 'Any JSON value',
-        type: ['null', 'boolean', 'number', 'string', 'array', 'object'],
-        items: { $ref: '#/components/schemas/Json.' },
-        additionalProperties: { $ref: '#/components/schemas/Json.' },
-      },
-      JsonObject: { description: 'Any JSON object', type: 'object', additionalProperties: { $ref: '#/components/schemas/Json.' } },
-    },
+    // Said as what it is, so that generated clients have a type for it that is not `any`. What is inside is not said: a
+    // schema that refers to itself is an error in many of them.
+    rendered: { Json: { description: 'Any JSON value', type: ['null', 'boolean', 'number', 'string', 'array', 'object'], additionalProperties: true } },
     event: StreamEvent,
     streaming,
     errors,

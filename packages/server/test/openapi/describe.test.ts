@@ -144,6 +144,8 @@ test('where a default makes the difference, requests have a name of their own', 
   const { components, paths } = described({ set: t.procedure.meta(at('PUT', '/options')).input(Options).output(Options).mutation(never) }, { Options })
   expect(components.schemas.Options.required).toEqual(['mode'])
   expect(components.schemas.OptionsInput.required).toBeUndefined()
+  // Generators of clients would ask for a key that has a default.
+  expect(components.schemas.OptionsInput.properties.mode).toEqual({ type: 'string', enum: ['one', 'all'], description: '`"one"` unless given' })
   expect(paths['/options'].put.requestBody.content['application/json'].schema).toEqual(refTo('OptionsInput'))
   expect(paths['/options'].put.responses['200'].content['application/json'].schema).toEqual(refTo('Options'))
 })
