@@ -70,7 +70,9 @@ export async function createApp(config: Config, { databaseUrl, log }: { database
   const access = createAccess({ orm, database, secret: config.secret, ...(config.anonymousRole && { anonymousRole: config.anonymousRole }) })
   const audit = createAudit({ database, onError: (error) => log.warn({ err: error }, 'the audit log could not be written') })
   const doorbell = createDoorbell(database)
-  const queue = createQueue(database, { supervise: runs, onError: (error) => log[error instanceof Outage ? 'debug' : 'error']({ err: error }, 'the job queue met an error') })
+  // Signs of life must not wait behind requests: a server that is only busy would be taken for dead.
+  const pulse = openDatabase({ url: databaseUrl, max: 3, onError: (error) => log.debug({ err: error }, 'a connection to PostgreSQL was lost') })
+  const queue = createQueue(pulse, { supervise: runs, onError: (error) => log[error instanceof Outage ? 'debug' : 'error']({ err: error }, 'the job queue met an error') })
   const outside = createOutside({ allow: config.httpAllow })
   const sandbox = createSandbox()
   const catalogue = createCatalogue({ outside, sandbox })
@@ -134,7 +136,7 @@ export async function createApp(config: Config, { databaseUrl, log }: { database
       await doorbell.close()
       await Promise.all([sandbox.close(), outside.close()])
       await orm.close()
-      await database.close()
+      await Promise.all([pulse.close(), database.close()])
     },
   }
 }
