@@ -325,7 +325,9 @@ describe('a sub-workflow', () => {
     const run = await start(flow({ sub: subworkflow(id) }))
     const waiting = await server.wait(run, (found) => found.status === 'waiting')
     expect(waiting).toMatchObject({ waitingKind: 'child', waitingOn: [{ kind: 'child', step: 'sub', runId: expect.any(String) }] })
-    await report({ id: waiting.waitingOn[0]!.runId! }, 'e', { output: 7 })
+    const childId = waiting.waitingOn[0]!.runId!
+    await server.wait(childId, (found) => found.status === 'waiting')
+    await report({ id: childId }, 'e', { output: 7 })
     expect((await server.wait(run)).output).toEqual({ sub: { e: 7 } })
   })
 
