@@ -21,7 +21,10 @@ let there: Access
 let owner: Principal
 
 const code = async (work: Promise<unknown>) => {
-  const error = await work.then(() => 'no fault', (thrown: unknown) => thrown)
+  const error = await work.then(
+    () => 'no fault',
+    (thrown: unknown) => thrown,
+  )
   return error instanceof Fault ? error.code : error
 }
 const bearer = (value: string): Credential => ({ kind: 'bearer', value })
@@ -278,7 +281,12 @@ describe('API keys', () => {
     expect(key.secret).toMatch(/^sk_[A-Za-z0-9_-]{43}$/)
     expect(key.secret.startsWith(key.prefix)).toBe(true)
     const basic = Buffer.from(`${key.secret}:`).toString('base64')
-    for (const credential of [bearer(key.secret), { kind: 'basic', value: basic }, { kind: 'basic', value: key.secret }, { kind: 'apiKey', value: key.secret }] satisfies Credential[])
+    for (const credential of [
+      bearer(key.secret),
+      { kind: 'basic', value: basic },
+      { kind: 'basic', value: key.secret },
+      { kind: 'apiKey', value: key.secret },
+    ] satisfies Credential[])
       expect(await enter(there, credential)).toMatchObject({ id: key.id, keyId: key.id, userId: id, role: 'editor', scopes: ['runs'], credential: 'key' })
     for (const kind of ['bare', 'cookie'] as const) expect(await code(here.authenticate({ kind, value: key.secret }))).toBe('credential_invalid')
     for (const value of [`${key.secret}x`, `sk_${'A'.repeat(43)}`, 'sk_', '']) expect(await code(here.authenticate({ kind: 'apiKey', value }))).toBe('credential_invalid')
@@ -503,7 +511,16 @@ describe('what is kept and what is said', () => {
   })
 
   test('what PostgreSQL refuses is told without the values of the row', async () => {
-    const row = { id: newId(), email: 'owner@example.com', name: '', passwordHash: 'THE-HASH', tokenEpoch: 1, defaultWorkspaceId: owner.workspaceId, createdAt: new Date(), updatedAt: new Date() }
+    const row = {
+      id: newId(),
+      email: 'owner@example.com',
+      name: '',
+      passwordHash: 'THE-HASH',
+      tokenEpoch: 1,
+      defaultWorkspaceId: owner.workspaceId,
+      createdAt: new Date(),
+      updatedAt: new Date(),
+    }
     const error = await orm.unit((em) => insertUser(em, row)).catch((thrown: unknown) => thrown)
     expect(error).toBeInstanceOf(StatementRefused)
     expect(error).toMatchObject({ code: '23505', constraint: 'users_email_key' })
@@ -517,7 +534,13 @@ describe('what is kept and what is said', () => {
     const access = createAccess({ orm: lostOrm, database: lost, secret, now })
     const { token } = await member('viewer')
     const started = performance.now()
-    for (const work of [() => access.login({ email: 'a@b', password }), () => access.authenticate(bearer(token)), () => access.stillValid(owner), () => access.keys.list(owner), () => access.members.bootstrap({})])
+    for (const work of [
+      () => access.login({ email: 'a@b', password }),
+      () => access.authenticate(bearer(token)),
+      () => access.stillValid(owner),
+      () => access.keys.list(owner),
+      () => access.members.bootstrap({}),
+    ])
       await expect(work()).rejects.toThrow(Outage)
     expect(performance.now() - started).toBeLessThan(3_000)
     await Promise.all([lostOrm.close(), lost.close()])

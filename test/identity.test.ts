@@ -59,7 +59,7 @@ describe('workspaces', () => {
     expect((await call<Page<Workspace>>('GET', '/v1/workspaces', undefined, (await member('viewer')).token)).items.map(({ handle }) => handle)).toEqual(['default'])
   })
 
-  test('only an owner creates, changes and deletes one; the handle is unique, and `default` is nobody else\'s', async () => {
+  test("only an owner creates, changes and deletes one; the handle is unique, and `default` is nobody else's", async () => {
     const { workspace, token } = await elsewhere()
     const admin = await member('admin', token)
     for (const [method, path, body] of [
@@ -181,7 +181,7 @@ describe('members', () => {
     const { token } = await elsewhere()
     for (let count = 0; count < 3; count++) await member('viewer', token)
     const all: string[] = []
-    for (let cursor = ''; ; ) {
+    for (let cursor = ''; ;) {
       const page = await call<Page<Member>>('GET', `/v1/members?limit=3&count=true${cursor}`, undefined, token)
       expect(page.total).toBe(4)
       all.push(...page.items.map(({ userId }) => userId))
@@ -213,7 +213,12 @@ describe('users', () => {
       expect(await codeOf(call('POST', `/v1/users/${id}/reset-password`, {}, as))).toBe('user_missing')
     }
     const email = `renamed${++people}@example.com`
-    expect(await call('PATCH', `/v1/users/${viewer.userId}`, { name: 'Vera', email: email.toUpperCase() }, viewer.token)).toMatchObject({ id: viewer.userId, name: 'Vera', email, role: 'viewer' })
+    expect(await call('PATCH', `/v1/users/${viewer.userId}`, { name: 'Vera', email: email.toUpperCase() }, viewer.token)).toMatchObject({
+      id: viewer.userId,
+      name: 'Vera',
+      email,
+      role: 'viewer',
+    })
     expect((await login(email)).user.name).toBe('Vera')
     expect(await codeOf(call('PATCH', `/v1/users/${viewer.userId}`, { email: stranger.email }, viewer.token))).toBe('name_taken')
     expect(await codeOf(call('PATCH', `/v1/users/${viewer.userId}`, { email: 'nobody' }, viewer.token))).toBe('input_invalid')

@@ -45,7 +45,11 @@ test('the README does what it says, as written', { timeout: 120_000 }, async () 
   expect([service!.info, server!.info]).toEqual(['service', 'server'])
   expect(commands!.code).toContain('npm start')
 
-  const charging = start(commandOf(service!.code).words.slice(1).map((word) => (word.endsWith('.mjs') ? here(`../../${word}`) : word)))
+  const charging = start(
+    commandOf(service!.code)
+      .words.slice(1)
+      .map((word) => (word.endsWith('.mjs') ? here(`../../${word}`) : word)),
+  )
   const serving = commandOf(server!.code)
   expect(serving.words).toEqual(['npm', 'start'])
   // `npm start` is this program, after the set-up that has run already where tests run.
@@ -55,7 +59,10 @@ test('the README does what it says, as written', { timeout: 120_000 }, async () 
     await sluice.says(/ready at/, 60_000)
     const script = steps.map((step, index) => `echo "--- ${index}"\n${step.code}`).join('\n')
     const { stdout } = await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', script], { env: { PATH: process.env['PATH']!, HOME: dataDir }, timeout: 60_000 })
-    const said = stdout.split(/^--- \d+$/m).slice(1).map((part) => part.trim())
+    const said = stdout
+      .split(/^--- \d+$/m)
+      .slice(1)
+      .map((part) => part.trim())
     expect(said[0]).toBe('')
     expect(said[1]).toBe('invoice')
     expect(said[2]).toMatch(/kind: 'pause',\s+step: 'approval'/)

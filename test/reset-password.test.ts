@@ -15,12 +15,17 @@ afterEach(async () => {
   await rm(dataDir, { recursive: true, force: true, maxRetries: 5 })
 })
 
-const sluice = (args: string[], env: Record<string, string> = {}): Program => start([main, ...args], { SLUICE_DATA_DIR: dataDir, SLUICE_PORT: '0', SLUICE_LOG_LEVEL: 'error', ...env })
+const sluice = (args: string[], env: Record<string, string> = {}): Program =>
+  start([main, ...args], { SLUICE_DATA_DIR: dataDir, SLUICE_PORT: '0', SLUICE_LOG_LEVEL: 'error', ...env })
 const reset = (email: string, env?: Record<string, string>): Program => sluice(['users', 'reset-password', '--email', email], env)
 const drawn = async (program: Program): Promise<string> => (await program.says(/^New password: (\S+)/m))[1]!
 
 const login = async (url: string, password: string) => {
-  const response = await fetch(`${url}/v1/auth/login`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ email: 'admin@sluice.local', password }) })
+  const response = await fetch(`${url}/v1/auth/login`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ email: 'admin@sluice.local', password }),
+  })
   return { status: response.status, token: ((await response.json()) as { token?: string }).token ?? '' }
 }
 

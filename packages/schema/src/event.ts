@@ -52,11 +52,7 @@ export const RunEvent = z.discriminatedUnion('type', [
 ])
 export type RunEvent = z.infer<typeof RunEvent>
 
-export const RecordEvent = z.discriminatedUnion('type', [
-  run('created', { record: Json }),
-  run('updated', { record: Json }),
-  run('deleted', { record: Json }),
-])
+export const RecordEvent = z.discriminatedUnion('type', [run('created', { record: Json }), run('updated', { record: Json }), run('deleted', { record: Json })])
 export type RecordEvent = z.infer<typeof RecordEvent>
 
 /** Trimmed history: what the subscriber has is too old to go on from. It starts anew from the snapshot that follows. */

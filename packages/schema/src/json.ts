@@ -10,8 +10,10 @@ export type JsonObject = { [key: string]: Json }
 export const Json = z.custom<Json>((value) => value !== undefined, 'expected a JSON value').meta({ description: 'Any JSON value' })
 
 /** Any JSON object. */
-export const JsonObject = z.custom<JsonObject>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), 'expected an object').meta({
-  type: 'object',
-  additionalProperties: true,
-  description: 'Any JSON object',
-})
+export const JsonObject = z
+  .custom<JsonObject>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), 'expected an object')
+  .meta({
+    type: 'object',
+    additionalProperties: true,
+    description: 'Any JSON object',
+  })

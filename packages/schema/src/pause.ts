@@ -42,13 +42,15 @@ export const Pause = z.object({
 export type Pause = z.infer<typeof Pause>
 
 /** Names the pause by its id, or, by its run, the only one that is open there. */
-export const DecidePause = z.strictObject({
-  id: Id.optional(),
-  runId: Id.optional().meta({ description: 'In place of the id: the only open pause of this run' }),
-  action: DecisionAction,
-  inputs: JsonObject.optional(),
-  comments: z.string().max(10_000).optional(),
-  idempotencyKey: z.string().min(1).max(200).optional(),
-  label: z.string().max(200).optional().meta({ description: 'A name for the decider to show; the principal is taken from the credential' }),
-}).refine((said) => (said.id === undefined) !== (said.runId === undefined), { error: 'Name the pause or its run', path: ['id'] })
+export const DecidePause = z
+  .strictObject({
+    id: Id.optional(),
+    runId: Id.optional().meta({ description: 'In place of the id: the only open pause of this run' }),
+    action: DecisionAction,
+    inputs: JsonObject.optional(),
+    comments: z.string().max(10_000).optional(),
+    idempotencyKey: z.string().min(1).max(200).optional(),
+    label: z.string().max(200).optional().meta({ description: 'A name for the decider to show; the principal is taken from the credential' }),
+  })
+  .refine((said) => (said.id === undefined) !== (said.runId === undefined), { error: 'Name the pause or its run', path: ['id'] })
 export type DecidePause = z.infer<typeof DecidePause>

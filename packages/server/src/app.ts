@@ -50,7 +50,17 @@ export async function resetPassword(databaseUrl: string, email: string): Promise
   const audit = createAudit({ database, onError: () => {} })
   try {
     const drawn = await drawPassword(orm, email)
-    if (drawn) audit.record({ principal: null, action: 'users.resetPassword', resource: drawn.userId, outcome: 'done', code: null, details: { at: 'the command line' }, requestId: '', ip: '' })
+    if (drawn)
+      audit.record({
+        principal: null,
+        action: 'users.resetPassword',
+        resource: drawn.userId,
+        outcome: 'done',
+        code: null,
+        details: { at: 'the command line' },
+        requestId: '',
+        ip: '',
+      })
     return drawn && drawn.password
   } catch (error) {
     if (sqlState(error) === '42P01') throw new StartRefused('The database has no users yet, or is of an older version: start the server once, or run sluice-server migrate')

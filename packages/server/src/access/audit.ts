@@ -72,7 +72,16 @@ export function createAudit({ database, onError, now = Date.now }: AuditOptions)
       if (waiting.length >= mostWaiting) return void lost++
       const { workspaceId = null, id: principalId = null, userId = null, credential = null } = principal ?? {}
       const { email } = deed.details
-      waiting.push({ ...deed, id: newId(), at: new Date(now()).toISOString(), workspaceId, principalId, userId, credential, email: typeof email === 'string' ? normalEmail(email) : null })
+      waiting.push({
+        ...deed,
+        id: newId(),
+        at: new Date(now()).toISOString(),
+        workspaceId,
+        principalId,
+        userId,
+        credential,
+        email: typeof email === 'string' ? normalEmail(email) : null,
+      })
       writing ??= write()
     },
 
@@ -83,7 +92,15 @@ export function createAudit({ database, onError, now = Date.now }: AuditOptions)
       const filter = { workspaceId: principal.workspaceId, principal: of, action, since: from && { at: from, id: firstIdOf(from.getTime()) } }
       await written()
       const rows = await listAudit(database, filter, limit + 1, before)
-      return { ...pageFrom(rows, limit, ({ id }) => id, (row) => row), ...(count && { total: await countAudit(database, filter) }) }
+      return {
+        ...pageFrom(
+          rows,
+          limit,
+          ({ id }) => id,
+          (row) => row,
+        ),
+        ...(count && { total: await countAudit(database, filter) }),
+      }
     },
 
     async close() {

@@ -46,7 +46,18 @@ export function createKeys(orm: Orm, standings: Standings, now: () => number): K
       checkScopes(principal, scopes)
       const { userId, workspaceId } = principal
       const secret = `sk_${randomToken()}`
-      const row: ApiKeyRow = { id: newId(), workspaceId, userId, name, prefix: secret.slice(0, 10), hash: digest(secret), scopes, createdAt: new Date(now()), lastUsedAt: null, revokedAt: null }
+      const row: ApiKeyRow = {
+        id: newId(),
+        workspaceId,
+        userId,
+        name,
+        prefix: secret.slice(0, 10),
+        hash: digest(secret),
+        scopes,
+        createdAt: new Date(now()),
+        lastUsedAt: null,
+        revokedAt: null,
+      }
       await orm.unit(async (em) => {
         if ((await countLiveKeys(em, { workspaceId, userId })) >= most) throw new Fault('limit_exceeded', { message: `A user has at most ${most} API keys; revoke one first` })
         await insertKey(em, row)
@@ -85,7 +96,9 @@ export function createKeys(orm: Orm, standings: Standings, now: () => number): K
 function checkScopes({ scopes: held }: Principal, wanted: string[] | null): void {
   const unknown = wanted?.filter((scope) => !knownScopes.includes(scope)) ?? []
   if (unknown.length > 0 || wanted?.length === 0)
-    throw new Fault('input_invalid', { issues: [{ path: ['scopes'], message: unknown.length > 0 ? `no such scope: ${unknown.slice(0, 5).join(', ')}` : 'name at least one scope, or leave them out' }] })
+    throw new Fault('input_invalid', {
+      issues: [{ path: ['scopes'], message: unknown.length > 0 ? `no such scope: ${unknown.slice(0, 5).join(', ')}` : 'name at least one scope, or leave them out' }],
+    })
   const wider = held !== null && (wanted === null || wanted.some((scope) => !covers(held, scope)))
   if (wider) throw new Fault('permission_denied', { message: 'A key makes no key that may do more than itself' })
 }

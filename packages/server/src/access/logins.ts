@@ -102,7 +102,8 @@ export function createLogins({ orm, passwords, tokens, standings, now }: LoginPa
       checkNewPassword(next, 'next')
       const before = await orm.unit((em) => userById(em, principal.userId))
       if (!before) throw new Fault('credential_invalid')
-      if (!(await passwords.verify(before.passwordHash, current))) throw new Fault('input_invalid', { issues: [{ path: ['current'], message: 'This is not the current password' }] })
+      if (!(await passwords.verify(before.passwordHash, current)))
+        throw new Fault('input_invalid', { issues: [{ path: ['current'], message: 'This is not the current password' }] })
       const hashed = await passwords.hash(next)
       const pair = await orm.transaction(async (em) => {
         if (!(await replacePassword(em, before.id, before.passwordHash, hashed))) throw new Fault('credential_invalid')

@@ -112,7 +112,9 @@ export function createMembers(orm: Orm, passwords: Passwords, standings: Standin
         })
       }
       // Of two at once that make the same user one finds them made.
-      return enter().catch((error: unknown) => (refusedBy(error) === 'users_email_key' ? enter() : Promise.reject(error))).catch(taken)
+      return enter()
+        .catch((error: unknown) => (refusedBy(error) === 'users_email_key' ? enter() : Promise.reject(error)))
+        .catch(taken)
     },
 
     setRole: (principal, { userId, role }) => change(principal, userId, role),

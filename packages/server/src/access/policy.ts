@@ -75,8 +75,7 @@ function nounOf(action: string): string {
 export const atLeast = (role: Role, least: Role): boolean => roles.indexOf(role) <= roles.indexOf(least)
 
 /** Whether the scopes reach the action, or the whole of a narrower scope. Null reaches all. */
-export const covers = (held: readonly string[] | null, wanted: string): boolean =>
-  held === null || held.includes('*') || held.includes(wanted) || held.includes(nounOf(wanted))
+export const covers = (held: readonly string[] | null, wanted: string): boolean => held === null || held.includes('*') || held.includes(wanted) || held.includes(nounOf(wanted))
 
 /**
  * The one decision about rights. `hide`: to this principal the resource does not exist, and the answer is that of a

@@ -50,7 +50,14 @@ export function createTokens(key: KeyObject, now: () => number): Tokens {
     sign: ({ userId, workspaceId, epoch, family }) => {
       const at = Math.floor(now() / 1000)
       const token = new SignJWT({ wid: workspaceId, epoch, family }).setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
-      return token.setSubject(userId).setIssuer(issuer).setAudience(audience).setJti(randomToken()).setIssuedAt(at).setExpirationTime(at + lifetimeSeconds).sign(key)
+      return token
+        .setSubject(userId)
+        .setIssuer(issuer)
+        .setAudience(audience)
+        .setJti(randomToken())
+        .setIssuedAt(at)
+        .setExpirationTime(at + lifetimeSeconds)
+        .sign(key)
     },
     async verify(token) {
       if (token.length > longest) throw new Fault('credential_invalid')

@@ -65,7 +65,11 @@ export function createUsers(orm: Orm, standings: Standings, now: () => number): 
       const updated = orm.transaction(async (em) => {
         await reach(em, principal, id)
         const defaultWorkspaceId = defaultWorkspace === undefined ? undefined : await belonging(em, id, defaultWorkspace)
-        await updateUser(em, id, { ...(spelled !== undefined && { email: spelled }), ...(name !== undefined && { name }), ...(defaultWorkspaceId !== undefined && { defaultWorkspaceId }) })
+        await updateUser(em, id, {
+          ...(spelled !== undefined && { email: spelled }),
+          ...(name !== undefined && { name }),
+          ...(defaultWorkspaceId !== undefined && { defaultWorkspaceId }),
+        })
         return account(em, principal.workspaceId, id)
       })
       const answer = await updated.catch(taken)

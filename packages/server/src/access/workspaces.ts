@@ -91,7 +91,11 @@ export function createWorkspaces(orm: Orm, standings: Standings, now: () => numb
         await lockWorkspace(em, id)
         const { liveRuns, members } = await usesOf(em, id)
         if (liveRuns > 0) throw new Fault('workspace_in_use', { message: 'Runs of the workspace are live: cancel them, or wait', details: { liveRuns } })
-        if (members > 0) throw new Fault('workspace_in_use', { message: 'It is the default or the only workspace of some members: they choose another one first, or are removed', details: { members } })
+        if (members > 0)
+          throw new Fault('workspace_in_use', {
+            message: 'It is the default or the only workspace of some members: they choose another one first, or are removed',
+            details: { members },
+          })
         const people = await listPeople(em, { workspaceId: id }, mostMembers)
         await deleteWorkspace(em, id)
         return people

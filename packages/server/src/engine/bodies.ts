@@ -14,7 +14,18 @@ export function fanned(turn: Turn, step: StepRow, plan: Extract<Happening, { is:
   state.flight.delete(keyOf(step))
   state.run.deaths = 0
   step.waitingFor = null
-  step.body = { total: plan.total, next: 0, live: 0, done: 0, failed: 0, failures: [], concurrency: Math.max(1, plan.concurrency), collect: plan.collect, asked: false, error: null }
+  step.body = {
+    total: plan.total,
+    next: 0,
+    live: 0,
+    done: 0,
+    failed: 0,
+    failures: [],
+    concurrency: Math.max(1, plan.concurrency),
+    collect: plan.collect,
+    asked: false,
+    error: null,
+  }
   touch(turn, step)
   if (isHalted(state, step.nodeId, step.iteration)) closeHalted(turn, step)
   else state.attention.add(keyOf(step))

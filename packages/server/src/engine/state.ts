@@ -185,14 +185,12 @@ export function parentIteration(iteration: string): string {
 export const iterationIndex = (iteration: string): number => Number(iteration.slice(iteration.lastIndexOf('.') + 1))
 
 /** The idempotency key of a step: `runId/nodeId/iteration`, the same on every retry (guarantees C4). */
-export const idempotencyKey = (runId: string, nodeId: string, iteration: string): string =>
-  `${runId}/${encodeURIComponent(nodeId)}/${iteration === '' ? '-' : iteration}`
+export const idempotencyKey = (runId: string, nodeId: string, iteration: string): string => `${runId}/${encodeURIComponent(nodeId)}/${iteration === '' ? '-' : iteration}`
 
 export const isSettled = (state: StepState): boolean => state === 'completed' || state === 'failed' || state === 'skipped' || state === 'cancelled'
 /** A step that waits for one of the places that open pauses have; it keeps the mark until its next attempt has an outcome. */
 export const isDeferred = (step: StepRow): boolean => step.waitingFor?.kind === 'queue'
-export const isTerminal = (status: CoreStatus): status is TerminalStatus =>
-  status === 'completed' || status === 'failed' || status === 'cancelled' || status === 'compensated'
+export const isTerminal = (status: CoreStatus): status is TerminalStatus => status === 'completed' || status === 'failed' || status === 'cancelled' || status === 'compensated'
 
 /** When the run's time is up. It counts waiting, but neither queueing nor a hold; and an ending run has the time it needs. */
 export const deadlineOf = (run: RunHead): number | null => (run.startedAt === null || run.heldAt !== null || run.ending || isTerminal(run.status) ? null : run.deadlineAt)

@@ -19,7 +19,8 @@ export function due(turn: Turn, happening: StepRef & { timer: TimerKind }): void
   if (happening.timer === 'deadline') return expireRun(turn)
   const step = turn.state.steps.get(keyOf(happening))!
   if (happening.timer === 'wait') return expireWait(turn, step)
-  if (happening.timer === 'undo' && step.compensation?.state === 'waiting') return failUndoing(turn, step, { code: 'timed_out', message: 'Nothing came within the time allowed' }, true)
+  if (happening.timer === 'undo' && step.compensation?.state === 'waiting')
+    return failUndoing(turn, step, { code: 'timed_out', message: 'Nothing came within the time allowed' }, true)
   retryNow(turn, happening)
 }
 

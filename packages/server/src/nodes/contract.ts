@@ -88,11 +88,7 @@ export interface PauseRequest {
 }
 
 /** What a waiting step waits for; durable, and nothing of it stays in memory. */
-export type WaitRequest =
-  | { for: 'pause'; pause: PauseRequest }
-  | { for: 'signal'; name: string; timeoutMs: number | null }
-  | { for: 'report' }
-  | { for: 'timer'; at: Date }
+export type WaitRequest = { for: 'pause'; pause: PauseRequest } | { for: 'signal'; name: string; timeoutMs: number | null } | { for: 'report' } | { for: 'timer'; at: Date }
 
 export interface MapPlan {
   items: Json[]

@@ -9,7 +9,10 @@ import type * as runViews from '../store/views/runs.ts'
 import type { Workflows } from '../workflows/workflows.ts'
 
 /** `access`, as far as callers reach it: no face ever sees the value of a secret. */
-export interface AccessPart extends Pick<Access, 'authenticate' | 'stillValid' | 'login' | 'refresh' | 'logout' | 'switch' | 'changePassword' | 'setPassword' | 'me' | 'ticket' | 'redeem'> {
+export interface AccessPart extends Pick<
+  Access,
+  'authenticate' | 'stillValid' | 'login' | 'refresh' | 'logout' | 'switch' | 'changePassword' | 'setPassword' | 'me' | 'ticket' | 'redeem'
+> {
   keys: Access['keys']
   secrets: Pick<Access['secrets'], 'set' | 'list' | 'delete'>
   members: Pick<Access['members'], 'list' | 'invite' | 'setRole' | 'remove'>

@@ -56,7 +56,8 @@ function* configIssues(node: GraphNode, declaration: AnyNode, config: JsonObject
     else for (const message of readerIssues(reader, known)) yield about(path, message)
   }
   for (const { path, message } of declaration.check?.(config) ?? []) yield about(path, message)
-  for (const field of declaration.schemaFields ?? []) for (const { path, value } of valuesAt(config, field)) for (const issue of schemaIssues(value)) yield about([...path, ...issue.path], issue.message)
+  for (const field of declaration.schemaFields ?? [])
+    for (const { path, value } of valuesAt(config, field)) for (const issue of schemaIssues(value)) yield about([...path, ...issue.path], issue.message)
 }
 
 function compiled(...given: Parameters<typeof readerOf>): Reader | string {

@@ -4,7 +4,17 @@ import { createAudit, type Deed } from '../../src/access/audit.ts'
 import { Outage, type Tx } from '../../src/store/index.ts'
 import type { NewAudit } from '../../src/store/rows/audit.ts'
 
-const deed = (resource: string, over: Partial<Deed> = {}): Deed => ({ principal: null, action: 'runs.start', resource, outcome: 'done', code: null, details: {}, requestId: 'r', ip: '::1', ...over })
+const deed = (resource: string, over: Partial<Deed> = {}): Deed => ({
+  principal: null,
+  action: 'runs.start',
+  resource,
+  outcome: 'done',
+  code: null,
+  details: {},
+  requestId: 'r',
+  ip: '::1',
+  ...over,
+})
 
 /** A database that keeps what it is given, unless `answer` says otherwise. */
 function setup(answer: (deeds: NewAudit[]) => Promise<void> = async () => {}) {

@@ -12,7 +12,10 @@ import { open, seal } from '../../src/access/secrets.ts'
 import { createTokens } from '../../src/access/tokens.ts'
 
 const code = async (work: Promise<unknown>) => {
-  const error = await work.then(() => undefined, (thrown: unknown) => thrown)
+  const error = await work.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  )
   return error instanceof Fault ? error.code : error
 }
 
@@ -203,8 +206,15 @@ describe('tokens', () => {
     const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
     const body = part({ sub: 'u1', wid: 'w1', epoch: 3, family: 'f', iss: 'sluice', aud: 'sluice', jti: 'j', exp: 4_000_000_000 })
     const good = await tokens.sign(claims)
-    for (const token of [`${part({ alg: 'none' })}.${body}.`, '', 'a.b.c', 'x'.repeat(1_000_000), good.slice(0, -2), `${good}A`, good.replace('.', '..')]) expect(await bad(token)).toBe('credential_invalid')
-    const endless = await new SignJWT({ wid: 'w1', epoch: 3, family: 'f' }).setProtectedHeader({ alg: 'HS256' }).setSubject('u1').setIssuer('sluice').setAudience('sluice').setJti('j').sign(key)
+    for (const token of [`${part({ alg: 'none' })}.${body}.`, '', 'a.b.c', 'x'.repeat(1_000_000), good.slice(0, -2), `${good}A`, good.replace('.', '..')])
+      expect(await bad(token)).toBe('credential_invalid')
+    const endless = await new SignJWT({ wid: 'w1', epoch: 3, family: 'f' })
+      .setProtectedHeader({ alg: 'HS256' })
+      .setSubject('u1')
+      .setIssuer('sluice')
+      .setAudience('sluice')
+      .setJti('j')
+      .sign(key)
     expect(await bad(endless)).toBe('credential_invalid')
   })
 })

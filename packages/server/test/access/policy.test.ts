@@ -55,8 +55,13 @@ describe('rights', () => {
 
   test('what belongs to another workspace does not exist, whoever asks', () => {
     fc.assert(
-      fc.property(role, action, credential, fc.option(scopes), fc.constantFrom('u1', 'u2', undefined), (as, what, by, narrowed, ownerId) =>
-        decide(someone(as, { credential: by, scopes: narrowed }), what, { workspaceId: 'w2', ownerId }) === 'hide',
+      fc.property(
+        role,
+        action,
+        credential,
+        fc.option(scopes),
+        fc.constantFrom('u1', 'u2', undefined),
+        (as, what, by, narrowed, ownerId) => decide(someone(as, { credential: by, scopes: narrowed }), what, { workspaceId: 'w2', ownerId }) === 'hide',
       ),
     )
   })

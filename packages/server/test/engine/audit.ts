@@ -176,7 +176,14 @@ function viewOf(state: RunState): unknown {
   const sorted = (keys: Iterable<string>): string[] => [...keys].sort((a, b) => a.localeCompare(b))
   const flight = sorted(state.flight).filter((key) => key !== '\n\nask')
   const steps = [...state.steps.values()].filter((step) => !isSettled(step.state))
-  const always = { flight, waits: sorted(state.waits), ready: sorted(state.ready), deferred: sorted(state.deferred), attention: sorted(state.attention), settledTop: state.settledTop }
+  const always = {
+    flight,
+    waits: sorted(state.waits),
+    ready: sorted(state.ready),
+    deferred: sorted(state.deferred),
+    attention: sorted(state.attention),
+    settledTop: state.settledTop,
+  }
   if (state.run.ending) return always
   const open = inOrder([...state.open].filter(([scope]) => !isScopeHalted(state, scope)))
   return { ...always, open, halted: sorted(steps.filter((step) => isHalted(state, step.nodeId, step.iteration)).map(keyOf)) }
@@ -191,7 +198,12 @@ function isScopeHalted(state: RunState, scope: string): boolean {
 
 /** The status written is the one any other process would come to: nothing flickers. */
 export const statusIsSettled: Check = ({ rows }) => {
-  const turn = beginTurn(rows.load(), 0, () => 0, () => 'x')
+  const turn = beginTurn(
+    rows.load(),
+    0,
+    () => 0,
+    () => 'x',
+  )
   const { status, waitingKind } = turn.state.run
   rest(turn)
   same([turn.events, turn.state.run.status, turn.state.run.waitingKind], [[], status, waitingKind])
@@ -208,9 +220,17 @@ export const statusIsSettled: Check = ({ rows }) => {
 export const nothingIsLeftOver: Check = ({ rows, by }) => {
   const run = rows.run()
   if (by !== 'holder' || isTerminal(run.status) || run.waitingKind === 'version') return
-  const turn = beginTurn(rows.load(), 0, () => 0, () => 'x')
+  const turn = beginTurn(
+    rows.load(),
+    0,
+    () => 0,
+    () => 'x',
+  )
   proceed(turn)
-  same(turn.tasks.filter((task: Task) => task.nodeId !== '').map((task) => task.key), [])
+  same(
+    turn.tasks.filter((task: Task) => task.nodeId !== '').map((task) => task.key),
+    [],
+  )
   same(turn.events, [])
 }
 
@@ -231,12 +251,15 @@ export const openStepsAreInOpenScopes: Check = ({ rows }) => {
   const state = rows.load()
   if (state.run.ending || isTerminal(state.run.status)) return
   for (const step of state.steps.values())
-    if (!isSettled(step.state)) for (const scope of scopesOf(state, step.nodeId, step.iteration)) if (!state.open.has(scope)) throw new Error(`${keyOf(step)} is open in a scope that is not`)
+    if (!isSettled(step.state))
+      for (const scope of scopesOf(state, step.nodeId, step.iteration)) if (!state.open.has(scope)) throw new Error(`${keyOf(step)} is open in a scope that is not`)
 }
 
 /** Steps are undone in the reverse order of their completion. */
 export const undoneInReverse = (rows: Rows): void => {
-  const declared = stepsOf(rows).filter((step) => rows.graph.nodes.get(step.nodeId)!.settings.compensate && (step.state === 'completed' || step.state === 'failed') && step.settled !== null)
+  const declared = stepsOf(rows).filter(
+    (step) => rows.graph.nodes.get(step.nodeId)!.settings.compensate && (step.state === 'completed' || step.state === 'failed') && step.settled !== null,
+  )
   const order = declared.sort((a, b) => b.settled! - a.settled!).map(keyOf)
   const begun = [...new Set(rows.events.filter((event) => event.type === 'step.compensating').map(({ data }) => keyOf(data as unknown as StepRow)))]
   const run = rows.run()
@@ -244,8 +267,27 @@ export const undoneInReverse = (rows: Rows): void => {
   // Undoing that its worker died of too often is left where it is.
   same(begun, undoes && run.reason?.code === 'worker_lost' && run.status === 'failed' ? order.slice(0, begun.length) : undoes ? order : [])
   if (run.status === 'completed') same(begun, [])
-  if (run.status === 'compensated') same(declared.every((step) => step.compensation?.state === 'completed'), true)
-  if (run.reason?.code === 'compensation_failed') same(declared.some((step) => step.compensation?.state === 'failed'), true)
+  if (run.status === 'compensated')
+    same(
+      declared.every((step) => step.compensation?.state === 'completed'),
+      true,
+    )
+  if (run.reason?.code === 'compensation_failed')
+    same(
+      declared.some((step) => step.compensation?.state === 'failed'),
+      true,
+    )
 }
 
-export const everything = (): Watch => watching(eventsAgree(), resultsStand(), progressRises(), resultsAreOfTheLastAttempt, openStepsAreInOpenScopes, waitsHaveTheirRows, memoryIsDerived, statusIsSettled, nothingIsLeftOver)
+export const everything = (): Watch =>
+  watching(
+    eventsAgree(),
+    resultsStand(),
+    progressRises(),
+    resultsAreOfTheLastAttempt,
+    openStepsAreInOpenScopes,
+    waitsHaveTheirRows,
+    memoryIsDerived,
+    statusIsSettled,
+    nothingIsLeftOver,
+  )

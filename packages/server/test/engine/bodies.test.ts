@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { Play, graph } from './play.ts'
 
-const mapped = (more: Parameters<typeof graph>[0] = {}, ...links: string[]) => graph({ each: { type: 'map' }, a: { parentId: 'each' }, b: { parentId: 'each' }, ...more }, 'a -> b', ...links)
+const mapped = (more: Parameters<typeof graph>[0] = {}, ...links: string[]) =>
+  graph({ each: { type: 'map' }, a: { parentId: 'each' }, b: { parentId: 'each' }, ...more }, 'a -> b', ...links)
 const item = (index: number) => String(index)
 
 describe('a map', () => {
@@ -38,7 +39,10 @@ describe('a map', () => {
   })
 
   test('an item whose failure a link takes up has not failed', () => {
-    const play = new Play(mapped({}, 'a:failed -> b')).fan('each', 1).fail('a', { iteration: item(0) }).complete('b', 1, ['default'], item(0))
+    const play = new Play(mapped({}, 'a:failed -> b'))
+      .fan('each', 1)
+      .fail('a', { iteration: item(0) })
+      .complete('b', 1, ['default'], item(0))
     expect(play.step('each')!.body).toMatchObject({ failed: 0, done: 1 })
   })
 

@@ -36,8 +36,7 @@ function scope(tape: Tape, shape: Shape, nodes: Node[], links: Link[], parentId:
     nodes.push(node)
     if (node.type === 'map' || node.type === 'loop') scope(tape, shape, nodes, links, node.id, 3, depth + 1)
   }
-  for (const [at, target] of members.entries())
-    for (const source of members.slice(0, at)) if (tape.once(3)) links.push(...linksFrom(tape, source, target))
+  for (const [at, target] of members.entries()) for (const source of members.slice(0, at)) if (tape.once(3)) links.push(...linksFrom(tape, source, target))
 }
 
 function nodeFrom(tape: Tape, shape: Shape, id: string, parentId: string | null, depth: number): Node {

@@ -24,7 +24,7 @@ class Oracle {
     const roots = definition.nodes.filter((node) => !definition.links.some((link) => link.target === node.id))
     this.entries = new Set((inputs.length > 0 ? inputs : roots).map((node) => node.id))
     this.reachable = new Set(this.entries)
-    for (let before = -1; before !== this.reachable.size; ) {
+    for (let before = -1; before !== this.reachable.size;) {
       before = this.reachable.size
       for (const { source, target } of definition.links) if (this.reachable.has(source)) this.reachable.add(target)
     }
@@ -60,7 +60,8 @@ function check(definition: Definition, rows: Rows): void {
   for (const { id } of definition.nodes) {
     const step = steps.find((each) => each.nodeId === id)
     if (!oracle.reachable.has(id)) expect(step).toBeUndefined()
-    else if (run.status === 'completed' || definition.settings?.onFailure === 'continue') expect([id, step?.state === 'skipped' ? 'skipped' : step ? 'runs' : 'open']).toEqual([id, oracle.verdict(id)])
+    else if (run.status === 'completed' || definition.settings?.onFailure === 'continue')
+      expect([id, step?.state === 'skipped' ? 'skipped' : step ? 'runs' : 'open']).toEqual([id, oracle.verdict(id)])
     else if (step) expect([id, step.state === 'skipped' ? 'skipped' : 'runs']).toEqual([id, oracle.verdict(id)])
   }
   const failed = steps.filter((step) => step.state === 'failed' && step.route!.length === 0)

@@ -39,10 +39,12 @@ export class Play {
   }
 
   events(type?: string): string[] {
-    return this.rows.events.filter((event) => !type || event.type.startsWith(type)).map(({ type: name, data }) => {
-      const { nodeId, iteration } = data as { nodeId?: string; iteration?: string }
-      return nodeId === undefined ? name : `${name} ${nodeId}${iteration === '' ? '' : `@${iteration}`}`
-    })
+    return this.rows.events
+      .filter((event) => !type || event.type.startsWith(type))
+      .map(({ type: name, data }) => {
+        const { nodeId, iteration } = data as { nodeId?: string; iteration?: string }
+        return nodeId === undefined ? name : `${name} ${nodeId}${iteration === '' ? '' : `@${iteration}`}`
+      })
   }
 
   /** A turn of the holder of the claim. */

@@ -14,7 +14,12 @@ test('jitter spreads it both ways', () => {
 })
 
 test('whatever the settings, a delay is a whole number of milliseconds of at most a day', () => {
-  const settings = fc.record({ maxAttempts: fc.constant(1_000), backoffMs: fc.oneof(fc.constant(0), fc.nat(86_400_000)), factor: fc.double({ min: 1, max: 100, noNaN: true }), jitter: fc.double({ min: 0, max: 1, noNaN: true }) })
+  const settings = fc.record({
+    maxAttempts: fc.constant(1_000),
+    backoffMs: fc.oneof(fc.constant(0), fc.nat(86_400_000)),
+    factor: fc.double({ min: 1, max: 100, noNaN: true }),
+    jitter: fc.double({ min: 0, max: 1, noNaN: true }),
+  })
   fc.assert(
     fc.property(settings, fc.integer({ min: 1, max: 999 }), fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), (retry, failures, draw) => {
       const delay = retryDelay(retry, failures, draw)!

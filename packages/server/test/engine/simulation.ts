@@ -76,7 +76,16 @@ export class Simulation {
   /** Everything that was ever said of the run, and all that can be, said again. */
   sayAllAgain(): void {
     const ref = { nodeId: '0', iteration: '' }
-    const control: Happening[] = [{ is: 'started' }, { is: 'claimed' }, { is: 'cancelled', undo: true }, { is: 'held' }, { is: 'released' }, { is: 'poisoned' }, { is: 'unserved' }, { is: 'retryNow', ...ref }]
+    const control: Happening[] = [
+      { is: 'started' },
+      { is: 'claimed' },
+      { is: 'cancelled', undo: true },
+      { is: 'held' },
+      { is: 'released' },
+      { is: 'poisoned' },
+      { is: 'unserved' },
+      { is: 'retryNow', ...ref },
+    ]
     for (const happening of [...this.told, ...this.ghosts, ...control, { is: 'signalled' as const, name: 'a', payload: payloadOf(1) }]) this.outside(happening)
   }
 
@@ -109,7 +118,12 @@ export class Simulation {
     if (holder) for (const task of holder.underWay.values()) moves.push(() => this.finish(holder, task))
     else if (this.awake) moves.push(() => this.claim())
     if (this.faults.control) moves.push(...this.control())
-    if (this.faults.crashes) moves.push(() => this.crash(), () => this.duplicate(), () => this.duplicate())
+    if (this.faults.crashes)
+      moves.push(
+        () => this.crash(),
+        () => this.duplicate(),
+        () => this.duplicate(),
+      )
     moves.push(() => {
       this.now += this.tape.pick(900)
     })
@@ -311,8 +325,20 @@ export class Simulation {
 
   /** Timers that are due now, in any order; and, rarely, one that is not, or is no more. */
   private lateTimers(): Move[] {
-    const due = [...this.rows.timers].filter(([, at]) => at <= this.now).map(([key]) => () => this.outside(dueOf(key)))
-    const early = [...this.rows.timers].filter(([, at]) => at > this.now + 1_000).map(([key]) => () => this.outside(dueOf(key)))
+    const due = [...this.rows.timers]
+      .filter(([, at]) => at <= this.now)
+      .map(
+        ([key]) =>
+          () =>
+            this.outside(dueOf(key)),
+      )
+    const early = [...this.rows.timers]
+      .filter(([, at]) => at > this.now + 1_000)
+      .map(
+        ([key]) =>
+          () =>
+            this.outside(dueOf(key)),
+      )
     return [...due, ...early]
   }
 
@@ -326,7 +352,8 @@ export class Simulation {
       const timedOut = this.tape.once(3)
       return { is: 'failed', ...ref, error: { code: timedOut ? 'timed_out' : 'broken', message: 'It broke' }, retry: !this.tape.once(3), timedOut }
     }
-    if (task.phase === 'compensate') return this.tape.once(4) ? { is: 'waits', ...ref, waiting: { for: 'report' } } : { is: 'completed', ...ref, output: payloadOf({ undo: attempt }), route: ['default'] }
+    if (task.phase === 'compensate')
+      return this.tape.once(4) ? { is: 'waits', ...ref, waiting: { for: 'report' } } : { is: 'completed', ...ref, output: payloadOf({ undo: attempt }), route: ['default'] }
     const node = state.graph.nodes.get(nodeId)!
     const config = node.definition.config as { [key: string]: Json }
     if (node.type === 'map') return { is: 'fanned', ...ref, total: config['total'] as number, concurrency: config['concurrency'] as number, collect: config['collect'] as boolean }
@@ -345,7 +372,11 @@ export class Simulation {
       case 'pause': {
         const onExpiry = config['onExpiry'] ? { action: config['onExpiry'] as 'approve' } : null
         const blocks = config['blocks'] as 'run' | 'dependants'
-        return { for: 'pause', input: { asked: true }, pause: { kind: 'approval', message: 'May it?', form: null, assignee: null, expiresInMs: config['expiresInMs'] as number | null, onExpiry, blocks } }
+        return {
+          for: 'pause',
+          input: { asked: true },
+          pause: { kind: 'approval', message: 'May it?', form: null, assignee: null, expiresInMs: config['expiresInMs'] as number | null, onExpiry, blocks },
+        }
       }
       case 'signal':
         return { for: 'signal', name: config['name'] as string, timeoutMs: null }

@@ -26,7 +26,10 @@ describe('undoing', () => {
   })
 
   test('is tried again like the step, and under a time of its own', () => {
-    const play = new Play(graph({ a: { settings: { compensate: { type: 'work' }, retry: { maxAttempts: 2, backoffMs: 100, jitter: 0 } } }, b: {} }, 'a -> b')).complete('a').fail('b').fail('a')
+    const play = new Play(graph({ a: { settings: { compensate: { type: 'work' }, retry: { maxAttempts: 2, backoffMs: 100, jitter: 0 } } }, b: {} }, 'a -> b'))
+      .complete('a')
+      .fail('b')
+      .fail('a')
     expect(play.step('a')!.compensation).toMatchObject({ state: 'retrying', failures: 1, retryAt: play.now + 100 })
     play.outside({ is: 'due', nodeId: 'a', iteration: '', timer: 'retry' }).holder()
     expect(play.step('a')!.compensation!.state).toBe('retrying')

@@ -76,7 +76,10 @@ describe('reports', () => {
   })
 
   test('an undoing may wait for one as well, for as long as the step may', () => {
-    const play = new Play(graph({ out: { settings: { timeoutMs: 30, compensate: { type: 'work' }, retry: { maxAttempts: 2, jitter: 0 } } }, bad: {} }, 'out -> bad')).wait('out', { for: 'report' }).outside(report('completed')).holder()
+    const play = new Play(graph({ out: { settings: { timeoutMs: 30, compensate: { type: 'work' }, retry: { maxAttempts: 2, jitter: 0 } } }, bad: {} }, 'out -> bad'))
+      .wait('out', { for: 'report' })
+      .outside(report('completed'))
+      .holder()
     play.fail('bad').wait('out', { for: 'report' })
     expect(play.step('out')!.compensation!.state).toBe('waiting')
     play.pass(30)
@@ -114,7 +117,14 @@ describe('timers', () => {
 
 describe('children', () => {
   const sub = { type: 'child', settings: { retry: { maxAttempts: 2, backoffMs: 0 } } }
-  const ended = (outcome: Extract<Happening, { is: 'childEnded' }>['outcome'], failures = 0, runId = 'kid'): Happening => ({ is: 'childEnded', nodeId: 'sub', iteration: '', runId, failures, outcome })
+  const ended = (outcome: Extract<Happening, { is: 'childEnded' }>['outcome'], failures = 0, runId = 'kid'): Happening => ({
+    is: 'childEnded',
+    nodeId: 'sub',
+    iteration: '',
+    runId,
+    failures,
+    outcome,
+  })
   const done = { completed: payloadOf('ok') }
   const broken = { failed: { code: 'child_failed', message: 'It failed' } }
 
@@ -139,7 +149,10 @@ describe('children', () => {
     expect(play.step('sub')).toMatchObject({ state: 'running', attempts: 2, failures: 1 })
     play.outside(ended(broken))
     expect(play.step('sub')).toMatchObject({ state: 'running', failures: 1 })
-    play.wait('sub', { for: 'child', runId: 'kid2' }).outside(ended(broken, 1, 'kid2')).holder()
+    play
+      .wait('sub', { for: 'child', runId: 'kid2' })
+      .outside(ended(broken, 1, 'kid2'))
+      .holder()
     expect(play.run).toMatchObject({ status: 'failed', reason: { code: 'child_failed', step: 'sub' } })
   })
 

@@ -89,15 +89,13 @@ describe('the anonymous principal', () => {
   test('is taken for programs and for pages of this machine', async () => {
     const { ask } = await anonymous()
     const own: Record<string, string>[] = [{}, { origin: 'http://localhost:5173' }, { 'sec-fetch-site': 'none' }]
-    for (const headers of own)
-      expect((await ask('GET', '/v1/runs', undefined, { ...none, ...headers })).status).toBe(200)
+    for (const headers of own) expect((await ask('GET', '/v1/runs', undefined, { ...none, ...headers })).status).toBe(200)
   })
 
   test('is not taken for pages elsewhere, nor under a name that is made to point here', async () => {
     const { ask, url, calls } = await anonymous()
     const foreign: Record<string, string>[] = [{ origin: 'https://evil.example' }, { origin: 'null' }, { 'sec-fetch-site': 'cross-site' }]
-    for (const headers of foreign)
-      expect((await ask('POST', `/v1/runs/${ids.run}/cancel`, undefined, { ...none, ...headers })).status).toBe(401)
+    for (const headers of foreign) expect((await ask('POST', `/v1/runs/${ids.run}/cancel`, undefined, { ...none, ...headers })).status).toBe(401)
     const { request } = await import('node:http')
     const rebound = await new Promise<number>((resolve) =>
       request(`${url}/v1/runs`, { headers: { host: 'evil.example', origin: 'http://evil.example' } }, (reply) => resolve(reply.resume().statusCode!)).end(),

@@ -101,17 +101,22 @@ describe('the witness', () => {
     expect(await ask('runs.cancel', { id: ids.run })).toEqual([
       { principal: principal(), action: 'runs.cancel', resource: ids.run, outcome: 'done', code: null, details: {}, requestId: 'r1', ip: '10.1.2.3' },
     ])
-    expect(await ask('runs.cancel', { id: ids.run }, { principal: principal({ role: 'viewer' }) })).toMatchObject([{ outcome: 'refused', code: 'permission_denied', resource: ids.run }])
+    expect(await ask('runs.cancel', { id: ids.run }, { principal: principal({ role: 'viewer' }) })).toMatchObject([
+      { outcome: 'refused', code: 'permission_denied', resource: ids.run },
+    ])
     expect(await ask('runs.cancel', { id: ids.run }, { refusal: new Fault('run_ended') })).toMatchObject([{ outcome: 'refused', code: 'run_ended' }])
     expect(await ask('runs.cancel', { id: ids.run }, { refusal: new Outage('away') })).toMatchObject([{ outcome: 'failed', code: 'unavailable' }])
   })
 
   test('tells of logins that fail, and of nothing else that nobody stands behind', async () => {
     const out = { principal: null }
-    expect(await ask('auth.login', { email: 'ada@example.com', password: 'wrong' }, out)).toMatchObject([{ principal: null, outcome: 'refused', code: 'login_failed', details: { email: 'ada@example.com' } }])
+    expect(await ask('auth.login', { email: 'ada@example.com', password: 'wrong' }, out)).toMatchObject([
+      { principal: null, outcome: 'refused', code: 'login_failed', details: { email: 'ada@example.com' } },
+    ])
     expect(await ask('auth.setPassword', { token: 'wrong', password: 'long enough' }, out)).toMatchObject([{ outcome: 'refused', code: 'credential_invalid' }])
     expect(await ask('auth.login', { email: 'a@b', password: 'x' }, { ...out, attempt: () => Promise.reject(new Fault('rate_limited')) })).toEqual([])
-    for (const [name, { meta, type }] of Object.entries(procedures)) if (type === 'mutation' && meta.action !== 'public') expect([name, await ask(name, {}, out)]).toEqual([name, []])
+    for (const [name, { meta, type }] of Object.entries(procedures))
+      if (type === 'mutation' && meta.action !== 'public') expect([name, await ask(name, {}, out)]).toEqual([name, []])
   })
 
   test('repeats no secret, whatever the input', async () => {

@@ -292,8 +292,19 @@ export function createToys(): Toys {
         revoke: undefined,
       }),
       secrets: toy<Parts['access']['secrets']>('secrets', memory, { list: page(), set: { name: 's', created: at, updated: at }, delete: undefined }),
-      members: toy<Parts['access']['members']>('members', memory, { list: page(member), invite: { ...member, created: true, setPassword: { token: 'set-it', expiresAt: at } }, setRole: undefined, remove: undefined }),
-      users: toy<Parts['access']['users']>('users', memory, { list: page(account), get: account, update: account, delete: undefined, resetPassword: { token: 'set-it', expiresAt: at } }),
+      members: toy<Parts['access']['members']>('members', memory, {
+        list: page(member),
+        invite: { ...member, created: true, setPassword: { token: 'set-it', expiresAt: at } },
+        setRole: undefined,
+        remove: undefined,
+      }),
+      users: toy<Parts['access']['users']>('users', memory, {
+        list: page(account),
+        get: account,
+        update: account,
+        delete: undefined,
+        resetPassword: { token: 'set-it', expiresAt: at },
+      }),
       workspaces: toy<Parts['access']['workspaces']>('workspaces', memory, { list: page(workspace), get: workspace, create: workspace, update: workspace, delete: undefined }),
     },
   }

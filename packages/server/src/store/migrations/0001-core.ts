@@ -309,7 +309,28 @@ export class Core0001 extends Migration {
   }
 
   override down(): void {
-    for (const table of ['rate_limits', 'audit', 'idempotency', 'events', 'timers', 'signals', 'pauses', 'steps', 'runs', 'samples', 'versions', 'workflows', 'secrets', 'tickets', 'password_tokens', 'refresh_tokens', 'api_keys', 'members', 'users', 'workspaces'])
+    for (const table of [
+      'rate_limits',
+      'audit',
+      'idempotency',
+      'events',
+      'timers',
+      'signals',
+      'pauses',
+      'steps',
+      'runs',
+      'samples',
+      'versions',
+      'workflows',
+      'secrets',
+      'tickets',
+      'password_tokens',
+      'refresh_tokens',
+      'api_keys',
+      'members',
+      'users',
+      'workspaces',
+    ])
       this.addSql(`drop table ${table}`)
   }
 }

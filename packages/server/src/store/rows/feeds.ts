@@ -19,10 +19,7 @@ const columns = 'subject_kind, subject_id, seq, xid::text as xid, position, work
 
 /** A run's events after a `seq`. Its numbers are given under its row lock: what is read has no gap that fills later. */
 export const runEventsAfter = (tx: Tx, runId: string, seq: number, limit: number): Promise<LoggedEvent[]> =>
-  tx.query(
-    { name: 'feed-run', text: `select ${columns} from events where subject_id = $1 and subject_kind = 'run' and seq > $2 order by seq limit $3` },
-    [runId, seq, limit],
-  )
+  tx.query({ name: 'feed-run', text: `select ${columns} from events where subject_id = $1 and subject_kind = 'run' and seq > $2 order by seq limit $3` }, [runId, seq, limit])
 
 /**
  * A workspace's events after a place, up to the oldest transaction still open: a transaction that commits late comes after

@@ -57,7 +57,11 @@ export const outputsOf = (tx: Tx, runId: string, nodeIds: readonly string[], ite
   )
 
 /** Steps that a fork or a trial brings along as results. */
-export const seedSteps = (tx: Tx, runId: string, seeds: readonly { nodeId: string; state: string; output: string | null; bytes: number; route: string[]; skipReason: string | null }[]): Promise<unknown> =>
+export const seedSteps = (
+  tx: Tx,
+  runId: string,
+  seeds: readonly { nodeId: string; state: string; output: string | null; bytes: number; route: string[]; skipReason: string | null }[],
+): Promise<unknown> =>
   tx.query(
     {
       name: 'steps-seed',

@@ -42,10 +42,14 @@ export async function listPauses(tx: Tx, workspaceId: string, asked: PausesAsked
   const { runId = null, status = null, assignee = null, limit } = asked
   const before = asked.cursor === undefined ? null : decodeCursor(asked.cursor, idForm)
   const matches = `workspace_id = $1 and ($2::text is null or run_id = $2) and ($3::text is null or status = $3) and ($4::text is null or assignee = $4)`
-  const rows = await tx.query<PauseRecord & Record<string, unknown>>(
-    `select * from pauses where ${matches} and ($5::text is null or id < $5) order by id desc limit $6`,
-    [workspaceId, runId, status, assignee, before, limit + 1],
-  )
+  const rows = await tx.query<PauseRecord & Record<string, unknown>>(`select * from pauses where ${matches} and ($5::text is null or id < $5) order by id desc limit $6`, [
+    workspaceId,
+    runId,
+    status,
+    assignee,
+    before,
+    limit + 1,
+  ])
   const page = pageFrom(rows, limit, (row) => row.id, pauseFrom)
   if (!asked.count) return page
   const [counted] = await tx.query<{ total: number }>(`select count(*)::int as total from pauses where ${matches}`, [workspaceId, runId, status, assignee])
