@@ -30,6 +30,8 @@ export interface Description {
   words: Words
   /** Schemas to put in place of what a word is rendered as. */
   rendered: Record<string, JsonObject>
+  /** What is said of a parameter whose own schema says nothing, by its name. */
+  parameters: Readonly<Record<string, string>>
   /** What the data of an event of a stream is, and what is said of all streams. */
   event: z.ZodType
   streaming: string

@@ -1,5 +1,5 @@
 import { type FaultKind, faultKinds } from '@sluice/schema'
-import { allCodes, kindOf, messageOf } from './problems.ts'
+import { allCodes, kindOf, kinds } from './problems.ts'
 
 export const tags = [
   { name: 'workflows', description: 'Graphs of steps: a draft that is edited, and the versions that runs are pinned to' },
@@ -18,13 +18,37 @@ export const tags = [
   { name: 'workspaces', description: 'What everything belongs to; no one sees into another' },
 ]
 
+export const parameters = {
+  id: 'Its id',
+  userId: 'The id of a user',
+  runId: 'The id of a run',
+  workflow: 'The id or the handle of a workflow',
+  nodeId: 'The id of a node',
+  type: 'The name of a node type',
+  name: 'Its name',
+  version: 'The number of a version',
+  transactionId: "The caller's own id of a run",
+  status: 'Only those in this state',
+  tag: 'Only those with this tag',
+  assignee: 'Only those meant for this person',
+  cursor: 'The `nextCursor` of the page before',
+  limit: 'The most items of a page',
+  until: '`accepted`: at once; `parked`: until the run cannot go on by itself; `finished`: until it has ended',
+  ms: 'The most milliseconds to wait',
+  since: 'Only what came at this time or later',
+  'Idempotency-Key': 'The same key makes the same request answer as it did the first time',
+}
+
 export const streaming = [
   'The stream is of Server-Sent Events. Each has the `cursor` of its data as `id` and its `type` as `event`; its `data` is one StreamEvent.',
   'Without a cursor a stream begins with a `snapshot`; with one (`after`, or `Last-Event-ID` when it connects again) it goes on from there and misses nothing.',
   'The events of a run end with the run. An event `error` has an ErrorBody as its data and is the last one. Types that are not known here may come: pass them by.',
 ].join('\n')
 
-const codesOf = (kind: FaultKind): string[] => allCodes.filter((code) => kindOf(code) === kind).map((code) => `| ${faultKinds[kind]} | \`${code}\` | ${messageOf(code)} |`)
+const codesOf = (kind: FaultKind): string => {
+  const codes = allCodes.filter((code) => kindOf(code) === kind).map((code) => `\`${code}\``)
+  return `| ${faultKinds[kind]} | \`${kind}\` | ${codes.join(', ')} |`
+}
 
 export const about = `
 Durable workflows: graphs of steps that survive crashes, pause for people, and tell everything they do as live events.
@@ -43,7 +67,7 @@ another request is a 409.
 
 **Errors** have one form. The kind decides the status, the code never changes.
 
-| status | code | |
+| status | kind | codes |
 |---|---|---|
-${(Object.keys(faultKinds) as FaultKind[]).flatMap(codesOf).join('\n')}
+${kinds.map(codesOf).join('\n')}
 `.trim()

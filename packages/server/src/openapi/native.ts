@@ -7,7 +7,7 @@ import { describe } from './describe.ts'
 import type { Document, Example, Note } from './description.ts'
 import recorded from './examples.json' with { type: 'json' }
 import { nativeNotes } from './native-notes.ts'
-import { about, streaming, tags } from './native-words.ts'
+import { about, parameters, streaming, tags } from './native-words.ts'
 import { allCodes, type ErrorForm, kinds, kindOf, messageOf } from './problems.ts'
 import { wordsOf } from './words.ts'
 
@@ -62,7 +62,12 @@ export function describeNative(): Document {
     words: { ...wordsOf(schema), StreamEvent, ErrorBody, ErrorIssue },
     // Said as what it is, so that generated clients have a type for it that is not `any`. What is inside is not said: a
     // schema that refers to itself is an error in many of them.
-    rendered: { Json: { description: 'Any JSON value', type: ['null', 'boolean', 'number', 'string', 'array', 'object'], additionalProperties: true } },
+    rendered: {
+      Json: { description: 'Any JSON value', type: ['null', 'boolean', 'number', 'string', 'array', 'object'], items: {}, additionalProperties: true },
+      // As every language's regular expressions say it.
+      NodeId: { description: 'Any text without control characters', type: 'string', minLength: 1, maxLength: 100, pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]*$' },
+    },
+    parameters,
     event: StreamEvent,
     streaming,
     errors,

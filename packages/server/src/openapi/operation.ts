@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '@sluice/schema'
-import type { Address } from './addresses.ts'
+import type { Address, Reply } from './addresses.ts'
 import type { Description, Example, Note } from './description.ts'
 import type { Parts } from './generate.ts'
 import { problemsOf } from './problems.ts'
@@ -19,7 +19,7 @@ export function operationAt(address: Address, parts: Parts, description: Descrip
   const own = [reply, stream].flatMap((door) => (door ? faultsAt(description.notes[door.name], door.path) : []))
   const body = parts.rest(address).requestBody
   const security = action === 'public' ? [] : stream ? anyOf({ ...description.securitySchemes, ...description.streamSecuritySchemes }) : undefined
-  const parameters = parametersAt(address, parts, replyNote?.example)
+  const parameters = parametersAt(address, parts, description, replyNote?.example)
   return given({
     operationId,
     summary,
@@ -44,12 +44,17 @@ function paragraphs({ reply, stream }: Address, { streaming }: Description): str
     ...(description === undefined ? [] : [description]),
     ...(stream && reply ? [`With \`Accept: text/event-stream\`: ${stream.summary}.`] : []),
     ...(stream ? [streaming] : []),
-    ...(action === 'public' || action === 'signed-in' ? [] : [`Asks for the permission \`${action}\`.`]),
+    asks(action),
   ]
 }
 
+function asks(action: Reply['action']): string {
+  if (action === 'public') return 'Asks for no credential.'
+  return action === 'signed-in' ? 'Asks for a credential, and no permission.' : `Asks for the permission \`${action}\`.`
+}
+
 /** Path first, in its order, then query, then headers; each with its words and, where there is one, its example. */
-function parametersAt(address: Address, parts: Parts, example: Example | undefined): JsonObject[] {
+function parametersAt(address: Address, parts: Parts, { parameters }: Description, example: Example | undefined): JsonObject[] {
   const { takes } = address
   const rendered = [...(parts.operation(address).parameters ?? []), ...(parts.rest(address).parameters ?? [])]
   const input = example?.input ?? {}
@@ -59,7 +64,7 @@ function parametersAt(address: Address, parts: Parts, example: Example | undefin
       const value = place === 'header' ? undefined : input[name]
       // The generator drops the words of an optional field; zod-openapi says them twice.
       const { description: _twice, ...schema } = parameter.schema
-      return given({ ...parameter, description: field.description, schema, example: value })
+      return given({ ...parameter, description: field.description ?? parameters[name], schema, example: value })
     }),
   )
 }

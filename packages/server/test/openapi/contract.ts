@@ -11,7 +11,7 @@ export interface Operation {
   path: string
   summary: string
   tags: string[]
-  parameters: { in: 'path' | 'query' | 'header'; name: string; required?: boolean; schema: JsonObject; example?: unknown }[]
+  parameters: { in: 'path' | 'query' | 'header'; name: string; required?: boolean; description?: string; schema: JsonObject; example?: unknown }[]
   requestBody?: { required: boolean; content: Record<string, { schema: JsonObject; example?: unknown }> }
   responses: Record<string, { content?: Record<string, { schema: JsonObject; example?: unknown }>; headers?: JsonObject }>
   security?: JsonObject[]
