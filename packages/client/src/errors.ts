@@ -94,7 +94,7 @@ export class RateLimitedError extends SluiceError {
   override readonly name: string = 'RateLimitedError'
 }
 
-/** 502, 503, 504, 507, after it was repeated where that does no harm: the server, or what it needs, is away. */
+/** 502, 503, 504, after it was repeated where that does no harm: the server, or what it needs, is away. 507 (`storage_full`): there is no room. */
 export class UnavailableError extends SluiceError {
   override readonly name: string = 'UnavailableError'
 }

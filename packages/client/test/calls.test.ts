@@ -46,6 +46,13 @@ describe('a call', () => {
     expect(targets).toEqual(['https://example.com/sluice/trpc/auth.logout'])
   })
 
+  test('takes its credential nowhere else: a redirect is not followed', async () => {
+    let redirect: string | undefined
+    const fetch = async (_target: unknown, init?: RequestInit): Promise<Response> => ((redirect = init?.redirect), Response.json({ result: {} }))
+    await createClient({ url: 'http://sluice.test', apiKey: 'sk_1', fetch }).auth.logout()
+    expect(redirect).toBe('error')
+  })
+
   test('without an answer value is undefined', async () => {
     expect(await clientOf(toyFetch(answer())).secrets.delete({ name: 'a' })).toBeUndefined()
   })

@@ -15,8 +15,9 @@ function server() {
   const authorizations: (string | null)[] = []
   const procedures: Record<string, (seen: Seen) => Reply> = {
     'auth.login': () => (state.logins++, answer(issue())()),
-    'auth.refresh'({ input }) {
+    async 'auth.refresh'({ input }) {
       state.refreshes++
+      await new Promise((resolve) => setTimeout(resolve, 5))
       const reply = state.onRefresh()
       if (reply) return reply
       return (input as { refreshToken: string }).refreshToken === `r${state.issued}` && !state.dead.has('refresh') ? answer(issue())() : refused()
@@ -48,6 +49,31 @@ describe('tokens', () => {
     expect(answers).toEqual(Array.from({ length: 10 }, () => ({ id: 'x', authorization: 'Bearer t2' })))
     expect(state.refreshes).toBe(1)
     expect(kept).toEqual(['r2'])
+  })
+
+  test('are not renewed again for a call that was sent before they were, nor is one sent with the old ones meanwhile', async () => {
+    const { state, issue, fetch, authorizations } = server()
+    let letGo = (): void => {}
+    const held = new Promise<void>((resolve) => (letGo = resolve))
+    let first = true
+    const late: typeof fetch = async (target, init) => {
+      const response = fetch(target, init)
+      if (first) {
+        first = false
+        await held
+      }
+      return response
+    }
+    const sluice = createClient({ url: 'http://sluice.test', token: issue(), fetch: late })
+    state.dead.add('Bearer t1')
+    const slow = sluice.runs.get({ id: 'x' })
+    const quick = sluice.runs.get({ id: 'x' })
+    while (state.refreshes === 0) await new Promise((resolve) => setTimeout(resolve, 1))
+    await Promise.all([quick, sluice.runs.get({ id: 'x' })])
+    letGo()
+    expect(await slow).toMatchObject({ authorization: 'Bearer t2' })
+    expect(state.refreshes).toBe(1)
+    expect(authorizations).toEqual(['Bearer t1', 'Bearer t1', 'Bearer t2', 'Bearer t2', 'Bearer t2'])
   })
 
   test('are renewed for a stream that comes again', async () => {
