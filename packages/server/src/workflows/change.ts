@@ -2,7 +2,7 @@ import { Fault, limits, type CreateWorkflow, type Definition, type DuplicateWork
 import { sqlState } from '../store/database.ts'
 import { newId } from '../store/ids.ts'
 import type { Tx } from '../store/index.ts'
-import { findDraft, handlesLike, handleTaken, hideWorkflow, insertWorkflow, namesLike, saveSample, updateWorkflow, type DraftRow } from '../store/rows/workflows.ts'
+import { findDraft, handlesLike, handleTaken, hideWorkflow, insertWorkflow, lockWhole, namesLike, saveSample, updateWorkflow, type DraftRow } from '../store/rows/workflows.ts'
 import { workflowView } from '../store/views/workflows.ts'
 import { applyEdits } from './edit.ts'
 import { locked, missing, type WorkflowActor } from './find.ts'
@@ -83,7 +83,7 @@ export async function keepTrial(
 
 /** Hides the workflow and frees its handle. Its runs are the engine's to end, in the same transaction. */
 export async function hide(tx: Tx, actor: WorkflowActor, workflow: string): Promise<{ id: string }> {
-  const { id, seq } = await locked(tx, actor, workflow)
+  const { id, seq } = (await lockWhole(tx, actor.workspaceId, workflow)) ?? missing(workflow)
   await hideWorkflow(tx, id)
   await tell(tx, actor.workspaceId, { id, seq: seq + 1 }, 'deleted')
   return { id }

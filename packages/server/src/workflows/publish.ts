@@ -4,9 +4,9 @@ import type { Catalogue } from '../nodes/contract.ts'
 import type { Tx } from '../store/index.ts'
 import {
   findDraft,
-  findWorkflow,
   insertVersion,
   lockDraft,
+  pinWorkflow,
   markPublished,
   readVersion,
   versionByHash,
@@ -78,7 +78,7 @@ export function createPublishing(catalogue: Catalogue): Publishing {
       return publishDraft(tx, actor, await locked(tx, actor, workflow, revision), expectHash)
     },
     async forStart(tx, actor, ref, number, expectHash) {
-      const row = (await findWorkflow(tx, actor.workspaceId, ref)) ?? missing(ref)
+      const row = (await pinWorkflow(tx, actor.workspaceId, ref)) ?? missing(ref)
       if (number !== undefined) {
         const version = await readVersion(tx, row.id, number)
         if (!version) throw new Fault('version_missing', { details: { workflow: row.id, version: number } })

@@ -217,7 +217,8 @@ export class Core0001 extends Migration {
       create table pauses (
         id text primary key,
         workspace_id text not null references workspaces (id) on delete cascade,
-        workflow_id text not null references workflows (id),
+        -- Its run's: a reference of its own would make a run that moves wait for the workflow's row.
+        workflow_id text not null,
         run_id text not null references runs (id) on delete cascade,
         node_id text not null,
         iteration text not null,

@@ -71,7 +71,7 @@ export async function deathsOf(tx: Tx, ids: readonly string[]): Promise<Map<stri
 
 /** The run's row under its lock: for everything that happens to a run from outside its worker. */
 export async function lockRun(tx: Tx, id: string): Promise<RunRow | undefined> {
-  const rows = await tx.query<RunRow & Record<string, unknown>>({ name: 'runs-lock', text: `select ${columns} from runs where id = $1 for update` }, [id])
+  const rows = await tx.query<RunRow & Record<string, unknown>>({ name: 'runs-lock', text: `select ${columns} from runs where id = $1 for no key update` }, [id])
   return rows[0]
 }
 

@@ -60,9 +60,17 @@ export const findWorkflow = (tx: Tx, workspaceId: string, ref: string): Promise<
 export const findDraft = (tx: Tx, workspaceId: string, ref: string): Promise<DraftRow | undefined> =>
   first(tx.query<DraftRow & Record<string, unknown>>({ name: 'workflows-draft', text: `select ${columns}, draft ${byRef}` }, [workspaceId, ref]))
 
-/** Under its row lock: edits, publishing and deletion of one workflow come one after another. */
+/** For a start: the workflow cannot be deleted until its transaction ends. Edits and publishing go on beside it. */
+export const pinWorkflow = (tx: Tx, workspaceId: string, ref: string): Promise<WorkflowRow | undefined> =>
+  first(tx.query<WorkflowRow & Record<string, unknown>>({ name: 'workflows-pin', text: `select ${columns} ${byRef} for key share` }, [workspaceId, ref]))
+
+/** Under its row lock: edits and publishing of one workflow come one after another. Runs that are being started do not wait for it. */
 export const lockDraft = (tx: Tx, workspaceId: string, ref: string): Promise<DraftRow | undefined> =>
-  first(tx.query<DraftRow & Record<string, unknown>>({ name: 'workflows-lock', text: `select ${columns}, draft ${byRef} for update` }, [workspaceId, ref]))
+  first(tx.query<DraftRow & Record<string, unknown>>({ name: 'workflows-lock', text: `select ${columns}, draft ${byRef} for no key update` }, [workspaceId, ref]))
+
+/** For a deletion: after all starts under way, and before all others, which then find nothing. */
+export const lockWhole = (tx: Tx, workspaceId: string, ref: string): Promise<DraftRow | undefined> =>
+  first(tx.query<DraftRow & Record<string, unknown>>({ name: 'workflows-lock-whole', text: `select ${columns}, draft ${byRef} for update` }, [workspaceId, ref]))
 
 export interface NewWorkflow {
   id: string
