@@ -120,6 +120,7 @@ export async function createApp(config: Config, { databaseUrl, log }: { database
     log,
     ready: async () => void (await database.query('select 1')),
     counters: database,
+    serves: config.role !== 'worker',
     documents: async () => (await import('./openapi/documents.ts')).pagesFor(config.publicUrl),
   })
 

@@ -49,6 +49,8 @@ export interface HttpOptions {
   documents?: () => Promise<readonly ApiPage[]>
   stream?: StreamOptions
   socket?: SocketBounds
+  /** False for a worker: it says how it is, and serves nothing else. */
+  serves?: boolean
 }
 
 export interface HttpServer {
@@ -62,21 +64,21 @@ export interface HttpServer {
 }
 
 /** The server, ready to listen. Rejects when two rows would answer the same request. */
-export async function createHttp({ parts, config, log, ready, counters, rows = [], faces = [], documents, stream, socket }: HttpOptions): Promise<HttpServer> {
+export async function createHttp({ parts, config, log, ready, counters, rows = [], faces = [], documents, stream, socket, serves = true }: HttpOptions): Promise<HttpServer> {
   const origins = createOrigins(config)
   const limits = createLimits({ rateLimit: config.rateLimit, database: counters ?? null })
   const openStreams = createOpenStreams(parts.access, log)
   const admission = createAdmission(parts, origins, limits)
-  const places = placesOf([...rowsOf(appRouter), ...rows])
-  const failing = createFailing([nativeFace, ...faces], createMethodsAt(places, [{ path: `${trpcPath}/{path}`, methods: ['GET', 'POST'] }]), log)
+  const places = placesOf(serves ? [...rowsOf(appRouter), ...rows] : [])
+  const failing = createFailing([nativeFace, ...faces], createMethodsAt(places, serves ? [{ path: `${trpcPath}/{path}`, methods: ['GET', 'POST'] }] : []), log)
   const report = (error: unknown, request: FastifyRequest) => failing.report(error, factsOf(request))
   const state = { url: '', leaving: false }
 
   const app = createListener(config.trustProxy)
   addSteps(app, { origins, admission, failing, log })
   mountHealth(app, ready, () => state.leaving)
-  if (documents) mountDocs(app, documents)
-  mountTrpc(app, { parts, openStreams, report, stream })
+  if (serves && documents) mountDocs(app, documents)
+  if (serves) mountTrpc(app, { parts, openStreams, report, stream })
   bind(app, places, { openStreams, report, stream, baseUrl: (request) => config.publicUrl ?? `${request.protocol}://${request.host}` })
   const reportSocket = (error: unknown, requestId: string) => failing.report(error, { requestId, route: trpcPath })
   const sockets = acceptSockets(app.server, {
@@ -84,7 +86,7 @@ export async function createHttp({ parts, config, log, ready, counters, rows = [
     requestIdOf,
     identify: admission.admitSocket,
     report: (error, request) => reportSocket(error, requestIdOf(request)),
-    routes: [trpcSocket({ parts, limits, openStreams, requestIdOf, report: reportSocket, bounds: socket })],
+    routes: serves ? [trpcSocket({ parts, limits, openStreams, requestIdOf, report: reportSocket, bounds: socket })] : [],
   })
   await app.ready()
 
