@@ -81,6 +81,8 @@ export interface Caller {
 
 export interface Served extends Caller, AsyncDisposable {
   url: string
+  /** The lines of its log so far. */
+  lines: readonly string[]
   token: string
   app: App
 }
@@ -128,7 +130,13 @@ async function serve(databaseUrl: string, settings: Record<string, string>): Pro
     SLUICE_LOG_LEVEL: process.env['SLUICE_TEST_LOG'] ?? 'error',
     ...settings,
   })
-  const log = createLog({ level: config.logLevel, write: (line) => void process.stderr.write(line) })
+  const lines: string[] = []
+  const loud = settings['SLUICE_LOG_LEVEL'] === undefined
+  const write = (line: string): void => {
+    lines.push(line)
+    if (loud) process.stderr.write(line)
+  }
+  const log = createLog({ level: config.logLevel, write })
   const app = await createApp({ ...config, secret }, { databaseUrl, log })
   // A worker has no door to log in at.
   const { token } = config.role === 'worker' ? { token: '' } : await callerOf(app.url, '').call<{ token: string }>('POST', '/v1/auth/login', admin)
@@ -136,6 +144,7 @@ async function serve(databaseUrl: string, settings: Record<string, string>): Pro
   return {
     ...callerOf(app.url, token),
     url: app.url,
+    lines,
     token,
     app,
     async [Symbol.asyncDispose]() {

@@ -181,6 +181,7 @@ export class Holder implements Held {
         continue
       }
       adopt(turn)
+      this.report(turn)
       this.follow(turn, begins)
       for (const child of untold) await this.cancelChild(child)
       if (!parked || this.gone) continue
@@ -191,6 +192,15 @@ export class Holder implements Held {
       }
       again = true
     } while (!this.gone && (again || this.moved || this.spoilt || this.inbox.length > 0))
+  }
+
+  /** One line for a run that has ended. One that failed is worth a look; of the others there may be thousands a second. */
+  private report(turn: Turn): void {
+    const { id: runId, workflowId, status, reason } = this.state.run
+    if (!isTerminal(status) || !turn.events.some(({ type }) => type === `run.${status}`)) return
+    const facts = { runId, workflowId, status, ...(reason && { reason: reason.code, step: reason.step }) }
+    if (status === 'failed' || status === 'compensated') this.parts.log.info(facts, 'A run ended')
+    else this.parts.log.debug(facts, 'A run ended')
   }
 
   /** Happenings in, instant tasks done inline, until only what must not begin before the commit is left. */
