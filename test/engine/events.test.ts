@@ -171,13 +171,13 @@ describe('a stream of a run', () => {
     const run = await house.start(await house.workflow(flow({ a: post(`${house.toy.url}/ok/elsewhere`), ask: approval(), b: values({}) }, ['a > ask > b'])))
     const following = whole(house.stream(path(run)))
     expect((await house.get(run)).status).toBe('queued')
-    await using worker = await house.another({ SLUICE_ROLE: 'worker' })
+    await using _worker = await house.another({ SLUICE_ROLE: 'worker' })
     const { pause } = await house.event(run, 'pause.opened')
-    await worker.decide(pause, 'approve')
+    await house.decide(pause, 'approve')
     expect((await house.wait(run)).status).toBe('completed')
     const [snapshot, ...rest] = (await following).map(({ item }) => item)
     expect(snapshot).toMatchObject({ type: 'snapshot', run: { status: 'queued' } })
-    expect(rest).toEqual((await worker.events(run)).slice(1))
+    expect(rest).toEqual((await house.events(run)).slice(1))
   })
 
   test('hears of it at once, not when it looks again', async () => {
