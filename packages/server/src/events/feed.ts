@@ -105,8 +105,8 @@ export function createFeed({ database, doorbell }: { database: Database; doorbel
         }
         const rows = await runEventsAfter(database, runId, seq, pageSize)
         seq = rows.at(-1)?.seq ?? seq
-        const ended = rows.some((row) => isTerminal(row.type)) || (rows.length === 0 && (await feedRun(database, runId))?.ended !== false)
-        return { items: rows.map((row) => eventFrom(row, String(row.seq))), full: rows.length === pageSize, last: ended }
+        if (rows.length === 0) return nothingAfter(seq, await feedRun(database, runId))
+        return { items: rows.map((row) => eventFrom(row, String(row.seq))), full: rows.length === pageSize, last: rows.some((row) => isTerminal(row.type)) }
       }
       return pages(`run:${runId}`, read, signal)
     },
@@ -115,6 +115,11 @@ export function createFeed({ database, doorbell }: { database: Database; doorbel
     },
     workspace: ({ workspaceId, after }, signal) => ofWorkspace(workspaceId, null, after, signal),
   }
+}
+
+/** Nothing was there to read: the run has ended before, it still goes on, or it has moved since, and is to be read again. */
+function nothingAfter(seq: number, run: { ended: boolean; seq: number } | undefined): Page {
+  return { items: [], full: run !== undefined && run.seq > seq, last: run === undefined || (run.ended && run.seq <= seq) }
 }
 
 const isTerminal = (type: string): boolean => (terminalEvents as readonly string[]).includes(type)

@@ -19,6 +19,7 @@ import {
   type WorkflowSummary,
 } from '@sluice/schema'
 import type { Catalogue } from '../nodes/contract.ts'
+import { decodeCursor, idForm, pageFrom } from '../store/cursor.ts'
 import type { Database, Tx } from '../store/index.ts'
 import { countVersions, findDraft, listVersions, readSample, readVersion, type DraftRow, type WorkflowRow } from '../store/rows/workflows.ts'
 import { versionView, workflowCount, workflowList, workflowView } from '../store/views/workflows.ts'
@@ -64,8 +65,16 @@ export function createWorkflows({ database, catalogue }: { database: Database; c
 
   return {
     async list({ workspaceId }, { cursor, limit, count, name = null }) {
-      const found = await workflowList(database, workspaceId, { below: cursor === undefined ? null : readCursor(cursor, /^[a-z0-9]{15}$/), limit: limit + 1, name })
-      return { ...page(found, limit, ({ id }) => id), ...(count && { total: await workflowCount(database, workspaceId, name) }) }
+      const found = await workflowList(database, workspaceId, { below: cursor === undefined ? null : decodeCursor(cursor, idForm), limit: limit + 1, name })
+      return {
+        ...pageFrom(
+          found,
+          limit,
+          ({ id }) => id,
+          (item) => item,
+        ),
+        ...(count && { total: await workflowCount(database, workspaceId, name) }),
+      }
     },
     get: inTransaction(async (tx, actor, { workflow }: OneWorkflow) => workflowView(tx, (await resolve(tx, actor, workflow)).id)),
     create: inTransaction(change.create),
@@ -75,9 +84,9 @@ export function createWorkflows({ database, catalogue }: { database: Database; c
     publish: inTransaction(async (tx, actor, input: PublishWorkflow & { expectHash?: string }) => versionView(await publishing.publish(tx, actor, input))),
     async versions(actor, { workflow, cursor, limit, count }) {
       const { id } = await resolve(database, actor, workflow)
-      const below = cursor === undefined ? null : Number(readCursor(cursor, /^\d{1,9}$/))
+      const below = cursor === undefined ? null : Number(decodeCursor(cursor, /^\d{1,9}$/))
       const found = await listVersions(database, id, below, limit + 1)
-      return { ...page(found.map(versionView), limit, ({ number }) => String(number)), ...(count && { total: await countVersions(database, id) }) }
+      return { ...pageFrom(found, limit, ({ number }) => number, versionView), ...(count && { total: await countVersions(database, id) }) }
     },
     async version(actor, { workflow, version }) {
       const { id } = await resolve(database, actor, workflow)
@@ -98,19 +107,4 @@ export function createWorkflows({ database, catalogue }: { database: Database; c
     keepTrial: change.keepTrial,
     hide: change.hide,
   }
-}
-
-/** A cursor is the key of the last row of its page; opaque to callers, and checked like anything they send. */
-const writeCursor = (key: string): string => Buffer.from(key).toString('base64url')
-
-function readCursor(cursor: string, form: RegExp): string {
-  const key = Buffer.from(cursor, 'base64url').toString()
-  if (!form.test(key)) throw new Fault('cursor_invalid')
-  return key
-}
-
-/** One row more was asked for than is shown: it says whether there is a next page. */
-function page<T>(found: T[], limit: number, keyOf: (item: T) => string): Page<T> {
-  const items = found.slice(0, limit)
-  return { items, nextCursor: found.length > limit ? writeCursor(keyOf(items.at(-1)!)) : null }
 }
