@@ -1,4 +1,4 @@
-// npm start, npm test: sees to it that the workspace is installed, then runs the command in it with its own Node.
+// npm start, npm test …: sees to it that the workspace is installed, then runs the command in it with its own Node.
 // Plain JavaScript for Node 18: this runs before anything is installed.
 import { join } from 'node:path'
 import { attend } from './attend.mjs'
@@ -7,6 +7,8 @@ import { install, node, root } from './workspace.mjs'
 const commands = {
   serve: [join(root, 'packages/server/src/main.ts'), 'serve'],
   test: [join(root, '.ci/test.mjs')],
+  pack: [join(root, '.ci/pack.mjs')],
+  'sluice-server': [join(root, 'packages/server/src/main.ts')],
 }
 
 const [name, ...rest] = process.argv.slice(2)

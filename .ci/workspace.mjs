@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url'
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
-const pnpm = 'pnpm@12.21.0'
+/** A native binary from npm, so that the Node of the machine does not matter. */
+export const pnpm = 'pnpm@12.21.0'
 const modules = join(root, 'node_modules')
 const stamp = join(modules, '.sluice-lock')
 const busy = join(root, '.sluice-installing')

@@ -1,0 +1,16 @@
+// npm run pack: the SDK as npm would bring it, as tarballs in packed/.
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { pnpm, root } from './workspace.mjs'
+
+const folder = join(root, 'packed')
+rmSync(folder, { recursive: true, force: true })
+mkdirSync(folder)
+
+execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b', 'packages/client'], { cwd: root, stdio: 'inherit' })
+for (const name of ['schema', 'client']) {
+  // pnpm, because it puts what `publishConfig` says into the manifest, and versions for `workspace:`.
+  execFileSync('npx', ['-y', pnpm, 'pack', '--out', join(folder, `sluice-${name}.tgz`)], { cwd: join(root, 'packages', name), stdio: ['ignore', 'ignore', 'inherit'] })
+  process.stdout.write(`packed/sluice-${name}.tgz\n`)
+}
