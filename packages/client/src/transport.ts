@@ -1,3 +1,4 @@
+import { httpLink } from '@trpc/client/links/httpLink'
 import type { Credentials, Proof } from './credentials.ts'
 import { NetworkError, SluiceError, UnauthenticatedError } from './errors.ts'
 import { refusalOf } from './refusal.ts'
@@ -34,32 +35,24 @@ export interface TransportOptions {
   fetch: typeof fetch
 }
 
-type Reader<T> = (response: Response, bound: Bound, proof: Proof) => Promise<T>
+type Work<T> = (proof: Proof, bound: Bound) => Promise<T>
 
+/**
+ * Calls go over tRPC's `httpLink`, each in a request of its own: a batch would share one time-out, one signal and one
+ * credential, and its members count for the limits all the same. Streams are read by us, because tRPC's subscriptions
+ * connect again by rules of their own.
+ */
 export function createTransport({ url, credentials, fetch }: TransportOptions): Transport {
-  const base = new URL(url).href.replace(/[?#].*$/, '').replace(/\/+$/, '')
+  const endpoint = `${new URL(url).href.replace(/[?#].*$/, '').replace(/\/+$/, '')}/trpc`
+  const request = requestBy(fetch)
+  const exchange = linkTo(endpoint, request)
 
-  async function attempt<T>(asked: Asked, accept: string, proof: Proof, read: Reader<T>): Promise<T> {
-    const { procedure, method, input, timeoutMs, signals } = asked
-    const body = input === undefined ? undefined : JSON.stringify(input)
-    const query = method === 'GET' && body !== undefined ? `?input=${encodeURIComponent(body)}` : ''
+  async function attempt<T>({ procedure, timeoutMs, signals }: Asked, proof: Proof, work: Work<T>): Promise<T> {
     const held = bound(signals, timeoutMs, procedure)
-    const work = async (): Promise<T> => {
-      const response = await fetch(`${base}/trpc/${procedure}${query}`, {
-        method,
-        headers: { accept, ...proof, ...(method === 'POST' && { 'content-type': 'application/json' }) },
-        ...(method === 'POST' && body !== undefined && { body }),
-        // A key goes to the server it was given for, and not where that may lead.
-        redirect: 'error',
-        signal: held.signal,
-      })
-      if (!response.ok) throw refusalOf(response.status, response.headers, await jsonOf(response))
-      return read(response, held, proof)
-    }
     try {
       held.signal.throwIfAborted()
       // A fetch of the caller's may not know of signals.
-      return await before(work(), [held.signal])
+      return await before(work(proof, held), [held.signal])
     } catch (error) {
       held.release()
       const thrown: unknown = held.signal.aborted ? held.signal.reason : error instanceof SluiceError ? error : lost(procedure, error)
@@ -68,49 +61,76 @@ export function createTransport({ url, credentials, fetch }: TransportOptions): 
     }
   }
 
-  async function send<T>(asked: Asked, accept: string, read: Reader<T>): Promise<T> {
+  async function send<T>(asked: Asked, work: Work<T>): Promise<T> {
     const proof = await before(credentials.current(), asked.signals)
     try {
-      return await attempt(asked, accept, proof, read)
+      return await attempt(asked, proof, work)
     } catch (error) {
       const renewed = error instanceof UnauthenticatedError ? await before(credentials.renew(proof), asked.signals) : null
       if (!renewed) throw error
-      return attempt(asked, accept, renewed, read)
+      return attempt(asked, renewed, work)
     }
   }
 
   return {
     call: (asked) =>
-      send(asked, 'application/json', async (response, held) => {
-        const answer = resultOf(await response.text(), response.status)
+      send(asked, async (proof, held) => {
+        const answer = await exchange(asked, proof, held.signal)
         held.release()
         return answer
       }),
     open: (asked) =>
-      send(asked, 'text/event-stream', async (response, held, proof) => {
-        if (!response.headers.get('content-type')?.startsWith('text/event-stream')) throw new NetworkError(notOurs, { status: response.status })
+      send(asked, async (proof, held) => {
+        const query = asked.input === undefined ? '' : `?input=${encodeURIComponent(JSON.stringify(asked.input))}`
+        const headers = { accept: 'text/event-stream', ...proof }
+        const response = await request(`${endpoint}/${asked.procedure}${query}`, { method: 'GET', headers, signal: held.signal })
         held.stopClock()
         return { response, bound: held, renew: async () => (await before(credentials.renew(proof), asked.signals)) !== null }
       }),
   }
 }
 
-const notOurs = 'The answer is not one of Sluice: is the address right?'
+type Request = (address: string, init: Asking) => Promise<Response>
+type Asking = RequestInit & { headers: { accept: string } & Proof }
 
-async function jsonOf(response: Response): Promise<unknown> {
-  try {
-    return JSON.parse(await response.text())
-  } catch {
-    return null
+/** A 2xx of what was asked for; anything else is thrown as the error that it tells of. */
+function requestBy(fetch: TransportOptions['fetch']): Request {
+  return async (address, init) => {
+    // A key goes to the server it was given for, and not where that may lead.
+    const response = await fetch(address, { ...init, redirect: 'error' })
+    if (!response.ok) throw refusalOf(response.status, response.headers, await response.json().catch(() => null))
+    if (!response.headers.get('content-type')?.startsWith(init.headers.accept)) throw new NetworkError(notOurs, { status: response.status })
+    return response
   }
 }
 
-/** tRPC's envelope. A procedure without an answer has no `data`. */
-function resultOf(text: string, status: number): unknown {
-  const envelope = JSON.parse(text) as { result?: { data?: unknown } } | null
-  if (!envelope?.result) throw new NetworkError(notOurs, { status })
-  return envelope.result.data
+type Exchange = (asked: Asked, proof: Proof, signal: AbortSignal) => Promise<unknown>
+
+/** One call, one request, and the value that it is answered with. */
+function linkTo(url: string, request: Request): Exchange {
+  const accept = 'application/json'
+  const link = httpLink({
+    url,
+    headers: ({ op }) => ({ ...(op.context as Proof), accept }),
+    fetch: (address, init) => request(address as string, init as Asking),
+  })({})
+  return ({ procedure, method, input }, proof, signal) =>
+    new Promise((resolve, reject) => {
+      const op = { id: 0, type: method === 'GET' ? 'query' : 'mutation', path: procedure, input, context: proof, signal } as const
+      link({ op, next: never }).subscribe({
+        next: ({ result }) => resolve('data' in result ? result.data : undefined),
+        // There is a `meta` only of an answer that was read, and then was not tRPC's; else the cause is what `request` threw.
+        error: ({ meta, cause }) => reject(meta ? new NetworkError(notOurs, { status: (meta['response'] as Response).status }) : cause),
+      })
+    })
 }
+
+/** The link is the last of its chain. */
+const never = (): never => {
+  throw new Error('There is no link after this one')
+}
+
+const notOurs = 'The answer is not one of Sluice: is the address right?'
 
 /** What Node's fetch tells, as the cause of its error, of a request that never left. Browsers tell nothing. */
 const neverSent = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT'])
