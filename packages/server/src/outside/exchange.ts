@@ -53,7 +53,7 @@ interface Reply {
   body: Dispatcher.ResponseData['body']
 }
 
-function send(dispatcher: Dispatcher, hop: Hop, signal: AbortSignal): Promise<Reply> {
+export function send(dispatcher: Dispatcher, hop: Hop, signal: AbortSignal): Promise<Reply> {
   const headers = Object.fromEntries(hop.headers)
   if (!hop.headers.has('accept-encoding')) headers['accept-encoding'] = acceptedEncodings
   if (!hop.headers.has('user-agent')) headers['user-agent'] = 'sluice'
@@ -73,7 +73,7 @@ async function read(hop: Hop, reply: Reply, headers: Record<string, string>, { m
   return { headers: rest, body }
 }
 
-function headersOf(raw: unknown): Record<string, string> {
+export function headersOf(raw: unknown): Record<string, string> {
   const joined = new Map<string, string>()
   const list = Array.isArray(raw) ? (raw as unknown[]) : []
   for (let at = 0; at + 1 < list.length; at += 2) {

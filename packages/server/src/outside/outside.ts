@@ -1,4 +1,5 @@
 import { Agent } from 'undici'
+import { orAborted } from './aborted.ts'
 import { allowListOf, hostOf } from './allow-list.ts'
 import { guardedConnector, systemLookup } from './connector.ts'
 import type { Lookup } from './connector.ts'
@@ -7,6 +8,8 @@ import { follow } from './exchange.ts'
 import type { Answer } from './exchange.ts'
 import { hopOf } from './request.ts'
 import type { HopInput } from './request.ts'
+import { openStream } from './stream.ts'
+import type { StreamRequest, StreamedAnswer } from './stream.ts'
 
 /**
  * The only outgoing HTTP of the server.
@@ -19,6 +22,8 @@ import type { HopInput } from './request.ts'
 export interface Outside {
   /** Throws an OutsideError; the reason of `signal` when that was what ended it. A status is never an error here. */
   request(input: OutsideRequest): Promise<OutsideAnswer>
+  /** The same for an answer that is read while it comes; its body throws as this does. */
+  open(input: StreamRequest): Promise<StreamedAnswer>
   /** Ends all exchanges and connections. */
   close(): Promise<void>
 }
@@ -52,6 +57,7 @@ export function createOutside(options: OutsideOptions): Outside {
   const agent = new Agent({ connect, allowH2: false, pipelining: 1, connections: 64, headersTimeout: 0, bodyTimeout: 0 })
   return {
     request: (input) => exchange(agent, input),
+    open: (input) => openStream(agent, input),
     close: () => agent.destroy(),
   }
 }
@@ -70,13 +76,4 @@ async function exchange(agent: Agent, input: OutsideRequest): Promise<OutsideAns
     if (timeUp.aborted) throw new OutsideError('timed_out', `no whole answer from ${hostOf(first.url)} within ${timeoutMs} ms`)
     throw asOutsideError(error, hostOf(first.url))
   }
-}
-
-/** Gives up on the stroke: a name lookup or a connection under way cannot be interrupted, but nobody waits for it. */
-function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>()
-  const stop = () => reject(signal.reason)
-  signal.addEventListener('abort', stop, { once: true })
-  if (signal.aborted) stop()
-  return Promise.race([work, promise]).finally(() => signal.removeEventListener('abort', stop))
 }
