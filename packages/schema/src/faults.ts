@@ -32,6 +32,7 @@ export const faults = {
   expression_invalid: fault('invalid', 'The expression is not valid'),
   cursor_invalid: fault('invalid', 'The cursor is not one of ours'),
   body_too_large: fault('too_large', 'The body is too large'),
+  file_too_large: fault('too_large', 'The file is too large'),
   media_unsupported: fault('unsupported_media', 'The content type is not supported'),
   // who sent it
   credential_missing: fault('unauthenticated', 'Send a token or an API key'),
@@ -49,6 +50,7 @@ export const faults = {
   pause_missing: fault('not_found', 'There is no such pause'),
   key_missing: fault('not_found', 'There is no such API key'),
   secret_missing: fault('not_found', 'There is no such secret'),
+  file_missing: fault('not_found', 'There is no such file'),
   workspace_missing: fault('not_found', 'There is no such workspace'),
   user_missing: fault('not_found', 'There is no such user'),
   // the state it met
@@ -72,10 +74,14 @@ export const faults = {
   run_compensating: fault('conflict', 'The run is being undone'),
   run_not_held: fault('conflict', 'No hold lies on the run'),
   run_not_holdable: fault('conflict', 'The run cannot be held now'),
+  run_live: fault('conflict', 'The run has not ended'),
+  run_is_child: fault('conflict', 'The run is part of another run'),
+  file_in_use: fault('conflict', 'The file is in use'),
   // limits
   limit_exceeded: fault('limit_exceeded', 'A limit was exceeded'),
   signals_full: fault('limit_exceeded', 'The run keeps no more signals'),
   lane_full: fault('limit_exceeded', 'The lane queues no more runs'),
+  files_full: fault('limit_exceeded', 'The workspace has no room for more files'),
   trial_refused: fault('invalid', 'This part cannot be tried'),
   rate_limited: fault('rate_limited', 'Too many requests'),
   storage_full: fault('storage_full', 'There is no room left to store this'),

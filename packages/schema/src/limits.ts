@@ -5,6 +5,9 @@ const MiB = 1024 * KiB
 export const limits = {
   bodyBytes: MiB,
   uploadBytes: 32 * MiB,
+  filesPerUpload: 10,
+  workspaceFileBytes: 10 * 1024 * MiB,
+  workspaceFiles: 100_000,
   jsonDepth: 64,
   jsonKeys: 10_000,
   nodes: 1_000,

@@ -170,6 +170,8 @@ export class Core0001 extends Migration {
         tags text[] not null default '{}',
         started_by text,
         input_hash text,
+        -- The W3C trace context it was started in: a worker in another process tells its spans in the same trace.
+        traceparent text,
         missing text[],
         deadline_at timestamptz(3),
         held_at timestamptz(3),
@@ -305,6 +307,44 @@ export class Core0001 extends Migration {
         ip text not null
       )`)
     this.addSql('create index audit_workspace on audit (workspace_id, id)')
+    this.addSql(`
+      create table files (
+        id text primary key,
+        workspace_id text not null references workspaces (id) on delete cascade,
+        -- Whoever brought it, also one without a row (anonymous), also when their row has gone.
+        owner_id text not null,
+        name text not null,
+        content_type text not null,
+        -- What is reserved for it while it comes, then what it has.
+        bytes bigint not null,
+        sha256 text,
+        created_at timestamptz(3) not null default now(),
+        -- Null: it is still coming, and is seen by nobody.
+        stored_at timestamptz(3),
+        -- Since when nothing uses it. Null: something does, or it is still coming.
+        unused_at timestamptz(3)
+      )`)
+    this.addSql('create index files_list on files (workspace_id, id) include (bytes)')
+    this.addSql('create index files_own on files (workspace_id, owner_id, id)')
+    this.addSql('create index files_unused on files (unused_at) where unused_at is not null')
+    this.addSql('create index files_coming on files (created_at) where stored_at is null')
+    this.addSql(`
+      create table file_chunks (
+        file_id text not null references files (id) on delete cascade,
+        number int not null,
+        data bytea not null,
+        primary key (file_id, number)
+      )`)
+    // Most files are compressed already.
+    this.addSql('alter table file_chunks alter column data set storage external')
+    this.addSql(`
+      create table file_uses (
+        file_id text not null references files (id) on delete cascade,
+        subject_kind text not null,
+        subject_id text not null,
+        primary key (file_id, subject_kind, subject_id)
+      )`)
+    this.addSql('create index file_uses_subject on file_uses (subject_kind, subject_id)')
     // Unlogged: a count that is lost in a crash hurts nobody. Columns as rate-limiter-flexible fills them, by position.
     this.addSql('create unlogged table rate_limits (key text primary key, points int not null default 0, expire bigint) with (fillfactor = 70)')
   }
@@ -312,6 +352,9 @@ export class Core0001 extends Migration {
   override down(): void {
     for (const table of [
       'rate_limits',
+      'file_uses',
+      'file_chunks',
+      'files',
       'audit',
       'idempotency',
       'events',

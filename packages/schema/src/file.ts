@@ -1,0 +1,32 @@
+import { z } from 'zod'
+import { Id, Timestamp } from './ids.ts'
+import { pageInput } from './list.ts'
+
+/** A stored blob. What its owner called it is said back, and means nothing to the server. */
+export const StoredFile = z.object({
+  id: Id,
+  name: z.string().meta({ description: "The client's name for it, without what is not fit to be shown" }),
+  contentType: z.string().meta({ description: 'As the client said, without parameters' }),
+  bytes: z.int(),
+  sha256: z.string().meta({ description: 'Of its bytes, in hexadecimal' }),
+  userId: Id.meta({ description: 'Whose it is' }),
+  created: Timestamp,
+  unusedSince: Timestamp.nullable().meta({
+    description: 'Since when nothing uses it: it goes after a while, a day unless the server is told otherwise. Null: it is in use, and stays',
+  }),
+})
+export type StoredFile = z.infer<typeof StoredFile>
+
+/** What was stored, in the order it came. */
+export const UploadedFiles = z.object({ files: z.array(StoredFile) })
+export type UploadedFiles = z.infer<typeof UploadedFiles>
+
+export const OneFile = z.strictObject({ id: Id })
+export type OneFile = z.infer<typeof OneFile>
+
+export const ListFiles = z.strictObject({ userId: Id.optional(), ...pageInput })
+export type ListFiles = z.infer<typeof ListFiles>
+
+/** What can use a file. */
+export const fileSubjects = ['session', 'workflow', 'run'] as const
+export type FileSubject = { kind: (typeof fileSubjects)[number]; id: string }
