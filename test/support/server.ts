@@ -24,7 +24,7 @@ import { readStream, type StreamedItem } from './events.ts'
 import { type ToyService, toyService } from './toy-service.ts'
 
 export const admin = { email: 'admin@sluice.local', password: 'correct horse battery' }
-const secret = 'a secret that the servers of a test share'
+export const secret = 'a secret that the servers of a test share'
 
 /** A call that was answered with an error, as the native face shows it. */
 export class Refused extends Error {
