@@ -18,6 +18,8 @@ export interface Surround {
   read: ReadOutputs
   /** Items of the run's maps, kept while the run is held in memory: they come out of the config each time the same. */
   items: Map<string, Json[]>
+  /** The trace context of an attempt's span. */
+  traceparent(ref: AttemptRef): string | null
 }
 
 /** Work in the world, to be begun once its start is durable. */
@@ -32,6 +34,8 @@ export interface Work {
 export interface ChildStart {
   ref: AttemptRef
   request: ChildRequest
+  /** The trace context of the step. */
+  traceparent: string | null
 }
 
 export type Evaluated = { happened: Happening } | { work: Work } | { child: ChildStart }
@@ -79,7 +83,7 @@ function perform(ref: AttemptRef, node: GraphNode, declaration: AnyNode, config:
     case 'wait':
       return { happened: { is: 'waits', ...ref, waiting: waitingOf(behaviour.wait(config, context), context) } }
     case 'child':
-      return { child: { ref, request: behaviour.child(config, context) } }
+      return { child: { ref, request: behaviour.child(config, context), traceparent: context.traceparent } }
     case 'work':
       return {
         work: {
@@ -148,6 +152,7 @@ function contextOf(run: Surround, node: GraphNode, ref: AttemptRef, input: JsonO
     input,
     given: ref.phase === 'compensate' ? leftForUndoing(run.state, ref) : givenTo(run.state, node),
     now,
+    traceparent: run.traceparent(ref),
   }
 }
 

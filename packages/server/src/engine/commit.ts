@@ -5,6 +5,7 @@ import { consumeSignals, insertSignals } from '../store/rows/signals.ts'
 import { inlineOutputBytes } from '../store/rows/steps.ts'
 import { clearTimers, clearTimersOf, setTimers } from '../store/rows/timers.ts'
 import type { Doorbell } from '../events/doorbell.ts'
+import type { Observer } from './observe.ts'
 import type { Job, Queue } from './queue.ts'
 import { type PauseRow, type RunHead, type StepRow, isTerminal } from './state.ts'
 import type { Turn } from './turn.ts'
@@ -214,7 +215,14 @@ export interface Committer {
 }
 
 /** A batch closes when the one before is done: a lone run waits for nothing, and many share one fsync. */
-export function createCommitter(parts: { database: Database; queue: Queue; doorbell: Doorbell; timed(dueAt: number): void; lanes?: number }): Committer {
+export function createCommitter(parts: {
+  database: Database
+  queue: Queue
+  doorbell: Doorbell
+  timed(dueAt: number): void
+  observer: Pick<Observer, 'wrote'>
+  lanes?: number
+}): Committer {
   const waiting: Submission[] = []
   const lanes = parts.lanes ?? 2
   let busy = 0
@@ -232,7 +240,9 @@ export function createCommitter(parts: { database: Database; queue: Queue; doorb
 
   async function flush(batch: readonly Submission[]): Promise<void> {
     try {
+      const began = performance.now()
       const done = await write(batch)
+      parts.observer.wrote(batch.length, performance.now() - began)
       const told = batch.filter((each) => done.has(each.change.run.id) && each.change.events.length > 0)
       for (const each of batch) if (done.has(each.change.run.id)) tellTimers(each.change.timers, parts.timed)
       parts.doorbell.ring({ runs: told.map((each) => each.change.run.id), workspaces: told.map((each) => each.change.run.workspaceId) })

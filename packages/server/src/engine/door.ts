@@ -11,6 +11,7 @@ import { changeOf, isEmpty, tellTimers, writeChanges } from './commit.ts'
 import type { Happening } from './happening.ts'
 import { stateFrom } from './load.ts'
 import { happen, rest } from './machine.ts'
+import type { Observer } from './observe.ts'
 import type { Queue } from './queue.ts'
 import { type RunState, isTerminal } from './state.ts'
 import { type Turn, beginTurn } from './turn.ts'
@@ -22,6 +23,7 @@ export interface DoorParts {
   plans: Plans
   /** Told of timers that were set. */
   timed(dueAt: number): void
+  observer: Observer
 }
 
 /** What an outside happening left behind. */
@@ -38,9 +40,11 @@ export interface Passed {
 export interface Door {
   /**
    * `ask` sees the run as it stands and says what happens to it; nothing, to leave it as it is. What it throws is thrown.
-   * The caller's transaction may be given: then the caller rings after its commit.
+   * The caller's transaction may be given: then the caller says `passed` after its commit.
    */
   pass(id: string, workspaceId: string | null, ask: (state: RunState, row: RunRow, tx: Tx) => Happening[] | Promise<Happening[]>, tx?: Tx): Promise<Passed>
+  /** Rings for what was committed. */
+  passed(passed: Passed): void
 }
 
 export async function loadLocked(tx: Tx, plans: Plans, row: RunRow): Promise<RunState> {
@@ -53,7 +57,7 @@ export async function loadLocked(tx: Tx, plans: Plans, row: RunRow): Promise<Run
 }
 
 export function createDoor(parts: DoorParts): Door {
-  const { database, queue, doorbell, plans, timed } = parts
+  const { database, queue, doorbell, plans, timed, observer } = parts
 
   async function through(tx: Tx, id: string, workspaceId: string | null, ask: Parameters<Door['pass']>[2]): Promise<Passed> {
     const row = await lockRun(tx, id)
@@ -87,16 +91,17 @@ export function createDoor(parts: DoorParts): Door {
     async pass(id, workspaceId, ask, tx) {
       if (tx) return through(tx, id, workspaceId, ask)
       const passed = await inTurn(id, () => database.transaction((own) => through(own, id, workspaceId, ask)))
-      ringFor(doorbell, passed)
-      tellTimers(passed.turn.timers, timed)
+      door.passed(passed)
       for (const child of passed.turn.childrenToCancel) await door.pass(child, null, () => [{ is: 'cancelled', undo: false }])
       return passed
     },
+    passed({ state, turn }) {
+      const { id, workspaceId } = state.run
+      if (isEmpty(turn)) return
+      doorbell.ring({ runs: [id], workspaces: [workspaceId], holders: [id], jobs: true })
+      tellTimers(turn.timers, timed)
+      observer.committed(turn)
+    },
   }
   return door
-}
-
-export function ringFor(doorbell: Doorbell, { state, turn }: Passed): void {
-  const { id, workspaceId } = state.run
-  if (!isEmpty(turn)) doorbell.ring({ runs: [id], workspaces: [workspaceId], holders: [id], jobs: true })
 }

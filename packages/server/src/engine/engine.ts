@@ -7,6 +7,8 @@ export interface Actor {
   userId: string
   /** What an idempotency key is scoped to. */
   principalId: string
+  /** The trace context of what they ask, for the runs it starts. */
+  traceparent?: string | null
 }
 
 /** The outcome of a trial: a run of part of a draft. */

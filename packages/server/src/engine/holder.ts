@@ -16,6 +16,7 @@ import { askKey, undoKey } from './frontier.ts'
 import type { AttemptRef, Happening } from './happening.ts'
 import { stateFrom } from './load.ts'
 import { happen, isParked, proceed, rest } from './machine.ts'
+import type { Observer } from './observe.ts'
 import { patiently } from './patience.ts'
 import { payloadOfText } from './payload.ts'
 import type { Job, Queue } from './queue.ts'
@@ -51,6 +52,7 @@ export interface WorkerParts {
   /** Starts a child run, or finds the one that this step has started; answers with its id. */
   startChild(parent: RunRow, start: ChildStart, failures: number): Promise<string>
   abilities(row: RunRow, step: { nodeId: string; iteration: string }): Pick<Abilities, 'secret'>
+  observer: Observer
   log: Log
 }
 
@@ -181,6 +183,7 @@ export class Holder implements Held {
         continue
       }
       adopt(turn)
+      this.parts.observer.committed(turn)
       this.report(turn)
       this.follow(turn, begins)
       for (const child of untold) await this.cancelChild(child)
@@ -231,13 +234,14 @@ export class Holder implements Held {
   }
 
   private surround(): Surround {
-    const { database } = this.parts
+    const { database, observer } = this.parts
     const { runId } = this
     const patient = <T>(work: () => Promise<T>): Promise<T> => this.patiently(work)
     return {
       state: this.state,
       plan: this.plan,
       items: this.items,
+      traceparent: (ref) => observer.traceparent(this.state.run, ref),
       async read(steps) {
         const nodes = steps.map((step) => step.nodeId)
         const iterations = steps.map((step) => step.iteration)
@@ -317,6 +321,7 @@ export class Holder implements Held {
     const end = () => abort.abort()
     outer.addEventListener('abort', end)
     let timer: NodeJS.Timeout | undefined
+    const began = performance.now()
     const late = new Promise<Happening>((resolve) => {
       timer = setTimeout(
         () => {
@@ -332,6 +337,7 @@ export class Holder implements Held {
     } finally {
       clearTimeout(timer)
       outer.removeEventListener('abort', end)
+      this.parts.observer.worked(work.node.type, performance.now() - began)
     }
   }
 

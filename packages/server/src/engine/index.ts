@@ -6,14 +6,17 @@ import { liveRunsOf } from '../store/rows/runs.ts'
 import { getPause } from '../store/views/pauses.ts'
 import { currentRun, getRun, getStep } from '../store/views/runs.ts'
 import type { Log } from '../telemetry.ts'
+import { type Metrics, createMetrics } from '../telemetry/metrics.ts'
+import { type Traces, untraced } from '../telemetry/traces.ts'
 import type { Plans } from '../workflows/plans.ts'
 import type { Workflows } from '../workflows/workflows.ts'
 import { createAfterlife } from './afterlife.ts'
 import { createAnswers } from './answers.ts'
 import { type Clock, createClock } from './clock.ts'
 import { createCommitter } from './commit.ts'
-import { type Passed, createDoor, ringFor } from './door.ts'
+import { type Passed, createDoor } from './door.ts'
 import type { Actor, Engine } from './engine.ts'
+import { createObserver } from './observe.ts'
 import { createOperations } from './operate.ts'
 import type { Queue } from './queue.ts'
 import { createStarter } from './start.ts'
@@ -33,6 +36,9 @@ export interface EngineParts {
   workflows: Workflows
   /** The value of a workspace's named secret, at the moment of a step's call. Throws a Fault `secret_missing`. */
   secret(workspaceId: string, name: string): Promise<string>
+  /** Unset: nobody looks. */
+  metrics?: Metrics
+  traces?: Traces
   log: Log
 }
 
@@ -44,15 +50,16 @@ export interface Engines {
 }
 
 export function createEngine(parts: EngineParts): Engines {
-  const { database, queue, doorbell, plans, workflows, catalogue, log } = parts
+  const { database, queue, doorbell, plans, workflows, catalogue, metrics = createMetrics(), traces = untraced, log } = parts
+  const observer = createObserver({ metrics, traces })
   const timed = (dueAt: number): void => clock.expect(dueAt)
-  const door = createDoor({ database, queue, doorbell, plans, timed })
+  const door = createDoor({ database, queue, doorbell, plans, timed, observer })
   const clock = createClock({ database, door, queue, doorbell, log })
-  const starter = createStarter({ database, queue, doorbell, door, workflows })
+  const starter = createStarter({ database, queue, doorbell, door, workflows, observer })
   const operations = createOperations({ database, door })
   const answers = createAnswers({ database, door, workflows })
   const waitFor = createWaitFor(database, doorbell)
-  const committer = createCommitter({ database, queue, doorbell, timed })
+  const committer = createCommitter({ database, queue, doorbell, timed, observer })
   const afterlife = createAfterlife({ database, queue, doorbell, door, startsChildren: (type) => catalogue.get(type)?.behaviour.is === 'child' })
   const trialParts = { database, catalogue, plans, workflows, starter, waitFor }
 
@@ -106,7 +113,7 @@ export function createEngine(parts: EngineParts): Engines {
         const found = await workflows.hide(tx, actor, workflow)
         for (const { id } of await liveRunsOf(tx, found.id)) passed.push(await door.pass(id, actor.workspaceId, () => [{ is: 'cancelled', undo: false }], tx))
       })
-      for (const each of passed) ringFor(doorbell, each)
+      for (const each of passed) door.passed(each)
     },
   }
 
@@ -122,6 +129,7 @@ export function createEngine(parts: EngineParts): Engines {
       afterlife,
       startChild: (parent, start, failures) => starter.startChild(parent, start, failures),
       abilities: (row) => ({ secret: (name) => secretFor(parts, row.workspace_id, name) }),
+      observer,
       log,
     }),
     clock,

@@ -39,6 +39,7 @@ export function headOf(row: RunRow): RunHead {
     depth: row.depth,
     trigger: row.trigger,
     tags: row.tags,
+    traceparent: row.traceparent,
     deadlineAt: ms(row.deadline_at),
     createdAt: row.created_at.getTime(),
     startedAt: ms(row.started_at),

@@ -13,6 +13,7 @@ import type { Workflows } from '../workflows/workflows.ts'
 import type { ChildStart } from './attempt.ts'
 import type { Door } from './door.ts'
 import type { Actor } from './engine.ts'
+import type { Observer } from './observe.ts'
 import { payloadOf } from './payload.ts'
 import type { Queue } from './queue.ts'
 
@@ -45,8 +46,8 @@ export function fingerprintOf(value: unknown): string {
     .digest('base64url')
 }
 
-export function createStarter(parts: { database: Database; queue: Queue; doorbell: Doorbell; door: Door; workflows: Workflows }): Starter {
-  const { database, queue, doorbell, door, workflows } = parts
+export function createStarter(parts: { database: Database; queue: Queue; doorbell: Doorbell; door: Door; workflows: Workflows; observer: Pick<Observer, 'started'> }): Starter {
+  const { database, queue, doorbell, door, workflows, observer } = parts
 
   async function enqueue(tx: Tx, run: NewRun, seeds: readonly Seed[] = []): Promise<boolean> {
     if (!(await insertRun(tx, run))) return false
@@ -93,6 +94,7 @@ export function createStarter(parts: { database: Database; queue: Queue; doorbel
       trigger: input.trigger ?? 'manual',
       tags: [...new Set(input.tags ?? [])],
       startedBy: actor.userId,
+      traceparent: actor.traceparent ?? null,
       createdAt: new Date(),
     }
     await enqueue(tx, run)
@@ -102,13 +104,17 @@ export function createStarter(parts: { database: Database; queue: Queue; doorbel
   return {
     async start(actor, input) {
       const started = await database.transaction((tx) => startIn(tx, actor, input))
-      if (started.made) ring(actor.workspaceId, started.id)
+      if (started.made) {
+        ring(actor.workspaceId, started.id)
+        observer.started(false)
+      }
       return started.id
     },
     async startChild(parent, start, failures) {
       if (parent.depth + 1 > limits.childDepth) throw new StepFailure('limit_exceeded', `Runs nest at most ${limits.childDepth} levels deep`, { retry: false })
       const parentStep = `${start.ref.nodeId}\n${start.ref.iteration}\n${failures}`
       const actor = { workspaceId: parent.workspace_id, userId: parent.started_by ?? '', principalId: 'engine' }
+      let made = false
       const child = await database.transaction(async (tx) => {
         const known = await childOf(tx, parent.id, parentStep)
         if (known) return known
@@ -132,19 +138,23 @@ export function createStarter(parts: { database: Database; queue: Queue; doorbel
           trigger: 'parent',
           tags: [],
           startedBy: actor.userId,
+          traceparent: start.traceparent,
           createdAt: new Date(),
         }
         if (!(await enqueue(tx, run))) return (await childOf(tx, parent.id, parentStep))!
+        made = true
         if (isHeld) await door.pass(run.id, null, () => [{ is: 'held' }], tx)
         return run.id
       })
       ring(parent.workspace_id, child)
+      if (made) observer.started(parent.trial !== null)
       return child
     },
     async startSeeded(run, seeds) {
       const made: NewRun = { ...run, id: newId(), inputHash: fingerprintOf(JSON.parse(run.input)), createdAt: new Date() }
       await database.transaction((tx) => enqueue(tx, made, seeds))
       ring(made.workspaceId, made.id)
+      observer.started(made.trial !== null)
       return made.id
     },
   }

@@ -48,6 +48,8 @@ export interface RunHead {
   depth: number
   trigger: string
   tags: string[]
+  /** The trace context it was started in. */
+  traceparent: string | null
   deadlineAt: number | null
   createdAt: number
   startedAt: number | null

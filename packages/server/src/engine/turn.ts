@@ -19,12 +19,21 @@ export interface Turn {
   pauses: Map<string, PauseRow>
   timers: Map<string, TimerChange>
   signals: { kept: { name: string; payload: Payload }[]; consumed: { id: number; by: string }[] }
+  /** What attempts and steps came to, for those who watch over the server. */
+  outcomes: Outcome[]
   /** What the holder of the claim is to do once this turn is committed. */
   tasks: Task[]
   /** Steps whose attempts are to be told to stop. */
   aborts: string[]
   /** Child runs to cancel. Said in every turn of the holder for as long as they go on, so that none is forgotten in a crash. */
   childrenToCancel: Set<string>
+}
+
+export interface Outcome {
+  step: StepRow
+  phase: 'invoke' | 'compensate'
+  /** `retrying`: an attempt failed, and another one follows. */
+  to: 'completed' | 'failed' | 'retrying' | 'skipped' | 'cancelled'
 }
 
 export type TimerKind = 'retry' | 'wait' | 'undo' | 'deadline'
@@ -65,6 +74,7 @@ export const beginTurn = (state: RunState, now: number, random: () => number, ne
   pauses: new Map(),
   timers: new Map(),
   signals: { kept: [], consumed: [] },
+  outcomes: [],
   tasks: [],
   aborts: [],
   childrenToCancel: new Set(),
@@ -124,6 +134,7 @@ export function moveStep(turn: Turn, step: StepRow, to: StepState): void {
     step.waitingFor = null
     step.endedAt = turn.now
   }
+  if (to === 'completed' || to === 'failed' || to === 'retrying' || to === 'skipped' || to === 'cancelled') turn.outcomes.push({ step, phase: 'invoke', to })
   // A body's step runs without an attempt of its own: the flights are its children's, and its questions.
   if (to === 'running' && !step.body) flight.add(key)
   if (to === 'waiting' || to === 'retrying') waits.add(key)

@@ -63,6 +63,7 @@ export function failUndoing(turn: Turn, step: StepRow, error: StepError, retry: 
   const delay = retry ? retryDelay(nodeOf(turn, step).retry, undo.failures, turn.random()) : null
   if (delay === null) return endUndoing(turn, step, { error })
   undo.retryAt = turn.now + delay
+  turn.outcomes.push({ step, phase: 'compensate', to: 'retrying' })
   leaveUndoing(turn, step, 'retrying')
   setTimer(turn, step, 'undo', undo.retryAt)
 }
@@ -97,6 +98,7 @@ export function endUndoing(turn: Turn, step: StepRow, outcome: { error: StepErro
     undo.output = outcome.output.value
     emitStep(turn, 'step.compensated', step)
   }
+  turn.outcomes.push({ step, phase: 'compensate', to: undo.state })
   touch(turn, step)
 }
 

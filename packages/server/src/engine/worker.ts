@@ -16,6 +16,8 @@ export interface Worker {
   start(): void
   /** Takes no new work, hands each run over as soon as its attempts are done, and after `ms` whatever is left. */
   drain(ms: number): Promise<void>
+  /** Runs whose claim it holds. */
+  readonly held: number
 }
 
 /** Runs held at once, and jobs fetched at once. */
@@ -252,6 +254,9 @@ export function createWorker(parts: WorkerParts): Worker {
   }
 
   return {
+    get held() {
+      return held.size
+    },
     start() {
       fetching = fetchLoop()
       let beating: Promise<void> | undefined

@@ -48,6 +48,8 @@ export interface StepContext {
   /** For an input node: the value the run was started with. When undoing: what the step left for it. */
   given: Json
   now: Date
+  /** The W3C trace context of this attempt: calls outside carry it on. Null: there is no trace. */
+  traceparent: string | null
 }
 
 /** What a step gives that lets its input through: the output of its one completed predecessor, else all of them by step name. */

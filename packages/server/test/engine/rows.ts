@@ -129,6 +129,7 @@ const queued: RunHead = {
   parentRunId: null,
   parentStep: null,
   rootRunId: null,
+  traceparent: null,
   depth: 0,
   trigger: 'manual',
   tags: [],

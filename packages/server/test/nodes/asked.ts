@@ -15,6 +15,7 @@ export const context = (more: Partial<WorkContext> = {}): WorkContext => ({
   attempt: 1,
   input: {},
   given: null,
+  traceparent: null,
   now,
   signal: new AbortController().signal,
   abilities: { secret: async () => 'sk-secret-value', log: () => {} },

@@ -31,6 +31,7 @@ export interface RunRow {
   trigger: string
   tags: string[]
   started_by: string | null
+  traceparent: string | null
   deadline_at: Date | null
   held_at: Date | null
   created_at: Date
@@ -47,7 +48,7 @@ export interface TrialRow {
 const columns = `
   id, workspace_id, workflow_id, version, trial, status, waiting_kind, epoch, revision, deaths, seq, progress, steps,
   input::text as input, keyed_input, output::text as output, reason, ending, transaction_id, lane, lane_live, parent_run_id, parent_step,
-  root_run_id, depth, trigger, tags, started_by, deadline_at, held_at, created_at, started_at, ended_at`
+  root_run_id, depth, trigger, tags, started_by, traceparent, deadline_at, held_at, created_at, started_at, ended_at`
 
 /** Takes runs over for the worker that has their jobs: what an older epoch still wants to write is refused from now on. */
 export const claimRuns = (tx: Tx, ids: readonly string[], deaths: readonly number[]): Promise<RunRow[]> =>
@@ -102,6 +103,8 @@ export interface NewRun {
   trigger: string
   tags: string[]
   startedBy: string
+  /** The trace context it is started in. */
+  traceparent: string | null
   deadlineAt: Date | null
   createdAt: Date
 }
@@ -113,8 +116,8 @@ export async function insertRun(tx: Tx, run: NewRun): Promise<boolean> {
       name: 'runs-insert',
       text: `
         insert into runs (id, workspace_id, workflow_id, version, trial, status, seq, input, input_hash, transaction_id, live_transaction,
-          lane, parent_run_id, parent_step, root_run_id, depth, trigger, tags, started_by, deadline_at, created_at, keyed_input, updated_at)
-        values ($1, $2, $3, $4, $5::json, 'queued', 1, $6::json, $7, $8, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $18)
+          lane, parent_run_id, parent_step, root_run_id, depth, trigger, tags, started_by, deadline_at, created_at, keyed_input, traceparent, updated_at)
+        values ($1, $2, $3, $4, $5::json, 'queued', 1, $6::json, $7, $8, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $18)
         on conflict (parent_run_id, parent_step) where parent_run_id is not null do nothing
         returning id`,
     },
@@ -138,6 +141,7 @@ export async function insertRun(tx: Tx, run: NewRun): Promise<boolean> {
       run.deadlineAt,
       run.createdAt,
       run.keyedInput,
+      run.traceparent,
     ],
   )
   return rows.length > 0
