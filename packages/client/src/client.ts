@@ -15,10 +15,11 @@ import { type Steps, stepsOf } from './nouns/steps.ts'
 import { type Users, usersOf } from './nouns/users.ts'
 import { type Workflows, workflowsOf } from './nouns/workflows.ts'
 import { type Workspaces, workspacesOf } from './nouns/workspaces.ts'
-import type { CallOptions, ClientOptions } from './options.ts'
+import type { CallOptions, ClientOptions, Versions } from './options.ts'
 import { type RunHandle, runHandle } from './run-handle.ts'
 import { createTransport } from './transport.ts'
-import { type InputOf, type OutputOf, type WorkflowHandle, type WorkflowName, workflowHandle } from './workflow-handle.ts'
+import type { InputOf, OutputOf, PausesOf, TypedWorkflow, WorkflowName } from './typing.ts'
+import { type WorkflowHandle, workflowHandle } from './workflow-handle.ts'
 
 /** A server, as one caller sees it: a noun for each of its routers, and handles for what is held on to. */
 export interface Sluice {
@@ -37,7 +38,9 @@ export interface Sluice {
   readonly members: Members
   readonly audit: Audit
   /** A workflow by its id or handle. Nothing is asked for yet. */
-  workflow<Name extends WorkflowName>(name: Name): WorkflowHandle<InputOf<Name>, OutputOf<Name>>
+  workflow<Name extends WorkflowName>(name: Name): WorkflowHandle<InputOf<Name>, OutputOf<Name>, PausesOf<Name>>
+  /** One that is written in TypeScript, by its type alone: `sluice.workflow<typeof order>('order')`. */
+  workflow<Written extends TypedWorkflow>(name: string): WorkflowHandle<InputOf<Written>, OutputOf<Written>, PausesOf<Written>>
   /** A run that was started elsewhere, to hold on to. Throws `NotFoundError` (`run_missing`). */
   run(id: string, options?: CallOptions): Promise<RunHandle>
 }
@@ -68,7 +71,7 @@ export function createClient(options: ClientOptions): Sluice {
     })
   const anonymous = callsAs(nobody)
   const credentials = credentialsOf(options, anonymous)
-  return nounsOf(callsAs(credentials), anonymous, { signIn: (tokens) => signedIn(options, tokens), adopt: credentials.adopt })
+  return nounsOf(callsAs(credentials), anonymous, { signIn: (tokens) => signedIn(options, tokens), adopt: credentials.adopt, versions: options.versions ?? {} })
 }
 
 function credentialsOf({ apiKey, token, login, onTokens = () => {} }: ClientOptions, anonymous: Calls): Credentials {
@@ -97,15 +100,22 @@ function signedIn(options: ClientOptions, first: TokenPair): SignedIn {
   return Object.defineProperty(client, 'tokens', { get: () => tokens, enumerable: false }) as SignedIn
 }
 
-function nounsOf(calls: Calls, anonymous: Calls, { signIn, adopt }: { signIn: (tokens: TokenPair) => SignedIn; adopt: (tokens: TokenPair) => void }): Sluice {
-  const runs = runsOf(calls)
+interface Told {
+  signIn: (tokens: TokenPair) => SignedIn
+  adopt: (tokens: TokenPair) => void
+  versions: Versions
+}
+
+function nounsOf(calls: Calls, anonymous: Calls, { signIn, adopt, versions }: Told): Sluice {
+  const runs = runsOf(calls, versions)
+  const pauses = pausesOf(calls)
   const workflows = workflowsOf(calls)
   return {
     workflows,
     nodeTypes: nodeTypesOf(calls),
     runs,
     steps: stepsOf(calls),
-    pauses: pausesOf(calls),
+    pauses,
     signals: signalsOf(calls),
     events: eventsOf(calls),
     auth: authOf(calls, anonymous, signIn),
@@ -115,7 +125,7 @@ function nounsOf(calls: Calls, anonymous: Calls, { signIn, adopt }: { signIn: (t
     members: membersOf(calls),
     users: usersOf(calls, adopt),
     audit: auditOf(calls),
-    workflow: <Name extends string>(name: Name) => workflowHandle<InputOf<Name>, OutputOf<Name>>(name, { workflows, runs }, calls),
-    run: async (id, options) => runHandle(await runs.get({ id }, options), runs, calls),
+    workflow: <Name extends string>(name: Name) => workflowHandle<InputOf<Name>, OutputOf<Name>, PausesOf<Name>>(name, { workflows, runs, pauses }, calls),
+    run: async (id, options) => runHandle(await runs.get({ id }, options), { runs, pauses }, calls),
   }
 }

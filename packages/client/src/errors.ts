@@ -1,4 +1,4 @@
-import type { Decision, FaultCode, FaultKind, Issue, JsonObject, ReasonCode, Run } from '@sluice/schema'
+import type { Decision, FaultCode, FaultKind, Issue, Json, JsonObject, ReasonCode, Run } from '@sluice/schema'
 
 /** Codes never change. A newer server may have ones that this package does not know. */
 export type ErrorCode = FaultCode | ReasonCode | 'internal' | 'unavailable' | 'network' | 'timeout' | (string & {})
@@ -79,10 +79,39 @@ export class ConflictError extends SluiceError {
   }
 }
 
-/** 409 `hash_mismatch`: the workflow is not the version that the caller was written for. */
+/** 409 `hash_mismatch`: the workflow is not the version that the caller was written for. `sluice pull` gets the types of the new one. */
 export class VersionSkewError extends ConflictError {
   override readonly name: string = 'VersionSkewError'
+
+  /** The hash of the version that there is now. */
+  get hash(): string | null {
+    return textOf(this.details['hash'])
+  }
+
+  /** The hash of the version that the caller was written for. */
+  get expectedHash(): string | null {
+    return textOf(this.details['expectedHash'])
+  }
+
+  /** The same, with what was asked. @internal */
+  against({ workflow, expectHash }: { workflow: string; expectHash?: string | undefined }): VersionSkewError {
+    const { code, kind, status, requestId, issues, retryAfter } = this
+    const message = `Workflow ${workflow} is no longer the version that this program was written for: its hash is ${this.hash}, not ${expectHash}. Run sluice pull, and look at what changed`
+    return new VersionSkewError({
+      code,
+      kind,
+      message,
+      status,
+      requestId,
+      issues,
+      retryAfter,
+      details: { ...this.details, workflow, expectedHash: expectHash ?? null },
+      cause: this,
+    })
+  }
 }
+
+const textOf = (value: Json | undefined): string | null => (typeof value === 'string' ? value : null)
 
 /** 422: a limit of the run, its lane or its definition. */
 export class LimitExceededError extends SluiceError {

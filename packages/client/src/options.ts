@@ -11,6 +11,9 @@ export interface CallOptions {
   retries?: number | undefined
 }
 
+/** Of workflows, by handle: the hash of the version that the caller was written for. */
+export type Versions = Readonly<Record<string, string>>
+
 /** With none of `apiKey`, `token` and `login`, calls carry no credential. */
 export interface ClientOptions {
   /** Where the server listens, as `http://127.0.0.1:7878`, or the address under which a proxy shows it. */
@@ -22,6 +25,11 @@ export interface ClientOptions {
   login?: Input<typeof Login> | undefined
   /** Told of every new pair of tokens, so that it can be kept: an older refresh token must not be used again. */
   onTokens?: ((tokens: TokenPair) => void) | undefined
+  /**
+   * What `sluice pull` wrote beside the types: a start of one of these workflows throws `VersionSkewError` once it is another
+   * version. A start that names its `version`, or an `expectHash` of its own, goes by that.
+   */
+  versions?: Versions | undefined
   /** In place of the global one. */
   fetch?: typeof fetch | undefined
   /** Of one attempt; 30,000 unless set. */

@@ -1,9 +1,11 @@
-import type { CancelRun, Json, OneRun, Run, RunEvent, RunStatus, terminalEvents, Wait } from '@sluice/schema'
+import type { CancelRun, DecisionAction, Json, OneRun, Pause, Run, RunEvent, RunStatus, terminalEvents, Wait } from '@sluice/schema'
 import type { Calls } from './calls.ts'
-import { RunFailedError, TimeoutError } from './errors.ts'
+import { ConflictError, NotFoundError, RunFailedError, TimeoutError } from './errors.ts'
 import type { Input } from './input.ts'
+import type { DecisionInput, Pauses as PausesNoun } from './nouns/pauses.ts'
 import type { Runs } from './nouns/runs.ts'
 import type { CallOptions } from './options.ts'
+import type { AnswerArgument, AnyPauses, PauseAt, PausingNode } from './typing.ts'
 import { bound } from './waiting.ts'
 
 export interface RunEventsOptions extends CallOptions {
@@ -17,8 +19,8 @@ export interface ResultOptions {
   signal?: AbortSignal | undefined
 }
 
-/** One run, to hold on to. `Output` is what its workflow returns. */
-export interface RunHandle<Output = Json> {
+/** One run, to hold on to. `Output` is what its workflow returns, `Pauses` what its decisions carry, by node. */
+export interface RunHandle<Output = Json, Pauses = AnyPauses> {
   readonly id: string
   /** As the last call of this handle found it; events do not move it. */
   readonly status: RunStatus
@@ -38,6 +40,21 @@ export interface RunHandle<Output = Json> {
   release(options?: CallOptions): Promise<this>
   /** Until it is `parked` or `finished` (the default), or `ms` (30,000) are over: `status` tells. */
   wait(what?: Input<typeof Wait>, options?: CallOptions): Promise<this>
+  /**
+   * Decides the pause of this node, named by its id or title, as `pauses.approve` does. Throws `NotFoundError` (`pause_missing`)
+   * when it has not asked yet, `ConflictError` (`pause_ambiguous`) when several of its iterations ask at once, or
+   * (`pause_decided`) when somebody else was quicker.
+   */
+  approve<Node extends PausingNode<Pauses>>(node: Node, ...answer: AnswerArgument<Pauses[Node]>): Promise<PauseAt<Node>>
+  /** The inputs are the output of the step. */
+  override<Node extends PausingNode<Pauses>>(node: Node, ...answer: AnswerArgument<Pauses[Node]>): Promise<PauseAt<Node>>
+  decline<Node extends PausingNode<Pauses>>(node: Node, answer?: DecisionInput): Promise<PauseAt<Node>>
+}
+
+/** What a handle speaks through. */
+export interface RunNouns {
+  runs: Runs
+  pauses: PausesNoun
 }
 
 /** Of the calls that wait for a result, each this long: proxies end what is silent for a minute. */
@@ -57,11 +74,11 @@ const terminal: Record<(typeof terminalEvents)[number], true> = {
   'run.compensated': true,
 }
 
-export function runHandle<Output>(first: Run, runs: Runs, calls: Calls): RunHandle<Output> {
+export function runHandle<Output, Pauses = AnyPauses>(first: Run, { runs, pauses }: RunNouns, calls: Calls): RunHandle<Output, Pauses> {
   let run = first
   const id: Input<typeof OneRun> = { id: run.id }
 
-  async function moved(call: Promise<Run>): Promise<RunHandle<Output>> {
+  async function moved(call: Promise<Run>): Promise<RunHandle<Output, Pauses>> {
     run = await call
     return handle
   }
@@ -81,7 +98,32 @@ export function runHandle<Output>(first: Run, runs: Runs, calls: Calls): RunHand
     }
   }
 
-  const handle: RunHandle<Output> = {
+  const decided = (action: DecisionAction) =>
+    async function <Node extends string>(node: Node, answer?: object): Promise<PauseAt<Node>> {
+      const { id: pause } = await pauseOf(node)
+      // What its form asks for is known to the caller's types alone.
+      const decision = answer as DecisionInput | undefined
+      return (await pauses.decide({ ...decision, id: pause, action })) as PauseAt<Node>
+    }
+
+  /** The open one; else the last one, so that the server says how that was decided. */
+  async function pauseOf(node: string): Promise<Pause> {
+    const asked: Pause[] = []
+    for await (const pause of pauses.list({ runId: run.id })) if (pause.nodeId === node || pause.step === node) asked.push(pause)
+    const open = asked.filter(({ status }) => status === 'open')
+    if (open.length > 1)
+      throw new ConflictError({
+        code: 'pause_ambiguous',
+        kind: 'conflict',
+        message: `${open.length} pauses of ${node} are open`,
+        details: { runId: run.id, pauses: open.map((each) => each.id) },
+      })
+    const found = open[0] ?? asked[0]
+    if (!found) throw new NotFoundError({ code: 'pause_missing', kind: 'not_found', message: `${node} has asked nothing in run ${run.id}`, details: { runId: run.id } })
+    return found
+  }
+
+  const handle: RunHandle<Output, Pauses> = {
     id: run.id,
     get status() {
       return run.status
@@ -101,6 +143,9 @@ export function runHandle<Output>(first: Run, runs: Runs, calls: Calls): RunHand
     hold: (options) => moved(runs.hold(id, options)),
     release: (options) => moved(runs.release(id, options)),
     wait: (what, options) => moved(runs.wait({ ...what, ...id }, options)),
+    approve: decided('approve'),
+    override: decided('override'),
+    decline: decided('decline'),
   }
   return handle
 }

@@ -18,10 +18,11 @@ import type {
   WaitForRun,
 } from '@sluice/schema'
 import type { Calls } from '../calls.ts'
+import { VersionSkewError } from '../errors.ts'
 import { keyed } from '../idempotency.ts'
 import type { Input } from '../input.ts'
 import { type Listing, listing } from '../listing.ts'
-import type { CallOptions } from '../options.ts'
+import type { CallOptions, Versions } from '../options.ts'
 
 /** Executions of workflows, as values. `sluice.workflow(name).start()` gives one to hold on to. */
 export interface Runs {
@@ -61,8 +62,19 @@ export interface Runs {
 /** How long the server may take because it was asked to wait: its own defaults where nothing is said. */
 const waitOf = (wait: Input<typeof Wait> | undefined): number => (wait && wait.until !== 'accepted' ? (wait.ms ?? 30_000) : 0)
 
-export const runsOf = ({ list, read, write, repeat }: Calls): Runs => ({
-  start: (run, options) => repeat('runs.start', keyed(run), { ...options, waitMs: waitOf(run.wait) }),
+/** Goes along with a start that would take the newest version, whatever it is. */
+function expecting(run: Input<typeof StartRun>, versions: Versions): Input<typeof StartRun> {
+  if (run.version !== undefined || run.expectHash !== undefined || !Object.hasOwn(versions, run.workflow)) return run
+  return { ...run, expectHash: versions[run.workflow] }
+}
+
+export const runsOf = ({ list, read, write, repeat }: Calls, versions: Versions): Runs => ({
+  start: (run, options) => {
+    const expected = expecting(run, versions)
+    return repeat<Run>('runs.start', keyed(expected), { ...options, waitMs: waitOf(run.wait) }).catch((error: unknown) => {
+      throw error instanceof VersionSkewError ? error.against(expected) : error
+    })
+  },
   list: (filter, options) => list('runs.list', filter, options),
   get: (which, options) => read('runs.get', which, options),
   find: (which, options) => read('runs.find', which, options),
