@@ -169,6 +169,8 @@ export class Core0001 extends Migration {
         trigger text not null default 'manual',
         tags text[] not null default '{}',
         started_by text,
+        -- The session whose round it is. Without a reference: a run that ends after its session is gone goes with it.
+        session_id text,
         input_hash text,
         -- The W3C trace context it was started in: a worker in another process tells its spans in the same trace.
         traceparent text,
@@ -187,6 +189,7 @@ export class Core0001 extends Migration {
     this.addSql('create index runs_transactions on runs (workflow_id, transaction_id, id) where transaction_id is not null')
     this.addSql('create unique index runs_lane_live on runs (workspace_id, lane_live) where lane_live is not null')
     this.addSql('create index runs_lane on runs (workspace_id, lane, id) where lane is not null and ended_at is null')
+    this.addSql('create index runs_session on runs (session_id, id) where session_id is not null')
     this.addSql('create unique index runs_parent on runs (parent_run_id, parent_step) where parent_run_id is not null')
     this.addSql(`
       create table steps (
@@ -263,6 +266,52 @@ export class Core0001 extends Migration {
       )`)
     this.addSql('create index timers_due on timers (due_at)')
     this.addSql(`
+      create table sessions (
+        id text primary key,
+        workspace_id text not null references workspaces (id) on delete cascade,
+        -- Without a reference: the anonymous principal has no row.
+        user_id text not null,
+        workflow_id text,
+        title text not null,
+        description text,
+        tags text[] not null,
+        metadata json not null,
+        mode text,
+        subject json,
+        status text not null check (status in ('idle', 'running', 'waiting', 'completed', 'failed', 'stopped')),
+        current_step_id text,
+        steps json not null,
+        progress real not null,
+        context json,
+        stopped_at timestamptz(3),
+        -- Of its events, which are trimmed.
+        seq int not null,
+        -- The number and the time (microseconds since 1970) of its last line.
+        lines int not null,
+        line_at bigint not null,
+        -- Of the round under way.
+        prompt_tokens int not null default 0,
+        completion_tokens int not null default 0,
+        created_at timestamptz(3) not null,
+        updated_at timestamptz(3) not null
+      )`)
+    this.addSql('create index sessions_workspace on sessions (workspace_id, id)')
+    this.addSql('create index sessions_user on sessions (user_id, workspace_id, id)')
+    this.addSql('create index sessions_workflow on sessions (workflow_id, id) where workflow_id is not null')
+    this.addSql(`
+      create table lines (
+        session_id text not null references sessions (id) on delete cascade,
+        number int not null,
+        id text not null,
+        at timestamptz(6) not null,
+        kind text not null,
+        run_id text,
+        data json not null,
+        primary key (session_id, number)
+      )`)
+    this.addSql('create unique index lines_id on lines (session_id, id)')
+    this.addSql('create index lines_kind on lines (session_id, kind, number)')
+    this.addSql(`
       create table events (
         workspace_id text not null,
         subject_kind text not null,
@@ -272,6 +321,8 @@ export class Core0001 extends Migration {
         xid xid8 not null default pg_current_xact_id(),
         position bigint generated always as identity,
         workflow_id text,
+        -- Whom alone, beside admins, it may be told to; of everybody's concern where there is none.
+        owner text,
         type text not null,
         data json not null,
         at timestamptz(3) not null,
@@ -358,6 +409,8 @@ export class Core0001 extends Migration {
       'audit',
       'idempotency',
       'events',
+      'lines',
+      'sessions',
       'timers',
       'signals',
       'pauses',

@@ -1,0 +1,167 @@
+import { z } from 'zod'
+import { Id, Timestamp, WorkflowRef } from './ids.ts'
+import { Json, JsonObject } from './json.ts'
+import { pageInput } from './list.ts'
+import { StepState } from './run.ts'
+
+/** Of a bound session it is that of its rounds; of an unbound one what its client wrote. */
+export const SessionStatus = z.enum(['idle', 'running', 'waiting', 'completed', 'failed', 'stopped'])
+export type SessionStatus = z.infer<typeof SessionStatus>
+
+/** One top-level node of the round under way, or of the last one. */
+export const SessionStep = z.object({
+  id: z.string(),
+  name: z.string(),
+  type: z.string(),
+  status: StepState,
+  startedAt: Timestamp.nullable(),
+  endedAt: Timestamp.nullable(),
+})
+export type SessionStep = z.infer<typeof SessionStep>
+
+/** The ids of a session's messages and logs, oldest first: the newest 1,000 of each. */
+export const LineIds = z.object({ messages: z.array(Id), logs: z.array(Id) })
+export type LineIds = z.infer<typeof LineIds>
+
+/**
+ * A conversation or a guided process. Bound to a workflow, its rounds are runs of it, and `status`, `currentStepId`, `steps`
+ * and `progress` are theirs; unbound, all of it is plain data of its owner.
+ */
+export const Session = z.object({
+  id: Id,
+  title: z.string(),
+  description: z.string().nullable(),
+  tags: z.array(z.string()),
+  metadata: JsonObject,
+  mode: z.string().nullable(),
+  user: z.string().meta({ description: 'The id of its owner' }),
+  subject: Json.nullable().meta({ description: 'What it is about, as its client says it' }),
+  workflowId: Id.nullable().meta({ description: 'What it is bound to' }),
+  status: SessionStatus,
+  currentStepId: z.string().nullable(),
+  steps: Json.meta({ description: 'Of a bound session an array of SessionStep, one for each top-level node' }),
+  progress: z.number().meta({ description: 'Percent, 0 to 100' }),
+  context: Json.nullable().meta({ description: 'What its clients and its rounds keep' }),
+  stoppedAt: Timestamp.nullable(),
+  lineIds: LineIds.optional(),
+  created: Timestamp,
+  updated: Timestamp,
+})
+export type Session = z.infer<typeof Session>
+
+export const LineKind = z.enum(['message', 'log', 'stat', 'document'])
+export type LineKind = z.infer<typeof LineKind>
+
+const line = <K extends LineKind, S extends z.ZodRawShape>(kind: K, shape: S) =>
+  z.object({
+    kind: z.literal(kind),
+    id: Id,
+    sessionId: Id,
+    number: z.int().min(1).meta({ description: 'Counts up in the session' }),
+    at: z
+      .string()
+      .meta({
+        format: 'date-time',
+        description: 'With microseconds; no two of a session are equal, and none comes before one that was read',
+        examples: ['2026-01-31T12:00:00.000001Z'],
+      }),
+    runId: Id.nullable().meta({ description: 'The round it came with' }),
+    ...shape,
+  })
+
+export const MessageRole = z.enum(['user', 'assistant', 'system'])
+export type MessageRole = z.infer<typeof MessageRole>
+
+/** What somebody said, something that happened, a figure, or a document. Immutable. */
+export const Line = z.discriminatedUnion('kind', [
+  line('message', { role: MessageRole, text: z.string(), metadata: JsonObject, truncated: z.int().optional().meta({ description: 'In an event: the bytes of the whole text' }) }),
+  line('log', { level: z.enum(['debug', 'info', 'warn', 'error']), message: z.string(), nodeId: z.string().nullable(), step: z.string().nullable() }),
+  line('stat', { name: z.string(), value: z.number(), unit: z.string().nullable() }),
+  line('document', {
+    messageId: Id.nullable(),
+    fileId: Id,
+    name: z.string(),
+    mimeType: z.string().nullable(),
+    size: z.int().nullable(),
+  }),
+])
+export type Line = z.infer<typeof Line>
+
+// ── what callers send ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+const withLineIds = { lineIds: z.boolean().optional().meta({ description: 'Answer with the ids of its messages and logs' }) }
+
+/** What clients write. A bound session keeps its `steps`, `currentStepId` and `progress`, whatever is sent. */
+const written = {
+  title: z.string().max(5_000).optional(),
+  description: z.string().max(10_000).nullable().optional(),
+  tags: z.array(z.string().min(1).max(100)).max(50).optional(),
+  metadata: JsonObject.optional(),
+  mode: z.string().max(100).nullable().optional(),
+  subject: Json.nullable().optional(),
+  status: SessionStatus.optional().meta({ description: 'Of a bound session a command: `running` starts a round with the context as its input, `idle` cancels' }),
+  currentStepId: z.string().max(5_000).nullable().optional(),
+  steps: Json.optional(),
+  progress: z.number().min(0).max(100).optional(),
+  context: Json.nullable().optional().meta({ description: 'Replaces the whole of it' }),
+}
+
+const ifUpdated = Timestamp.optional().meta({ description: 'Refuse unless this is its `updated`' })
+
+const created = {
+  workflow: WorkflowRef.optional().meta({ description: 'Binds it for good' }),
+  user: z.string().max(100).optional().meta({ description: 'The id of its owner, who is yourself unless you are an admin' }),
+  ...written,
+}
+
+export const CreateSession = z.strictObject({ id: Id.optional(), ...created })
+export type CreateSession = z.infer<typeof CreateSession>
+
+/** Changes the session of this id, or makes it. */
+export const PutSession = z.strictObject({ id: Id, ...created, ifUpdated })
+export type PutSession = z.infer<typeof PutSession>
+
+export const UpdateSession = z.strictObject({ id: Id, ...written, ifUpdated, ...withLineIds })
+export type UpdateSession = z.infer<typeof UpdateSession>
+
+export const OneSession = z.strictObject({ id: Id })
+export type OneSession = z.infer<typeof OneSession>
+
+export const GetSession = z.strictObject({ id: Id, ...withLineIds })
+export type GetSession = z.infer<typeof GetSession>
+
+/** A message: to a session; to a workflow, in a new session that is bound to it; or to nobody, in a new unbound one. */
+export const SendMessage = z.strictObject({
+  to: z.string().min(1).max(100).optional().meta({ description: 'The id of a session, or the id or handle of a workflow' }),
+  text: z.string().min(1).max(262_144),
+  metadata: JsonObject.optional(),
+  mode: z.string().max(100).optional().meta({ description: 'Kept in the session' }),
+  title: z.string().max(5_000).optional().meta({ description: 'Of a session that this makes' }),
+  idempotencyKey: z.string().min(1).max(200).optional(),
+  ...withLineIds,
+})
+export type SendMessage = z.infer<typeof SendMessage>
+
+/** What became of a message. */
+export const SentMessage = z.object({
+  session: Session,
+  message: Line,
+  runId: Id.nullable().meta({ description: 'The round it started or answered; null in an unbound session' }),
+  pauseId: Id.nullable().meta({ description: 'The question it answered' }),
+})
+export type SentMessage = z.infer<typeof SentMessage>
+
+export const ListLines = z.strictObject({
+  id: Id,
+  kind: LineKind.optional(),
+  after: z.int().min(0).optional().meta({ description: 'Only what comes after the line of this number' }),
+  afterId: z.string().max(100).optional().meta({ description: 'Only what comes after the line of this id; everything, where there is none' }),
+  since: z.string().max(40).optional().meta({ description: 'Only what is later than this time; microseconds count' }),
+  cursor: pageInput.cursor,
+  limit: z.int().min(1).max(1_000).default(50),
+  count: pageInput.count,
+})
+export type ListLines = z.infer<typeof ListLines>
+
+export const OneMessage = z.strictObject({ id: Id, messageId: Id })
+export type OneMessage = z.infer<typeof OneMessage>
