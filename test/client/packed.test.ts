@@ -36,6 +36,7 @@ beforeAll(async () => {
     await run('tar', ['xzf', join(project, `${name}.tgz`), '-C', modules('@sluice', name), '--strip-components=1'])
   }
   await cp(folderOf('zod', 'packages/schema'), modules('zod'), { recursive: true })
+  for (const name of ['client', 'server']) await cp(folderOf(`@trpc/${name}`, `packages/${name}`), modules('@trpc', name), { recursive: true })
   const nodeTypes = folderOf('@types/node', '.')
   await cp(nodeTypes, modules('@types/node'), { recursive: true })
   await cp(join(nodeTypes, '../../undici-types'), modules('undici-types'), { recursive: true })
@@ -178,14 +179,14 @@ describe('what is published of the SDK', () => {
     }
   })
 
-  test('runs on fetch and nothing else: a page can load it as it is', async () => {
-    for (const [name, text] of await filesOf('.js'))
-      for (const [, from] of text.matchAll(/^(?:import|export) [^;]*?from '([^']+)'/gm)) expect(from, name).toMatch(/^\.{1,2}\/[\w/-]+\.js$/)
+  test("runs on fetch and tRPC's link for it: a page can load it as it is", async () => {
+    for (const [name, text] of (await filesOf('.js')).filter(([file]) => !file.startsWith('cli/')))
+      for (const [, from] of text.matchAll(/^(?:import|export) [^;]*?from '([^']+)'/gm)) expect(from, name).toMatch(/^(\.{1,2}\/[\w/-]+\.js|@trpc\/client\/links\/httpLink)$/)
   })
 
-  test('depends on the schema alone, of the same version', async () => {
+  test('depends on the schema of the same version', async () => {
     const manifest = JSON.parse(await readFile(modules('@sluice/client/package.json'), 'utf8')) as { version: string; dependencies: object; exports: object }
-    expect(manifest.dependencies).toEqual({ '@sluice/schema': manifest.version })
+    expect(manifest.dependencies).toMatchObject({ '@sluice/schema': manifest.version, '@trpc/client': expect.stringMatching(/^11\./) })
     expect(manifest.exports).toEqual({ '.': { types: './dist/index.d.ts', default: './dist/index.js' } })
   })
 })
