@@ -1,0 +1,152 @@
+import type { Json, JsonObject } from '@sluice/schema'
+import { expect, test } from 'vitest'
+import { describeNative } from '../packages/server/src/openapi/native.ts'
+import { contractOf, type Operation, requestOf } from '../packages/server/test/openapi/contract.ts'
+import { story, type Told } from './openapi/story.ts'
+import { flow } from './support/flow.ts'
+import { type Caller, callerOf, testServer } from './support/server.ts'
+
+/**
+ * The story of the API is told in one workspace. Just before each of its calls, while everything it names is there, the
+ * owner of another workspace makes the same call, naming the same things by their ids. The story knows each operation, so
+ * this knows it too.
+ */
+
+const contract = contractOf(describeNative())
+const idForm = /\b0[a-z0-9]{14}\b/g
+/** Stands in what only the first workspace says. */
+const mark = 'known-to-one'
+const password = 'another correct horse'
+
+const idsIn = (value: unknown): string[] => JSON.stringify(value ?? null).match(idForm) ?? []
+
+/** The same value with other texts. */
+function retold(value: Json, change: (text: string, key: string) => string, key = ''): Json {
+  if (typeof value === 'string') return change(value, key)
+  if (Array.isArray(value)) return value.map((each) => retold(each, change, key))
+  if (value === null || typeof value !== 'object') return value
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, retold(each, change, name)]))
+}
+
+interface Answer {
+  status: number
+  body: Json
+}
+
+async function ask(url: string, operation: Operation, token: string, input: JsonObject): Promise<Answer> {
+  const { path, query, body } = requestOf(operation, input)
+  const response = await fetch(url + path + query, {
+    method: operation.method,
+    headers: { authorization: `Bearer ${token}`, accept: 'application/json', ...(body && { 'content-type': 'application/json' }) },
+    ...(body && { body: JSON.stringify(body) }),
+  })
+  const text = await response.text()
+  return { status: response.status, body: text === '' ? null : (JSON.parse(text) as Json) }
+}
+
+/** An answer without the id of its request. */
+const told = ({ status, body }: Answer): Json => ({ status, body: retold(body, (text, key) => (key === 'requestId' ? '' : text)) })
+
+/** An id of the same form, which nobody has. */
+const unknown = (id: string): string => `0${id.slice(8)}${id.slice(1, 8)}`
+
+/** Its owner has nothing to do with the first workspace and its admin. */
+async function elsewhere(owner: Caller, url: string): Promise<{ login(): Promise<string>; id: string }> {
+  const workspace = await owner.call<{ id: string }>('POST', '/v1/workspaces', { name: 'Elsewhere', handle: 'elsewhere' })
+  const there = await owner.call<{ token: string; user: { id: string } }>('POST', '/v1/auth/switch', { workspace: workspace.id })
+  const email = 'stranger@elsewhere.example'
+  await owner.call('POST', '/v1/members', { email, role: 'owner', password }, { as: there.token })
+  const login = async (): Promise<string> => (await owner.call<{ token: string }>('POST', '/v1/auth/login', { email, password }, { as: '' })).token
+  await callerOf(url, await login()).call('DELETE', `/v1/members/${there.user.id}`)
+  return { login, id: workspace.id }
+}
+
+test('of two workspaces neither sees a trace of the other by any procedure', { timeout: 120_000 }, async () => {
+  await using server = await testServer()
+  const adminId = (await server.call<{ user: { id: string } }>('GET', '/v1/auth/me')).user.id
+  const stranger = await elsewhere(server, server.url)
+  const known: Told = {}
+  const handles = new Map<string, string>()
+  const first = new Set<string>()
+  const second = new Set<string>()
+  /** What the stranger said itself: its audit log knows it again. */
+  const named = new Set<string>()
+  const met = { refused: new Set<string>(), answered: new Set<string>() }
+  let token = ''
+  let strange = await stranger.login()
+
+  const watching = new AbortController()
+  const seen: string[] = []
+  const stream = fetch(`${server.url}/v1/events`, { headers: { authorization: `Bearer ${strange}`, accept: 'text/event-stream' }, signal: watching.signal })
+    .then(async (response) => {
+      expect(response.status).toBe(200)
+      for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) seen.push(chunk)
+    })
+    .catch((error: unknown) => {
+      if (!watching.signal.aborted) throw error
+    })
+
+  const own = await callerOf(server.url, strange).run(flow({ go: 'input', out: 'output' }, ['go > out']))
+  for (const id of idsIn(own)) second.add(id)
+
+  /** What the stranger sends: the first workspace's things by their ids, and names of its own for what is one for all: emails, and workspaces. */
+  const foreign = (input: Json, id: string): JsonObject =>
+    retold(input, (text, key) => {
+      if (key === 'email') return text.replace('@', '@not-')
+      if (key === 'handle' && id === 'workspaces.create') return `not-${text}`
+      return handles.get(`${key} ${text}`) ?? text
+    }) as JsonObject
+
+  for (const { id, input: inputOf } of story) {
+    const operation = contract.operations.get(id)!
+    const plain = inputOf(known) as JsonObject
+    const input = retold(plain, (text) => (text === 'c_42' || text === 'november' ? `${text} ${mark}` : text)) as JsonObject
+    const isPublic = operation.security?.length === 0
+
+    if (!isPublic) {
+      const sent = foreign(input, id)
+      let answer = await ask(server.url, operation, strange, sent)
+      // The story ends logins too; the stranger's own among them.
+      if (answer.status === 401) answer = await ask(server.url, operation, (strange = await stranger.login()), sent)
+      for (const each of idsIn(sent)) named.add(each)
+      expect(answer.status, `${id} by a stranger: ${JSON.stringify(answer.body)}`).toBeLessThan(500)
+      const traces = idsIn(answer.body).filter((each) => first.has(each) && !named.has(each))
+      expect(traces, `${id} shows a stranger what it did not name`).toEqual([])
+      if (!JSON.stringify(sent).includes(mark)) expect(JSON.stringify(answer.body), id).not.toContain(mark)
+      const foreigners = idsIn(sent).filter((each) => first.has(each))
+      if (foreigners.length > 0) {
+        // Nothing tells what is another's from what is nobody's.
+        const nobodys = (text: string): string => text.replaceAll(idForm, (each) => (first.has(each) ? unknown(each) : each))
+        const nobody = await ask(server.url, operation, strange, retold(sent, nobodys) as JsonObject)
+        expect(retold(told(answer), nobodys), `${id}: another's and nobody's`).toEqual(told(nobody))
+        met.refused.add(id)
+      } else {
+        met.answered.add(id)
+        if (answer.status < 400) for (const each of idsIn(answer.body)) if (!first.has(each)) second.add(each)
+      }
+    }
+
+    const reply = await ask(server.url, operation, token, input)
+    expect(reply.status, `${id} after a stranger tried: ${JSON.stringify(reply.body)}`).toBeLessThan(400)
+    known[id] = reply.body
+    const { token: renewed, handle, id: made } = (reply.body ?? {}) as { token?: string; handle?: string; id?: string; refreshToken?: string }
+    if (renewed && 'refreshToken' in (reply.body as object)) token = renewed
+    if (handle && made) for (const key of ['workflow', 'workspace']) handles.set(`${key} ${handle}`, made)
+    for (const each of idsIn(reply.body)) if (each !== adminId) first.add(each)
+    expect(
+      idsIn(reply.body).filter((each) => second.has(each) || each === stranger.id),
+      `${id} shows the first workspace what is the second's`,
+    ).toEqual([])
+  }
+
+  watching.abort()
+  await stream
+  expect(idsIn(seen.join('')), 'the stream did flow').toContain(own.id)
+  expect(idsIn(seen.join('')).filter((each) => first.has(each))).toEqual([])
+  expect(seen.join('')).not.toContain(mark)
+  // Both ways were gone, and often: a story that names nothing would prove nothing.
+  expect(met.refused.size).toBeGreaterThan(30)
+  expect(met.answered.size).toBeGreaterThan(15)
+  const doors = [...contract.operations.values()].filter(({ security }) => security?.length !== 0).map(({ id }) => id)
+  expect([...met.refused, ...met.answered].length).toBeGreaterThan(doors.length * 0.9)
+})
