@@ -16,6 +16,8 @@ import { StartRefused } from './store/refused.ts'
 import * as pauseViews from './store/views/pauses.ts'
 import * as runViews from './store/views/runs.ts'
 import type { Log } from './telemetry.ts'
+import { exportTraces } from './telemetry/export.ts'
+import { createMetrics } from './telemetry/metrics.ts'
 import { createPlans } from './workflows/plans.ts'
 import { createWorkflows } from './workflows/workflows.ts'
 
@@ -83,7 +85,9 @@ export async function createApp(config: Config, { databaseUrl, log }: { database
   // Signs of life must not wait behind requests: a server that is only busy would be taken for dead.
   const pulse = openDatabase({ url: databaseUrl, max: 3, onError: (error) => log.debug({ err: error }, 'a connection to PostgreSQL was lost') })
   const queue = createQueue(pulse, { supervise: runs, onError: (error) => log[error instanceof Outage ? 'debug' : 'error']({ err: error }, 'the job queue met an error') })
-  const outside = createOutside({ allow: config.httpAllow })
+  const metrics = createMetrics()
+  const traces = await exportTraces(config.tracing, { metrics, log })
+  const outside = createOutside({ allow: config.httpAllow, watchers: { metrics, traces } })
   const sandbox = createSandbox()
   const catalogue = createCatalogue({ outside, sandbox })
   const workflows = createWorkflows({ database, catalogue })
@@ -97,8 +101,11 @@ export async function createApp(config: Config, { databaseUrl, log }: { database
     plans,
     workflows,
     secret: (workspaceId, name) => access.secrets.reveal(workspaceId, name),
+    metrics,
+    traces,
     log,
   })
+  metrics.watch({ isNodeType: (type) => catalogue.get(type) !== undefined, jobsHeld: () => worker.held, connections: () => database.connections() })
   const http = await createHttp({
     parts: {
       engine,
@@ -118,6 +125,8 @@ export async function createApp(config: Config, { databaseUrl, log }: { database
     },
     config,
     log,
+    metrics,
+    traces,
     ready: async () => void (await database.query('select 1')),
     counters: database,
     serves: config.role !== 'worker',
@@ -139,13 +148,14 @@ export async function createApp(config: Config, { databaseUrl, log }: { database
       http.drain()
       await Promise.all([worker.drain(Math.min(config.drainMs, 5_000)), clock.stop()])
       await http.close(1_000)
+      await traces.flush(1_500)
     },
     async close() {
       await http.close(0)
       await audit.close()
       await queue.stop()
       await doorbell.close()
-      await Promise.all([sandbox.close(), outside.close()])
+      await Promise.all([sandbox.close(), outside.close(), traces.close()])
       await orm.close()
       await Promise.all([pulse.close(), database.close()])
     },

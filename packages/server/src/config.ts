@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { allowListOf } from './outside/allow-list.ts'
 import { StartRefused } from './store/refused.ts'
+import { type Tracing, tracingOf } from './telemetry/settings.ts'
 
 const list = (text: string): string[] =>
   text
@@ -114,13 +115,20 @@ const schema = z.object({
   trustProxy: read('true, false, a number of proxies, or their addresses such as 10.0.0.0/8', trust).default(false),
   /** Null: none. */
   rateLimit: read('off, or limits a minute such as api=1200,playground=120', rates).nullable().default({ api: 1_200, playground: 120 }),
+  /** What readers of /metrics show. Null: they are on this machine. */
+  metricsToken: read('a text of at least 16 characters', (text) => (text.length >= 16 ? text : undefined))
+    .nullable()
+    .default(null),
   logLevel: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   /** How long streams and steps get to end after SIGTERM. */
   drainMs: whole('milliseconds from 0 to 8000', 0, 8_000).default(8_000),
 })
 
 /** What the server is told from outside. */
-export type Settings = z.infer<typeof schema>
+export interface Settings extends z.infer<typeof schema> {
+  /** From the variables of OpenTelemetry. Null: traces go nowhere. */
+  tracing: Tracing | null
+}
 
 export interface Config extends Settings {
   secret: string
@@ -137,12 +145,22 @@ export function loadConfig(env: Environment, workingDirectory = process.cwd()): 
   const parsed = schema.safeParse(Object.fromEntries(given.map(([name, value]) => [keys.get(name) ?? name, value])))
   const wrong = (parsed.error?.issues ?? []).map(({ path, message }) => `${nameOf(String(path[0]))} must be ${message}`)
   const problems = [...given.flatMap(([name]) => (keys.has(name) ? [] : [unknown(name)])), ...wrong]
+  const tracing = otel(env, problems)
   if (!parsed.success || problems.length > 0) throw new StartRefused(problems.join('; '))
-  const settings = { ...parsed.data, dataDir: resolve(workingDirectory, parsed.data.dataDir) }
+  const settings = { ...parsed.data, tracing, dataDir: resolve(workingDirectory, parsed.data.dataDir) }
   if (settings.anonymousRole && !isLoopback(settings.host)) {
     throw new StartRefused(`SLUICE_ANONYMOUS_ROLE lets everybody in who reaches ${settings.host}: unset it, or set SLUICE_HOST to 127.0.0.1`)
   }
   return settings
+}
+
+function otel(env: Environment, problems: string[]): Tracing | null {
+  try {
+    return tracingOf(env)
+  } catch (error) {
+    problems.push((error as Error).message)
+    return null
+  }
 }
 
 /** Read by the client and by the tests; not ours, and not a mistake. */

@@ -16,7 +16,7 @@ export interface Admission {
   admit(request: FastifyRequest, reply: FastifyReply): Promise<Context>
 }
 
-export function createAdmission(parts: Parts, origins: Origins, limits: Limits): Admission {
+export function createAdmission(parts: Parts, origins: Origins, limits: Limits, addressOf: (request: IncomingMessage) => string): Admission {
   const { access } = parts
 
   /** Where there is a query, it may hold a ticket. */
@@ -28,18 +28,19 @@ export function createAdmission(parts: Parts, origins: Origins, limits: Limits):
   return {
     async admitSocket(request, query) {
       const identity = await identityOf(request, query)
-      const count = await limits.api(identity.principal?.id ?? request.socket.remoteAddress ?? '', 1)
+      const count = await limits.api(identity.principal?.id ?? addressOf(request), 1)
       if (count && !count.allowed) throw limited(count)
       return identity
     },
     async admit(request, reply) {
-      const { ip, id: requestId } = request
+      const { id: requestId, traceparent } = request
+      const ip = addressOf(request.raw)
       const identity = await identityOf(request.raw, wantsStream(request) ? queryOf(request.raw.url ?? '') : null)
       const count = await limits.api(identity.principal?.id ?? ip, callsOf(request))
       if (count) reply.headers(limitHeaders(count))
       if (count && !count.allowed) throw limited(count)
       if (!identity.principal && !request.is404 && !request.routeOptions.config.open) throw identity.refusal ?? new Fault('credential_missing')
-      return { parts, ...identity, requestId, ip, attempt: (name) => limits.login(ip, name) }
+      return { parts, ...identity, requestId, ip, traceparent, attempt: (name) => limits.login(ip, name) }
     },
   }
 }

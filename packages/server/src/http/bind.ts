@@ -29,7 +29,7 @@ export function bind(app: FastifyInstance, places: readonly Place[], options: Bi
       method,
       // Two rows may name one parameter differently: the router knows it by its place.
       url: shape.replaceAll(':', '::').replace(/\{\}/g, () => `:p${parameter++}`),
-      config: { face, open: rows.every((row) => row.open) },
+      config: { face, template: rows[0]!.path, open: rows.every((row) => row.open) },
       handler: async (request, reply) => {
         if (streaming && (!replying || wantsStream(request))) await streamRow(streaming, request, reply, options)
         else await replyRow(replying!, request, reply, options)
@@ -51,10 +51,11 @@ async function streamRow(row: StreamRow, request: FastifyRequest, reply: Fastify
   if (request.method === 'HEAD') return void reply.headers(sseHeaders).send()
   const caller = callerOf(request)
   const input = row.ask(wireOf(row, request))
-  const forget = caller.principal ? openStreams.add(caller.principal, (why) => endStream(raw, why)) : () => {}
+  const forget = caller.principal ? openStreams.add(caller.principal, 'sse', (why) => endStream(raw, why)) : () => {}
   try {
     const values = await row.stream(caller, input, untilGone(raw))
     reply.hijack()
+    request.isStream = true
     if (raw.destroyed) return
     raw.writeHead(200, { ...(reply.getHeaders() as OutgoingHttpHeaders), ...sseHeaders })
     const failure = (error: unknown) => {

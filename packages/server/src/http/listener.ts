@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { limits } from '@sluice/schema'
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { readBody } from './body.ts'
+import type { Trust } from './client-address.ts'
 import { nativeFace } from './face.ts'
 import { answerClientError, problemFrom } from './refusals.ts'
 import { requestIdOf } from './request-id.ts'
@@ -13,11 +14,10 @@ export type TrustProxy = boolean | number | string[]
 export type App = FastifyInstance<Server>
 
 /** Fastify with our own reader of bodies and bounded waits: a client that sends nothing holds nothing for long. */
-export function createListener(trustProxy: TrustProxy): App {
+export function createListener(trustProxy: Trust): App {
   const app = Fastify<Server>({
     logger: false,
-    // Fastify reads a number as nobody.
-    trustProxy: typeof trustProxy === 'number' ? (_address, hop) => hop < trustProxy : trustProxy,
+    trustProxy,
     bodyLimit: limits.bodyBytes,
     genReqId: requestIdOf,
     requestIdHeader: false,

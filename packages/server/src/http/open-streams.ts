@@ -3,6 +3,7 @@ import type { Principal } from '../access/authenticate.ts'
 import type { AccessPart } from '../rpc/context.ts'
 import { Unavailable } from '../rpc/faults.ts'
 import type { Log } from '../telemetry.ts'
+import type { Metrics, StreamTransport } from '../telemetry/metrics.ts'
 
 /** Why the server ends a stream. */
 export type Ending = 'credential' | 'drain'
@@ -10,7 +11,7 @@ export type Ending = 'credential' | 'drain'
 /** Every open stream and socket, so that each can be ended: when its credential dies, and when the server leaves. */
 export interface OpenStreams {
   /** Answers with how to forget it. Throws `limit_exceeded` when a principal, or the server, has too many. */
-  add(principal: Principal, end: (why: Ending) => void): () => void
+  add(principal: Principal, transport: StreamTransport, end: (why: Ending) => void): () => void
   /** Ends all, and refuses new ones with `unavailable`. */
   drain(): void
   readonly size: number
@@ -27,7 +28,7 @@ interface Group {
   ends: Set<(why: Ending) => void>
 }
 
-export function createOpenStreams(access: Pick<AccessPart, 'stillValid'>, log: Log): OpenStreams {
+export function createOpenStreams(access: Pick<AccessPart, 'stillValid'>, log: Log, metrics: Pick<Metrics, 'streamOpened' | 'streamClosed'>): OpenStreams {
   const groups = new Map<string, Group>()
   let size = 0
   let draining = false
@@ -56,7 +57,7 @@ export function createOpenStreams(access: Pick<AccessPart, 'stillValid'>, log: L
   const timer = setInterval(() => void check(), everyMs).unref()
 
   return {
-    add(principal, end) {
+    add(principal, transport, end) {
       if (draining) throw new Unavailable('The server is leaving')
       const key = keyOf(principal)
       const group = groups.get(key) ?? { principal, ends: new Set() }
@@ -66,9 +67,11 @@ export function createOpenStreams(access: Pick<AccessPart, 'stillValid'>, log: L
       const ending = (why: Ending) => end(why)
       group.ends.add(ending)
       size++
+      metrics.streamOpened(transport)
       return () => {
         if (!group.ends.delete(ending)) return
         size--
+        metrics.streamClosed(transport)
         if (group.ends.size === 0) groups.delete(key)
       }
     },

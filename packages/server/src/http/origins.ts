@@ -22,6 +22,9 @@ export interface Origins {
 
 const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
 
+/** A name or an address, of IPv6 with or without its brackets. */
+export const isLoopback = (host: string): boolean => loopback.test(host.includes(':') && !host.startsWith('[') ? `[${host}]` : host)
+
 export function createOrigins({ corsOrigins, publicUrl, host }: OriginOptions): Origins {
   const exact = new Set(corsOrigins ?? [])
   if (publicUrl !== null) exact.add(new URL(publicUrl).origin)

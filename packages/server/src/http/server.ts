@@ -1,10 +1,14 @@
+import type { IncomingMessage } from 'node:http'
 import type { FastifyRequest } from 'fastify'
 import type { Parts } from '../rpc/context.ts'
 import { appRouter } from '../rpc/router.ts'
 import type { Log } from '../telemetry.ts'
+import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
+import { untraced, type Traces } from '../telemetry/traces.ts'
 import { createAdmission, type Admission } from './admission.ts'
 import { bind } from './bind.ts'
 import type { SocketBounds } from './bounded-socket.ts'
+import { clientAddress, trustOf } from './client-address.ts'
 import { applyCors } from './cors.ts'
 import { nativeFace, type Face } from './face.ts'
 import { mountDocs, type ApiPage } from './docs.ts'
@@ -12,8 +16,9 @@ import { createFailing, factsOf, type Failing } from './failing.ts'
 import { mountHealth } from './health.ts'
 import { createLimits } from './limits.ts'
 import { addressOf, createListener, dress, type App, type TrustProxy } from './listener.ts'
+import { mountMetrics } from './metrics.ts'
 import { createOpenStreams } from './open-streams.ts'
-import { createOrigins, type Origins } from './origins.ts'
+import { createOrigins, isLoopback, type Origins } from './origins.ts'
 import { requestIdOf } from './request-id.ts'
 import { rowsOf, type Row } from './rows.ts'
 import { createMethodsAt, placesOf } from './shapes.ts'
@@ -21,6 +26,7 @@ import { acceptSockets } from './sockets.ts'
 import type { StreamOptions } from './streams.ts'
 import { trpcSocket } from './trpc-socket.ts'
 import { mountTrpc, trpcPath } from './trpc.ts'
+import { watchRequests } from './watch.ts'
 
 export interface HttpConfig {
   host: string
@@ -32,6 +38,8 @@ export interface HttpConfig {
   trustProxy: TrustProxy
   /** Requests a minute and principal. Null: no limits. */
   rateLimit: { api: number } | null
+  /** What readers of /metrics show. Null: they are on this machine. */
+  metricsToken: string | null
 }
 
 export interface HttpOptions {
@@ -49,6 +57,9 @@ export interface HttpOptions {
   documents?: () => Promise<readonly ApiPage[]>
   stream?: StreamOptions
   socket?: SocketBounds
+  /** Unset: nobody looks. */
+  metrics?: Metrics
+  traces?: Traces
   /** False for a worker: it says how it is, and serves nothing else. */
   serves?: boolean
 }
@@ -64,19 +75,25 @@ export interface HttpServer {
 }
 
 /** The server, ready to listen. Rejects when two rows would answer the same request. */
-export async function createHttp({ parts, config, log, ready, counters, rows = [], faces = [], documents, stream, socket, serves = true }: HttpOptions): Promise<HttpServer> {
+export async function createHttp(options: HttpOptions): Promise<HttpServer> {
+  const { parts, config, log, ready, counters, rows = [], faces = [], documents, stream, socket, serves = true } = options
+  const { metrics = createMetrics(), traces = untraced } = options
+  const trusts = trustOf(config.trustProxy)
+  const clientOf = (request: IncomingMessage): string => clientAddress(request, trusts)
   const origins = createOrigins(config)
   const limits = createLimits({ rateLimit: config.rateLimit, database: counters ?? null })
-  const openStreams = createOpenStreams(parts.access, log)
-  const admission = createAdmission(parts, origins, limits)
+  const openStreams = createOpenStreams(parts.access, log, metrics)
+  const admission = createAdmission(parts, origins, limits, clientOf)
   const places = placesOf(serves ? [...rowsOf(appRouter), ...rows] : [])
   const failing = createFailing([nativeFace, ...faces], createMethodsAt(places, serves ? [{ path: `${trpcPath}/{path}`, methods: ['GET', 'POST'] }] : []), log)
   const report = (error: unknown, request: FastifyRequest) => failing.report(error, factsOf(request))
   const state = { url: '', leaving: false }
 
-  const app = createListener(config.trustProxy)
+  const app = createListener(trusts)
+  watchRequests(app, { metrics, traces })
   addSteps(app, { origins, admission, failing, log })
   mountHealth(app, ready, () => state.leaving)
+  mountMetrics(app, { metrics, origins, token: config.metricsToken, isOpen: isPrivate(config) })
   if (serves && documents) mountDocs(app, documents)
   if (serves) mountTrpc(app, { parts, openStreams, report, stream })
   bind(app, places, { openStreams, report, stream, baseUrl: (request) => config.publicUrl ?? `${request.protocol}://${request.host}` })
@@ -86,7 +103,7 @@ export async function createHttp({ parts, config, log, ready, counters, rows = [
     requestIdOf,
     identify: admission.admitSocket,
     report: (error, request) => reportSocket(error, requestIdOf(request)),
-    routes: serves ? [trpcSocket({ parts, limits, openStreams, requestIdOf, report: reportSocket, bounds: socket })] : [],
+    routes: serves ? [trpcSocket({ parts, limits, openStreams, requestIdOf, addressOf: clientOf, report: reportSocket, bounds: socket })] : [],
   })
   await app.ready()
 
@@ -117,6 +134,9 @@ export async function createHttp({ parts, config, log, ready, counters, rows = [
     },
   }
 }
+
+/** Whether only this machine reaches it: nothing stands in front of it, as far as its settings tell. */
+const isPrivate = ({ host, publicUrl, trustProxy }: HttpConfig): boolean => isLoopback(host) && publicUrl === null && trustProxy === false
 
 /** What every request goes through, in this order: dress, CORS, credential, limit; then its body is read and its row asked. */
 function addSteps(app: App, { origins, admission, failing, log }: { origins: Origins; admission: Admission; failing: Failing; log: Log }): void {

@@ -5,6 +5,7 @@ import { WebSocketServer, type WebSocket } from 'ws'
 import type { Context, Parts } from '../rpc/context.ts'
 import { appRouter } from '../rpc/router.ts'
 import { nameError } from '../rpc/trpc.ts'
+import { incomingTraceparent } from '../telemetry/traces.ts'
 import { boundSocket, closeCodes, type BoundedSocket, type SocketBounds } from './bounded-socket.ts'
 import { identifyByParams, type Identity } from './identify.ts'
 import { readJsonText } from './json.ts'
@@ -18,6 +19,8 @@ export interface TrpcSocketOptions {
   limits: Limits
   openStreams: OpenStreams
   requestIdOf(request: IncomingMessage): string
+  /** Of the client, as far as proxies are trusted. */
+  addressOf(request: IncomingMessage): string
   report(error: unknown, requestId: string): void
   bounds?: SocketBounds
 }
@@ -46,7 +49,7 @@ export function trpcSocket(options: TrpcSocketOptions): SocketRoute {
           const who = await told(options.parts, identity, info.connectionParams)
           clearTimeout(untold)
           register(socket, bounded, who, options.openStreams)
-          return contextFor(who, bounded, options, request.socket.remoteAddress ?? '', requestId)
+          return contextFor(who, bounded, options, request, requestId)
         },
         onError: ({ error }) => options.report(error, requestId),
       })
@@ -64,18 +67,27 @@ async function told(parts: Parts, identity: Identity, params: Record<string, str
 /** While the socket was waiting for its credential it may have gone. */
 function register(socket: WebSocket, bounded: BoundedSocket, { principal }: Identity, openStreams: OpenStreams): void {
   if (!principal || socket.readyState !== socket.OPEN) return
-  const forget = openStreams.add(principal, (why) =>
+  const forget = openStreams.add(principal, 'websocket', (why) =>
     why === 'drain' ? bounded.end(closeCodes.restart, 'The server leaves') : bounded.end(closeCodes.credential, 'The credential has ended'),
   )
   socket.on('close', forget)
 }
 
-function contextFor({ principal }: Identity, bounded: BoundedSocket, { parts, limits: counted }: TrpcSocketOptions, ip: string, requestId: string): Context {
+function contextFor(
+  { principal }: Identity,
+  bounded: BoundedSocket,
+  { parts, limits: counted, addressOf }: TrpcSocketOptions,
+  request: IncomingMessage,
+  requestId: string,
+): Context {
+  const ip = addressOf(request)
   return {
     parts,
     principal,
     requestId,
     ip,
+    // Messages have no headers of their own: what they start stands below what opened the socket.
+    traceparent: incomingTraceparent(request.headers.traceparent),
     attempt: (name) => counted.login(ip, name),
     flow: bounded.flow,
     async enter() {

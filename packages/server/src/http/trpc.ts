@@ -31,7 +31,7 @@ export function mountTrpc(app: FastifyInstance, options: TrpcOptions): void {
     url: `${trpcPath}/:path`,
     exposeHeadRoute: false,
     // Which of its procedures are open, the procedures say.
-    config: { open: true },
+    config: { open: true, template: `${trpcPath}/{path}` },
     handler: (request, reply) => serve(request, reply, options),
   })
 }
@@ -62,6 +62,7 @@ async function serve(request: FastifyRequest, reply: FastifyReply, { parts, open
   reply.code(response.status)
   for (const [name, value] of response.headers) if (!kept.has(name)) reply.header(name, value)
   const isEvents = response.headers.get('content-type')?.startsWith('text/event-stream') === true
+  request.isStream = isEvents
   if (response.body && (isEvents || response.headers.has('transfer-encoding'))) await streamed(reply, response.body, isEvents ? context : null, openStreams, stream)
   else void reply.send(await response.text())
   return reply
@@ -111,7 +112,7 @@ function metaOf(errors: readonly TRPCError[]): { status?: number; headers?: Head
 /** Events, or a batch whose members are answered one by one. Events stay open: they are kept among the open streams. */
 async function streamed(reply: FastifyReply, body: ReadableStream<Uint8Array>, subscriber: Context | null, openStreams: OpenStreams, options?: WriterOptions): Promise<void> {
   const { raw } = reply
-  const forget = subscriber?.principal ? openStreams.add(subscriber.principal, (why) => endStream(raw, why)) : () => {}
+  const forget = subscriber?.principal ? openStreams.add(subscriber.principal, 'sse', (why) => endStream(raw, why)) : () => {}
   try {
     reply.hijack()
     raw.writeHead(reply.statusCode, { ...(reply.getHeaders() as OutgoingHttpHeaders), ...(subscriber ? sseHeaders : {}) })

@@ -10,6 +10,8 @@ import { hopOf } from './request.ts'
 import type { HopInput } from './request.ts'
 import { openStream } from './stream.ts'
 import type { StreamRequest, StreamedAnswer } from './stream.ts'
+import { watched } from './watch.ts'
+import type { Watchers } from './watch.ts'
 
 /**
  * The only outgoing HTTP of the server.
@@ -47,6 +49,8 @@ export interface OutsideOptions {
   allow: readonly string[]
   /** Resolves names; the system's resolver unless given. */
   lookup?: Lookup
+  /** Unset: nobody looks. */
+  watchers?: Watchers
 }
 
 const defaults = { timeoutMs: 30_000, maxBytes: 2 * 1024 * 1024, maxRedirects: 5 }
@@ -55,11 +59,12 @@ export function createOutside(options: OutsideOptions): Outside {
   const connect = guardedConnector(allowListOf(options.allow), options.lookup ?? systemLookup)
   // The client's own time-outs are off: ours covers the exchange as a whole.
   const agent = new Agent({ connect, allowH2: false, pipelining: 1, connections: 64, headersTimeout: 0, bodyTimeout: 0 })
-  return {
+  const outside: Outside = {
     request: (input) => exchange(agent, input),
     open: (input) => openStream(agent, input),
     close: () => agent.destroy(),
   }
+  return options.watchers ? watched(outside, options.watchers) : outside
 }
 
 async function exchange(agent: Agent, input: OutsideRequest): Promise<OutsideAnswer> {

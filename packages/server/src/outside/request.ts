@@ -17,6 +17,8 @@ export interface HopInput {
   headers?: Readonly<Record<string, string>>
   body?: Uint8Array | string | null
   credentialHeaders?: readonly string[]
+  /** Where in a trace it is asked for. Carried on, unless `headers` has one. */
+  traceparent?: string | null
 }
 
 const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}$/

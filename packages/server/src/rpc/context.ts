@@ -52,6 +52,8 @@ export interface Context {
   requestId: string
   /** Of the client, as far as proxies are trusted. */
   ip: string
+  /** The trace context of the request, for the runs it starts. */
+  traceparent?: string | null
   /** Counts a login under a name, and answers with how to take that back. Throws `rate_limited`. */
   attempt(name: string): Promise<() => void>
   /** Asked before each call where calls come without a request of their own (a WebSocket); gives back its place. */

@@ -122,7 +122,7 @@ export async function attempted<R extends { ok: boolean }>({ attempt }: Context,
 
 /** The principal, and as whom the engine acts. */
 function proven(ctx: Context): { principal: Principal; actor: Actor } {
-  const { principal, refusal } = ctx
+  const { principal, refusal, traceparent = null } = ctx
   if (!principal) throw refusal ?? new Fault('credential_missing')
-  return { principal, actor: { workspaceId: principal.workspaceId, userId: principal.userId, principalId: principal.id } }
+  return { principal, actor: { workspaceId: principal.workspaceId, userId: principal.userId, principalId: principal.id, traceparent } }
 }

@@ -34,6 +34,8 @@ export interface Database extends Tx {
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>
   /** A connection of its own, outside the pool, for LISTEN. The caller ends it. */
   dedicated(): Promise<pg.Client>
+  /** Of the pool, at this moment. */
+  connections(): { busy: number; idle: number; waiting: number }
   close(): Promise<void>
 }
 
@@ -89,6 +91,7 @@ export function openDatabase(options: DatabaseOptions): Database {
       await client.connect().catch(outage)
       return client
     },
+    connections: () => ({ busy: pool.totalCount - pool.idleCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     async close() {
       link.stop()
       await Promise.race([pool.end(), new Promise((resolve) => setTimeout(resolve, closeMs).unref())])

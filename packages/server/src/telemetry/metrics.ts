@@ -32,6 +32,8 @@ export type StepOutcome = 'completed' | 'failed' | 'retrying' | 'skipped' | 'can
 export type StreamTransport = 'sse' | 'websocket'
 
 export interface Watched {
+  /** Whether a type is of the catalogue. Every other one counts as `other`. */
+  isNodeType(type: string): boolean
   jobsHeld(): number
   connections(): { busy: number; idle: number; waiting: number }
 }
@@ -41,8 +43,7 @@ const slow = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 600]
 const sizes = [1, 2, 4, 8, 16, 32, 64, 128, 256]
 const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 
-/** `types` are the node types that are told apart; every other one counts as `other`. */
-export function createMetrics(types: readonly string[] = []): Metrics {
+export function createMetrics(): Metrics {
   const registry = new Registry()
   const registers = [registry]
   const counter = <L extends string>(name: string, help: string, labelNames: L[]) => new Counter({ name, help, labelNames, registers })
@@ -90,8 +91,7 @@ export function createMetrics(types: readonly string[] = []): Metrics {
     },
   })
 
-  const known = new Set(types)
-  const typeOf = (type: string): string => (known.has(type) ? type : 'other')
+  const typeOf = (type: string): string => (watched.isNodeType?.(type) ? type : 'other')
   for (const transport of ['sse', 'websocket'] satisfies StreamTransport[]) streams.set({ transport }, 0)
 
   // They watch the process with timers and observers of their own: begun when somebody first looks.

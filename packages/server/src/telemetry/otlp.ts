@@ -24,6 +24,8 @@ export interface OtlpOptions {
 
 const kinds: Record<SpanKind, Kind> = { server: Kind.SERVER, internal: Kind.INTERNAL, client: Kind.CLIENT }
 const scope = { name: 'sluice' }
+/** What matters was flushed before. */
+const closeMs = 500
 
 export function createOtlp({ url, headers, timeoutMs, resource: attributes, ratio, delayMs, sent }: OtlpOptions): Exporter {
   const exporter = watched(new OTLPTraceExporter({ url, headers: { ...headers }, timeoutMillis: timeoutMs }), sent)
@@ -55,7 +57,7 @@ export function createOtlp({ url, headers, timeoutMs, resource: attributes, rati
     samples: (traceId) => sampler.shouldSample(ROOT_CONTEXT, traceId).decision === SamplingDecision.RECORD_AND_SAMPLED,
     send: (span, at, parent) => processor.onEnd(asReadable(span, at, parent)),
     flush: (ms) => within(ms, processor.forceFlush()),
-    close: () => within(timeoutMs, processor.shutdown()),
+    close: () => within(closeMs, processor.shutdown()),
   }
 }
 

@@ -19,7 +19,7 @@ export interface Reply {
   text: string
 }
 
-export const loopbackConfig: HttpOptions['config'] = { host: '127.0.0.1', port: 0, corsOrigins: null, publicUrl: null, trustProxy: false, rateLimit: null }
+export const loopbackConfig: HttpOptions['config'] = { host: '127.0.0.1', port: 0, corsOrigins: null, publicUrl: null, trustProxy: false, rateLimit: null, metricsToken: null }
 
 export async function serve(options: Partial<Omit<HttpOptions, 'config'>> & { config?: Partial<HttpOptions['config']> } = {}): Promise<Served> {
   const toys = createToys()

@@ -72,7 +72,7 @@ const worthRetrying = {
   invalid_request: false,
 } satisfies Record<OutsideErrorCode, boolean>
 
-async function send(outside: Outside, config: Config, secret: string | null, { key, signal }: WorkContext): Promise<OutsideAnswer> {
+async function send(outside: Outside, config: Config, secret: string | null, { key, signal, traceparent }: WorkContext): Promise<OutsideAnswer> {
   const { body, type } = encodedBody(config.body)
   const carrier = (config.auth?.header ?? 'Authorization').toLowerCase()
   // In lower case, so that what the config says stands in place of what we would say.
@@ -93,6 +93,7 @@ async function send(outside: Outside, config: Config, secret: string | null, { k
       maxBytes: limits.stepOutputBytes,
       timeoutMs,
       signal,
+      traceparent,
     })
   } catch (error) {
     if (!(error instanceof OutsideError)) throw error
