@@ -5,6 +5,7 @@ import { drawPassword } from './access/password-tokens.ts'
 import { createEngine, createQueue } from './engine/index.ts'
 import { createDoorbell } from './events/doorbell.ts'
 import { createFeed } from './events/feed.ts'
+import { createFiles } from './files/files.ts'
 import { createHttp } from './http/server.ts'
 import { createCatalogue } from './nodes/catalogue.ts'
 import { describe } from './nodes/describe.ts'
@@ -93,6 +94,7 @@ export async function createApp(config: Config, { databaseUrl, log }: { database
   const workflows = createWorkflows({ database, catalogue })
   const plans = createPlans(catalogue)
   const feed = createFeed({ database, doorbell })
+  const files = createFiles({ database })
   const { engine, worker, clock } = createEngine({
     database,
     queue,
@@ -122,6 +124,7 @@ export async function createApp(config: Config, { databaseUrl, log }: { database
       feed,
       access,
       audit,
+      files,
     },
     config,
     log,

@@ -4,6 +4,7 @@ import { Fault, type Issue, type JsonObject } from '@sluice/schema'
 import type { z } from 'zod'
 import { coerce, fieldsOf } from './coerce.ts'
 import { checkText } from './json.ts'
+import type { Form } from './form.ts'
 import type { QueryValues } from './query.ts'
 
 /** A request as it came over the wire, read but not judged. */
@@ -12,6 +13,8 @@ export interface Wire {
   query: QueryValues
   /** Undefined: there was none. */
   body: unknown
+  /** What came instead of a body. */
+  form?: Form | null
   headers: IncomingHttpHeaders
 }
 
@@ -41,6 +44,8 @@ export function askBySchema(schema: z.core.$ZodType | undefined, wire: Wire): un
   }
   for (const [key, text] of wire.path) put(key, coerce(fields?.[key], [text]))
   for (const [key, value] of Object.entries(body ?? {})) put(key, value)
+  for (const [key, texts] of wire.form?.fields ?? []) put(key, coerce(fields?.[key], texts))
+  for (const [key, files] of wire.form?.files ?? []) put(key, files)
   for (const [key, texts] of wire.query) put(key, coerce(fields?.[key], texts))
   for (const [header, key] of headerFields) {
     const value = wire.headers[header]

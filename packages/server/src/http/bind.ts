@@ -1,8 +1,11 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FileContent, FilesPart } from '../rpc/context.ts'
 import { problemOf } from '../rpc/faults.ts'
 import type { Wire } from './ask.ts'
 import { callerOf, wantsStream } from './caller.ts'
+import { sendContent } from './content.ts'
+import { allowForms, receiveForm, type Form } from './form.ts'
 import { checkText, type ReadJson } from './json.ts'
 import type { OpenStreams } from './open-streams.ts'
 import { queryOf } from './query.ts'
@@ -11,6 +14,7 @@ import { parametersOf, type Place } from './shapes.ts'
 import { endStream, frameText, sendStream, sseHeaders, type StreamOptions } from './streams.ts'
 
 export interface BindOptions {
+  files: Pick<FilesPart, 'receive' | 'discard'>
   openStreams: OpenStreams
   baseUrl(request: FastifyRequest): string
   /** Told of what a stream met after its head went out. */
@@ -20,6 +24,20 @@ export interface BindOptions {
 
 /** Serves rows. Of the rows of a place, the one that streams is taken when the request asks for a stream, or when it is alone. */
 export function bind(app: FastifyInstance, places: readonly Place[], options: BindOptions): void {
+  const takesForms = ({ rows }: Place): boolean => rows.some((row) => row.is === 'reply' && row.takes.length > 0)
+  bindAll(
+    app,
+    places.filter((place) => !takesForms(place)),
+    options,
+  )
+  // A scope of its own: nobody else's route ever sees a body that is not JSON.
+  void app.register(async (scope) => {
+    allowForms(scope)
+    bindAll(scope, places.filter(takesForms), options)
+  })
+}
+
+function bindAll(app: FastifyInstance, places: readonly Place[], options: BindOptions): void {
   for (const { method, shape, rows } of places) {
     const replying = rows.find((row) => row.is === 'reply')
     const streaming = rows.find((row) => row.is === 'stream')
@@ -29,7 +47,7 @@ export function bind(app: FastifyInstance, places: readonly Place[], options: Bi
       method,
       // Two rows may name one parameter differently: the router knows it by its place.
       url: shape.replaceAll(':', '::').replace(/\{\}/g, () => `:p${parameter++}`),
-      config: { face, template: rows[0]!.path, open: rows.every((row) => row.open) },
+      config: { face, template: rows[0]!.path, open: rows.every((row) => row.open), slow: (replying?.takes.length ?? 0) > 0 },
       handler: async (request, reply) => {
         if (streaming && (!replying || wantsStream(request))) await streamRow(streaming, request, reply, options)
         else await replyRow(replying!, request, reply, options)
@@ -40,10 +58,35 @@ export function bind(app: FastifyInstance, places: readonly Place[], options: Bi
 }
 
 async function replyRow(row: ReplyRow, request: FastifyRequest, reply: FastifyReply, options: BindOptions): Promise<void> {
-  const value = await row.call(callerOf(request), row.ask(wireOf(row, request)), untilGone(reply.raw))
-  const answer = row.answer(value, { now: new Date(), baseUrl: options.baseUrl(request) })
-  if (answer === undefined) void reply.code(204).send()
+  const form = await formOf(row, request, options)
+  try {
+    const value = await row.call(callerOf(request), row.ask(wireOf(row, request, form)), untilGone(reply.raw))
+    await give(row, row.answer(value, { now: new Date(), baseUrl: options.baseUrl(request) }), request, reply, options)
+  } finally {
+    // What no procedure has kept.
+    if (form) await options.files.discard([...form.files.values()].flat()).catch((error: unknown) => options.report(error, request))
+  }
+}
+
+/** Of a principal who may do it: nobody else's bytes are taken in. */
+async function formOf(row: ReplyRow, request: FastifyRequest, { files: parts }: BindOptions): Promise<Form | null> {
+  const caller = callerOf(request)
+  if (row.takes.length === 0 || !caller.principal) return null
+  row.permit(caller)
+  return receiveForm(request, { takes: row.takes, parts, user: { workspaceId: caller.principal.workspaceId, userId: caller.principal.userId } })
+}
+
+async function give(row: ReplyRow, answer: unknown, request: FastifyRequest, reply: FastifyReply, { report, stream }: BindOptions): Promise<void> {
+  // That it is one, its row says: `gives`.
+  if (row.gives === 'bytes') await sendContent(answer as FileContent, request, reply, stream).catch((error: unknown) => whileSending(error, request, reply, report))
+  else if (answer === undefined) void reply.code(204).send()
   else void reply.code(row.status).type('application/json; charset=utf-8').send(JSON.stringify(answer))
+}
+
+/** Before the head went out an error is answered like any other; after it, it can only be told of. */
+function whileSending(error: unknown, request: FastifyRequest, reply: FastifyReply, report: BindOptions['report']): void {
+  if (!reply.raw.headersSent && !reply.raw.destroyed) throw error
+  report(error, request)
 }
 
 async function streamRow(row: StreamRow, request: FastifyRequest, reply: FastifyReply, { openStreams, report, stream }: BindOptions): Promise<void> {
@@ -75,14 +118,14 @@ async function* framed(values: AsyncIterable<unknown>, row: StreamRow): AsyncGen
   }
 }
 
-function wireOf(row: Row, request: FastifyRequest): Wire {
+function wireOf(row: Row, request: FastifyRequest, form: Form | null = null): Wire {
   const params = request.params as Record<string, string>
   const path = new Map(parametersOf(row.path).map((name, place) => [name, params[`p${place}`] ?? '']))
   for (const value of path.values()) checkText(value)
   const query = new Map(queryOf(request.raw.url ?? ''))
   // The one key of a stream's query that says who asks, and not for what.
   if (row.is === 'stream') query.delete('ticket')
-  return { path, query, body: (request.body as ReadJson | undefined)?.value, headers: request.headers }
+  return { path, query, body: (request.body as ReadJson | undefined)?.value, form, headers: request.headers }
 }
 
 /** Aborted when the client goes before the reply is whole. */

@@ -8,14 +8,14 @@ export function typeOf(contentType: string | undefined): string {
 }
 
 /**
- * Reads a body by its normalised type and by nothing else. Without bytes there is no body, whatever the type. JSON is the
- * one type of the native API. Throws `media_unsupported`, and what `readJson` throws.
+ * Reads a body by its normalised type and by nothing else. Without bytes there is no body, whatever the type. Here it is JSON
+ * or refused; `supported` says what the address takes beside it. Throws `media_unsupported`, and what `readJson` throws.
  */
-export function readBody(headers: IncomingHttpHeaders, bytes: Buffer): ReadJson | undefined {
+export function readBody(headers: IncomingHttpHeaders, bytes: Buffer, supported: readonly string[] = ['application/json']): ReadJson | undefined {
   if (bytes.byteLength === 0) return undefined
   const contentType = headers['content-type']
   const encoding = headers['content-encoding']
-  if (typeOf(contentType) !== 'application/json') throw new Fault('media_unsupported', { details: { supported: ['application/json'] } })
+  if (typeOf(contentType) !== 'application/json') throw new Fault('media_unsupported', { details: { supported: [...supported] } })
   const [, charset] = /;\s*charset\s*=\s*"?([^\s";]+)/i.exec(contentType ?? '') ?? []
   if (charset !== undefined && !/^utf-?8$/i.test(charset)) throw new Fault('media_unsupported', { message: 'JSON is read as UTF-8' })
   if (encoding !== undefined && encoding.trim().toLowerCase() !== 'identity') throw new Fault('media_unsupported', { message: 'The body is compressed; send it as it is' })

@@ -10,6 +10,8 @@ declare module 'fastify' {
     open?: boolean
     /** Asks for no credential and counts for no limit: answers while the database is away. */
     bare?: boolean
+    /** Its body may take long: it brings files. */
+    slow?: boolean
   }
   interface FastifyRequest {
     /** As whom procedures are called. Null on bare routes. */

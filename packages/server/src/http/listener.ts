@@ -21,7 +21,8 @@ export function createListener(trustProxy: Trust): App {
     bodyLimit: limits.bodyBytes,
     genReqId: requestIdOf,
     requestIdHeader: false,
-    requestTimeout: 30_000,
+    // Of an upload; other bodies are given less, below.
+    requestTimeout: 600_000,
     keepAliveTimeout: 65_000,
     http: {
       headersTimeout: 10_000,
@@ -41,9 +42,23 @@ export function createListener(trustProxy: Trust): App {
     },
   })
   app.decorateRequest('caller', null)
+  app.addHook('preParsing', async (request) => {
+    if (!request.routeOptions.config.slow) endIfLate(request.raw)
+  })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, async (request: FastifyRequest, bytes: Buffer) => readBody(request.headers, bytes))
   return app
+}
+
+const bodyMs = 30_000
+
+/** A body that is held in memory while it comes must come soon. */
+function endIfLate(request: IncomingMessage): void {
+  if (request.complete) return
+  const late = Object.assign(new Error('The body did not come in time'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' })
+  const timer = setTimeout(answerClientError, bodyMs, late, request.socket).unref()
+  const stop = () => clearTimeout(timer)
+  request.once('end', stop).once('close', stop)
 }
 
 /** What every reply wears. */

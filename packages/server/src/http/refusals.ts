@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { randomUUID } from 'node:crypto'
 import { Fault } from '@sluice/schema'
 import { problemOf, type Problem } from '../rpc/faults.ts'
+import { RangeMissed } from './content.ts'
 import { nativeFace } from './face.ts'
 
 /** Fastify's own refusals, which come before any of our code, as faults. */
@@ -14,6 +15,7 @@ const refusals: Record<string, () => Fault> = {
 
 /** Of whatever a request ended with. */
 export function problemFrom(error: unknown): Problem {
+  if (error instanceof RangeMissed) return error.problem
   const { code, statusCode } = error as { code?: unknown; statusCode?: unknown }
   const refusal = typeof code === 'string' ? refusals[code] : undefined
   if (refusal) return problemOf(refusal())

@@ -1,8 +1,9 @@
 import { callTRPCProcedure, isTrackedEnvelope, type AnyTRPCRouter } from '@trpc/server'
 import type { z } from 'zod'
+import { authorize } from '../access/policy.ts'
 import type { FeedItem } from '../events/feed.ts'
 import type { Context } from '../rpc/context.ts'
-import type { Meta, Method, Rest, RestStream } from '../rpc/trpc.ts'
+import type { BodyType, Meta, Method, Rest, RestStream } from '../rpc/trpc.ts'
 import { askBySchema, type Wire } from './ask.ts'
 import { nativeFace, type Face } from './face.ts'
 import { frameText } from './streams.ts'
@@ -30,6 +31,12 @@ export interface ReplyRow extends Addressed {
   is: 'reply'
   /** Of success; a reply without a value is a 204. */
   status: number
+  /** What its body may be beside JSON. */
+  takes: readonly BodyType[]
+  /** Whether the answer is a `FileContent`. */
+  gives: 'json' | 'bytes'
+  /** Asked before bytes are taken in for it. Throws faults. */
+  permit(context: Context): void
   call(context: Context, input: unknown, signal: AbortSignal): Promise<unknown>
   answer(value: unknown, setting: Setting): unknown
 }
@@ -50,7 +57,10 @@ export function rowsOf(router: AnyTRPCRouter, face: Face = nativeFace): Row[] {
     const addressed = { name, face, open: meta.action === 'public', ask: (wire: Wire) => askBySchema(input, wire) }
     const call = (context: Context, value: unknown, signal: AbortSignal) =>
       callTRPCProcedure({ router, path: name, getRawInput: async () => value, ctx: context, type, signal, batchIndex: 0 })
-    const reply = (rest: Rest): ReplyRow => ({ ...addressed, is: 'reply', method: rest.method, path: rest.path, status: rest.status ?? 200, call, answer: (value) => value })
+    const reply = ({ method, path, status = 200, takes = [], gives }: Rest): ReplyRow => {
+      const permit = ({ principal }: Context) => void (principal && meta.action !== 'public' && meta.action !== 'signed-in' && authorize(principal, meta.action))
+      return { ...addressed, is: 'reply', method, path, status, takes, gives: gives ?? 'json', permit, call, answer: (value) => value }
+    }
     const streamed = ({ path }: RestStream): StreamRow => ({ ...addressed, is: 'stream', method: 'GET', path, stream: call as StreamRow['stream'], frame: nativeFrame })
     return [...(meta.openapi ? [reply(meta.openapi)] : []), ...(meta.streams ?? []).map(streamed)]
   })

@@ -96,7 +96,7 @@ export async function createHttp(options: HttpOptions): Promise<HttpServer> {
   mountMetrics(app, { metrics, origins, token: config.metricsToken, isOpen: isPrivate(config) })
   if (serves && documents) mountDocs(app, documents)
   if (serves) mountTrpc(app, { parts, openStreams, report, stream })
-  bind(app, places, { openStreams, report, stream, baseUrl: (request) => config.publicUrl ?? `${request.protocol}://${request.host}` })
+  bind(app, places, { files: parts.files, openStreams, report, stream, baseUrl: (request) => config.publicUrl ?? `${request.protocol}://${request.host}` })
   const reportSocket = (error: unknown, requestId: string) => failing.report(error, { requestId, route: trpcPath })
   const sockets = acceptSockets(app.server, {
     origins,

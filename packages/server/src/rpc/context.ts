@@ -3,6 +3,7 @@ import type { Audit } from '../access/audit.ts'
 import type { Access, Principal } from '../access/authenticate.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Feed } from '../events/feed.ts'
+import type { Files } from '../files/files.ts'
 import type { Tx } from '../store/index.ts'
 import type * as pauseViews from '../store/views/pauses.ts'
 import type * as runViews from '../store/views/runs.ts'
@@ -23,6 +24,11 @@ export interface AccessPart extends Pick<
 /** `workflows`, as far as callers reach it; what the engine does in its own transactions is not for them. */
 export type WorkflowsPart = Pick<Workflows, 'list' | 'get' | 'create' | 'update' | 'duplicate' | 'publish' | 'versions' | 'version' | 'outputs' | 'edit' | 'node'>
 
+/** `files`, as far as callers reach it; what uses them is written by the rooms whose subjects use them. */
+export type FilesPart = Pick<Files, 'receive' | 'discard' | 'keep' | 'get' | 'content' | 'list' | 'delete'>
+export type { FileContent } from '../files/files.ts'
+export type { ReceivedFile } from '../files/received.ts'
+
 export interface NodeTypesPart {
   list(): NodeType[]
   get(type: string): NodeType | undefined
@@ -41,6 +47,7 @@ export interface Parts {
   feed: Feed
   access: AccessPart
   audit: Pick<Audit, 'record' | 'list'>
+  files: FilesPart
 }
 
 /** What a procedure is called with, whatever the face it came through. */

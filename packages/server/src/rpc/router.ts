@@ -1,6 +1,7 @@
 import { audit } from './audit.ts'
 import { auth } from './auth.ts'
 import { events } from './events.ts'
+import { files } from './files.ts'
 import { keys } from './keys.ts'
 import { members } from './members.ts'
 import { nodeTypes } from './node-types.ts'
@@ -15,6 +16,6 @@ import { workflows } from './workflows.ts'
 import { workspaces } from './workspaces.ts'
 
 /** The doors of the core, one router a noun. */
-export const appRouter = router({ workflows, nodeTypes, runs, steps, pauses, signals, events, auth, keys, secrets, workspaces, members, users, audit })
+export const appRouter = router({ workflows, nodeTypes, runs, steps, pauses, signals, events, auth, keys, secrets, workspaces, members, users, audit, files })
 
 export type AppRouter = typeof appRouter

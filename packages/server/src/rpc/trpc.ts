@@ -10,6 +10,9 @@ import { deedOf } from './witness.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
+/** What a body may be beside JSON. */
+export type BodyType = 'multipart/form-data' | 'application/octet-stream'
+
 /** Where a procedure is found as REST, and how it is described. */
 export interface Rest {
   method: Method
@@ -22,6 +25,10 @@ export interface Rest {
   status?: number
   /** False: described as open to everyone. */
   protect?: boolean
+  /** Its input has files, which come as these: fields of a form, or the body under the key `file`. */
+  takes?: readonly BodyType[]
+  /** Its output is a `FileContent`, of which the bytes are sent. */
+  gives?: 'bytes'
 }
 
 /** Where a subscription is found as an SSE stream. Beside a list at the same address, the Accept header decides. */

@@ -1,8 +1,10 @@
-import { Fault, type Account, type Event, type Member, type Pause, type Run, type Step, type Workflow, type Workspace } from '@sluice/schema'
+import { Fault, type Account, type Event, type Member, type Pause, type Run, type Step, type StoredFile, type Workflow, type Workspace } from '@sluice/schema'
 import type { Deed } from '../../src/access/audit.ts'
 import type { Credential, Principal } from '../../src/access/authenticate.ts'
 import type { Actor } from '../../src/engine/engine.ts'
 import type { FeedItem } from '../../src/events/feed.ts'
+import type { Incoming } from '../../src/files/blobs.ts'
+import { ReceivedFile } from '../../src/files/received.ts'
 import type { Parts } from '../../src/rpc/context.ts'
 import { createLog, type Log } from '../../src/telemetry.ts'
 
@@ -24,7 +26,17 @@ export interface Toys {
 }
 
 export const at = '2026-01-31T12:00:00.000Z'
-export const ids = { run: '000000000000run', workflow: '00000workflow00', pause: '0000000000pause', user: '00000000000user', workspace: '000000workspace', key: '000000000000key' }
+export const ids = {
+  run: '000000000000run',
+  workflow: '00000workflow00',
+  pause: '0000000000pause',
+  user: '00000000000user',
+  workspace: '000000workspace',
+  key: '000000000000key',
+  file: '00000000000file',
+}
+
+export const file: StoredFile = { id: ids.file, name: 'notes.txt', contentType: 'text/plain', bytes: 0, sha256: 'e3b0', userId: ids.user, created: at, unusedSince: at }
 
 export const run: Run = {
   id: ids.run,
@@ -247,6 +259,19 @@ export function createToys(): Toys {
       listEvents: page(),
       getPause: pause,
       listPauses: page(pause),
+    }),
+    files: toy<Parts['files']>('files', memory, {
+      receive: async ({ name, contentType = '' }: Incoming, source: AsyncIterable<Uint8Array>) => {
+        let bytes = 0
+        for await (const piece of source) bytes += piece.byteLength
+        return new ReceivedFile({ id: ids.file, name, contentType, bytes, sha256: '' })
+      },
+      discard: undefined,
+      keep: { files: [file] },
+      get: file,
+      content: { file, async *read() {} },
+      list: page(file),
+      delete: undefined,
     }),
     database: { query: async () => [] },
     feed: {
