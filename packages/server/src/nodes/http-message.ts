@@ -1,5 +1,6 @@
 import { limits } from '@sluice/schema'
 import type { Json } from '@sluice/schema'
+import { hiding } from '../outside/hiding.ts'
 import type { OutsideAnswer } from '../outside/outside.ts'
 import { StepFailure } from './contract.ts'
 import { isDeeperThan } from './values.ts'
@@ -80,13 +81,4 @@ function decoded(type: string, body: Uint8Array): string | null {
   } catch {
     return null
   }
-}
-
-/** Shorter ones would blot out ordinary words, and are no secrets. */
-const leastCharacters = 4
-
-function hiding(secret: string | null): (text: string) => string {
-  if (secret === null || secret.length < leastCharacters) return (text) => text
-  const forms = [secret, JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret)]
-  return (text) => forms.reduce((hidden, form) => hidden.replaceAll(form, '[secret]'), text)
 }

@@ -1,0 +1,106 @@
+import type { Json } from '@sluice/schema'
+import { sentencesOf, tellingWords, wordsOfName } from './words.ts'
+
+/** What a text says in so many words: `label: value`, `label = value`, `the label is value`, and the keys of JSON in it. PURE. */
+export interface Fact {
+  /** As it was written. */
+  label: string
+  words: readonly string[]
+  /** Text as it stood; out of JSON also anything else. */
+  value: Json
+}
+
+/** More are not looked for. */
+const mostFacts = 2_000
+const longestLabel = 6
+
+/** In the order in which they stand; what JSON says comes first. */
+export function factsIn(text: string): Fact[] {
+  const facts = jsonIn(text).flatMap((value) => factsOfJson(value))
+  for (const line of text.split('\n')) {
+    if (facts.length >= mostFacts) break
+    facts.push(...factsOfLine(line))
+  }
+  return facts.slice(0, mostFacts)
+}
+
+/** JSON that stands in a text by itself: all of it, a fenced block, or from the first brace to the last. */
+export function jsonIn(text: string): Json[] {
+  const fenced = [...text.matchAll(/```(?:json)?[^\S\n]*\n([\s\S]*?)\n\s*```/gi)].map(([, inside]) => inside!)
+  const from = text.search(/[[{]/)
+  const to = Math.max(text.lastIndexOf('}'), text.lastIndexOf(']'))
+  const candidates = fenced.length > 0 ? fenced : from >= 0 && to > from ? [text.slice(from, to + 1)] : []
+  return candidates.flatMap((candidate) => {
+    try {
+      const value = JSON.parse(candidate) as Json
+      return typeof value === 'object' && value !== null ? [value] : []
+    } catch {
+      return []
+    }
+  })
+}
+
+function factsOfJson(root: Json): Fact[] {
+  const facts: Fact[] = []
+  let layer: { path: string[]; value: Json }[] = [{ path: [], value: root }]
+  // Outer keys before inner ones: they are the more likely to be meant.
+  while (layer.length > 0 && facts.length < mostFacts) {
+    for (const { path, value } of layer) if (path.length > 0) facts.push({ label: path.join('.'), words: path.flatMap(wordsOfName), value })
+    layer = layer.flatMap(({ path, value }) =>
+      typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value).map(([key, inner]) => ({ path: [...path, key], value: inner })) : [],
+    )
+  }
+  return facts
+}
+
+const separator = /(?<=[\p{L}\p{M}\p{N})\]*"'])\s{0,3}(?::(?!\/\/)(?!\d\d\b)|=(?!=))\s{0,3}/u
+const bullet = /^[\s>*•#-]{0,20}/
+
+function factsOfLine(line: string): Fact[] {
+  const bare = line.replace(bullet, '')
+  const [label = '', value, ...more] = bare.split(separator)
+  if (value === undefined) return spokenIn(bare)
+  // `Take this: the total is 5` says something behind its colon.
+  return more.length > 0 ? listed(bare) : [...factOf(label, value), ...spokenIn(value)]
+}
+
+/** `the customer is Ada and the total is 5` */
+const spokenIn = (text: string): Fact[] => sentencesOf(text).flatMap((sentence) => sentence.split(/[,;]\s+|\s(?:and|but|while|whose|with)\s/i).flatMap(spoken))
+
+/** `total: 5, customer: Smith, Jones`: what has no label of its own belongs to the value before it. */
+function listed(line: string): Fact[] {
+  const pairs: string[] = []
+  for (const part of line.split(/(?<=[,;|])\s+|\t/)) {
+    if (separator.test(part) || pairs.length === 0) pairs.push(part)
+    else pairs.push(`${pairs.pop()!} ${part}`)
+  }
+  return pairs.flatMap((pair) => {
+    const parts = pair.split(separator)
+    // `Extract: total: 5` says something of the total.
+    return parts.length < 2 ? [] : factOf(parts.at(-2)!, parts.at(-1)!)
+  })
+}
+
+function spoken(clause: string): Fact[] {
+  const [, label, value] = /^(.{1,80}?)\s(?:is|was|are|were|equals|amounts to|comes to)\s(.+)$/i.exec(clause) ?? []
+  return label && value ? factOf(label, value) : []
+}
+
+function factOf(label: string, value: string): Fact[] {
+  const said = value.replace(/[\s.,;|]+$/, '').trim()
+  const words = tellingWords(label).slice(-longestLabel)
+  return said === '' || words.length === 0 ? [] : [{ label: label.trim(), words, value: unquoted(said) }]
+}
+
+const unquoted = (text: string): string => /^(["'`*“])(.*)["'`*”]$/s.exec(text)?.[2] ?? text
+
+/** How well a label fits a name: 0 not at all. The same words fit best, then a label that says more, then one that says less. */
+export function fit(fact: Fact, words: readonly string[], around: readonly string[] = []): number {
+  const label = new Set(fact.words)
+  const named = new Set(words)
+  const common = [...named].filter((word) => label.has(word)).length
+  if (common === 0) return 0
+  const near = around.some((word) => label.has(word)) ? 0.5 : 0
+  if (common === named.size) return near + (label.size === named.size ? 4 : 3 - Math.min(label.size - named.size, 9) / 10)
+  return near + (common === label.size ? 2 : 1) * (common / named.size)
+}

@@ -1,0 +1,106 @@
+import type { Json } from '@sluice/schema'
+import { z } from 'zod'
+import { ModelError } from '../error.ts'
+import type { Answer, ToolCall } from '../model.ts'
+
+/** How an answer is put together of the pieces in which it comes. Nothing that comes is taken on trust. */
+
+const PieceOfCall = z.object({
+  index: z.int().min(0).max(1_000).default(0),
+  id: z.string().nullish(),
+  function: z.object({ name: z.string().nullish(), arguments: z.string().nullish() }).nullish(),
+})
+
+const Chunk = z.object({
+  model: z.string().nullish(),
+  choices: z
+    .array(
+      z.object({
+        index: z.int().default(0),
+        delta: z.object({ content: z.string().nullish(), refusal: z.string().nullish(), tool_calls: z.array(PieceOfCall).nullish() }).nullish(),
+        finish_reason: z.string().nullish(),
+      }),
+    )
+    .nullish(),
+  usage: z.object({ prompt_tokens: z.int().min(0), completion_tokens: z.int().min(0) }).nullish(),
+})
+
+interface Calling {
+  id: string
+  name: string
+  arguments: string
+}
+
+/** What has come so far. */
+export interface Gathered {
+  text: string
+  refusal: string
+  calls: Map<number, Calling>
+  finish: string | null
+  model: string | null
+  usage: { prompt_tokens: number; completion_tokens: number } | null
+}
+
+export const nothingYet = (): Gathered => ({ text: '', refusal: '', calls: new Map(), finish: null, model: null, usage: null })
+
+/** Adds what came to what there is, and gives the text of it. Throws `answer_invalid`. */
+export function gather(gathered: Gathered, came: unknown): string {
+  const parsed = Chunk.safeParse(came)
+  if (!parsed.success) throw invalid('The model sent a piece of an answer that cannot be read')
+  const { model, choices, usage } = parsed.data
+  if (model) gathered.model ??= model
+  // The last one counts: some servers count as they go.
+  if (usage) gathered.usage = usage
+  const choice = choices?.find(({ index }) => index === 0)
+  if (!choice) return ''
+  if (choice.finish_reason) gathered.finish = choice.finish_reason
+  const { content, refusal, tool_calls: pieces } = choice.delta ?? {}
+  gathered.refusal += refusal ?? ''
+  for (const { index, id, function: piece } of pieces ?? []) {
+    const call = gathered.calls.get(index) ?? { id: '', name: '', arguments: '' }
+    gathered.calls.set(index, { id: call.id || (id ?? ''), name: call.name || (piece?.name ?? ''), arguments: call.arguments + (piece?.arguments ?? '') })
+  }
+  gathered.text += content ?? ''
+  return content ?? ''
+}
+
+/** The whole of what came, but for the counts. Throws a ModelError when it is no whole answer. */
+export function answerOf(gathered: Gathered, structured: boolean, hide: (text: string) => string): Pick<Answer, 'text' | 'toolCalls' | 'structured' | 'finishReason'> {
+  if (gathered.finish === null) throw new ModelError('cut_off', 'The answer of the model broke off')
+  if (gathered.refusal !== '') throw new ModelError('content_filtered', `The model refused: ${hide(gathered.refusal).slice(0, 500)}`)
+  if (gathered.finish === 'content_filter') throw new ModelError('content_filtered', "The model's server held the answer back by its content filter")
+  const isCut = gathered.finish === 'length'
+  if (isCut && (structured || gathered.calls.size > 0)) throw new ModelError('answer_too_long', 'The answer was cut at the most tokens it may have: allow more')
+  const toolCalls = [...gathered.calls].sort(([a], [b]) => a - b).map(([at, call]) => callOf(call, at, hide))
+  const text = hide(gathered.text)
+  return {
+    text,
+    toolCalls,
+    ...(structured && toolCalls.length === 0 && { structured: valueIn(text) }),
+    finishReason: isCut ? 'length' : toolCalls.length > 0 ? 'tool_calls' : 'stop',
+  }
+}
+
+function callOf({ id, name, arguments: given }: Calling, at: number, hide: (text: string) => string): ToolCall {
+  const value = jsonOf(hide(given.trim() === '' ? '{}' : given))
+  if (name === '' || typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid('The model called a tool in a way that cannot be read')
+  return { id: id || `call_${at}`, name, arguments: value }
+}
+
+/** Models that are asked in words like to put a fence around JSON. */
+function valueIn(text: string): Json {
+  const bare = /^\s*```(?:json)?\s*\n([\s\S]*?)\n?\s*```\s*$/i.exec(text)?.[1] ?? text
+  const value = jsonOf(bare)
+  if (value === undefined) throw invalid('The model was asked for JSON and answered something else')
+  return value
+}
+
+function jsonOf(text: string): Json | undefined {
+  try {
+    return JSON.parse(text) as Json
+  } catch {
+    return undefined
+  }
+}
+
+const invalid = (message: string): ModelError => new ModelError('answer_invalid', message)

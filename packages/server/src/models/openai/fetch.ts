@@ -1,0 +1,42 @@
+import type { Outside } from '../../outside/outside.ts'
+
+/** What the client library sends beside these tells of the machine it runs on, which is nobody's business. */
+const sent = new Set(['accept', 'authorization', 'content-type', 'idempotency-key', 'traceparent'])
+const withoutBody = new Set([204, 205, 304])
+
+export interface Bounds {
+  timeoutMs: number
+  idleMs: number
+  maxBytes: number
+}
+
+/** `fetch` for the client library, over the guarded way out. Redirects are not followed: a model's address is what was configured. */
+export function fetchOver(outside: Outside, bounds: Bounds): typeof fetch {
+  return async (input, init = {}) => {
+    const answer = await outside.open({
+      method: init.method ?? 'GET',
+      url: input instanceof Request ? input.url : String(input),
+      headers: Object.fromEntries([...new Headers(init.headers)].filter(([name]) => sent.has(name))),
+      body: typeof init.body === 'string' ? init.body : null,
+      ...bounds,
+      ...(init.signal && { signal: init.signal }),
+    })
+    const close = (): null => (answer.close(), null)
+    const body = withoutBody.has(answer.status) ? close() : streamOf(answer.body, answer.close)
+    return new Response(body, { status: answer.status, headers: answer.headers })
+  }
+}
+
+function streamOf(chunks: AsyncIterator<Uint8Array, void>, close: () => void): ReadableStream<Uint8Array> {
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const next = await chunks.next()
+        if (next.done) controller.close()
+        else controller.enqueue(next.value)
+      },
+      cancel: close,
+    },
+    { highWaterMark: 0 },
+  )
+}
