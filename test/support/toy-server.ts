@@ -12,6 +12,7 @@ const toy: House = {
     await query(databaseUrl, 'create table if not exists toy_starts (id int generated always as identity)')
   },
   resetPassword: async () => null,
+  createKey: async () => ({ secret: '', about: '' }),
   async createApp(config, { databaseUrl, log }): Promise<App> {
     const [{ id }] = (await query(databaseUrl, 'insert into toy_starts default values returning id')) as [{ id: number }]
     const server = createServer((_, reply) => {

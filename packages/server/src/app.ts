@@ -1,7 +1,6 @@
 import type { Config } from './config.ts'
 import { createAudit } from './access/audit.ts'
 import { createAccess } from './access/authenticate.ts'
-import { drawPassword } from './access/password-tokens.ts'
 import { createEngine, createQueue } from './engine/index.ts'
 import { createDoorbell } from './events/doorbell.ts'
 import { createFeed } from './events/feed.ts'
@@ -11,9 +10,8 @@ import { createCatalogue } from './nodes/catalogue.ts'
 import { describe } from './nodes/describe.ts'
 import { createOutside } from './outside/outside.ts'
 import { createSandbox } from './sandbox/sandbox.ts'
-import { openDatabase, Outage, sqlState } from './store/database.ts'
+import { openDatabase, Outage } from './store/database.ts'
 import { openOrm } from './store/orm.ts'
-import { StartRefused } from './store/refused.ts'
 import * as pauseViews from './store/views/pauses.ts'
 import * as runViews from './store/views/runs.ts'
 import type { Log } from './telemetry.ts'
@@ -42,35 +40,6 @@ export async function migrateQueue(databaseUrl: string): Promise<void> {
   try {
     await createQueue(database, { supervise: false, onError: () => {} }).install()
   } finally {
-    await database.close()
-  }
-}
-
-/** For `sluice-server users reset-password`: whoever runs it may do anything with this database, and is not asked who they are. */
-export async function resetPassword(databaseUrl: string, email: string): Promise<string | null> {
-  const database = openDatabase({ url: databaseUrl, max: 1 })
-  const orm = await openOrm(databaseUrl)
-  const audit = createAudit({ database, onError: () => {} })
-  try {
-    const drawn = await drawPassword(orm, email)
-    if (drawn)
-      audit.record({
-        principal: null,
-        action: 'users.resetPassword',
-        resource: drawn.userId,
-        outcome: 'done',
-        code: null,
-        details: { at: 'the command line' },
-        requestId: '',
-        ip: '',
-      })
-    return drawn && drawn.password
-  } catch (error) {
-    if (sqlState(error) === '42P01') throw new StartRefused('The database has no users yet, or is of an older version: start the server once, or run sluice-server migrate')
-    throw error
-  } finally {
-    await audit.close()
-    await orm.close()
     await database.close()
   }
 }

@@ -1,21 +1,23 @@
 #!/usr/bin/env node
 import { Command } from 'commander'
 import type { App } from './app.ts'
+import { besideServer, withDatabase } from './command/database.ts'
+import { haltOnSignals } from './command/halt.ts'
+import { type MakeKey, addKeys } from './command/keys.ts'
 import { type Config, type Settings, loadConfig, withSecret } from './config.ts'
-import { type Embedded, startEmbedded } from './embedded/index.ts'
-import { embeddedUrl } from './embedded/running.ts'
 import { Outage } from './store/index.ts'
 import { migrate } from './store/migrate.ts'
 import { StartRefused } from './store/refused.ts'
 import { type Log, createLog } from './telemetry.ts'
 
-/** What `app.ts` gives; a test gives toys. */
+/** What `app.ts` and `operator.ts` give; a test gives toys. */
 export interface House {
   createApp(config: Config, parts: { databaseUrl: string; log: Log }): Promise<App>
   /** What else has a schema, brought up to date under the lock of ours. */
   migrateQueue(databaseUrl: string): Promise<void>
   /** A new password for the user, who is logged out everywhere; null when nobody has this email. */
   resetPassword(databaseUrl: string, email: string): Promise<string | null>
+  createKey: MakeKey
 }
 
 /** Runs the command line to its end and leaves the process with its exit code. */
@@ -42,6 +44,7 @@ export async function main(argv: readonly string[], load: () => Promise<House>):
     .argument('[folder]', 'where to', 'openapi')
     .option('--check', 'write nothing; fail when a document in the folder is not up to date')
     .action((folder: string, { check = false }: { check?: boolean }) => run(() => describeApis(folder, check))())
+  addKeys(program, (work) => run((settings, house) => work(settings, async () => (await house()).createKey))())
   const users = program.command('users').description('look after users')
   users
     .command('reset-password')
@@ -85,74 +88,11 @@ async function describeApis(folder: string, check: boolean): Promise<void> {
 }
 
 async function resetPassword(settings: Settings, load: () => Promise<House>, email: string): Promise<void> {
-  const reset = async (databaseUrl: string) => {
+  await besideServer(settings, logFor(settings), async (databaseUrl) => {
     const password = await (await load()).resetPassword(databaseUrl, email)
     if (password === null) throw new StartRefused(`No user has the email ${email}`)
     print(`New password: ${password} (shown only now; change it after the next login)`)
-  }
-  const running = settings.databaseUrl ?? embeddedUrl(settings.dataDir)
-  if (running !== null) return reset(running)
-  const log = logFor(settings)
-  await withDatabase(settings, log, haltOnSignals(log), reset)
-}
-
-/** The database of the settings, or our own for as long as the work takes. */
-async function withDatabase(settings: Settings, log: Log, halt: Halt, work: (databaseUrl: string) => Promise<void>): Promise<void> {
-  const postgres: Embedded | null = settings.databaseUrl === null ? await startEmbedded({ dataDir: settings.dataDir, address: addressOf(settings), log }) : null
-  try {
-    await work(settings.databaseUrl ?? postgres!.url)
-  } finally {
-    await postgres?.stop(halt.restMs())
-  }
-}
-
-/** All of a shutdown, PostgreSQL's included. What is not done by then is done by the next start. */
-const shutdownMs = 9_500
-
-interface Halt {
-  readonly asked: boolean
-  whenAsked: Promise<void>
-  /** What is left for PostgreSQL. */
-  restMs(): number
-}
-
-/** npm hands Ctrl-C on to those who got it from the terminal already: that is one signal, not two. */
-const echoMs = 300
-
-/** The first signal asks, and sets a time limit; the second one exits at once. */
-function haltOnSignals(log: Log): Halt {
-  let askedAt: number | null = null
-  const { promise, resolve } = Promise.withResolvers<void>()
-  const ask = (why: string, exitCode: number) => {
-    if (askedAt !== null) {
-      if (performance.now() - askedAt > echoMs) process.exit(exitCode || 1)
-      return
-    }
-    askedAt = performance.now()
-    process.exitCode = exitCode
-    log.info({ why }, 'Shutting down')
-    setTimeout(() => {
-      log.warn('The shutdown took too long and is cut short')
-      process.exit()
-    }, shutdownMs).unref()
-    resolve()
-  }
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => ask(signal, 0))
-  // Whoever started us through a channel and dies without a word does not leave us behind.
-  process.on('disconnect', () => askedAt === null && ask('the parent process ended', 0))
-  process.channel?.unref()
-  process.on('unhandledRejection', (error) => log.error({ err: error }, 'A promise was rejected and nobody was told'))
-  process.on('uncaughtException', (error) => {
-    log.fatal({ err: error }, 'An error that nobody caught')
-    if (askedAt === null) ask('uncaught error', 1)
   })
-  return {
-    get asked() {
-      return askedAt !== null
-    },
-    whenAsked: promise,
-    restMs: () => (askedAt === null ? 8_000 : Math.max(500, shutdownMs - 500 - (performance.now() - askedAt))),
-  }
 }
 
 const logFor = (settings: Settings): Log => createLog({ level: settings.logLevel, pretty: process.stdout.isTTY })
@@ -166,8 +106,6 @@ function announce(app: App, config: Config): void {
 }
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`)
-
-const addressOf = ({ host, port }: Settings): string => `http://${host.includes(':') ? `[${host}]` : host}:${port}`
 
 /** Why it does not run and what to do, for the person who started it. */
 function oneLine(error: unknown, settings: Settings | undefined): string {
@@ -184,4 +122,4 @@ function oneLine(error: unknown, settings: Settings | undefined): string {
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split('\n')[0]!
 
-if (import.meta.main) await main(process.argv, () => import('./app.ts'))
+if (import.meta.main) await main(process.argv, async () => ({ ...(await import('./app.ts')), ...(await import('./operator.ts')) }))
