@@ -3,7 +3,7 @@ import { NetworkError, NotFoundError, SluiceError } from './errors.ts'
 import { type Listing, listing } from './listing.ts'
 import type { CallOptions } from './options.ts'
 import { follow } from './stream.ts'
-import type { Transport } from './transport.ts'
+import type { Asked, Moved, Transport } from './transport.ts'
 import { sleep } from './waiting.ts'
 
 /** How a call is sent, beyond what callers may say. */
@@ -24,6 +24,8 @@ export interface Calls {
   repeat<T>(procedure: string, input?: unknown, options?: Sending): Promise<T>
   /** Twice is the same as once, but for the second finding nothing: then the first has done it. */
   remove(procedure: string, input?: unknown, options?: Sending): Promise<void>
+  /** Bytes, by the REST twin of a procedure. A GET changes nothing; anything else is sent again only when it surely was not carried out. */
+  bytes(procedure: string, moved: Omit<Moved, 'procedure' | 'timeoutMs' | 'signals'>, options?: CallOptions): Promise<Response>
   /** A subscription from after a cursor on. */
   follow<T>(procedure: string, input: object, how?: FollowOptions<T>): AsyncGenerator<T, void, undefined>
 }
@@ -48,18 +50,16 @@ type Safety = 'read' | 'write' | 'repeat' | 'remove'
 export function createCalls(transport: Transport, defaults: CallDefaults): Calls {
   const { backoff } = defaults
 
-  async function call(
-    procedure: string,
-    safety: Safety,
-    input: unknown,
-    { signal, timeoutMs = defaults.timeoutMs, retries = defaults.retries, waitMs = 0 }: Sending = {},
-  ): Promise<unknown> {
+  const call = (procedure: string, safety: Safety, input: unknown, options?: Sending): Promise<unknown> =>
+    repeating(safety, options, (timing) => transport.call({ procedure, method: safety === 'read' ? 'GET' : 'POST', input, ...timing }))
+
+  async function repeating<T>(safety: Safety, options: Sending | undefined, attempt: (timing: Pick<Asked, 'timeoutMs' | 'signals'>) => Promise<T>): Promise<T | undefined> {
+    const { signal, timeoutMs = defaults.timeoutMs, retries = defaults.retries, waitMs = 0 } = options ?? {}
     const signals = [signal, defaults.signal]
-    const asked = { procedure, method: safety === 'read' ? 'GET' : 'POST', input, timeoutMs: timeoutMs + waitMs, signals } as const
     let unsure = false
     for (let failures = 1; ; failures++) {
       try {
-        return await transport.call(asked)
+        return await attempt({ timeoutMs: timeoutMs + waitMs, signals })
       } catch (error) {
         if (safety === 'remove' && unsure && error instanceof NotFoundError) return undefined
         if (failures > retries || signals.some((each) => each?.aborted) || !mayRepeat(error, safety)) throw error
@@ -74,10 +74,12 @@ export function createCalls(transport: Transport, defaults: CallDefaults): Calls
   return {
     read,
     list: <T>(procedure: string, filter: object = {}, options?: CallOptions) =>
-      listing<T>((cursor) => read(procedure, { ...filter, ...(cursor !== undefined && { cursor }) }, options)),
+      // An offset says where the first page begins; from there on the cursor does.
+      listing<T>((cursor) => read(procedure, { ...filter, ...(cursor !== undefined && { cursor, offset: undefined }) }, options)),
     write: <T>(procedure: string, input?: unknown, options?: Sending) => call(procedure, 'write', input, options) as Promise<T>,
     repeat: <T>(procedure: string, input?: unknown, options?: Sending) => call(procedure, 'repeat', input, options) as Promise<T>,
     remove: (procedure, input, options) => call(procedure, 'remove', input, options) as Promise<void>,
+    bytes: async (procedure, moved, options) => (await repeating(moved.method === 'GET' ? 'read' : 'write', options, (timing) => transport.move({ procedure, ...moved, ...timing })))!,
     follow<T>(procedure: string, input: object, { after, isLast = () => false, signal, timeoutMs = defaults.timeoutMs, retries = defaults.retries }: FollowOptions<T> = {}) {
       const signals = [signal, defaults.signal]
       const open = (cursor: string | undefined) =>

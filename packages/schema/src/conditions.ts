@@ -40,16 +40,13 @@ export interface Comparison {
  *
  * Nothing holds for every item, an `or` of nothing for none.
  */
-export type Where<Field extends string = string> = string extends Field ? AnyWhere : Junctions<Where<Field>> & { readonly [F in Field]?: Scalar | Comparison | undefined }
+export type Where<Field extends string = string> = string extends Field
+  ? AnyWhere
+  : { readonly [F in Field | 'and' | 'or' | 'not']?: F extends 'and' | 'or' ? readonly Where<Field>[] : F extends 'not' ? Where<Field> : Scalar | Comparison }
 
-interface AnyWhere {
+/** On fields that are not known here. */
+export interface AnyWhere {
   readonly [key: string]: Scalar | Comparison | AnyWhere | readonly AnyWhere[] | undefined
-}
-
-interface Junctions<W> {
-  readonly and?: readonly W[] | undefined
-  readonly or?: readonly W[] | undefined
-  readonly not?: W | undefined
 }
 
 /** A field, upwards, or downwards with a `-` before it. */

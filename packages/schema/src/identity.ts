@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { Role, User } from './access.ts'
 import { Handle, Id, Timestamp } from './ids.ts'
+import { listInput } from './conditions.ts'
 import { pageInput } from './list.ts'
 
 /** Workspaces, who belongs to them, and what was done there. */
@@ -115,10 +116,13 @@ export const AuditRecord = z.object({
 })
 export type AuditRecord = z.infer<typeof AuditRecord>
 
+export const auditFields = ['id', 'at', 'action', 'principalId', 'userId', 'credential', 'resource', 'outcome', 'code', 'requestId', 'ip'] as const
+export type AuditField = (typeof auditFields)[number]
+
 export const ListAudit = z.strictObject({
   principal: z.string().min(1).max(100).optional().meta({ description: 'A user, with all their keys, or one key' }),
   action: z.string().min(1).max(100).optional().meta({ description: 'A procedure (`members.invite`) or a noun (`members`)' }),
   since: z.iso.datetime().optional(),
-  ...pageInput,
+  ...listInput(auditFields),
 })
 export type ListAudit = z.infer<typeof ListAudit>

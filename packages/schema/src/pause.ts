@@ -41,6 +41,9 @@ export const Pause = z.object({
 })
 export type Pause = z.infer<typeof Pause>
 
+export const pauseFields = ['id', 'runId', 'workflowId', 'nodeId', 'step', 'iteration', 'kind', 'status', 'message', 'assignee', 'openedAt', 'dueAt'] as const
+export type PauseField = (typeof pauseFields)[number]
+
 /** Names the pause by its id, or, by its run, the only one that is open there. */
 export const DecidePause = z
   .strictObject({

@@ -1,14 +1,18 @@
 import { z } from 'zod'
 import { ApiKey } from './access.ts'
+import { listInput } from './conditions.ts'
 import { Definition, EditOperation, Node, NodeId } from './definition.ts'
 import { Handle, Id, Timestamp, WorkflowRef } from './ids.ts'
 import { Json, JsonObject } from './json.ts'
 import { pageInput } from './list.ts'
-import { PauseStatus } from './pause.ts'
-import { RunStatus, StepError, Wait } from './run.ts'
+import { PauseStatus, pauseFields } from './pause.ts'
+import { RunStatus, StepError, Wait, WaitingKind, runFields } from './run.ts'
+import { workflowFields } from './workflow.ts'
 
 /** What callers send to the procedures, where no other file of this package says it. */
 
+/** One of them, or several. */
+const oneOf = <T extends z.ZodType>(item: T) => z.union([item, z.array(item).min(1).max(20)])
 const name = z.string().min(1).max(200)
 const description = z.string().max(10_000)
 const revision = z.int().min(1).meta({ description: 'Refuse unless the draft is at this revision' })
@@ -16,7 +20,7 @@ const revision = z.int().min(1).meta({ description: 'Refuse unless the draft is 
 export const OneWorkflow = z.strictObject({ workflow: WorkflowRef })
 export type OneWorkflow = z.infer<typeof OneWorkflow>
 
-export const ListWorkflows = z.strictObject({ name: name.optional().meta({ description: 'Of exactly this name' }), ...pageInput })
+export const ListWorkflows = z.strictObject({ name: name.optional().meta({ description: 'Of exactly this name' }), ...listInput(workflowFields) })
 export type ListWorkflows = z.infer<typeof ListWorkflows>
 
 export const CreateWorkflow = z.strictObject({
@@ -102,7 +106,18 @@ export type Trial = z.infer<typeof Trial>
 export const OneRun = z.strictObject({ id: Id })
 export type OneRun = z.infer<typeof OneRun>
 
-export const ListRuns = z.strictObject({ workflow: WorkflowRef.optional(), status: RunStatus.optional(), tag: z.string().min(1).max(100).optional(), ...pageInput })
+/** What is said beside `where` holds with it. */
+export const ListRuns = z.strictObject({
+  workflow: WorkflowRef.optional(),
+  version: z.int().min(1).optional(),
+  status: oneOf(RunStatus).optional(),
+  tag: z.string().min(1).max(100).optional(),
+  waitingOn: oneOf(WaitingKind).optional().meta({ description: 'Only those that this keeps from moving' }),
+  trigger: z.string().min(1).max(50).optional().meta({ description: 'Only those that were started so' }),
+  createdAfter: z.iso.datetime({ offset: true }).optional().meta({ description: 'Only those made at this time or later' }),
+  createdBefore: z.iso.datetime({ offset: true }).optional().meta({ description: 'Only those made before this time' }),
+  ...listInput(runFields),
+})
 export type ListRuns = z.infer<typeof ListRuns>
 
 export const FindRun = z.strictObject({ workflow: WorkflowRef, transactionId: z.string().min(1).max(200) })
@@ -147,10 +162,14 @@ export const Subscribe = z
   .strictObject({
     runId: Id.optional(),
     workflow: WorkflowRef.optional().meta({ description: 'All runs of this workflow' }),
+    sessionId: Id.optional(),
     after: cursor.optional().meta({ description: 'The `cursor` of the last event that is known; unless given, a snapshot comes first' }),
     lastEventId: cursor.optional().meta({ description: 'The same, as transports send it when they connect again; wins over `after`' }),
   })
-  .refine((asked) => asked.runId === undefined || asked.workflow === undefined, { error: 'Name a run or a workflow, not both', path: ['workflow'] })
+  .refine(({ runId, workflow, sessionId }) => [runId, workflow, sessionId].filter((each) => each !== undefined).length <= 1, {
+    error: 'Name one of run, workflow and session',
+    path: ['workflow'],
+  })
 export type Subscribe = z.infer<typeof Subscribe>
 
 /** The events of one workflow's runs. */
@@ -160,7 +179,14 @@ export type WatchWorkflow = z.infer<typeof WatchWorkflow>
 export const OnePause = z.strictObject({ id: Id })
 export type OnePause = z.infer<typeof OnePause>
 
-export const ListPauses = z.strictObject({ runId: Id.optional(), status: PauseStatus.optional(), assignee: z.string().min(1).max(200).optional(), ...pageInput })
+/** What is said beside `where` holds with it. */
+export const ListPauses = z.strictObject({
+  runId: Id.optional(),
+  workflow: WorkflowRef.optional(),
+  status: oneOf(PauseStatus).optional(),
+  assignee: z.string().min(1).max(200).optional(),
+  ...listInput(pauseFields),
+})
 export type ListPauses = z.infer<typeof ListPauses>
 
 export const OneNodeType = z.strictObject({ type: z.string().min(1).max(100) })

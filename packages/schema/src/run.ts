@@ -93,6 +93,26 @@ export const RunSummary = z.object({
 })
 export type RunSummary = z.infer<typeof RunSummary>
 
+/** What runs can be asked for by. `waitingOn` is the kind of what keeps a run from moving, a hold before all others; `reason` is the code. */
+export const runFields = [
+  'id',
+  'workflowId',
+  'version',
+  'status',
+  'waitingOn',
+  'reason',
+  'transactionId',
+  'lane',
+  'parentRunId',
+  'trigger',
+  'tags',
+  'created',
+  'startedAt',
+  'endedAt',
+  'updated',
+] as const
+export type RunField = (typeof runFields)[number]
+
 /** One execution of one version. */
 export const Run = RunSummary.extend({
   input: Json.nullable(),
@@ -159,6 +179,7 @@ export const StartRun = z.strictObject({
   idempotencyKey: z.string().min(1).max(200).optional(),
   transactionId: z.string().min(1).max(200).optional(),
   lane: Lane.optional(),
+  sessionId: Id.optional().meta({ description: 'A round of this session, which is bound to the workflow; its rounds come one after another' }),
   trigger: z.string().max(50).optional(),
   tags: z.array(z.string().min(1).max(100)).max(20).optional(),
   wait: Wait.optional(),

@@ -33,6 +33,9 @@ export type Workflow = z.infer<typeof Workflow>
 export const WorkflowSummary = Workflow.omit({ draft: true })
 export type WorkflowSummary = z.infer<typeof WorkflowSummary>
 
+export const workflowFields = ['id', 'handle', 'name', 'description', 'revision', 'version', 'hash', 'created', 'updated'] as const
+export type WorkflowField = (typeof workflowFields)[number]
+
 /** An immutable definition: what runs are pinned to. */
 export const Version = z.object({
   workflowId: Id,

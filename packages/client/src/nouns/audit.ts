@@ -5,7 +5,7 @@ import type { Listing } from '../listing.ts'
 import type { CallOptions } from '../options.ts'
 
 export interface Audit {
-  /** What was done or tried in the workspace, and by whom, newest first. Throws `ForbiddenError`. */
+  /** What was done or tried in the workspace, and by whom, newest first unless there is an `order`. Throws `ForbiddenError`. */
   list(filter?: Input<typeof ListAudit>, options?: CallOptions): Listing<AuditRecord>
 }
 

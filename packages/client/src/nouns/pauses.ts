@@ -10,7 +10,7 @@ export type DecisionInput = Omit<Input<typeof DecidePause>, 'id' | 'runId' | 'ac
 
 /** Questions to people, and their answers. */
 export interface Pauses {
-  /** Newest first; of one run, of one status, for one assignee. */
+  /** Newest first, unless there is an `order`; of one run or workflow, of some statuses, for one assignee, or `where` something else holds. */
   list(filter?: Input<typeof ListPauses>, options?: CallOptions): Listing<Pause>
   /** Throws `NotFoundError` (`pause_missing`). */
   get(which: Input<typeof OnePause>, options?: CallOptions): Promise<Pause>

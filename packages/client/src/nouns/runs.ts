@@ -33,7 +33,10 @@ export interface Runs {
    * idempotency key one is made, and kept over the repeats of this call.
    */
   start(run: Input<typeof StartRun>, options?: CallOptions): Promise<Run>
-  /** Newest first. */
+  /**
+   * Newest first, unless there is an `order`. What is asked for holds all together:
+   * `{ status: ['failed', 'held'], where: { created: { gte: '2026-01-31' }, or: [{ tags: { has: 'vip' } }, { lane: null }] }, order: ['-endedAt'] }`.
+   */
   list(filter?: Input<typeof ListRuns>, options?: CallOptions): Listing<RunSummary>
   /** As it stands. Throws `NotFoundError` (`run_missing`). */
   get(which: Input<typeof OneRun>, options?: CallOptions): Promise<Run>

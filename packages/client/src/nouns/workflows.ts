@@ -26,7 +26,7 @@ import type { FeedItem } from './events.ts'
 
 /** Named graphs with a draft that is edited and versions that are run. `workflow` is an id or a handle everywhere. */
 export interface Workflows {
-  /** Without their drafts, newest first; `name` picks those of exactly this name. */
+  /** Without their drafts, newest first unless there is an `order`; `name` picks those of exactly this name. */
   list(filter?: Input<typeof ListWorkflows>, options?: CallOptions): Listing<WorkflowSummary>
   /** With its draft. Throws `NotFoundError` (`workflow_missing`). */
   get(which: Input<typeof OneWorkflow>, options?: CallOptions): Promise<Workflow>

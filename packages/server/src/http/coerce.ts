@@ -1,4 +1,5 @@
-import type { z } from 'zod'
+import { z } from 'zod'
+import { readJsonText } from './json.ts'
 
 /**
  * Text from a path or a query, read as the schema wants it: numbers, booleans, lists of repeated keys. What cannot be read
@@ -17,6 +18,7 @@ export function coerce(schema: z.core.$ZodType | undefined, texts: readonly stri
 function one(schema: z.core.$ZodType | undefined, text: string): unknown {
   const inner = unwrap(schema)
   if (!inner) return text
+  if (isJsonText(inner)) return jsonOf(text)
   const { type } = inner._zod.def
   if (type === 'number') return decimal.test(text) ? Number(text) : text
   if (type === 'boolean') return text === 'true' ? true : text === 'false' ? false : text
@@ -31,6 +33,17 @@ function one(schema: z.core.$ZodType | undefined, text: string): unknown {
     }
   }
   return text
+}
+
+/** Whether the schema says that in a text it is JSON. */
+const isJsonText = (schema: z.core.$ZodType): boolean => z.globalRegistry.get(schema)?.['contentMediaType'] === 'application/json'
+
+function jsonOf(text: string): unknown {
+  try {
+    return readJsonText(text).value
+  } catch {
+    return text
+  }
 }
 
 /** JSON's numbers alone: no hexadecimal, no blanks, no Infinity, and '' is not 0. */

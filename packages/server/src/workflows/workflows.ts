@@ -19,10 +19,10 @@ import {
   type WorkflowSummary,
 } from '@sluice/schema'
 import type { Catalogue } from '../nodes/contract.ts'
-import { decodeCursor, idForm, pageFrom } from '../store/cursor.ts'
+import { decodeCursor, pageFrom } from '../store/cursor.ts'
 import type { Database, Tx } from '../store/index.ts'
 import { countVersions, findDraft, listVersions, readSample, readVersion, type DraftRow, type WorkflowRow } from '../store/rows/workflows.ts'
-import { versionView, workflowCount, workflowList, workflowView } from '../store/views/workflows.ts'
+import { versionView, workflowList, workflowView } from '../store/views/workflows.ts'
 import * as change from './change.ts'
 import { missing, resolve, type WorkflowActor } from './find.ts'
 import { outputsOf } from './outputs.ts'
@@ -36,7 +36,7 @@ export type { Startable } from './publish.ts'
  * the caller can act on; those that take a transaction first write there, and commit with it.
  */
 export interface Workflows {
-  list(actor: WorkflowActor, input: ListWorkflows & { name?: string }): Promise<Page<WorkflowSummary>>
+  list(actor: WorkflowActor, input: ListWorkflows): Promise<Page<WorkflowSummary>>
   get(actor: WorkflowActor, input: OneWorkflow): Promise<Workflow>
   create(actor: WorkflowActor, input: CreateWorkflow): Promise<Workflow>
   update(actor: WorkflowActor, input: UpdateWorkflow): Promise<Workflow>
@@ -64,18 +64,7 @@ export function createWorkflows({ database, catalogue }: { database: Database; c
   const draftOf = async (actor: WorkflowActor, ref: string): Promise<DraftRow> => (await findDraft(database, actor.workspaceId, ref)) ?? missing(ref)
 
   return {
-    async list({ workspaceId }, { cursor, limit, count, name = null }) {
-      const found = await workflowList(database, workspaceId, { below: cursor === undefined ? null : decodeCursor(cursor, idForm), limit: limit + 1, name })
-      return {
-        ...pageFrom(
-          found,
-          limit,
-          ({ id }) => id,
-          (item) => item,
-        ),
-        ...(count && { total: await workflowCount(database, workspaceId, name) }),
-      }
-    },
+    list: ({ workspaceId }, input) => workflowList(database, workspaceId, input),
     get: inTransaction(async (tx, actor, { workflow }: OneWorkflow) => workflowView(tx, (await resolve(tx, actor, workflow)).id)),
     create: inTransaction(change.create),
     update: inTransaction(change.update),

@@ -39,7 +39,7 @@ export interface Field<R> {
 export interface Column<R> extends Field<R> {
   /** An expression over `from` without parameters. */
   sql: string
-  /** What is true of every row whose field is one of these values, and what an index is over; null: nothing. */
+  /** What is true of every row whose field is one of these values, or has this one: what an index is over that the field itself is not in. Null: nothing. */
   narrow?(values: readonly Scalar[]): string | null
 }
 

@@ -1,4 +1,4 @@
-import { Fault, type Order, type Page, type Where, whereLimits } from '@sluice/schema'
+import { type Comparison, Fault, type Order, type Page, type Scalar, type Where, whereLimits } from '@sluice/schema'
 import type { Tx } from '../database.ts'
 import { checkOrder, checkWhere } from './check.ts'
 import { decodePlace, encodePlace } from './cursors.ts'
@@ -33,6 +33,12 @@ function checkList<R>(list: ListFields<R>, asked: ListAsked, also: Where = {}): 
   const where: Checked = { is: 'and', of: [checkWhere(asked.where ?? {}, list), checkWhere(also, list, [])] }
   return { where, keys, after: cursor === undefined ? null : decodePlace(cursor, keys), offset }
 }
+
+/** What a flat parameter that may be given more than once asks for. */
+export const among = <T extends Scalar>(values: T | readonly T[] | undefined): Comparison | undefined =>
+  values === undefined ? undefined : { in: isList(values) ? values : [values] }
+
+const isList = <T>(value: T | readonly T[]): value is readonly T[] => Array.isArray(value)
 
 const invalid = (field: string, message: string): Fault => new Fault('input_invalid', { issues: [{ path: [field], message }] })
 

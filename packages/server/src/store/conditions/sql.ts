@@ -24,7 +24,7 @@ export function whereSql<R>(checked: Checked, list: StoredList<R>, bind: Bind): 
   if (checked.at.type === 'json') return inJson(checked, jsonAt(column, checked.at, bind), bind)
   if (checked.is === 'null') return `(${column.sql}) is null`
   if (checked.is === 'in') return within(column, checked.values, bind)
-  if (checked.is === 'has') return `(${column.sql}) @> array[${bind(checked.text)}]::text[]`
+  if (checked.is === 'has') return narrowed(column, [checked.text], `(${column.sql}) @> array[${bind(checked.text)}]::text[]`)
   if (checked.is === 'like' || checked.is === 'ilike' || checked.is === 'contains') return textMatches(checked, `(${column.sql})`, bind)
   const { type } = column
   return `${ordered(column.sql, type)} ${signs[checked.is]} ${bind(literal(checked.value, type))}${casts[type]}`
@@ -48,6 +48,10 @@ function within<R>(column: Column<R>, values: readonly Value[], bind: Bind): str
   const all = values.map((value) => literal(value, type))
   const left = type === 'number' ? ordered(sql, type) : `(${sql})`
   const found = all.length === 1 ? `${left} = ${bind(all[0])}${cast}` : `${left} = any(${bind(all)}${cast}[])`
+  return narrowed(column, values, found)
+}
+
+function narrowed<R>(column: Column<R>, values: readonly Value[], found: string): string {
   const narrow = column.narrow?.(values) ?? null
   return narrow === null ? found : `(${found} and ${narrow})`
 }

@@ -1,5 +1,9 @@
-import type { AuditRecord } from '@sluice/schema'
+import type { AuditField, AuditRecord, ListAudit, Page, Where } from '@sluice/schema'
+import type { StoredList } from '../conditions/fields.ts'
+import { listPage } from '../conditions/list.ts'
+import { literal } from '../conditions/pattern.ts'
 import type { Tx } from '../database.ts'
+import { firstIdOf } from '../ids.ts'
 
 /** One deed, on its way into the table. */
 export interface NewAudit extends Omit<AuditRecord, 'at'> {
@@ -33,37 +37,54 @@ export async function insertAudit(tx: Tx, deeds: readonly NewAudit[]): Promise<v
   await tx.query(statement, [JSON.stringify(deeds)])
 }
 
-export interface AuditFilter {
-  workspaceId: string
-  /** Of a user or a key. */
-  principal: string | null
-  /** A procedure, or a noun with all of its procedures. */
-  action: string | null
-  /** An instant, and the least id of that instant: ids are what the index is in. */
-  since: { at: Date; id: string } | null
+const columns = `id, at, action, principal_id, user_id, credential, resource, outcome, code, details, request_id, ip`
+
+interface AuditRow extends Pick<AuditRecord, 'id' | 'action' | 'credential' | 'resource' | 'outcome' | 'code' | 'details' | 'ip'> {
+  at: Date
+  principal_id: string | null
+  user_id: string | null
+  request_id: string
 }
 
-const matching = `
-  from audit
-  where workspace_id = $1 and ($2::text is null or principal_id = $2 or user_id = $2) and ($3::text is null or action = $3 or starts_with(action, $3 || '.'))
-    and ($4::text is null or id >= $4) and ($5::timestamptz is null or at >= $5)`
+const recordFrom = ({ at, principal_id: principalId, user_id: userId, request_id: requestId, ...row }: AuditRow): AuditRecord => ({
+  id: row.id,
+  at: at.toISOString(),
+  action: row.action,
+  principalId,
+  userId,
+  credential: row.credential,
+  resource: row.resource,
+  outcome: row.outcome,
+  code: row.code,
+  details: row.details,
+  requestId,
+  ip: row.ip,
+})
 
-const values = ({ workspaceId, principal, action, since }: AuditFilter) => [workspaceId, principal, action, since?.id ?? null, since?.at ?? null]
-
-/** Newest first; `before` is the last id of the page before. */
-export async function listAudit(tx: Tx, filter: AuditFilter, limit: number, before: string | null): Promise<AuditRecord[]> {
-  const statement = {
-    name: 'audit-list',
-    text: `
-      select id, at, action, principal_id as "principalId", user_id as "userId", credential, resource, outcome, code, details, request_id as "requestId", ip
-      ${matching} and ($6::text is null or id < $6)
-      order by id desc limit $7`,
-  }
-  const rows = await tx.query<Omit<AuditRecord, 'at'> & { at: Date }>(statement, [...values(filter), before, limit])
-  return rows.map((row) => ({ ...row, at: row.at.toISOString() }))
+const auditList: StoredList<AuditRecord, AuditField> = {
+  id: 'id',
+  fields: {
+    id: { type: 'id', sql: 'id', of: (record) => record.id },
+    at: { type: 'time', sql: 'at', of: (record) => record.at },
+    action: { type: 'text', sql: 'action', of: (record) => record.action },
+    principalId: { type: 'text', nullable: true, sql: 'principal_id', of: (record) => record.principalId },
+    userId: { type: 'text', nullable: true, sql: 'user_id', of: (record) => record.userId },
+    credential: { type: 'text', nullable: true, sql: 'credential', of: (record) => record.credential },
+    resource: { type: 'text', nullable: true, sql: 'resource', of: (record) => record.resource },
+    outcome: { type: 'text', sql: 'outcome', of: (record) => record.outcome },
+    code: { type: 'text', nullable: true, sql: 'code', of: (record) => record.code },
+    requestId: { type: 'text', sql: 'request_id', of: (record) => record.requestId },
+    ip: { type: 'text', sql: 'ip', of: (record) => record.ip },
+  },
 }
 
-export async function countAudit(tx: Tx, filter: AuditFilter): Promise<number> {
-  const [row] = await tx.query<{ count: number }>({ name: 'audit-count', text: `select count(*)::int as count ${matching}` }, values(filter))
-  return row!.count
+/** Newest first unless asked otherwise. */
+export function listAudit(tx: Tx, workspaceId: string, { principal, action, since, ...asked }: ListAudit): Promise<Page<AuditRecord>> {
+  const both: Where<AuditField>[] = [
+    ...(principal === undefined ? [] : [{ or: [{ principalId: principal }, { userId: principal }] }]),
+    ...(action === undefined ? [] : [{ or: [{ action }, { action: { like: `${literal(action)}.%` } }] }]),
+    // Ids are what the index is in: the least one of that instant.
+    ...(since === undefined ? [] : [{ at: { gte: since }, id: { gte: firstIdOf(Date.parse(since)).padEnd(15, '0') } }]),
+  ]
+  return listPage(tx, auditList, { ...asked, also: { and: both } }, { select: columns, from: 'audit', scope: 'workspace_id = $1', values: [workspaceId], item: recordFrom })
 }

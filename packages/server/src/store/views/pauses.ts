@@ -1,7 +1,9 @@
-import { Fault, type Page, type Pause } from '@sluice/schema'
-import { decodeCursor, idForm, pageFrom } from '../cursor.ts'
+import { Fault, type ListPauses, type Page, type Pause, type PauseField, type Where } from '@sluice/schema'
+import type { StoredList } from '../conditions/fields.ts'
+import { among, listPage } from '../conditions/list.ts'
 import type { Tx } from '../database.ts'
 import { type PauseRecord, readPause } from '../rows/pauses.ts'
+import { resolveWorkflow } from './runs.ts'
 
 const pauseFrom = (row: PauseRecord): Pause => ({
   id: row.id,
@@ -28,30 +30,32 @@ export async function getPause(tx: Tx, workspaceId: string, id: string): Promise
   return pauseFrom(row)
 }
 
-export interface PausesAsked {
-  runId?: string | undefined
-  status?: string | undefined
-  assignee?: string | undefined
-  cursor?: string | undefined
-  limit: number
-  count?: boolean | undefined
+const pauseList: StoredList<Pause, PauseField> = {
+  id: 'id',
+  fields: {
+    id: { type: 'id', sql: 'id', of: (pause) => pause.id },
+    runId: { type: 'id', sql: 'run_id', of: (pause) => pause.runId },
+    workflowId: { type: 'id', sql: 'workflow_id', of: (pause) => pause.workflowId },
+    nodeId: { type: 'text', sql: 'node_id', of: (pause) => pause.nodeId },
+    step: { type: 'text', sql: 'step', of: (pause) => pause.step },
+    iteration: { type: 'text', sql: 'iteration', of: (pause) => pause.iteration },
+    kind: { type: 'text', sql: 'kind', of: (pause) => pause.kind },
+    status: { type: 'text', sql: 'status', of: (pause) => pause.status, narrow: (values) => (values.every((value) => value === 'open') ? `status = 'open'` : null) },
+    message: { type: 'text', sql: 'message', of: (pause) => pause.message },
+    assignee: { type: 'text', nullable: true, sql: 'assignee', of: (pause) => pause.assignee },
+    openedAt: { type: 'time', sql: 'opened_at', of: (pause) => pause.openedAt },
+    dueAt: { type: 'time', nullable: true, sql: 'due_at', of: (pause) => pause.dueAt },
+  },
 }
 
-/** Pauses of a workspace, newest first. */
-export async function listPauses(tx: Tx, workspaceId: string, asked: PausesAsked): Promise<Page<Pause>> {
-  const { runId = null, status = null, assignee = null, limit } = asked
-  const before = asked.cursor === undefined ? null : decodeCursor(asked.cursor, idForm)
-  const matches = `workspace_id = $1 and ($2::text is null or run_id = $2) and ($3::text is null or status = $3) and ($4::text is null or assignee = $4)`
-  const rows = await tx.query<PauseRecord & Record<string, unknown>>(`select * from pauses where ${matches} and ($5::text is null or id < $5) order by id desc limit $6`, [
-    workspaceId,
+/** Pauses of a workspace, newest first unless asked otherwise. Throws a Fault `workflow_missing` for an unknown workflow. */
+export async function listPauses(tx: Tx, workspaceId: string, asked: ListPauses): Promise<Page<Pause>> {
+  const { runId, workflow, status, assignee } = asked
+  const also: Where<PauseField> = {
     runId,
-    status,
+    ...(workflow !== undefined && { workflowId: await resolveWorkflow(tx, workspaceId, workflow) }),
+    status: among(status),
     assignee,
-    before,
-    limit + 1,
-  ])
-  const page = pageFrom(rows, limit, (row) => row.id, pauseFrom)
-  if (!asked.count) return page
-  const [counted] = await tx.query<{ total: number }>(`select count(*)::int as total from pauses where ${matches}`, [workspaceId, runId, status, assignee])
-  return { ...page, total: counted!.total }
+  }
+  return listPage(tx, pauseList, { ...asked, also }, { select: '*', from: 'pauses', scope: 'workspace_id = $1', values: [workspaceId], item: pauseFrom })
 }

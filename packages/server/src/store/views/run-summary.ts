@@ -1,4 +1,5 @@
-import type { RunSummary } from '@sluice/schema'
+import { type RunField, RunStatus, type RunSummary, type Scalar, terminalStatuses } from '@sluice/schema'
+import type { StoredList } from '../conditions/fields.ts'
 
 /** The status as the world sees it: a hold lies over those that it can lie on. */
 export const shownStatus = `case when held_at is not null and status in ('queued', 'running', 'waiting') then 'held' else status end`
@@ -47,3 +48,48 @@ export const summaryFrom = (row: SummaryRow): RunSummary => ({
   endedAt: row.ended_at && iso(row.ended_at),
   updated: iso(row.updated_at),
 })
+
+const ended: readonly string[] = terminalStatuses
+/** Every end but this one has a reason, and nothing that goes on has. */
+const live: readonly string[] = RunStatus.options.filter((status) => !ended.includes(status))
+const endedBadly: readonly string[] = terminalStatuses.filter((status) => status !== 'completed')
+
+const all = (values: readonly Scalar[], known: readonly string[]): boolean => values.every((value) => known.includes(String(value)))
+
+function narrowStatus(values: readonly Scalar[]): string | null {
+  if (all(values, live)) return 'ended_at is null'
+  return all(values, endedBadly) ? 'reason is not null' : null
+}
+
+/** What keeps a run from moving, before all others a hold. */
+const shownWait = `case when ended_at is not null then null when held_at is not null and status in ('queued', 'running', 'waiting') then 'hold'
+  when waiting_kind is not null then waiting_kind when started_at is null then 'queue' end`
+
+function waitOf({ status, endedAt, waitingKind, startedAt }: RunSummary): RunSummary['waitingKind'] {
+  if (endedAt !== null) return null
+  if (status === 'held') return 'hold'
+  return waitingKind ?? (startedAt === null ? 'queue' : null)
+}
+
+/** Trials are in no list: whoever reads one leaves them out. */
+export const runList: StoredList<RunSummary, RunField> = {
+  id: 'id',
+  fields: {
+    id: { type: 'id', sql: 'id', of: (run) => run.id },
+    workflowId: { type: 'id', sql: 'workflow_id', of: (run) => run.workflowId },
+    version: { type: 'number', sql: 'version', of: (run) => run.version },
+    status: { type: 'text', sql: shownStatus, of: (run) => run.status, narrow: narrowStatus },
+    waitingOn: { type: 'text', nullable: true, sql: shownWait, of: waitOf, narrow: () => 'ended_at is null' },
+    reason: { type: 'text', nullable: true, sql: `reason ->> 'code'`, of: (run) => run.reason?.code ?? null, narrow: () => 'reason is not null' },
+    transactionId: { type: 'text', nullable: true, sql: 'transaction_id', of: (run) => run.transactionId },
+    lane: { type: 'text', nullable: true, sql: 'lane', of: (run) => run.lane },
+    parentRunId: { type: 'id', nullable: true, sql: 'parent_run_id', of: (run) => run.parentRunId },
+    trigger: { type: 'text', sql: 'trigger', of: (run) => run.trigger },
+    // The index is over runs that have any.
+    tags: { type: 'texts', sql: 'tags', of: (run) => run.tags, narrow: () => `tags <> '{}'` },
+    created: { type: 'time', sql: 'created_at', of: (run) => run.created },
+    startedAt: { type: 'time', nullable: true, sql: 'started_at', of: (run) => run.startedAt },
+    endedAt: { type: 'time', nullable: true, sql: 'ended_at', of: (run) => run.endedAt },
+    updated: { type: 'time', sql: 'updated_at', of: (run) => run.updated },
+  },
+}

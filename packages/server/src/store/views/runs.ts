@@ -3,21 +3,25 @@ import {
   type Definition,
   Fault,
   type JsonObject,
+  type ListRuns,
   type Page,
   type Run,
   type RunEvent,
+  type RunField,
   type RunNode,
   type RunSummary,
   type Step,
   type StepState,
   type WaitingOn,
+  type Where,
   limits,
   stepNames,
 } from '@sluice/schema'
-import { decodeCursor, idForm, pageFrom } from '../cursor.ts'
+import { among, listPage } from '../conditions/list.ts'
+import { decodeCursor, pageFrom } from '../cursor.ts'
 import type { Tx } from '../database.ts'
 import type { StepRecord } from '../rows/steps.ts'
-import { type SummaryRow, shownStatus, summaryColumns, summaryFrom } from './run-summary.ts'
+import { type SummaryRow, runList, summaryColumns, summaryFrom } from './run-summary.ts'
 import { stepInputs } from './step-inputs.ts'
 
 const time = (date: Date | null): string | null => date?.toISOString() ?? null
@@ -165,31 +169,19 @@ function waitingOn(row: RunRecord, waits: readonly WaitRow[], names: ReadonlyMap
 
 // ── lists ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-export interface RunsAsked {
-  workflow?: string | undefined
-  status?: string | undefined
-  tag?: string | undefined
-  cursor?: string | undefined
-  limit: number
-  count?: boolean | undefined
-}
-
-/** Runs of a workspace, newest first; trials are listed nowhere. Throws a Fault `workflow_missing` for an unknown workflow. */
-export async function listRuns(tx: Tx, workspaceId: string, asked: RunsAsked): Promise<Page<RunSummary>> {
-  const values: unknown[] = [workspaceId]
-  const place = (value: unknown): string => `$${values.push(value)}`
-  const conditions = ['workspace_id = $1', 'trial is null']
-  if (asked.workflow !== undefined) conditions.push(`workflow_id = ${place(await resolveWorkflow(tx, workspaceId, asked.workflow))}`)
-  if (asked.status !== undefined) conditions.push(`${shownStatus} = ${place(asked.status)}`)
-  if (asked.tag !== undefined) conditions.push(`${place(asked.tag)} = any(tags)`)
-  const counted = asked.count ? await tx.query<{ total: number }>(`select count(*)::int as total from runs where ${conditions.join(' and ')}`, values) : null
-  if (asked.cursor !== undefined) conditions.push(`id < ${place(decodeCursor(asked.cursor, idForm))}`)
-  const rows = await tx.query<SummaryRow & Record<string, unknown>>(
-    `select ${summaryColumns} from runs where ${conditions.join(' and ')} order by id desc limit ${place(asked.limit + 1)}`,
-    values,
-  )
-  const page = pageFrom(rows, asked.limit, (row) => row.id, summaryFrom)
-  return counted ? { ...page, total: counted[0]!.total } : page
+/** Runs of a workspace, newest first unless asked otherwise; trials are listed nowhere. Throws a Fault `workflow_missing` for an unknown workflow. */
+export async function listRuns(tx: Tx, workspaceId: string, asked: ListRuns): Promise<Page<RunSummary>> {
+  const { workflow, version, status, tag, waitingOn: kinds, trigger, createdAfter, createdBefore } = asked
+  const also: Where<RunField> = {
+    ...(workflow !== undefined && { workflowId: await resolveWorkflow(tx, workspaceId, workflow) }),
+    version,
+    status: among(status),
+    tags: tag === undefined ? undefined : { has: tag },
+    waitingOn: among(kinds),
+    trigger,
+    created: createdAfter === undefined && createdBefore === undefined ? undefined : { gte: createdAfter, lt: createdBefore },
+  }
+  return listPage(tx, runList, { ...asked, also }, { select: summaryColumns, from: 'runs', scope: 'workspace_id = $1 and trial is null', values: [workspaceId], item: summaryFrom })
 }
 
 /** An id wins over a handle. */

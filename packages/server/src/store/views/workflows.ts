@@ -1,4 +1,6 @@
-import type { Activity, Definition, Version, Workflow, WorkflowSummary } from '@sluice/schema'
+import type { Activity, Definition, ListWorkflows, Page, Version, Workflow, WorkflowField, WorkflowSummary } from '@sluice/schema'
+import type { StoredList } from '../conditions/fields.ts'
+import { listPage } from '../conditions/list.ts'
 import type { Tx } from '../database.ts'
 import type { VersionRow, WorkflowRow } from '../rows/workflows.ts'
 import { type SummaryRow, summaryColumns, summaryFrom } from './run-summary.ts'
@@ -30,23 +32,29 @@ export async function workflowSummary(tx: Tx, id: string): Promise<WorkflowSumma
   return summaryOf(rows[0]!)
 }
 
-/** Newest first, below an id. */
-export async function workflowList(tx: Tx, workspaceId: string, { below, limit, name }: { below: string | null; limit: number; name: string | null }): Promise<WorkflowSummary[]> {
-  const statement = {
-    name: 'workflows-list',
-    text: `
-      select ${columns} from workflows w
-      where w.workspace_id = $1 and w.deleted_at is null and ($2::text is null or w.id < $2) and ($3::text is null or w.name = $3)
-      order by w.id desc limit $4`,
-  }
-  return (await tx.query<Listed & Record<string, unknown>>(statement, [workspaceId, below, name, limit])).map(summaryOf)
+const listedWorkflows: StoredList<WorkflowSummary, WorkflowField> = {
+  id: 'id',
+  fields: {
+    id: { type: 'id', sql: 'w.id', of: (workflow) => workflow.id },
+    handle: { type: 'text', sql: 'w.handle', of: (workflow) => workflow.handle },
+    name: { type: 'text', sql: 'w.name', of: (workflow) => workflow.name },
+    description: { type: 'text', sql: 'w.description', of: (workflow) => workflow.description },
+    revision: { type: 'number', sql: 'w.revision', of: (workflow) => workflow.revision },
+    version: { type: 'number', nullable: true, sql: 'w.version', of: (workflow) => workflow.version },
+    hash: { type: 'text', nullable: true, sql: 'w.hash', of: (workflow) => workflow.hash },
+    created: { type: 'time', sql: 'w.created_at', of: (workflow) => workflow.created },
+    updated: { type: 'time', sql: 'w.updated_at', of: (workflow) => workflow.updated },
+  },
 }
 
-export async function workflowCount(tx: Tx, workspaceId: string, name: string | null): Promise<number> {
-  const text = 'select count(*) as count from workflows where workspace_id = $1 and deleted_at is null and ($2::text is null or name = $2)'
-  const [row] = await tx.query<{ count: number }>({ name: 'workflows-count', text }, [workspaceId, name])
-  return row!.count
-}
+/** Newest first unless asked otherwise. */
+export const workflowList = (tx: Tx, workspaceId: string, asked: ListWorkflows): Promise<Page<WorkflowSummary>> =>
+  listPage(
+    tx,
+    listedWorkflows,
+    { ...asked, also: { name: asked.name } },
+    { select: columns, from: 'workflows w', scope: 'w.workspace_id = $1 and w.deleted_at is null', values: [workspaceId], item: summaryOf },
+  )
 
 function summaryOf(row: Listed): WorkflowSummary {
   const { id, handle, name, description, revision, version, hash, extra } = row
