@@ -107,13 +107,19 @@ async function tryWork(ref: AttemptRef, work: () => Promise<StepResult>): Promis
   }
 }
 
-/** What a node gives fits the JSON Schema of its config, where it has one. */
+/** The part of an output that the schemas of a config are about. */
+function spokenOf({ schemaOf }: AnyNode, output: Json): Json | undefined {
+  if (schemaOf === undefined) return output
+  return typeof output === 'object' && output !== null && !Array.isArray(output) ? output[schemaOf] : undefined
+}
+
+/** What a node gives fits the JSON Schema of its config, where it has one. What came from the world may fit another time. */
 function fitting(declaration: AnyNode, config: unknown, result: StepResult): StepResult {
   if (!declaration.schemaFields) return result
-  const issues = declaration.schemaFields.flatMap((field) => valuesAt(config as JsonObject, field)).flatMap(({ value }) => checkValue(value as JsonObject, result.output ?? null))
+  const issues = declaration.schemaFields.flatMap((field) => valuesAt(config as JsonObject, field)).flatMap(({ value }) => checkValue(value as JsonObject, spokenOf(declaration, result.output) ?? null))
   if (issues.length === 0) return result
   const said = issues.slice(0, 3).map(({ path = [], message }) => (path.length > 0 ? `${path.join('.')} ${message}` : message))
-  throw new StepFailure('output_invalid', `The value does not fit its schema: ${said.join('; ')}`, { retry: false, details: { issues: issues.slice(0, 20) as unknown as Json } })
+  throw new StepFailure('output_invalid', `The value does not fit its schema: ${said.join('; ')}`, { retry: declaration.behaviour.is === 'work', details: { issues: issues.slice(0, 20) as unknown as Json } })
 }
 
 function completion(ref: AttemptRef, result: StepResult): Happening {
@@ -132,7 +138,8 @@ export function outputOf(value: Json | undefined): Payload {
 
 export function failureOf(ref: AttemptRef, error: unknown): Happening {
   const retry = error instanceof StepFailure ? error.retry : true
-  return { is: 'failed', ...ref, error: errorOf(error), retry, timedOut: error instanceof StepFailure && error.code === 'timed_out' }
+  const retryAfterMs = error instanceof StepFailure ? error.retryAfterMs : null
+  return { is: 'failed', ...ref, error: errorOf(error), retry, retryAfterMs, timedOut: error instanceof StepFailure && error.code === 'timed_out' }
 }
 
 function errorOf(error: unknown): StepError {
@@ -143,6 +150,7 @@ function errorOf(error: unknown): StepError {
 function contextOf(run: Surround, node: GraphNode, ref: AttemptRef, input: JsonObject, now: Date): StepContext {
   const { run: head } = run.state
   return {
+    workspaceId: head.workspaceId,
     runId: head.id,
     workflowId: head.workflowId,
     nodeId: node.id,

@@ -32,7 +32,7 @@ export type Happening =
   /** A worker took the run over, or read it anew: what is under way, but not with it (`mine`: task ids), is lost. */
   | { is: 'claimed'; mine?: ReadonlySet<string> }
   | ({ is: 'completed'; output: Payload; route: string[] } & AttemptRef)
-  | ({ is: 'failed'; error: StepError; retry: boolean; timedOut: boolean } & AttemptRef)
+  | ({ is: 'failed'; error: StepError; retry: boolean; retryAfterMs?: number | null; timedOut: boolean } & AttemptRef)
   | ({ is: 'waits'; waiting: Waiting } & AttemptRef)
   | ({ is: 'fanned'; total: number | null; concurrency: number; collect: boolean } & AttemptRef)
   /** A loop's answer: once more, or no more, with what it gives then. */

@@ -81,7 +81,7 @@ function attempted(turn: Turn, outcome: Outcome): void {
       return completeStep(turn, step, outcome.output, outcome.route)
     case 'failed':
       if (outcome.timedOut) step.timedOutAt = turn.now
-      return failStep(turn, step, outcome.error, outcome.retry)
+      return failStep(turn, step, outcome.error, outcome.retry, 'failed', outcome.retryAfterMs ?? 0)
     case 'waits':
       return waitFor(turn, step, outcome.waiting)
     case 'fanned':
@@ -94,7 +94,7 @@ function undone(turn: Turn, step: StepRow, outcome: Outcome): void {
     case 'completed':
       return endUndoing(turn, step, { output: outcome.output })
     case 'failed':
-      return failUndoing(turn, step, outcome.error, outcome.retry)
+      return failUndoing(turn, step, outcome.error, outcome.retry, outcome.retryAfterMs ?? 0)
     case 'waits':
       return awaitUndoing(turn, step, outcome.waiting)
     case 'fanned':

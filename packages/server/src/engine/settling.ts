@@ -28,10 +28,10 @@ export function completeStep(turn: Turn, step: StepRow, output: Payload, route: 
 }
 
 /** One failed attempt: the step tries again later, leaves by a link drawn for the failure, or has failed for good. */
-export function failStep(turn: Turn, step: StepRow, error: StepError, retry: boolean, handle = 'failed'): void {
+export function failStep(turn: Turn, step: StepRow, error: StepError, retry: boolean, handle = 'failed', leastMs = 0): void {
   step.failures++
   const mayRetry = retry && !step.body && !isHalted(turn.state, step.nodeId, step.iteration)
-  const delay = mayRetry ? retryDelay(nodeOf(turn, step).retry, step.failures, turn.random()) : null
+  const delay = mayRetry ? retryDelay(nodeOf(turn, step).retry, step.failures, turn.random(), leastMs) : null
   if (delay === null) return settleFailure(turn, step, error, handle)
   moveStep(turn, step, 'retrying')
   step.waitingFor = null

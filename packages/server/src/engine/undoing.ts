@@ -56,11 +56,11 @@ export function undoingDueAt(turn: Turn, step: StepRow): number | null {
   return undo?.state === 'waiting' && timeoutMs !== undefined ? undo.lastAttemptAt! + timeoutMs : null
 }
 
-export function failUndoing(turn: Turn, step: StepRow, error: StepError, retry: boolean): void {
+export function failUndoing(turn: Turn, step: StepRow, error: StepError, retry: boolean, leastMs = 0): void {
   const undo = step.compensation!
   undo.failures++
   undo.error = boundedError(error)
-  const delay = retry ? retryDelay(nodeOf(turn, step).retry, undo.failures, turn.random()) : null
+  const delay = retry ? retryDelay(nodeOf(turn, step).retry, undo.failures, turn.random(), leastMs) : null
   if (delay === null) return endUndoing(turn, step, { error })
   undo.retryAt = turn.now + delay
   turn.outcomes.push({ step, phase: 'compensate', to: 'retrying' })

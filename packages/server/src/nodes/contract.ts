@@ -35,6 +35,7 @@ export interface Scope {
 
 /** What happened to be asked of a node, and what it may touch while it answers. */
 export interface StepContext {
+  workspaceId: string
   runId: string
   workflowId: string
   nodeId: string
@@ -138,6 +139,8 @@ export interface NodeDeclaration<C = unknown> {
   check?(config: JsonObject): { path: (string | number)[]; message: string }[]
   /** Paths into the config at which a JSON Schema stands: checked when the definition is, and by it the values at run time. */
   schemaFields?: readonly string[]
+  /** The key of its output that those schemas are about; the whole output unless set. */
+  schemaOf?: string
   behaviour: Behaviour<C>
 }
 
@@ -159,10 +162,13 @@ export class StepFailure extends Error {
   readonly code: string
   readonly details: Json | undefined
   readonly retry: boolean
-  constructor(code: string, message: string, options: { details?: Json; retry?: boolean; cause?: unknown } = {}) {
+  /** Who was asked wants to be left alone for so long: the next attempt comes no earlier, whatever the backoff. */
+  readonly retryAfterMs: number | null
+  constructor(code: string, message: string, options: { details?: Json; retry?: boolean; retryAfterMs?: number | null; cause?: unknown } = {}) {
     super(message, { cause: options.cause })
     this.code = code
     this.details = options.details
     this.retry = options.retry ?? true
+    this.retryAfterMs = options.retryAfterMs ?? null
   }
 }

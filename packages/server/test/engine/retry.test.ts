@@ -9,6 +9,13 @@ test('delay n is backoffMs · factor^(n-1); after the last attempt there is none
   expect(retryDelay({ ...plain, maxAttempts: 1 }, 1, 0.5)).toBeNull()
 })
 
+test('who asks for more time has it, up to a day', () => {
+  expect([1, 2, 3, 4].map((failures) => retryDelay(plain, failures, 0.5, 300))).toEqual([300, 300, 400, 800])
+  expect(retryDelay({ ...plain, backoffMs: 0 }, 1, 0.5, 300)).toBe(300)
+  expect(retryDelay(plain, 1, 0.5, 1e12)).toBe(86_400_000)
+  expect(retryDelay(plain, 5, 0.5, 300)).toBeNull()
+})
+
 test('jitter spreads it both ways', () => {
   expect([0, 0.5, 1].map((draw) => retryDelay({ ...plain, jitter: 0.2 }, 1, draw))).toEqual([80, 100, 120])
 })

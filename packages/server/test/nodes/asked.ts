@@ -7,6 +7,7 @@ import type { AnyNode, StepContext, StepResult, WorkContext } from '../../src/no
 export const now = new Date('2026-01-31T12:00:00.000Z')
 
 export const context = (more: Partial<WorkContext> = {}): WorkContext => ({
+  workspaceId: 'workspace',
   runId: 'run',
   workflowId: 'workflow',
   nodeId: 'node',
