@@ -79,7 +79,8 @@ export function createCalls(transport: Transport, defaults: CallDefaults): Calls
     write: <T>(procedure: string, input?: unknown, options?: Sending) => call(procedure, 'write', input, options) as Promise<T>,
     repeat: <T>(procedure: string, input?: unknown, options?: Sending) => call(procedure, 'repeat', input, options) as Promise<T>,
     remove: (procedure, input, options) => call(procedure, 'remove', input, options) as Promise<void>,
-    bytes: async (procedure, moved, options) => (await repeating(moved.method === 'GET' ? 'read' : 'write', options, (timing) => transport.move({ procedure, ...moved, ...timing })))!,
+    bytes: async (procedure, moved, options) =>
+      (await repeating(moved.method === 'GET' ? 'read' : 'write', options, (timing) => transport.move({ procedure, ...moved, ...timing })))!,
     follow<T>(procedure: string, input: object, { after, isLast = () => false, signal, timeoutMs = defaults.timeoutMs, retries = defaults.retries }: FollowOptions<T> = {}) {
       const signals = [signal, defaults.signal]
       const open = (cursor: string | undefined) =>

@@ -4,6 +4,7 @@ import { type Credentials, createSession, nobody, withKey } from './credentials.
 import { type Audit, auditOf } from './nouns/audit.ts'
 import { type Auth, authOf } from './nouns/auth.ts'
 import { type Events, eventsOf } from './nouns/events.ts'
+import { type Files, filesOf } from './nouns/files.ts'
 import { type Keys, keysOf } from './nouns/keys.ts'
 import { type Members, membersOf } from './nouns/members.ts'
 import { type NodeTypes, nodeTypesOf } from './nouns/node-types.ts'
@@ -31,6 +32,7 @@ export interface Sluice {
   readonly signals: Signals
   readonly events: Events
   readonly auth: Auth<SignedIn>
+  readonly files: Files
   readonly keys: Keys
   readonly secrets: Secrets
   readonly workspaces: Workspaces
@@ -119,6 +121,7 @@ function nounsOf(calls: Calls, anonymous: Calls, { signIn, adopt, versions }: To
     signals: signalsOf(calls),
     events: eventsOf(calls),
     auth: authOf(calls, anonymous, signIn),
+    files: filesOf(calls),
     keys: keysOf(calls),
     secrets: secretsOf(calls),
     workspaces: workspacesOf(calls),

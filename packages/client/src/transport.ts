@@ -14,6 +14,17 @@ export interface Asked {
   signals: readonly (AbortSignal | undefined)[]
 }
 
+/** A request of the REST API: for bytes, which tRPC has no room for. */
+export interface Moved extends Pick<Asked, 'procedure' | 'timeoutMs' | 'signals'> {
+  method: 'GET' | 'POST'
+  /** `/v1/files`, with its query. */
+  path: string
+  accept: string
+  body?: Blob | ArrayBuffer | Uint8Array<ArrayBuffer>
+  /** As the header has it. */
+  range?: string
+}
+
 /** An answer that has begun. Its bound is released by who reads it. */
 export interface Opened {
   response: Response
@@ -27,6 +38,8 @@ export interface Transport {
   /** What the procedure answered with. */
   call(asked: Asked): Promise<unknown>
   open(asked: Asked): Promise<Opened>
+  /** A 2xx whose body is still to be read; the signals end that, too. */
+  move(asked: Moved): Promise<Response>
 }
 
 export interface TransportOptions {
@@ -35,6 +48,7 @@ export interface TransportOptions {
   fetch: typeof fetch
 }
 
+type Timed = Pick<Asked, 'procedure' | 'timeoutMs' | 'signals'>
 type Work<T> = (proof: Proof, bound: Bound) => Promise<T>
 
 /**
@@ -43,11 +57,12 @@ type Work<T> = (proof: Proof, bound: Bound) => Promise<T>
  * connect again by rules of their own.
  */
 export function createTransport({ url, credentials, fetch }: TransportOptions): Transport {
-  const endpoint = `${new URL(url).href.replace(/[?#].*$/, '').replace(/\/+$/, '')}/trpc`
+  const root = new URL(url).href.replace(/[?#].*$/, '').replace(/\/+$/, '')
+  const endpoint = `${root}/trpc`
   const request = requestBy(fetch)
   const exchange = linkTo(endpoint, request)
 
-  async function attempt<T>({ procedure, timeoutMs, signals }: Asked, proof: Proof, work: Work<T>): Promise<T> {
+  async function attempt<T>({ procedure, timeoutMs, signals }: Timed, proof: Proof, work: Work<T>): Promise<T> {
     const held = bound(signals, timeoutMs, procedure)
     try {
       held.signal.throwIfAborted()
@@ -61,7 +76,7 @@ export function createTransport({ url, credentials, fetch }: TransportOptions): 
     }
   }
 
-  async function send<T>(asked: Asked, work: Work<T>): Promise<T> {
+  async function send<T>(asked: Timed, work: Work<T>): Promise<T> {
     const proof = await before(credentials.current(), asked.signals)
     try {
       return await attempt(asked, proof, work)
@@ -87,6 +102,14 @@ export function createTransport({ url, credentials, fetch }: TransportOptions): 
         held.stopClock()
         return { response, bound: held, renew: async () => (await before(credentials.renew(proof), asked.signals)) !== null }
       }),
+    move: (asked) =>
+      send(asked, async (proof, held) => {
+        const { method, path, accept, body, range } = asked
+        const headers = { accept, ...proof, ...(body && { 'content-type': 'application/octet-stream' }), ...(range !== undefined && { range }) }
+        const response = await request(root + path, { method, headers, signal: held.signal, ...(body && { body }) })
+        held.stopClock()
+        return releasing(response, held)
+      }),
   }
 }
 
@@ -99,9 +122,37 @@ function requestBy(fetch: TransportOptions['fetch']): Request {
     // A key goes to the server it was given for, and not where that may lead.
     const response = await fetch(address, { ...init, redirect: 'error' })
     if (!response.ok) throw refusalOf(response.status, response.headers, await response.json().catch(() => null))
-    if (!response.headers.get('content-type')?.startsWith(init.headers.accept)) throw new NetworkError(notOurs, { status: response.status })
+    if (init.headers.accept !== '*/*' && !response.headers.get('content-type')?.startsWith(init.headers.accept)) throw new NetworkError(notOurs, { status: response.status })
     return response
   }
+}
+
+/** The same answer, which lets go of its bound when its body is at its end. */
+function releasing(response: Response, held: Bound): Response {
+  const { body, status, statusText, headers } = response
+  if (!body) {
+    held.release()
+    return response
+  }
+  const reader = body.getReader()
+  const kept = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      try {
+        const { done, value } = await reader.read()
+        if (!done) return controller.enqueue(value)
+        held.release()
+        controller.close()
+      } catch (error) {
+        held.release()
+        controller.error(error)
+      }
+    },
+    async cancel(reason) {
+      held.release()
+      await reader.cancel(reason)
+    },
+  })
+  return new Response(kept, { status, statusText, headers })
 }
 
 type Exchange = (asked: Asked, proof: Proof, signal: AbortSignal) => Promise<unknown>
