@@ -1,7 +1,8 @@
 import type { Json, JsonObject } from '@sluice/schema'
 import { expect, test } from 'vitest'
 import { describeNative } from '../packages/server/src/openapi/native.ts'
-import { contractOf, type Operation, requestOf } from '../packages/server/test/openapi/contract.ts'
+import { contractOf, type Operation } from '../packages/server/test/openapi/contract.ts'
+import { said, send } from './openapi/sending.ts'
 import { story, type Told } from './openapi/story.ts'
 import { flow } from './support/flow.ts'
 import { type Caller, callerOf, testServer } from './support/server.ts'
@@ -34,14 +35,8 @@ interface Answer {
 }
 
 async function ask(url: string, operation: Operation, token: string, input: JsonObject): Promise<Answer> {
-  const { path, query, body } = requestOf(operation, input)
-  const response = await fetch(url + path + query, {
-    method: operation.method,
-    headers: { authorization: `Bearer ${token}`, accept: 'application/json', ...(body && { 'content-type': 'application/json' }) },
-    ...(body && { body: JSON.stringify(body) }),
-  })
-  const text = await response.text()
-  return { status: response.status, body: text === '' ? null : (JSON.parse(text) as Json) }
+  const response = await send(operation, input, { url, token })
+  return { status: response.status, body: (await said(response)) ?? null }
 }
 
 /** An answer without the id of its request. */

@@ -118,6 +118,12 @@ export const story: readonly Chapter[] = [
   { id: 'keys.revoke', input: (told) => ({ id: told['keys.create'].id }) },
   { id: 'secrets.delete', input: () => ({ name: 'stripe' }) },
 
+  { id: 'files.upload', input: () => ({ file: ['customer,limit\nc_42,1250\n'] }) },
+  { id: 'files.list', input: () => ({ limit: 20 }) },
+  { id: 'files.get', input: (told) => ({ id: told['files.upload'].files[0].id }) },
+  { id: 'files.content', input: (told) => ({ id: told['files.upload'].files[0].id }) },
+  { id: 'files.delete', input: (told) => ({ id: told['files.upload'].files[0].id }) },
+
   { id: 'members.invite', input: () => ({ email: 'grace@example.com', role: 'operator', name: 'Grace' }) },
   { id: 'auth.setPassword', input: (told) => ({ token: told['members.invite'].setPassword.token, password: 'nanoseconds of wire' }) },
   { id: 'members.setRole', input: (told) => ({ userId: told['members.invite'].userId, role: 'editor' }) },

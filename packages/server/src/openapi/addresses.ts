@@ -1,7 +1,7 @@
 import type { AnyTRPCRouter } from '@trpc/server'
 import { z } from 'zod'
-import type { Meta, Method, RestStream } from '../rpc/trpc.ts'
-import { either, takenAt, type Takes } from './takes.ts'
+import type { BodyType, Meta, Method, RestStream } from '../rpc/trpc.ts'
+import { either, objectOf, takenAt, type Takes } from './takes.ts'
 
 /** One method at one path. What replies there and what streams there may be two: the Accept header decides. */
 export interface Address {
@@ -31,7 +31,14 @@ export interface Reply extends Door {
   status: number
   input: z.ZodType | undefined
   output: z.ZodType | undefined
+  /** What its body is, where it is no JSON. */
+  bodies: readonly BodyType[]
+  /** Whether its output is bytes as they are. */
+  isBytes: boolean
 }
+
+/** Bytes, as OpenAPI says them. */
+export const Bytes = z.string().meta({ format: 'binary' })
 
 export type Stream = Door
 
@@ -49,14 +56,23 @@ export function addressesOf(router: AnyTRPCRouter, hidden: (procedure: string, p
   for (const [name, { _def }] of procedures) {
     const { openapi, action } = _def.meta ?? {}
     if (!openapi || !action) continue
-    const { method, path, summary, description, tags = [], status = 200 } = openapi
+    const { method, path, summary, description, tags = [], status: said = 200, takes: bodies = [], gives } = openapi
     const [input] = _def.inputs
-    const reply = { name, path, action, summary, description, tags, status: _def.output instanceof z.ZodVoid ? 204 : status, input, output: _def.output }
-    addresses.push({ id: name, method, path, takes: takenAt(name, input, method, path, hidden(name, path)), reply, stream: null })
+    const isBytes = gives === 'bytes'
+    const status = _def.output instanceof z.ZodVoid ? 204 : said
+    const reply = { name, path, action, summary, description, tags, status, input, output: isBytes ? Bytes : _def.output, bodies, isBytes }
+    const taken = takenAt(name, input, method, path, hidden(name, path))
+    addresses.push({ id: name, method, path, takes: bodies.includes('application/octet-stream') ? besideBytes(taken) : taken, reply, stream: null })
   }
   for (const [name, { _def }] of procedures)
     for (const at of _def.meta?.streams ?? []) addStream(addresses, name, _def.meta!.action, at, takenAt(name, _def.inputs[0], 'GET', at.path, hidden(name, at.path)))
   return addresses
+}
+
+/** A body that is a file has no room for what is said of it: that stands in the query, too. */
+function besideBytes(takes: Takes): Takes {
+  const { file: _bytes, ...said } = objectOf(takes.body ?? undefined)?.shape ?? {}
+  return { ...takes, query: { ...takes.query, ...said } }
 }
 
 /** Beside the reply of its address, or at one of its own. */

@@ -61,6 +61,12 @@ const notes = {
     },
   },
 
+  'files.upload': { faults: ['file_too_large', 'files_full'] },
+  'files.get': { faults: ['file_missing'] },
+  'files.content': { faults: ['file_missing'] },
+  'files.list': { faults: ['cursor_invalid', 'user_missing'] },
+  'files.delete': { faults: ['file_missing', 'file_in_use'] },
+
   'keys.list': { faults: ['cursor_invalid'] },
   'keys.create': { faults: ['limit_exceeded'] },
   'keys.revoke': { faults: ['key_missing'] },

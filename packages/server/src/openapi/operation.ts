@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from '@sluice/schema'
 import type { Address, Reply } from './addresses.ts'
 import type { Description, Example, Note } from './description.ts'
-import type { Parts } from './generate.ts'
+import type { Content, Parts } from './generate.ts'
 import { problemsOf } from './problems.ts'
 import { successAt, withExample } from './replies.ts'
 
@@ -27,9 +27,15 @@ export function operationAt(address: Address, parts: Parts, description: Descrip
     tags: tagsOf(address),
     security,
     parameters: parameters.length > 0 ? parameters : undefined,
-    requestBody: body && { required: !takes.body!.safeParse({}).success, content: withExample(body.content, bodyOf(replyNote?.example, address)) },
+    requestBody: body && { required: !takes.body!.safeParse({}).success, content: withExample(bodiesOf(address, body.content), bodyOf(replyNote?.example, address)) },
     responses: { [reply?.status ?? 200]: successAt(address, parts, description), ...problemsOf(address, own, description.errors, parts.error) },
   })
+}
+
+/** JSON unless it is said otherwise. */
+function bodiesOf({ reply }: Address, { 'application/json': json, ...others }: Content): Content {
+  if (!reply || reply.bodies.length === 0) return { 'application/json': json!, ...others }
+  return Object.fromEntries(reply.bodies.map((type) => [type, type === 'multipart/form-data' ? json! : { schema: { type: 'string', format: 'binary' } }]))
 }
 
 /** Those that there are. */
@@ -69,7 +75,8 @@ function parametersAt(address: Address, parts: Parts, { parameters }: Descriptio
   )
 }
 
-function bodyOf(example: Example | undefined, { takes }: Address): Json | undefined {
-  if (!example) return undefined
+function bodyOf(example: Example | undefined, { takes, reply }: Address): Json | undefined {
+  // Of a form there is nothing to be shown that a reader could send.
+  if (!example || (reply?.bodies.length ?? 0) > 0) return undefined
   return Object.fromEntries(Object.entries(example.input).filter(([key]) => !Object.hasOwn(takes.path, key)))
 }

@@ -10,7 +10,8 @@ const success: Record<number, string> = { 200: 'What was asked for', 201: 'What 
 
 export function successAt(address: Address, parts: Parts, { notes }: Description): JsonObject {
   const { reply, stream } = address
-  const replied = parts.operation(address).responses[200]!.content
+  const answered = parts.operation(address).responses[200]!.content
+  const replied = reply?.isBytes ? Object.fromEntries(Object.values(answered).map((media) => ['*/*', media])) : answered
   const streamed = stream && parts.rest(address).responses[200]!.content
   const content = {
     ...(reply && reply.status !== 204 && withExample(replied, notes[reply.name]?.example?.reply)),

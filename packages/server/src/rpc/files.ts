@@ -10,7 +10,7 @@ const tags = ['files']
 const one = '/v1/files/{id}'
 
 /** Files are made of bytes by http: what a caller writes into JSON is never one. */
-const Received = z.instanceof(ReceivedFile, { error: 'expected a file, sent as multipart/form-data' })
+const Received = z.instanceof(ReceivedFile, { error: 'expected a file, sent as multipart/form-data' }).meta({ type: 'string', format: 'binary' })
 
 const Upload = z.strictObject({
   file: z.array(Received, { error: 'expected files, sent as multipart/form-data' }).min(1).max(limits.filesPerUpload),

@@ -35,7 +35,8 @@ test('each operation takes the keys that its procedures take, and no others', ()
       const spelled = [...operation.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!)
       for (const key of Object.keys(fieldsOf(procedures[row.name]!.input) ?? {})) if (!hidden.includes(key)) taken.add(spelled[own.indexOf(key)] ?? key)
     }
-    const body = operation.requestBody?.content['application/json']?.schema
+    const { 'application/json': json, 'multipart/form-data': form } = operation.requestBody?.content ?? {}
+    const body = (json ?? form)?.schema
     const name = typeof body?.['$ref'] === 'string' ? body['$ref'].split('/').at(-1)! : null
     const schema = name === null ? body : contract.document.components.schemas[name]
     const described = new Set([
