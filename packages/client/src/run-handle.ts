@@ -101,9 +101,7 @@ export function runHandle<Output, Pauses = AnyPauses>(first: Run, { runs, pauses
   const decided = (action: DecisionAction) =>
     async function <Node extends string>(node: Node, answer?: object): Promise<PauseAt<Node>> {
       const { id: pause } = await pauseOf(node)
-      // What its form asks for is known to the caller's types alone.
-      const decision = answer as DecisionInput | undefined
-      return (await pauses.decide({ ...decision, id: pause, action })) as PauseAt<Node>
+      return (await pauses.decide({ ...answer, id: pause, action })) as PauseAt<Node>
     }
 
   /** The open one; else the last one, so that the server says how that was decided. */
