@@ -12,6 +12,7 @@ export interface Visit {
   method: string
   key: string | null
   authorization: string | null
+  traceparent: string | null
   body: Json
   at: number
   /** Whether the caller hung up before it was answered. */
@@ -76,6 +77,7 @@ export async function toyService(): Promise<ToyService> {
       method: request.method!,
       key: (request.headers['idempotency-key'] as string | undefined) ?? null,
       authorization: request.headers.authorization ?? null,
+      traceparent: (request.headers['traceparent'] as string | undefined) ?? null,
       body: null,
       at: performance.now(),
       left: false,
