@@ -8,7 +8,7 @@ const folder = join(root, 'packed')
 rmSync(folder, { recursive: true, force: true })
 mkdirSync(folder)
 
-execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b', 'packages/client'], { cwd: root, stdio: 'inherit' })
+execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b', 'packages/client/src/cli'], { cwd: root, stdio: 'inherit' })
 for (const name of ['schema', 'client']) {
   // pnpm, because it puts what `publishConfig` says into the manifest, and versions for `workspace:`.
   execFileSync('npx', ['-y', pnpm, 'pack', '--out', join(folder, `sluice-${name}.tgz`)], { cwd: join(root, 'packages', name), stdio: ['ignore', 'ignore', 'inherit'] })
