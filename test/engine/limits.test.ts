@@ -3,6 +3,7 @@ import { createEngine, createQueue } from '../../packages/server/src/engine/inde
 import { createDoorbell } from '../../packages/server/src/events/doorbell.ts'
 import { createCatalogue } from '../../packages/server/src/nodes/catalogue.ts'
 import type { Catalogue } from '../../packages/server/src/nodes/contract.ts'
+import { createModels } from '../../packages/server/src/models/models.ts'
 import { createOutside } from '../../packages/server/src/outside/outside.ts'
 import { createSandbox } from '../../packages/server/src/sandbox/sandbox.ts'
 import { openDatabase } from '../../packages/server/src/store/database.ts'
@@ -97,7 +98,7 @@ describe('a run whose version no server has the handlers for', () => {
     const queue = createQueue(database, { supervise: false, onError: () => {} })
     const outside = createOutside({ allow: [house.toy.host] })
     const sandbox = createSandbox()
-    const whole = createCatalogue({ outside, sandbox })
+    const whole = createCatalogue({ outside, sandbox, models: createModels({ configured: null, outside }) })
     const catalogue: Catalogue = { get: (type) => (missing.includes(type) ? undefined : whole.get(type)), list: () => whole.list().filter(({ type }) => !missing.includes(type)) }
     const workflows = createWorkflows({ database, catalogue })
     const { worker, clock } = createEngine({ database, doorbell, queue, catalogue, plans: createPlans(catalogue), workflows, secret: async () => '', log })

@@ -6,8 +6,10 @@ import { createDoorbell } from './events/doorbell.ts'
 import { createFeed } from './events/feed.ts'
 import { createFiles } from './files/files.ts'
 import { createHttp } from './http/server.ts'
+import { createModels } from './models/models.ts'
 import { createCatalogue } from './nodes/catalogue.ts'
 import { describe } from './nodes/describe.ts'
+import { hostAndPort } from './outside/allow-list.ts'
 import { createOutside } from './outside/outside.ts'
 import { createSandbox } from './sandbox/sandbox.ts'
 import { openDatabase, Outage } from './store/database.ts'
@@ -59,7 +61,13 @@ export async function createApp(config: Config, { databaseUrl, log }: { database
   const traces = await exportTraces(config.tracing, { metrics, log })
   const outside = createOutside({ allow: config.httpAllow, watchers: { metrics, traces } })
   const sandbox = createSandbox()
-  const catalogue = createCatalogue({ outside, sandbox })
+  // On a way out of its own: the operator's model may be asked by llm steps, and by no other that names its address.
+  const toModel = createOutside({ allow: config.modelUrl === null ? [] : [hostAndPort(config.modelUrl)], watchers: { metrics, traces } })
+  const models = createModels({
+    configured: config.modelUrl === null || config.model === null ? null : { url: config.modelUrl, key: config.modelKey, model: config.model },
+    outside: toModel,
+  })
+  const catalogue = createCatalogue({ outside, sandbox, models })
   const workflows = createWorkflows({ database, catalogue })
   const plans = createPlans(catalogue)
   const feed = createFeed({ database, doorbell })
@@ -127,7 +135,7 @@ export async function createApp(config: Config, { databaseUrl, log }: { database
       await audit.close()
       await queue.stop()
       await doorbell.close()
-      await Promise.all([sandbox.close(), outside.close(), traces.close()])
+      await Promise.all([sandbox.close(), outside.close(), toModel.close(), traces.close()])
       await orm.close()
       await Promise.all([pulse.close(), database.close()])
     },

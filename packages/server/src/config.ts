@@ -105,6 +105,20 @@ const schema = z.object({
   anonymousRole: oneOf(['editor', 'operator', 'viewer']).nullable().default(null),
   /** Entries for `outside/allow-list.ts`. */
   httpAllow: read('hosts or host:port, such as localhost:4000,10.0.0.7', (text) => allowListOf(list(text)) && list(text)).default([]),
+  /** Before `/chat/completions`, without a slash at its end. Null: the offline model answers. */
+  modelUrl: address('an http or https address such as https://api.openai.com/v1', ['http:', 'https:'], (url) =>
+    url.username || url.password || url.search || url.hash ? undefined : url.href.replace(/\/+$/, ''),
+  )
+    .nullable()
+    .default(null),
+  /** Null: the endpoint asks for none. */
+  modelKey: read('the key as it was given, without spaces', (text) => (/^[\x21-\x7e]{1,4096}$/.test(text) ? text : undefined))
+    .nullable()
+    .default(null),
+  /** Its name at the endpoint. */
+  model: read('the name of a model', (text) => (text.length <= 200 ? text : undefined))
+    .nullable()
+    .default(null),
   /** Null: pages of this machine alone. */
   corsOrigins: read('origins such as https://app.example.com', each(origin)).nullable().default(null),
   /** Without a slash at its end. */
@@ -151,7 +165,16 @@ export function loadConfig(env: Environment, workingDirectory = process.cwd()): 
   if (settings.anonymousRole && !isLoopback(settings.host)) {
     throw new StartRefused(`SLUICE_ANONYMOUS_ROLE lets everybody in who reaches ${settings.host}: unset it, or set SLUICE_HOST to 127.0.0.1`)
   }
+  const model = modelProblem(settings)
+  if (model) throw new StartRefused(model)
   return settings
+}
+
+/** A model needs an address and a name; a key alone would go nowhere. */
+function modelProblem({ modelUrl, modelKey, model }: Pick<Settings, 'modelUrl' | 'modelKey' | 'model'>): string | null {
+  if (modelUrl) return model ? null : 'SLUICE_MODEL_URL is set without SLUICE_MODEL: name the model that is to be asked there, or unset both'
+  const alone = [model && 'SLUICE_MODEL', modelKey && 'SLUICE_MODEL_KEY'].filter((each) => each).join(' and ')
+  return alone ? `${alone} without SLUICE_MODEL_URL: set the address of the endpoint, such as https://api.openai.com/v1, or unset ${alone}` : null
 }
 
 function otel(env: Environment, problems: string[]): Tracing | null {

@@ -1,3 +1,4 @@
+import type { Models } from '../models/model.ts'
 import type { Outside } from '../outside/outside.ts'
 import type { Sandbox } from '../sandbox/sandbox.ts'
 import type { AnyNode, Catalogue } from './contract.ts'
@@ -8,6 +9,7 @@ import { external } from './library/external.ts'
 import { httpRequest } from './library/http-request.ts'
 import { human } from './library/human.ts'
 import { input } from './library/input.ts'
+import { llm } from './library/llm.ts'
 import { log } from './library/log.ts'
 import { loop } from './library/loop.ts'
 import { map } from './library/map.ts'
@@ -23,13 +25,14 @@ import { template } from './library/template.ts'
 export interface Foundations {
   outside: Outside
   sandbox: Sandbox
+  models: Models
 }
 
 /** The node types of this server, in the order in which they are shown. */
-export function createCatalogue({ outside, sandbox }: Foundations): Catalogue {
+export function createCatalogue({ outside, sandbox, models }: Foundations): Catalogue {
   const nodes: AnyNode[] = [
     ...[input, output, staticValue, template, router, merge, coalesce],
-    ...[httpRequest(outside), code(sandbox), human, signal, external, delay],
+    ...[httpRequest(outside), code(sandbox), llm(models), human, signal, external, delay],
     ...[map, loop, subworkflow, log],
   ]
   const byType = new Map(nodes.map((node) => [node.type, node]))

@@ -28,4 +28,10 @@ function normalise(entry: string): string {
 /** The host of a URL as addresses are compared: without brackets and without the dot of a fully qualified name. */
 export const hostOf = (url: URL) => url.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '')
 
+/** An entry that opens the host of a URL on its port alone. */
+export function hostAndPort(address: string): string {
+  const url = new URL(address)
+  return `${url.hostname.replace(/\.$/, '')}:${portOf(url)}`
+}
+
 export const portOf = (url: URL) => Number(url.port) || (url.protocol === 'https:' ? 443 : 80)

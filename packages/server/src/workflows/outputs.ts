@@ -17,8 +17,9 @@ export function outputsOf(definition: Definition, catalogue: Catalogue): Workflo
 }
 
 function fieldsOf({ definition }: GraphNode, declaration: AnyNode | undefined): string[] {
-  const schemas = (declaration?.schemaFields ?? []).flatMap((field) => valuesAt(configOf(definition), field).map(({ value }) => keysAt(value, 'properties')))
-  return [...new Set([...mappedKeys(definition), ...schemas.flat()])]
+  const schemas = (declaration?.schemaFields ?? []).flatMap((field) => valuesAt(configOf(definition), field).flatMap(({ value }) => keysAt(value, 'properties')))
+  const within = declaration?.schemaOf === undefined ? '' : `${declaration.schemaOf}.`
+  return [...new Set([...mappedKeys(definition), ...schemas.map((key) => within + key)])]
 }
 
 /** `values` and `map` are objects whose keys are the output's. */

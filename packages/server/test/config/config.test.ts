@@ -24,6 +24,9 @@ test('without any variable the settings are those of the documentation', () => {
     adminPassword: null,
     anonymousRole: null,
     httpAllow: [],
+    modelUrl: null,
+    modelKey: null,
+    model: null,
     corsOrigins: null,
     publicUrl: null,
     trustProxy: false,
@@ -45,6 +48,9 @@ test('every variable is read under its name', () => {
     SLUICE_ADMIN_PASSWORD: ' 12345678 ',
     SLUICE_ANONYMOUS_ROLE: 'viewer',
     SLUICE_HTTP_ALLOW: 'localhost:4000, 10.0.0.7',
+    SLUICE_MODEL_URL: 'http://127.0.0.1:11434/v1/',
+    SLUICE_MODEL_KEY: ' sk-1 ',
+    SLUICE_MODEL: 'llama3.2:3b',
     SLUICE_CORS_ORIGINS: 'https://app.example.com/,http://localhost:3000',
     SLUICE_PUBLIC_URL: 'https://example.com/sluice/',
     SLUICE_TRUST_PROXY: '10.0.0.0/8, ::1',
@@ -63,6 +69,9 @@ test('every variable is read under its name', () => {
     adminPassword: ' 12345678 ',
     anonymousRole: 'viewer',
     httpAllow: ['localhost:4000', '10.0.0.7'],
+    modelUrl: 'http://127.0.0.1:11434/v1',
+    modelKey: 'sk-1',
+    model: 'llama3.2:3b',
     corsOrigins: ['https://app.example.com', 'http://localhost:3000'],
     publicUrl: 'https://example.com/sluice',
     trustProxy: ['10.0.0.0/8', '::1'],
@@ -95,6 +104,10 @@ test.for([
   ['SLUICE_ADMIN_PASSWORD', 'short', /8 to 1024 characters/],
   ['SLUICE_ANONYMOUS_ROLE', 'admin', /one of editor, operator, viewer/],
   ['SLUICE_HTTP_ALLOW', 'http://localhost/', /hosts or host:port/],
+  ['SLUICE_MODEL_URL', 'localhost:11434', /an http or https address/],
+  ['SLUICE_MODEL_URL', 'http://me:pass@a.b/v1', /an http or https address/],
+  ['SLUICE_MODEL_URL', 'http://a.b/v1?key=x', /an http or https address/],
+  ['SLUICE_MODEL_KEY', 'sk 1', /without spaces/],
   ['SLUICE_CORS_ORIGINS', 'https://a.b,*', /origins such as/],
   ['SLUICE_CORS_ORIGINS', 'https://a.b/path', /origins such as/],
   ['SLUICE_PUBLIC_URL', 'ftp://a.b', /an http or https address/],
@@ -135,6 +148,16 @@ test('an unknown variable without a neighbour is refused too, and those of the c
 test('nobody is let in without a credential on a host that others reach', () => {
   expect(() => loadConfig({ SLUICE_ANONYMOUS_ROLE: 'viewer', SLUICE_HOST: '0.0.0.0' })).toThrow(/SLUICE_ANONYMOUS_ROLE.*SLUICE_HOST/)
   expect(loadConfig({ SLUICE_ANONYMOUS_ROLE: 'viewer', SLUICE_HOST: '127.0.0.9' }).anonymousRole).toBe('viewer')
+})
+
+test('a model needs an address and a name, a key both', () => {
+  const given = (settings: Record<string, string>) => () => loadConfig(settings)
+  expect(given({ SLUICE_MODEL_URL: 'http://a.b/v1' })).toThrow(/^SLUICE_MODEL_URL is set without SLUICE_MODEL:/)
+  expect(given({ SLUICE_MODEL: 'm' })).toThrow(/^SLUICE_MODEL without SLUICE_MODEL_URL:/)
+  expect(given({ SLUICE_MODEL_KEY: 'sk-hunter2' })).toThrow(/^SLUICE_MODEL_KEY without SLUICE_MODEL_URL:/)
+  expect(given({ SLUICE_MODEL: 'm', SLUICE_MODEL_KEY: 'sk-hunter2' })).toThrow(/^SLUICE_MODEL and SLUICE_MODEL_KEY without SLUICE_MODEL_URL:/)
+  expect(given({ SLUICE_MODEL_KEY: 'sk-hunter2' })).not.toThrow('hunter2')
+  expect(loadConfig({ SLUICE_MODEL_URL: 'http://a.b/v1', SLUICE_MODEL: 'm' })).toMatchObject({ modelUrl: 'http://a.b/v1', modelKey: null, model: 'm' })
 })
 
 test('loopback is this machine and nothing that looks like it', () => {

@@ -7,10 +7,12 @@ import { describe as group, expect, test } from 'vitest'
 import { createCatalogue } from '../../src/nodes/catalogue.ts'
 import type { AnyNode } from '../../src/nodes/contract.ts'
 import { describe } from '../../src/nodes/describe.ts'
+import { createModels } from '../../src/models/models.ts'
 import { createOutside } from '../../src/outside/outside.ts'
 import { createSandbox } from '../../src/sandbox/sandbox.ts'
 
-const catalogue = createCatalogue({ outside: createOutside({ allow: [] }), sandbox: createSandbox() })
+const outside = createOutside({ allow: [] })
+const catalogue = createCatalogue({ outside, sandbox: createSandbox(), models: createModels({ configured: null, outside }) })
 const nodes = catalogue.list().map((node) => [node.type, node] as const)
 const decodes = (node: AnyNode, config: unknown) => Schema.decodeUnknownResult(node.config as Schema.Codec<unknown>)(config, { onExcessProperty: 'error' })._tag === 'Success'
 const fieldsOf = (node: AnyNode) => Object.entries((describe(node).config['properties'] ?? {}) as { [field: string]: JsonObject })
@@ -30,6 +32,7 @@ test('the catalogue has the node types of the design, each once', () => {
     'coalesce',
     'http-request',
     'code',
+    'llm',
     'human',
     'signal',
     'external',

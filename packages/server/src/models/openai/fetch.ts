@@ -1,7 +1,7 @@
 import type { Outside } from '../../outside/outside.ts'
 
 /** What the client library sends beside these tells of the machine it runs on, which is nobody's business. */
-const sent = new Set(['accept', 'authorization', 'content-type', 'idempotency-key', 'traceparent'])
+const sent = new Set(['accept', 'authorization', 'content-type', 'idempotency-key'])
 const withoutBody = new Set([204, 205, 304])
 
 export interface Bounds {
@@ -13,11 +13,13 @@ export interface Bounds {
 /** `fetch` for the client library, over the guarded way out. Redirects are not followed: a model's address is what was configured. */
 export function fetchOver(outside: Outside, bounds: Bounds): typeof fetch {
   return async (input, init = {}) => {
+    const headers = new Headers(init.headers)
     const answer = await outside.open({
       method: init.method ?? 'GET',
       url: input instanceof Request ? input.url : String(input),
-      headers: Object.fromEntries([...new Headers(init.headers)].filter(([name]) => sent.has(name))),
+      headers: Object.fromEntries([...headers].filter(([name]) => sent.has(name))),
       body: typeof init.body === 'string' ? init.body : null,
+      traceparent: headers.get('traceparent'),
       ...bounds,
       ...(init.signal && { signal: init.signal }),
     })
