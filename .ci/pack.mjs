@@ -1,5 +1,5 @@
 // npm run pack: the SDK as npm would bring it, as tarballs in packed/.
-import { execFileSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { pnpm, root } from './workspace.mjs'
@@ -8,9 +8,16 @@ const folder = join(root, 'packed')
 rmSync(folder, { recursive: true, force: true })
 mkdirSync(folder)
 
-execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b', 'packages/client/src/cli'], { cwd: root, stdio: 'inherit' })
+run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b', 'packages/client/src/cli'], { cwd: root, stdio: 'inherit' })
 for (const name of ['schema', 'client']) {
   // pnpm, because it puts what `publishConfig` says into the manifest, and versions for `workspace:`.
-  execFileSync('npx', ['-y', pnpm, 'pack', '--out', join(folder, `sluice-${name}.tgz`)], { cwd: join(root, 'packages', name), stdio: ['ignore', 'ignore', 'inherit'] })
+  run('npx', ['-y', pnpm, 'pack', '--out', join(folder, `sluice-${name}.tgz`)], { cwd: join(root, 'packages', name), stdio: ['ignore', 'ignore', 'inherit'] })
   process.stdout.write(`packed/sluice-${name}.tgz\n`)
+}
+
+/** What went wrong was said by the program itself. */
+function run(program, args, options) {
+  const { status, error } = spawnSync(program, args, options)
+  if (error) process.stderr.write(`${program} cannot be run: ${error.message}\n`)
+  if (status !== 0) process.exit(status ?? 1)
 }
