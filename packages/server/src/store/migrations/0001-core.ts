@@ -183,13 +183,30 @@ export class Core0001 extends Migration {
         updated_at timestamptz(3) not null
       ) with (fillfactor = 70)`)
     this.addSql('create index runs_workspace on runs (workspace_id, id)')
-    this.addSql('create index runs_workflow on runs (workflow_id, id) where trial is null')
+    // Trials too: whether a deleted workflow has any run left must be told without reading them all.
+    this.addSql('create index runs_workflow on runs (workflow_id, id)')
     this.addSql('create index runs_live on runs (workflow_id, id) where ended_at is null and trial is null')
+    // What is live and what ended badly, newest first, without reading the million that are neither (300,000 runs: 0.1 ms for 90).
+    // Their columns change when a run ends, which writes every index already, because of `runs_live`.
+    this.addSql('create index runs_live_workspace on runs (workspace_id, id) where ended_at is null and trial is null')
+    this.addSql('create index runs_ended_badly on runs (workspace_id, id) where reason is not null and trial is null')
+    // Between two dates, and in the order of creation.
+    this.addSql('create index runs_created on runs (workspace_id, created_at, id) where trial is null')
+    // Over those that have any: others cost nothing. A rare tag must be known as rare, or it is looked for through all runs.
+    this.addSql(`create index runs_tags on runs using gin (tags) where tags <> '{}'`)
+    this.addSql('alter table runs alter column tags set statistics 300')
     this.addSql('create unique index runs_transaction on runs (workflow_id, live_transaction) where live_transaction is not null')
     this.addSql('create index runs_transactions on runs (workflow_id, transaction_id, id) where transaction_id is not null')
     this.addSql('create unique index runs_lane_live on runs (workspace_id, lane_live) where lane_live is not null')
     this.addSql('create index runs_lane on runs (workspace_id, lane, id) where lane is not null and ended_at is null')
     this.addSql('create index runs_session on runs (session_id, id) where session_id is not null')
+    // For retention. "ended_at" changes once, with the end, which other indexes of live runs have to hear of anyway: a run that
+    // moves stays HOT.
+    this.addSql('create index runs_aged on runs (ended_at) where ended_at is not null and parent_run_id is null and trial is null and retain_seconds is null')
+    this.addSql(`
+      create index runs_expired on runs (((ended_at at time zone 'UTC') + retain_seconds * interval '1 second'))
+      where ended_at is not null and parent_run_id is null and trial is null and retain_seconds is not null`)
+    this.addSql('create index runs_trials on runs (ended_at) where ended_at is not null and parent_run_id is null and trial is not null')
     this.addSql('create unique index runs_parent on runs (parent_run_id, parent_step) where parent_run_id is not null')
     this.addSql(`
       create table steps (

@@ -172,6 +172,7 @@ function waitingOn(row: RunRecord, waits: readonly WaitRow[], names: ReadonlyMap
 /** Runs of a workspace, newest first unless asked otherwise; trials are listed nowhere. Throws a Fault `workflow_missing` for an unknown workflow. */
 export async function listRuns(tx: Tx, workspaceId: string, asked: ListRuns): Promise<Page<RunSummary>> {
   const { workflow, version, status, tag, waitingOn: kinds, trigger, createdAfter, createdBefore } = asked
+  const dated = createdAfter !== undefined || createdBefore !== undefined
   const also: Where<RunField> = {
     ...(workflow !== undefined && { workflowId: await resolveWorkflow(tx, workspaceId, workflow) }),
     version,
@@ -179,9 +180,16 @@ export async function listRuns(tx: Tx, workspaceId: string, asked: ListRuns): Pr
     tags: tag === undefined ? undefined : { has: tag },
     waitingOn: among(kinds),
     trigger,
-    created: createdAfter === undefined && createdBefore === undefined ? undefined : { gte: createdAfter, lt: createdBefore },
+    created: dated ? { gte: createdAfter, lt: createdBefore } : undefined,
   }
-  return listPage(tx, runList, { ...asked, also }, { select: summaryColumns, from: 'runs', scope: 'workspace_id = $1 and trial is null', values: [workspaceId], item: summaryFrom })
+  // The order that dates have an index in; of ids all that are newer would have to be read.
+  const { order = dated ? '-created' : undefined } = asked
+  return listPage(
+    tx,
+    runList,
+    { ...asked, order, also },
+    { select: summaryColumns, from: 'runs', scope: 'workspace_id = $1 and trial is null', values: [workspaceId], item: summaryFrom },
+  )
 }
 
 /** An id wins over a handle. */
