@@ -159,6 +159,9 @@ test('each attempt has its span, a failed one says so; a run that nobody traced 
     [1, 'retrying', true, 'http_503'],
     [2, 'completed', false, undefined],
   ])
+  const calls = collector.spans.filter(({ kind, attributes }) => kind === kinds.client && [200, 503].includes(Number(attributes['http.response.status_code'])))
+  expect(calls.map(({ parentSpanId }) => parentSpanId)).toEqual(attempts.map(({ spanId }) => spanId))
+  expect(new Set(attempts.map(({ spanId }) => spanId)).size).toBe(2)
   const root = collector.spans.find(({ name, attributes }) => name === 'run' && attributes['sluice.run.id'] === run.id)!
   const request = collector.spans.find(({ spanId }) => spanId === root.parentSpanId)!
   expect(request).toMatchObject({ name: 'POST /v1/runs', parentSpanId: '', traceId: root.traceId })

@@ -2,8 +2,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Origins } from './origins.ts'
 
 const methods = 'GET, HEAD, POST, PUT, PATCH, DELETE'
-const requestHeaders = 'accept, authorization, content-type, idempotency-key, last-event-id, traceparent, tracestate, trpc-accept, x-api-key, x-request-id'
-const replyHeaders = 'retry-after, x-request-id, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset'
+const requestHeaders = 'accept, authorization, content-type, idempotency-key, if-none-match, last-event-id, range, traceparent, tracestate, trpc-accept, x-api-key, x-request-id'
+const replyHeaders = 'accept-ranges, content-disposition, content-range, etag, retry-after, x-request-id, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset'
 
 /** Lets pages of allowed origins read replies. Answers preflights, and tells whether this was one. */
 export function applyCors(origins: Origins, request: FastifyRequest, reply: FastifyReply): boolean {

@@ -15,10 +15,14 @@ export const documents: readonly ApiDocument[] = [{ name: 'sluice', title: 'Slui
 /** The bytes of the file. */
 export const textOf = (document: Document): string => `${JSON.stringify(document, null, 2)}\n`
 
-/** The documents as a server shows them. Behind a public address with a path, their operations are below that path. */
+/**
+ * The documents as a server shows them. A copy of one knows where the server is, when that was told; a page that is shown
+ * from elsewhere, by another name of the same server, asks where it is.
+ */
 export function pagesFor(publicUrl: string | null): { name: string; title: string; text: string }[] {
-  const url = publicUrl === null ? '/' : new URL(publicUrl).pathname.replace(/(.)\/$/, '$1')
-  return documents.map(({ name, title, describe }) => ({ name, title, text: textOf({ ...describe(), servers: [{ url }] }) }))
+  const path = publicUrl === null ? '/' : new URL(publicUrl).pathname.replace(/(.)\/$/, '$1')
+  const servers = [...(publicUrl === null ? [] : [{ url: publicUrl.replace(/\/$/, '') }]), { url: path }]
+  return documents.map(({ name, title, describe }) => ({ name, title, text: textOf({ ...describe(), servers }) }))
 }
 
 /** Writes each document into the folder. Answers with the paths that have changed. */

@@ -55,8 +55,8 @@ test('documents are served as they are written, and nothing else is below /opena
 })
 
 test('behind a public address with a path the operations are below that path', () => {
-  expect(JSON.parse(pagesFor('https://example.com/sluice/')[0]!.text)).toMatchObject({ servers: [{ url: '/sluice' }] })
-  expect(JSON.parse(pagesFor('https://example.com')[0]!.text)).toMatchObject({ servers: [{ url: '/' }] })
+  expect(JSON.parse(pagesFor('https://example.com/sluice/')[0]!.text)).toMatchObject({ servers: [{ url: 'https://example.com/sluice' }, { url: '/sluice' }] })
+  expect(JSON.parse(pagesFor('https://example.com')[0]!.text)).toMatchObject({ servers: [{ url: 'https://example.com' }, { url: '/' }] })
 })
 
 test('the start page leads there; a slash too many leads back; what a browser has is not sent again', async () => {
