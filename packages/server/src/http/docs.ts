@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { docsIndex, docsInitializer, docsPolicy, docsStyle } from './docs-page.ts'
 import { pathOf } from './query.ts'
 
 /** An OpenAPI document; it is served at `/openapi/<name>.json`. */
@@ -19,51 +20,6 @@ const assets: Readonly<Record<string, string>> = {
   'swagger-ui-standalone-preset.js': 'text/javascript',
 }
 
-/** Everything comes from this host. Swagger UI sets styles on its elements, and its style sheet has its pictures inside. */
-const policy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self' 'unsafe-inline'",
-  'img-src data:',
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ')
-
-const index = `<!doctype html>
-<html lang="en">
-<head>
-  <meta charset="utf-8">
-  <meta name="viewport" content="width=device-width, initial-scale=1">
-  <title>Sluice API</title>
-  <link rel="icon" href="data:,">
-  <link rel="stylesheet" href="docs/swagger-ui.css">
-</head>
-<body>
-  <div id="swagger-ui"></div>
-  <script src="docs/swagger-ui-bundle.js"></script>
-  <script src="docs/swagger-ui-standalone-preset.js"></script>
-  <script src="docs/initializer.js"></script>
-</body>
-</html>
-`
-
-/** Addresses are relative to the script: a proxy may have put the server below a path. */
-const initializerOf = (pages: readonly ApiPage[]): string => `window.ui = SwaggerUIBundle({
-  urls: ${JSON.stringify(pages.map(({ name, title }) => ({ name: title, url: `../openapi/${name}.json` })))}.map(({ name, url }) => ({ name, url: new URL(url, document.currentScript.src).pathname })),
-  dom_id: '#swagger-ui',
-  layout: 'StandaloneLayout',
-  presets: [SwaggerUIBundle.presets.apis, SwaggerUIStandalonePreset],
-  validatorUrl: null,
-  queryConfigEnabled: false,
-  persistAuthorization: true,
-  deepLinking: true,
-  displayRequestDuration: true,
-  defaultModelsExpandDepth: 0,
-})
-`
-
 /**
  * Swagger UI at `/docs`, of what comes with the server, and the documents at `/openapi/NAME.json`. Open to everyone: they
  * say what is public anyway. `pages` is asked once, by the first who comes: to describe everything takes longer than a start should.
@@ -80,9 +36,12 @@ export function mountDocs(app: FastifyInstance, pages: () => Promise<readonly Ap
   app.get('/docs', { config }, async (request, reply) => {
     // The page names its parts from the folder above.
     if (pathOf(request.raw.url ?? '').endsWith('/')) return reply.redirect('../docs')
-    return reply.header('content-security-policy', policy).type('text/html; charset=utf-8').send(index)
+    return reply.header('content-security-policy', docsPolicy).type('text/html; charset=utf-8').send(docsIndex)
   })
-  app.get('/docs/initializer.js', { config }, async (_request, reply) => reply.type('text/javascript; charset=utf-8').send(initializerOf(await all())))
+  app.get('/docs/initializer.js', { config }, async (_request, reply) =>
+    reply.type('text/javascript; charset=utf-8').send(docsInitializer((await all()).map(({ name, title }) => ({ title, url: `../openapi/${name}.json` })))),
+  )
+  app.get('/docs/sluice.css', { config }, async (_request, reply) => reply.type('text/css; charset=utf-8').send(docsStyle))
   for (const [name, type] of Object.entries(assets)) app.get(`/docs/${name}`, { config }, (request, reply) => sendAsset(name, type, request, reply))
   app.get('/openapi/:file', { config }, async (request, reply) => {
     const { file } = request.params as { file: string }

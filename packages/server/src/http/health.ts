@@ -1,20 +1,19 @@
 import type { FastifyInstance } from 'fastify'
+import { type StartLink, startPage, startPolicy } from './start-page.ts'
 
 /** How long the database may take to say that it is there. */
 const readyMs = 2_000
 
-const links = [
-  { href: '/docs', title: 'API: every operation, to read and to try' },
-  { href: '/openapi/sluice.json', title: 'The same as an OpenAPI document' },
-  { href: '/v1/workflows', title: 'Workflows' },
-  { href: '/v1/runs', title: 'Runs' },
-  { href: '/v1/pauses?status=open', title: 'Open pauses' },
-  { href: '/v1/node-types', title: 'Node types' },
-  { href: '/health', title: 'Health: the process lives' },
-  { href: '/ready', title: 'Readiness: the database answers' },
+const links: readonly StartLink[] = [
+  { href: '/docs', title: 'Every operation, to read and to try', under: 'api' },
+  { href: '/openapi/sluice.json', title: 'The same for programs, as OpenAPI', under: 'api' },
+  { href: '/v1/workflows', title: 'Workflows', under: 'data' },
+  { href: '/v1/runs', title: 'Runs', under: 'data' },
+  { href: '/v1/pauses?status=open', title: 'Open pauses', under: 'data' },
+  { href: '/v1/node-types', title: 'Node types', under: 'data' },
+  { href: '/health', title: 'The process lives', under: 'server' },
+  { href: '/ready', title: 'The database answers', under: 'server' },
 ]
-
-const page = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Sluice</title><h1>Sluice</h1><ul>${links.map(({ href, title }) => `<li><a href="${href}">${title}</a></li>`).join('')}</ul></html>`
 
 /** What is asked by those who watch over the server, and by those who come by. None of it asks for a credential. */
 export function mountHealth(app: FastifyInstance, ready: () => Promise<void>, leaving: () => boolean): void {
@@ -27,7 +26,7 @@ export function mountHealth(app: FastifyInstance, ready: () => Promise<void>, le
   })
   app.get('/', { config }, async (request, reply) => {
     if (!/text\/html/.test(request.headers.accept ?? '')) return { name: 'sluice', links }
-    return reply.type('text/html; charset=utf-8').send(page)
+    return reply.header('content-security-policy', startPolicy).type('text/html; charset=utf-8').send(startPage(links))
   })
 }
 
