@@ -40,9 +40,10 @@ const things: StoredList<Thing> = {
   },
 }
 
+// Of a collation that is not ours: what is compared must bring its own.
 const table = `
   create table things (
-    batch int not null, id text not null, name text not null, note text, size int not null, weight float8, done boolean not null, seen boolean,
+    batch int not null, id text collate "en-x-icu" not null, name text collate "en-x-icu" not null, note text collate "en-x-icu", size int not null, weight float8, done boolean not null, seen boolean,
     at timestamptz(3) not null, due timestamptz(3), tags text[] not null, labels text[], data json, primary key (batch, id)
   )`
 
