@@ -131,14 +131,15 @@ function inBody(rows: Row[], round: string, lead: string): Row[] {
 function noteOf(step: StepPicture, { now }: Screen): string {
   const { mark, startedAt, endedAt, retryAt, attempt, error } = step
   const took = startedAt === null ? '' : lasting((endedAt ?? now) - startedAt)
-  const why = error === null ? '' : `  ${plain(error)}`
+  const again = attempt > 1 ? `attempt ${attempt}` : ''
+  const why = error === null ? '' : plain(error)
   switch (mark) {
     case 'retrying':
-      return `attempt ${attempt + 1} ${retryAt !== null && retryAt > now ? `in ${within(retryAt - now)}` : 'now'}${why}`
+      return joined(`attempt ${attempt + 1} ${retryAt !== null && retryAt > now ? `in ${within(retryAt - now)}` : 'now'}`, why)
     case 'waiting':
-      return `${took}  ${step.waitingFor ? waits[step.waitingFor] : 'waits'}`
+      return joined(took, step.waitingFor ? waits[step.waitingFor] : 'waits')
     case 'running':
-      return attempt > 1 ? `${took}  attempt ${attempt}` : took
+      return joined(took, again)
     case 'skipped':
     case 'cancelled':
       return mark
@@ -147,9 +148,11 @@ function noteOf(step: StepPicture, { now }: Screen): string {
     case 'undone':
       return 'undone'
     default:
-      return `${took}${attempt > 1 ? `  attempt ${attempt}` : ''}${why}`
+      return joined(took, again, why)
   }
 }
+
+const joined = (...parts: string[]): string => parts.filter((part) => part !== '').join('  ')
 
 function lineOf({ lead, mark, name, note }: Row, column: number, { width, now, paint }: Screen): string {
   const [sign, style] = marks[mark]
@@ -163,40 +166,38 @@ function lineOf({ lead, mark, name, note }: Row, column: number, { width, now, p
 
 /** What matters is shown before what is over or to come, of which the rest is counted. */
 function fitted(rows: readonly Row[], room: number, screen: Screen): string[] {
-  const column = Math.min(Math.max(...rows.map(({ lead, name }) => widthOf(lead) + widthOf(plain(name))), 4), Math.max(8, Math.floor(screen.width * 0.45)))
-  const draw = (kept: ReadonlySet<number>): string[] => {
-    const lines: string[] = []
-    let left: Row[] = []
-    const countLeft = (): void => {
-      if (left.length > 0) lines.push(screen.paint('dim', cut(`  ⋯ ${counted(left)}`, screen.width)))
-      left = []
-    }
-    rows.forEach((row, at) => {
-      if (!kept.has(at)) return void left.push(row)
-      countLeft()
-      lines.push(lineOf(row, column, screen))
-    })
-    countLeft()
-    return lines
-  }
-  const byWeight = rows.map((_, at) => at).toSorted((a, b) => weightOf(rows, a) - weightOf(rows, b) || a - b)
+  const weights = weightsOf(rows)
+  const byWeight = rows.map((_, at) => at).toSorted((a, b) => weights[a]! - weights[b]! || a - b)
   let [few, many] = [0, rows.length]
   while (few < many) {
     const middle = Math.ceil((few + many) / 2)
-    if (draw(new Set(byWeight.slice(0, middle))).length <= room) few = middle
+    if (partsOf(rows, new Set(byWeight.slice(0, middle))).length <= room) few = middle
     else many = middle - 1
   }
-  return draw(new Set(byWeight.slice(0, few)))
+  const parts = partsOf(rows, new Set(byWeight.slice(0, few)))
+  const shown = parts.filter((part): part is Row => !Array.isArray(part))
+  const column = Math.min(Math.max(...shown.map(({ lead, name }) => widthOf(lead) + widthOf(plain(name))), 4), Math.max(8, Math.floor(screen.width * 0.45)))
+  return parts.map((part) => (Array.isArray(part) ? screen.paint('dim', cut(`  ⋯ ${counted(part)}`, screen.width)) : lineOf(part, column, screen)))
 }
 
-/** The nearer to what happens now, the better. */
-function weightOf(rows: readonly Row[], at: number): number {
-  const matters = ({ mark }: Row): boolean => busy.has(mark) || mark === 'failed'
-  if (matters(rows[at]!)) return 0
-  for (let distance = 1; distance < rows.length; distance++) {
-    if ([rows[at - distance], rows[at + distance]].some((row) => row && matters(row))) return distance
-  }
-  return rows.length
+/** What becomes a line each: a row that is kept, or those between two of them. */
+function partsOf(rows: readonly Row[], kept: ReadonlySet<number>): (Row | Row[])[] {
+  const parts: (Row | Row[])[] = []
+  rows.forEach((row, at) => {
+    const last = parts.at(-1)
+    if (kept.has(at)) parts.push(row)
+    else if (Array.isArray(last)) last.push(row)
+    else parts.push([row])
+  })
+  return parts
+}
+
+/** How far it is to what happens now: the nearer, the better. */
+function weightsOf(rows: readonly Row[]): number[] {
+  const weights = rows.map(({ mark }) => (busy.has(mark) || mark === 'failed' ? 0 : rows.length))
+  for (let at = 1; at < rows.length; at++) weights[at] = Math.min(weights[at]!, weights[at - 1]! + 1)
+  for (let at = rows.length - 2; at >= 0; at--) weights[at] = Math.min(weights[at]!, weights[at + 1]! + 1)
+  return weights
 }
 
 function counted(rows: readonly Row[]): string {

@@ -1,6 +1,6 @@
 import type { JsonObject } from '@sluice/schema'
 import { typeNameOf } from './names.ts'
-import { saysNothing, SchemaRefused, typedSchema } from './typed-schema.ts'
+import { saysNothing, SchemaRefused, typedSchema, withJson } from './typed-schema.ts'
 
 /** A type by its name, and the declarations it needs. */
 export interface Declared {
@@ -15,10 +15,11 @@ export interface Declared {
 export class Declarations {
   readonly #taken = new Set<string>()
 
-  /** Null for a schema that says nothing. Throws `SchemaRefused` for one that no type can be made of. */
-  async declare(wanted: string, schema: JsonObject): Promise<Declared | null> {
-    const said = typedSchema(schema)
-    if (saysNothing(said)) return null
+  /** Null for a schema that says nothing. What comes out of a run is `Json` where more is not known, what goes in `unknown`. Throws `SchemaRefused` for one that no type can be made of. */
+  async declare(wanted: string, schema: JsonObject, { comesOut = false }: { comesOut?: boolean } = {}): Promise<Declared | null> {
+    const typed = typedSchema(schema)
+    if (saysNothing(typed)) return null
+    const said = comesOut ? (withJson(typed) as JsonObject) : typed
     for (let number = 1; ; number++) {
       const name = number === 1 ? wanted : `${wanted}${number}`
       if (this.#taken.has(name)) continue

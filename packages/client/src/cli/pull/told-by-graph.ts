@@ -19,7 +19,7 @@ export function toldBy(definition: Definition): Told {
   const inputs = graph.top.filter(({ type }) => type === 'input')
   const schemas = inputs.map((node) => declared(node)).filter((schema) => Object.keys(schema).length > 0)
   return {
-    input: schemas.length > 1 ? { allOf: schemas } : (schemas[0] ?? anything),
+    input: schemas.length > 1 ? { allOf: schemas.map((schema, at) => moved(schema, ['allOf', String(at)])) } : (schemas[0] ?? anything),
     inputNeeded: inputs.length === 1,
     output: outputOf(graph, definition),
     pauses: definition.nodes.filter(({ type }) => type === 'human').map((node): [string, JsonObject] => [node.id, objectAt(node, 'form') ?? anything]),
@@ -57,7 +57,7 @@ function outputOf(graph: Graph, definition: Definition): JsonObject {
   if (outputs.length === 1) {
     const [only] = outputs as [Node]
     const given = givenBy(only, graph)
-    return Object.keys(given).length === 0 || surely(only, graph) ? given : { anyOf: [given, { type: 'null' }] }
+    return Object.keys(given).length === 0 || surely(only, graph) ? given : { anyOf: [moved(given, ['anyOf', '0']), { type: 'null' }] }
   }
   const giving = outputs.length > 1 ? outputs : graph.top.filter(({ id }) => !graph.outOf.has(id))
   if (giving.length === 0) return anything
@@ -65,10 +65,23 @@ function outputOf(graph: Graph, definition: Definition): JsonObject {
   const sure = giving.filter((node) => surely(node, graph))
   return {
     type: 'object',
-    properties: Object.fromEntries(giving.map((node) => [names.get(node.id)!, givenBy(node, graph)])),
+    properties: Object.fromEntries(giving.map((node) => [names.get(node.id)!, moved(givenBy(node, graph), ['properties', names.get(node.id)!])])),
     required: sure.map(({ id }) => names.get(id)!),
     additionalProperties: false,
   }
+}
+
+/** A schema that becomes part of another one: its references, which begin at its root, lead through the place it has there. */
+function moved(schema: JsonObject, place: readonly string[]): JsonObject {
+  const pointer = `#/${place.map((part) => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'))).join('/')}`
+  const follow = (value: Json): Json => {
+    if (Array.isArray(value)) return value.map(follow)
+    if (!isObject(value)) return value
+    return Object.fromEntries(
+      Object.entries(value).map(([key, each]) => [key, key === '$ref' && typeof each === 'string' ? each.replace(/^#(?=\/|$)/, () => pointer) : follow(each)]),
+    )
+  }
+  return follow(schema) as JsonObject
 }
 
 /** Whether every run that completes has completed this node: no route, refusal or failure leads past it. */

@@ -15,6 +15,24 @@ export class SchemaRefused extends Error {}
 /** A schema that says nothing of its values. */
 export const saysNothing = (schema: JsonObject): boolean => Object.keys(schema).every((key) => key === 'description' || key === '$defs')
 
+/** With `Json` where nothing is said of a value: what comes out of a run is that in any case. Of a typed schema. */
+export function withJson(schema: Json): Json {
+  if (schema === true || (isObject(schema) && saysNothing(schema))) return { ...(isObject(schema) && schema), tsType: 'Json' }
+  if (!isObject(schema)) return schema
+  const inner = (value: Json | undefined): Json | undefined =>
+    Array.isArray(value) ? value.map(withJson) : isObject(value) ? Object.fromEntries(Object.entries(value).map(([key, each]) => [key, withJson(each)])) : value
+  const { properties, $defs, definitions, items, anyOf, oneOf, ...rest } = schema
+  const changed = {
+    properties: inner(properties),
+    $defs: inner($defs),
+    definitions: inner(definitions),
+    items: Array.isArray(items) ? inner(items) : items === undefined ? (schema['type'] === 'array' ? withJson(true) : undefined) : withJson(items),
+    anyOf: inner(anyOf),
+    oneOf: inner(oneOf),
+  }
+  return { ...rest, ...Object.fromEntries(Object.entries(changed).filter((entry): entry is [string, Json] => entry[1] !== undefined)) }
+}
+
 const longestText = 2_000
 
 /** What each keyword may hold; what is not listed says nothing that a type can. */

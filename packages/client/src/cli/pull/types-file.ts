@@ -1,4 +1,4 @@
-import type { Version } from '@sluice/schema'
+import type { JsonObject, Version } from '@sluice/schema'
 import { type Declared, Declarations } from './declare.ts'
 import { byText, keyOf, quoted, typeNameOf } from './names.ts'
 import { toldBy } from './told-by-graph.ts'
@@ -44,7 +44,8 @@ export async function typesFile(pulled: readonly Pulled[]): Promise<TypesFile> {
     ...sorted.map(({ handle, version }) => `  readonly ${keyOf(handle)}: ${quoted(version.hash)}`),
     '}',
   ].join('\n')
-  const used = ['Json', 'JsonObject'].filter((name) => entries.some((entry) => new RegExp(`: ${name}\\b`).test(entry)))
+  // A name that is imported and not used is an error to some. In a comment or a text it is one too many, and harms nobody.
+  const used = ['Json', 'JsonObject'].filter((name) => [...entries, ...texts].some((text) => new RegExp(`\\b${name}\\b`).test(text)))
   const imports = used.length > 0 ? [`import type { ${used.join(', ')} } from '@sluice/client'`] : []
   const file = (values: string): string => `${[[firstLine, ...imports].join('\n'), known, values, ...texts].join('\n\n')}\n`
   return { declarations: file(types), module: file(constant), values: `${firstLine}\n\n${constant}\n`, warnings }
@@ -54,9 +55,9 @@ async function typesOf({ handle, version }: Pulled, declarations: Declarations, 
   const told = toldBy(version.definition)
   const declared: Declared[] = []
   const name = typeNameOf(handle)
-  const typed = async (what: string, wanted: string, schema: Parameters<Declarations['declare']>[1], otherwise: string): Promise<string> => {
+  const typed = async (what: string, wanted: string, schema: JsonObject, otherwise: string, comesOut = false): Promise<string> => {
     try {
-      const found = await declarations.declare(wanted, schema)
+      const found = await declarations.declare(wanted, schema, { comesOut })
       if (found) declared.push(found)
       return found?.name ?? otherwise
     } catch (error) {
@@ -66,7 +67,7 @@ async function typesOf({ handle, version }: Pulled, declarations: Declarations, 
     }
   }
   const input = await typed('the input', `${name}Input`, told.input, '')
-  const output = await typed('the output', `${name}Output`, told.output, 'Json')
+  const output = await typed('the output', `${name}Output`, told.output, 'Json', true)
   const pauses: string[] = []
   for (const [node, form] of told.pauses.toSorted(([a], [b]) => byText(a, b)))
     pauses.push(`        ${keyOf(node)}: ${await typed(`the form of ${JSON.stringify(node)}`, `${name}${typeNameOf(node)}Inputs`, form, 'JsonObject')}`)
