@@ -189,6 +189,9 @@ function otel(env: Environment, problems: string[]): Tracing | null {
 /** Read by the client and by the tests; not ours, and not a mistake. */
 const foreign = /^SLUICE_(KEY|URL|TEST_\w+)$/
 
+/** All that `loadConfig` knows, as in docs/operations.md. */
+export const settingNames: readonly string[] = [...keys.keys()]
+
 const nameOf = (key: string): string | undefined => [...keys].find(([, each]) => each === key)?.[0]
 
 /** Names the settings that an unknown one may have meant: a slip of the fingers away, or longer or shorter. */

@@ -31,6 +31,8 @@ test('without any variable the settings are those of the documentation', () => {
     publicUrl: null,
     trustProxy: false,
     rateLimit: { api: 1200, playground: 120 },
+    metricsToken: null,
+    tracing: null,
     logLevel: 'info',
     drainMs: 8000,
   })
@@ -55,6 +57,8 @@ test('every variable is read under its name', () => {
     SLUICE_PUBLIC_URL: 'https://example.com/sluice/',
     SLUICE_TRUST_PROXY: '10.0.0.0/8, ::1',
     SLUICE_RATE_LIMIT: 'playground=7',
+    SLUICE_METRICS_TOKEN: 'shown-by-prometheus',
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318',
     SLUICE_LOG_LEVEL: 'debug',
     SLUICE_DRAIN_MS: '0',
   })
@@ -76,6 +80,8 @@ test('every variable is read under its name', () => {
     publicUrl: 'https://example.com/sluice',
     trustProxy: ['10.0.0.0/8', '::1'],
     rateLimit: { api: 1200, playground: 7 },
+    metricsToken: 'shown-by-prometheus',
+    tracing: { url: 'http://collector:4318/v1/traces', headers: {}, timeoutMs: 10_000, resource: { 'service.name': 'sluice' }, ratio: 1, delayMs: 5_000 },
     logLevel: 'debug',
     drainMs: 0,
   })
