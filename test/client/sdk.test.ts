@@ -12,7 +12,7 @@ import {
 } from '@sluice/client'
 import type { RunEvent } from '@sluice/schema'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { approval, delay, flow, post, router, signal } from '../support/flow.ts'
+import { approval, delay, flow, loop, post, router, signal } from '../support/flow.ts'
 import { proxyTo } from '../support/proxy.ts'
 import { type TestServer, testServer } from '../support/server.ts'
 
@@ -195,8 +195,24 @@ describe('a list', () => {
     await (await sluice.run(ids[0]!)).result()
     for await (const event of sluice.runs.events({ id: ids[0]!, limit: 2 })) events.push(event)
     expect(events).toEqual(await server.events(ids[0]!))
+    expect(await sluice.runs.events({ id: ids[0]!, after: 2, limit: 1 })).toMatchObject({ items: [{ seq: 3 }], nextCursor: expect.any(String) })
     expect((await sluice.nodeTypes.list()).items.map(({ type }) => type)).toContain('human')
   })
+})
+
+test('the list of the events of a run has them all, however many pages they take', async () => {
+  const many = flow({ in: 'input', l: loop({ times: 120 }), v: { type: 'static-value', in: 'l', config: { values: { a: 1 } } }, out: 'output' }, ['in > l > out'])
+  const run = await sluice.workflow((await server.workflow(many)).id).start({})
+  await run.result()
+  const live: RunEvent[] = []
+  for await (const event of run.events()) live.push(event)
+  const listed: RunEvent[] = []
+  for await (const event of sluice.runs.events({ id: run.id, limit: 100 })) listed.push(event)
+  expect(live.length).toBeGreaterThan(200)
+  expect(listed).toEqual(live)
+  const later: RunEvent[] = []
+  for await (const event of sluice.runs.events({ id: run.id, after: 100, limit: 50 })) later.push(event)
+  expect(later).toEqual(live.slice(100))
 })
 
 describe('an error of the server', () => {

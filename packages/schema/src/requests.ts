@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { ApiKey } from './access.ts'
+import { ApiKey, keyFields, secretFields } from './access.ts'
 import { listInput } from './conditions.ts'
 import { Definition, EditOperation, Node, NodeId } from './definition.ts'
 import { Handle, Id, Timestamp, WorkflowRef } from './ids.ts'
@@ -150,7 +150,8 @@ export type ListSteps = z.infer<typeof ListSteps>
 
 export const ListEvents = z.strictObject({
   id: Id,
-  after: z.int().min(0).optional().meta({ description: 'The `seq` of the last event that is known' }),
+  after: z.int().min(0).optional().meta({ description: 'Begin after the event with this `seq`; a `cursor` goes on from its page instead' }),
+  cursor: pageInput.cursor,
   limit: pageInput.limit,
 })
 export type ListEvents = z.infer<typeof ListEvents>
@@ -202,7 +203,7 @@ export type SwitchWorkspace = z.infer<typeof SwitchWorkspace>
 export const Ticket = z.object({ ticket: z.string(), expiresAt: Timestamp })
 export type Ticket = z.infer<typeof Ticket>
 
-export const ListKeys = z.strictObject({ userId: Id.optional(), ...pageInput })
+export const ListKeys = z.strictObject({ userId: Id.optional(), ...listInput(keyFields) })
 export type ListKeys = z.infer<typeof ListKeys>
 
 export const CreateKey = z.strictObject({
@@ -218,7 +219,7 @@ export type CreatedKey = z.infer<typeof CreatedKey>
 export const OneKey = z.strictObject({ id: Id })
 export type OneKey = z.infer<typeof OneKey>
 
-export const ListSecrets = z.strictObject({ ...pageInput })
+export const ListSecrets = z.strictObject({ ...listInput(secretFields) })
 export type ListSecrets = z.infer<typeof ListSecrets>
 
 const secretName = z.string().regex(/^[A-Za-z0-9._-]{1,100}$/, 'expected 1 to 100 characters of A-Z a-z 0-9 . _ -')

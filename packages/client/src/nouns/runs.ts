@@ -7,7 +7,6 @@ import type {
   ListSteps,
   OneRun,
   OneWorkflow,
-  Page,
   RetryStep,
   Run,
   RunEvent,
@@ -21,7 +20,7 @@ import type { Calls } from '../calls.ts'
 import { VersionSkewError } from '../errors.ts'
 import { keyed } from '../idempotency.ts'
 import type { Input } from '../input.ts'
-import { type Listing, listing } from '../listing.ts'
+import type { Listing } from '../listing.ts'
 import type { CallOptions, Versions } from '../options.ts'
 
 /** Executions of workflows, as values. `sluice.workflow(name).start()` gives one to hold on to. */
@@ -56,9 +55,14 @@ export interface Runs {
   retryStep(which: Input<typeof RetryStep>, options?: CallOptions): Promise<Run>
   /** A new run that starts again from a step. Not repeated when its answer is lost. */
   fork(from: Input<typeof ForkRun>, options?: CallOptions): Promise<Run>
+  /**
+   * An ended run goes at once, with all that is known of it and of the runs that it started. Throws `ConflictError`
+   * (`run_live`, `run_is_child`).
+   */
+  delete(which: Input<typeof OneRun>, options?: CallOptions): Promise<void>
   /** In the order they came to be. */
   steps(of: Input<typeof ListSteps>, options?: CallOptions): Listing<Step>
-  /** What has happened so far, oldest first. Live: `events()` of a run handle. */
+  /** What has happened so far, oldest first, from after the event numbered `after` on. Live: `events()` of a run handle. */
   events(of: Input<typeof ListEvents>, options?: CallOptions): Listing<RunEvent>
 }
 
@@ -71,7 +75,7 @@ function expecting(run: Input<typeof StartRun>, versions: Versions): Input<typeo
   return { ...run, expectHash: versions[run.workflow] }
 }
 
-export const runsOf = ({ list, read, write, repeat }: Calls, versions: Versions): Runs => ({
+export const runsOf = ({ list, read, write, repeat, remove }: Calls, versions: Versions): Runs => ({
   start: (run, options) => {
     const expected = expecting(run, versions)
     return repeat<Run>('runs.start', keyed(expected), { ...options, waitMs: waitOf(run.wait) }).catch((error: unknown) => {
@@ -88,11 +92,7 @@ export const runsOf = ({ list, read, write, repeat }: Calls, versions: Versions)
   release: (which, options) => write('runs.release', which, options),
   retryStep: (which, options) => write('runs.retryStep', which, options),
   fork: (from, options) => write('runs.fork', from, { ...options, waitMs: waitOf(from.wait) }),
+  delete: (which, options) => remove('runs.delete', which, options),
   steps: (of, options) => list('runs.steps', of, options),
-  events: (of, options) =>
-    listing(async (cursor) => {
-      const page = await read<Page<RunEvent>>('runs.events', { ...of, ...(cursor !== undefined && { after: Number(cursor) }) }, options)
-      // Events are numbered: the last one is where the next page begins.
-      return { ...page, nextCursor: page.nextCursor && String(page.items.at(-1)!.seq) }
-    }),
+  events: (of, options) => list('runs.events', of, options),
 })

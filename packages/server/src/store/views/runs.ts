@@ -342,8 +342,14 @@ interface EventRow {
   [more: string]: unknown
 }
 
-/** The events of a run after a `seq`, oldest first. */
-export async function listEvents(tx: Tx, workspaceId: string, runId: string, asked: { after?: number | undefined; limit: number }): Promise<Page<RunEvent>> {
+/** The events of a run after a page, or else after a `seq`, oldest first. */
+export async function listEvents(
+  tx: Tx,
+  workspaceId: string,
+  runId: string,
+  asked: { after?: number | undefined; cursor?: string | undefined; limit: number },
+): Promise<Page<RunEvent>> {
+  const after = asked.cursor === undefined ? (asked.after ?? 0) : Number(decodeCursor(asked.cursor, /^\d{1,9}$/))
   const [run] = await tx.query(`select 1 from runs where id = $1 and workspace_id = $2`, [runId, workspaceId])
   if (!run) throw new Fault('run_missing')
   const rows = await tx.query<EventRow>(
@@ -351,7 +357,7 @@ export async function listEvents(tx: Tx, workspaceId: string, runId: string, ask
       name: 'view-run-events',
       text: `select subject_kind, subject_id, seq, type, data, at from events where subject_id = $1 and subject_kind = 'run' and seq > $2 order by seq limit $3`,
     },
-    [runId, asked.after ?? 0, asked.limit + 1],
+    [runId, after, asked.limit + 1],
   )
   return pageFrom(
     rows,
