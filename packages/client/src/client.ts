@@ -11,6 +11,7 @@ import { type NodeTypes, nodeTypesOf } from './nouns/node-types.ts'
 import { type Pauses, pausesOf } from './nouns/pauses.ts'
 import { type Runs, runsOf } from './nouns/runs.ts'
 import { type Secrets, secretsOf } from './nouns/secrets.ts'
+import { type Sessions, sessionsOf } from './nouns/sessions.ts'
 import { type Signals, signalsOf } from './nouns/signals.ts'
 import { type Steps, stepsOf } from './nouns/steps.ts'
 import { type Users, usersOf } from './nouns/users.ts'
@@ -30,6 +31,7 @@ export interface Sluice {
   readonly steps: Steps
   readonly pauses: Pauses
   readonly signals: Signals
+  readonly sessions: Sessions
   readonly events: Events
   readonly auth: Auth<SignedIn>
   readonly files: Files
@@ -119,6 +121,7 @@ function nounsOf(calls: Calls, anonymous: Calls, { signIn, adopt, versions }: To
     steps: stepsOf(calls),
     pauses,
     signals: signalsOf(calls),
+    sessions: sessionsOf(calls),
     events: eventsOf(calls),
     auth: authOf(calls, anonymous, signIn),
     files: filesOf(calls),

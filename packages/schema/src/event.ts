@@ -3,6 +3,7 @@ import { Id, Timestamp } from './ids.ts'
 import { Json } from './json.ts'
 import { Pause } from './pause.ts'
 import { Reason, Run, RunSummary, SkipReason, StepError, WaitingKind } from './run.ts'
+import { Line, Session } from './session.ts'
 
 export const SubjectKind = z.enum(['run', 'session', 'workflow', 'user', 'record'])
 export type SubjectKind = z.infer<typeof SubjectKind>
@@ -55,15 +56,34 @@ export type RunEvent = z.infer<typeof RunEvent>
 export const RecordEvent = z.discriminatedUnion('type', [run('created', { record: Json }), run('updated', { record: Json }), run('deleted', { record: Json })])
 export type RecordEvent = z.infer<typeof RecordEvent>
 
+const record = { record: Json.meta({ description: 'As it then was; a value over 16 KiB by its size, as `{"truncated": bytes}`' }) }
+
+/** Told to its owner and to admins alone. */
+export const SessionEvent = z.discriminatedUnion('type', [
+  run('created', record),
+  run('updated', record),
+  run('deleted', record),
+  run('line.added', { line: Line.nullable().meta({ description: 'Null once it is deleted' }), redacted: Id.optional() }),
+  run('line.deleted', { id: Id }),
+])
+export type SessionEvent = z.infer<typeof SessionEvent>
+
 /** Trimmed history: what the subscriber has is too old to go on from. It starts anew from the snapshot that follows. */
 export const ResyncEvent = z.object({ type: z.literal('resync'), cursor: z.string() })
 export type ResyncEvent = z.infer<typeof ResyncEvent>
 
-/** What a subscriber without a cursor begins with: the run as it stands, or the live runs of its scope, newest first, at most 100. */
-export const SnapshotEvent = z.object({ type: z.literal('snapshot'), cursor: z.string(), run: Run.optional(), runs: z.array(RunSummary).optional() })
+/** What a subscriber without a cursor begins with: the run as it stands, the session with its newest 100 lines, or the live runs of the scope, newest first, at most 100. */
+export const SnapshotEvent = z.object({
+  type: z.literal('snapshot'),
+  cursor: z.string(),
+  run: Run.optional(),
+  runs: z.array(RunSummary).optional(),
+  session: Session.optional(),
+  lines: z.array(Line).optional(),
+})
 export type SnapshotEvent = z.infer<typeof SnapshotEvent>
 
-export const Event = z.union([RunEvent, RecordEvent])
+export const Event = z.union([RunEvent, RecordEvent, SessionEvent])
 export type Event = z.infer<typeof Event>
 
 export type RunEventType = RunEvent['type']

@@ -31,6 +31,11 @@ export const limits = {
   answerBytes: 16 * MiB,
   streamBufferBytes: MiB,
   laneQueue: 10,
+  contextBytes: MiB,
+  /** What one step sets in a session's context. */
+  contextPatchBytes: 64 * KiB,
+  /** What a client keeps in a session beside its context and its steps. */
+  metadataBytes: 64 * KiB,
   attemptMs: 600_000,
   trialMs: 300_000,
   waitMs: 300_000,

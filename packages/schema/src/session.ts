@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { listInput } from './conditions.ts'
 import { Id, Timestamp, WorkflowRef } from './ids.ts'
 import { Json, JsonObject } from './json.ts'
 import { pageInput } from './list.ts'
@@ -58,13 +59,11 @@ const line = <K extends LineKind, S extends z.ZodRawShape>(kind: K, shape: S) =>
     id: Id,
     sessionId: Id,
     number: z.int().min(1).meta({ description: 'Counts up in the session' }),
-    at: z
-      .string()
-      .meta({
-        format: 'date-time',
-        description: 'With microseconds; no two of a session are equal, and none comes before one that was read',
-        examples: ['2026-01-31T12:00:00.000001Z'],
-      }),
+    at: z.string().meta({
+      format: 'date-time',
+      description: 'With microseconds; no two of a session are equal, and none comes before one that was read',
+      examples: ['2026-01-31T12:00:00.000001Z'],
+    }),
     runId: Id.nullable().meta({ description: 'The round it came with' }),
     ...shape,
   })
@@ -129,6 +128,45 @@ export type OneSession = z.infer<typeof OneSession>
 
 export const GetSession = z.strictObject({ id: Id, ...withLineIds })
 export type GetSession = z.infer<typeof GetSession>
+
+const sessionFields = [
+  'id',
+  'title',
+  'description',
+  'tags',
+  'metadata',
+  'mode',
+  'user',
+  'subject',
+  'workflowId',
+  'status',
+  'currentStepId',
+  'steps',
+  'progress',
+  'context',
+  'stoppedAt',
+  'created',
+  'updated',
+] as const
+/** What a list of sessions can be asked about. */
+export type SessionField = (typeof sessionFields)[number]
+
+export const ListSessions = z.strictObject({
+  status: SessionStatus.optional(),
+  workflow: WorkflowRef.optional(),
+  tag: z.string().min(1).max(100).optional(),
+  user: z.string().min(1).max(100).optional().meta({ description: 'Only those of this user; of others as an admin alone' }),
+  ...listInput(sessionFields),
+  ...withLineIds,
+})
+export type ListSessions = z.infer<typeof ListSessions>
+
+export const ListSessionEvents = z.strictObject({
+  id: Id,
+  after: z.int().min(0).optional().meta({ description: 'The `seq` of the last event that is known' }),
+  limit: pageInput.limit,
+})
+export type ListSessionEvents = z.infer<typeof ListSessionEvents>
 
 /** A message: to a session; to a workflow, in a new session that is bound to it; or to nobody, in a new unbound one. */
 export const SendMessage = z.strictObject({

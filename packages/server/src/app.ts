@@ -12,10 +12,14 @@ import { describe } from './nodes/describe.ts'
 import { hostAndPort } from './outside/allow-list.ts'
 import { createOutside } from './outside/outside.ts'
 import { createSandbox } from './sandbox/sandbox.ts'
+import { createRunDeletion } from './retention/delete-run.ts'
+import { createSweeper } from './retention/sweeper.ts'
+import { createSessions } from './sessions/sessions.ts'
 import { openDatabase, Outage } from './store/database.ts'
 import { openOrm } from './store/orm.ts'
 import * as pauseViews from './store/views/pauses.ts'
 import * as runViews from './store/views/runs.ts'
+import * as sessionViews from './store/views/sessions.ts'
 import type { Log } from './telemetry.ts'
 import { exportTraces } from './telemetry/export.ts'
 import { createMetrics } from './telemetry/metrics.ts'
@@ -72,7 +76,8 @@ export async function createApp(config: Config, { databaseUrl, log }: { database
   const plans = createPlans(catalogue)
   const feed = createFeed({ database, doorbell })
   const files = createFiles({ database })
-  const { engine, worker, clock } = createEngine({
+  const sweeper = createSweeper({ database, periods: config.retention, log })
+  const { engine, rounds, worker, clock } = createEngine({
     database,
     queue,
     doorbell,
@@ -88,6 +93,7 @@ export async function createApp(config: Config, { databaseUrl, log }: { database
   const http = await createHttp({
     parts: {
       engine,
+      sessions: createSessions({ database, doorbell, rounds }),
       workflows,
       nodeTypes: {
         list: () => catalogue.list().map(describe),
@@ -96,12 +102,13 @@ export async function createApp(config: Config, { databaseUrl, log }: { database
           return node && describe(node)
         },
       },
-      views: { ...runViews, ...pauseViews },
+      views: { ...runViews, ...pauseViews, ...sessionViews },
       database,
       feed,
       access,
       audit,
       files,
+      runDeletion: createRunDeletion({ database }),
     },
     config,
     log,
@@ -118,6 +125,7 @@ export async function createApp(config: Config, { databaseUrl, log }: { database
   if (runs) {
     worker.start()
     clock.start()
+    sweeper.start()
   }
   const url = await http.listen()
 
@@ -126,7 +134,7 @@ export async function createApp(config: Config, { databaseUrl, log }: { database
     firstAdmin: made && { email: made.email, password: made.password },
     async drain() {
       http.drain()
-      await Promise.all([worker.drain(Math.min(config.drainMs, 5_000)), clock.stop()])
+      await Promise.all([worker.drain(Math.min(config.drainMs, 5_000)), clock.stop(), sweeper.stop()])
       await http.close(1_000)
       await traces.flush(1_500)
     },

@@ -95,7 +95,7 @@ async function onlyPause(tx: Tx, actor: Actor, runId: string): Promise<PauseReco
 
 // ── decisions ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-function decisionOf(actor: Actor, input: DecidePause, pause: PauseRecord | undefined): Happening[] {
+export function decisionOf(actor: Actor, input: DecidePause, pause: PauseRecord | undefined): Happening[] {
   if (!pause) throw new Fault('pause_missing')
   const inputs = input.inputs ?? null
   if (pause.status !== 'open') {

@@ -18,6 +18,8 @@ export interface Surround {
   read: ReadOutputs
   /** Items of the run's maps, kept while the run is held in memory: they come out of the config each time the same. */
   items: Map<string, Json[]>
+  /** The session whose round the run is, as it stands now, to expressions that name it. */
+  session(): Promise<JsonObject | null>
   /** The trace context of an attempt's span. */
   traceparent(ref: AttemptRef): string | null
 }
@@ -123,7 +125,9 @@ function fitting(declaration: AnyNode, config: unknown, result: StepResult): Ste
 }
 
 function completion(ref: AttemptRef, result: StepResult): Happening {
-  return { is: 'completed', ...ref, output: outputOf(result.output), route: result.route ?? ['default'] }
+  const { context, usage } = result
+  if (context) bound(outputOf(context).bytes, limits.contextPatchBytes)
+  return { is: 'completed', ...ref, output: outputOf(result.output), route: result.route ?? ['default'], context, usage }
 }
 
 /** A node's output as JSON. What cannot be said in JSON is the node's failure, not ours. */
@@ -191,7 +195,7 @@ function fanOut(run: Surround, ref: AttemptRef, plan: MapPlan): Happening {
 }
 
 export function around(run: Surround): Surroundings {
-  return { state: run.state, read: run.read, bodyValue: (parent, iteration) => bodyValue(run, parent, iteration) }
+  return { state: run.state, read: run.read, session: run.session, bodyValue: (parent, iteration) => bodyValue(run, parent, iteration) }
 }
 
 async function bodyValue(run: Surround, parent: GraphNode, iteration: string): Promise<BodyValue> {

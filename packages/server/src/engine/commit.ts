@@ -1,6 +1,9 @@
 import { type Database, Outage, type Tx } from '../store/database.ts'
 import { type EventWrite, type RunWrite, type StepWrite, commitRuns } from '../store/rows/commit.ts'
 import { type PauseRecord, upsertPauses } from '../store/rows/pauses.ts'
+import { changeSessions } from '../events/sessions.ts'
+import { deleteRounds, sessionsWithRounds } from '../store/rows/runs.ts'
+import { lockSessions } from '../store/rows/sessions.ts'
 import { consumeSignals, insertSignals } from '../store/rows/signals.ts'
 import { inlineOutputBytes } from '../store/rows/steps.ts'
 import { clearTimers, clearTimersOf, setTimers } from '../store/rows/timers.ts'
@@ -8,6 +11,7 @@ import type { Doorbell } from '../events/doorbell.ts'
 import type { Observer } from './observe.ts'
 import type { Job, Queue } from './queue.ts'
 import { type PauseRow, type RunHead, type StepRow, isTerminal } from './state.ts'
+import { type Telling, apply, tellingOf } from './telling.ts'
 import type { Turn } from './turn.ts'
 
 /**
@@ -19,6 +23,8 @@ import type { Turn } from './turn.ts'
  *     before makes its happenings no-ops.
  * C4. A job is completed in the transaction that leaves its holder nothing to do, under the run's row lock; a job that an
  *     outside happening inserts is inserted in that happening's transaction. So no run is left without a job that needs one.
+ * C5. What a round changes of its session is written in the same transaction, run before session, sessions in the order of
+ *     their ids: nobody who holds a session waits for a run. A run that is no round pays nothing for it.
  */
 
 export interface Change {
@@ -29,6 +35,8 @@ export interface Change {
   timers: Turn['timers']
   signals: Turn['signals']
   terminal: boolean
+  /** What a round tells its session; null for a run that is no round. */
+  telling: Telling | null
 }
 
 const date = (ms: number | null): Date | null => (ms === null ? null : new Date(ms))
@@ -120,6 +128,7 @@ export function changeOf(turn: Turn): Change {
     timers: turn.timers,
     signals: turn.signals,
     terminal: isTerminal(run.status),
+    telling: tellingOf(turn),
   }
 }
 
@@ -152,7 +161,25 @@ export async function writeChanges(tx: Tx, changes: readonly Change[]): Promise<
   if (kept.length > 0) await insertSignals(tx, kept)
   const consumed = held.flatMap((change) => change.signals.consumed)
   if (consumed.length > 0) await consumeSignals(tx, consumed)
+  const tellings = held.flatMap((change) => change.telling ?? [])
+  if (tellings.length > 0) await tellSessions(tx, tellings)
   return done
+}
+
+async function tellSessions(tx: Tx, tellings: readonly Telling[]): Promise<void> {
+  const ids = [...new Set(tellings.map((telling) => telling.sessionId))]
+  const rows = await lockSessions(tx, ids)
+  // Asked under the locks: a round that starts now comes after, and one that started is seen.
+  const live = tellings.some((telling) => telling.ends) ? await sessionsWithRounds(tx, ids) : new Set<string>()
+  await changeSessions(tx, rows, (sessions) => {
+    for (const telling of tellings) {
+      const session = sessions.get(telling.sessionId)
+      // Unbound meanwhile: it is its client's own.
+      if (session?.row.workflow_id === telling.workflowId) apply(telling, session, live.has(telling.sessionId))
+    }
+  })
+  const known = new Set(rows.map((row) => row.id))
+  for (const telling of tellings) if (telling.ends && !known.has(telling.sessionId)) await deleteRounds(tx, telling.sessionId)
 }
 
 async function writeTimers(tx: Tx, changes: readonly Change[]): Promise<void> {
@@ -181,7 +208,13 @@ export function tellTimers(timers: Turn['timers'], timed: (dueAt: number) => voi
 const isPlain = (write: Submission): boolean => {
   const { change, completeJob } = write
   return (
-    completeJob === null && change.pauses.length === 0 && change.timers.size === 0 && change.signals.kept.length === 0 && change.signals.consumed.length === 0 && !change.terminal
+    completeJob === null &&
+    change.telling === null &&
+    change.pauses.length === 0 &&
+    change.timers.size === 0 &&
+    change.signals.kept.length === 0 &&
+    change.signals.consumed.length === 0 &&
+    !change.terminal
   )
 }
 
@@ -245,7 +278,11 @@ export function createCommitter(parts: {
       parts.observer.wrote(batch.length, performance.now() - began)
       const told = batch.filter((each) => done.has(each.change.run.id) && each.change.events.length > 0)
       for (const each of batch) if (done.has(each.change.run.id)) tellTimers(each.change.timers, parts.timed)
-      parts.doorbell.ring({ runs: told.map((each) => each.change.run.id), workspaces: told.map((each) => each.change.run.workspaceId) })
+      parts.doorbell.ring({
+        runs: told.map((each) => each.change.run.id),
+        workspaces: told.map((each) => each.change.run.workspaceId),
+        sessions: told.flatMap((each) => each.change.telling?.sessionId ?? []),
+      })
       for (const each of batch) each.resolve(done.has(each.change.run.id) ? 'done' : 'stale')
     } catch (error) {
       // One bad change must not take its neighbours down: alone, each gets its own answer. An outage is the answer to all.

@@ -96,9 +96,9 @@ export function createDoor(parts: DoorParts): Door {
       return passed
     },
     passed({ state, turn }) {
-      const { id, workspaceId } = state.run
+      const { id, workspaceId, sessionId } = state.run
       if (isEmpty(turn)) return
-      doorbell.ring({ runs: [id], workspaces: [workspaceId], holders: [id], jobs: true })
+      doorbell.ring({ runs: [id], workspaces: [workspaceId], ...(sessionId !== null && { sessions: [sessionId] }), holders: [id], jobs: true })
       tellTimers(turn.timers, timed)
       observer.committed(turn)
     },

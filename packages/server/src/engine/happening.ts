@@ -1,7 +1,7 @@
 import type { DecisionAction, Json, JsonObject, StepError } from '@sluice/schema'
 import type { PauseRequest } from '../nodes/contract.ts'
 import type { Payload } from './payload.ts'
-import type { TimerKind } from './turn.ts'
+import type { TimerKind, Usage } from './turn.ts'
 
 /** What an attempt was of: a result that names an older attempt is a late worker's, and changes nothing. */
 export interface AttemptRef {
@@ -31,7 +31,7 @@ export type Happening =
   | { is: 'started' }
   /** A worker took the run over, or read it anew: what is under way, but not with it (`mine`: task ids), is lost. */
   | { is: 'claimed'; mine?: ReadonlySet<string> }
-  | ({ is: 'completed'; output: Payload; route: string[] } & AttemptRef)
+  | ({ is: 'completed'; output: Payload; route: string[]; context?: JsonObject | undefined; usage?: Usage | undefined } & AttemptRef)
   | ({ is: 'failed'; error: StepError; retry: boolean; retryAfterMs?: number | null; timedOut: boolean } & AttemptRef)
   | ({ is: 'waits'; waiting: Waiting } & AttemptRef)
   | ({ is: 'fanned'; total: number | null; concurrency: number; collect: boolean } & AttemptRef)

@@ -5,6 +5,7 @@ import { newId } from '../store/ids.ts'
 import { openPausesOf } from '../store/rows/pauses.ts'
 import { type RunRow, readRun } from '../store/rows/runs.ts'
 import { keptSignalsOf } from '../store/rows/signals.ts'
+import { sessionScope } from '../store/rows/sessions.ts'
 import { outputsOf, stepsOf } from '../store/rows/steps.ts'
 import type { Log } from '../telemetry.ts'
 import type { Plan, Plans } from '../workflows/plans.ts'
@@ -17,6 +18,7 @@ import type { AttemptRef, Happening } from './happening.ts'
 import { stateFrom } from './load.ts'
 import { happen, isParked, proceed, rest } from './machine.ts'
 import type { Observer } from './observe.ts'
+import { contextWith } from './telling.ts'
 import { patiently } from './patience.ts'
 import { payloadOfText } from './payload.ts'
 import type { Job, Queue } from './queue.ts'
@@ -217,7 +219,7 @@ export class Holder implements Held {
       const tasks = turn.tasks.splice(0)
       if (tasks.length === 0) break
       for (const task of tasks) {
-        const evaluated = instant < mostInstant ? await evaluate(this.surround(), task, new Date(turn.now)) : null
+        const evaluated = instant < mostInstant ? await evaluate(this.surround(turn), task, new Date(turn.now)) : null
         if (evaluated && 'happened' in evaluated) {
           instant++
           happen(turn, evaluated.happened)
@@ -233,14 +235,20 @@ export class Holder implements Held {
     return this.plan.missing.length === 0
   }
 
-  private surround(): Surround {
+  /** With what the turn at hand has set in the session's context, and not yet written. */
+  private surround(turn?: Turn): Surround {
     const { database, observer } = this.parts
     const { runId } = this
+    const { sessionId } = this.state.run
     const patient = <T>(work: () => Promise<T>): Promise<T> => this.patiently(work)
     return {
       state: this.state,
       plan: this.plan,
       items: this.items,
+      async session() {
+        const session = sessionId === null ? null : await patient(() => sessionScope(database, sessionId, runId))
+        return session && turn?.context ? { ...session, context: contextWith(session['context'] ?? null, turn.context) } : session
+      },
       traceparent: (ref) => observer.traceparent(this.state.run, ref),
       async read(steps) {
         const nodes = steps.map((step) => step.nodeId)

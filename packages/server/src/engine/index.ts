@@ -2,7 +2,9 @@ import { Fault, type Pause, type Run, type Step } from '@sluice/schema'
 import type { Doorbell } from '../events/doorbell.ts'
 import { type Catalogue, StepFailure } from '../nodes/contract.ts'
 import type { Database } from '../store/database.ts'
+import { changeSessions } from '../events/sessions.ts'
 import { liveRunsOf } from '../store/rows/runs.ts'
+import { lockSessionsOf } from '../store/rows/sessions.ts'
 import { getPause } from '../store/views/pauses.ts'
 import { currentRun, getRun, getStep } from '../store/views/runs.ts'
 import type { Log } from '../telemetry.ts'
@@ -19,12 +21,14 @@ import type { Actor, Engine } from './engine.ts'
 import { createObserver } from './observe.ts'
 import { createOperations } from './operate.ts'
 import type { Queue } from './queue.ts'
+import { type Rounds, createRounds } from './rounds.ts'
 import { createStarter } from './start.ts'
 import { forkRun, tryNode } from './trials.ts'
 import { createWaitFor } from './waiting.ts'
 import { type Worker, createWorker } from './worker.ts'
 
 export type { Actor, Engine } from './engine.ts'
+export type { Rounds } from './rounds.ts'
 export { createQueue, type Queue } from './queue.ts'
 
 export interface EngineParts {
@@ -45,6 +49,8 @@ export interface EngineParts {
 /** The engine's doors, and the machinery that a process with the role of a worker runs behind them. */
 export interface Engines {
   engine: Engine
+  /** For the room of the sessions. */
+  rounds: Rounds
   worker: Worker
   clock: Clock
 }
@@ -109,16 +115,24 @@ export function createEngine(parts: EngineParts): Engines {
     signal: (actor, input) => answers.signal(actor, input),
     async deleteWorkflow(actor, { workflow }) {
       const passed: Passed[] = []
-      await database.transaction(async (tx) => {
+      const unbound = await database.transaction(async (tx) => {
         const found = await workflows.hide(tx, actor, workflow)
-        for (const { id } of await liveRunsOf(tx, found.id)) passed.push(await door.pass(id, actor.workspaceId, () => [{ is: 'cancelled', undo: false }], tx))
+        const runs = await liveRunsOf(tx, found.id)
+        // Before the first run is cancelled: what is written of a round must not wait while runs wait for it.
+        await lockSessionsOf(tx, found.id)
+        for (const { id } of runs) passed.push(await door.pass(id, actor.workspaceId, () => [{ is: 'cancelled', undo: false }], tx))
+        const rows = await lockSessionsOf(tx, found.id)
+        await changeSessions(tx, rows, (sessions) => sessions.forEach((session) => session.set({ workflow_id: null })))
+        return rows.map((row) => row.id)
       })
       for (const each of passed) door.passed(each)
+      doorbell.ring({ sessions: unbound, workspaces: [actor.workspaceId] })
     },
   }
 
   return {
     engine,
+    rounds: createRounds({ database, door, starter }),
     worker: createWorker({
       database,
       queue,

@@ -33,6 +33,7 @@ export function headOf(row: RunRow): RunHead {
     ending: row.ending as RunHead['ending'],
     transactionId: row.transaction_id,
     lane: row.lane,
+    sessionId: row.session_id,
     parentRunId: row.parent_run_id,
     parentStep: row.parent_step,
     rootRunId: row.root_run_id,

@@ -78,7 +78,8 @@ function attempted(turn: Turn, outcome: Outcome): void {
   if (outcome.phase === 'compensate') return undone(turn, step, outcome)
   switch (outcome.is) {
     case 'completed':
-      return completeStep(turn, step, outcome.output, outcome.route)
+      completeStep(turn, step, outcome.output, outcome.route)
+      return step.state === 'completed' ? leaveBehind(turn, outcome) : undefined
     case 'failed':
       if (outcome.timedOut) step.timedOutAt = turn.now
       return failStep(turn, step, outcome.error, outcome.retry, 'failed', outcome.retryAfterMs ?? 0)
@@ -87,6 +88,14 @@ function attempted(turn: Turn, outcome: Outcome): void {
     case 'fanned':
       return fanned(turn, step, outcome)
   }
+}
+
+/** For the session, beside the output. */
+function leaveBehind(turn: Turn, { context, usage }: Extract<Outcome, { is: 'completed' }>): void {
+  if (context) turn.context = { ...turn.context, ...context }
+  if (!usage) return
+  turn.usage.promptTokens += usage.promptTokens
+  turn.usage.completionTokens += usage.completionTokens
 }
 
 function undone(turn: Turn, step: StepRow, outcome: Outcome): void {

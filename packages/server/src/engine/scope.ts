@@ -14,6 +14,7 @@ export type BodyValue = { item: Json; index: number } | { last: Json; count: num
 export interface Surroundings {
   state: RunState
   read: ReadOutputs
+  session(): Promise<JsonObject | null>
   /** Of the innermost body around a step; null at the top. */
   bodyValue(parent: GraphNode, iteration: string): Promise<BodyValue>
 }
@@ -39,7 +40,8 @@ export async function surroundingsOf(
   const values = await outputs(around, new Map([...all, ...beside]))
   const body = node.parent ? await around.bodyValue(node.parent, iteration) : null
   const input = pick(direct, values)
-  const scope = buildScope(state, pick(all, values), pick(beside, values), body)
+  const session = names.has('session') ? await around.session() : null
+  const scope = buildScope(state, pick(all, values), pick(beside, values), body, session)
   // Asked for here and not by the expression, which would take its failure for one of its own.
   if (names.has('data')) void scope.data
   return { scope, input: node.incoming.length === 0 && body ? { ...body } : input }
@@ -90,7 +92,7 @@ const pick = (steps: ReadonlyMap<string, StepRow>, values: ReadonlyMap<StepRow, 
 /** Names of the scope that no step name takes the place of. */
 const reserved = new Set(['input', 'nodes', 'data', 'run', 'session', 'item', 'index', 'last', 'count', '__proto__'])
 
-function buildScope(state: RunState, nodes: JsonObject, input: JsonObject, body: BodyValue | null): Scope {
+function buildScope(state: RunState, nodes: JsonObject, input: JsonObject, body: BodyValue | null, session: JsonObject | null): Scope {
   const { run } = state
   let merged: JsonObject | undefined
   const scope: Scope = {
@@ -100,7 +102,7 @@ function buildScope(state: RunState, nodes: JsonObject, input: JsonObject, body:
       return (merged ??= mergeOutputs(nodes))
     },
     run: { id: run.id, workflowId: run.workflowId, version: run.version, transactionId: run.transactionId, trigger: run.trigger, tags: run.tags },
-    session: null,
+    session,
     ...body,
   }
   for (const [name, value] of Object.entries(input)) if (!reserved.has(name)) Object.defineProperty(scope, name, { value, enumerable: true })

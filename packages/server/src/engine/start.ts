@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto'
 import { type Definition, Fault, type Issue, type Json, type JsonObject, type Lane, type Node, type StartRun, limits, stepNames } from '@sluice/schema'
 import type { Doorbell } from '../events/doorbell.ts'
+import { type OpenSession, addSession, changeSession } from '../events/sessions.ts'
 import { StepFailure } from '../nodes/contract.ts'
 import type { Database, Tx } from '../store/database.ts'
 import { newId } from '../store/ids.ts'
 import { insertEvents } from '../store/rows/events.ts'
 import { redirectKey, takeKey } from '../store/rows/idempotency.ts'
-import { type NewRun, type RunRow, childOf, insertRun, lanePeers, lockLane, lockTransaction, runOfTransaction, shareHeld } from '../store/rows/runs.ts'
+import { type NewRun, type RunRow, childOf, insertRun, lanePeers, lockLane, lockTransaction, runOfTransaction, sessionsWithRounds, shareHeld } from '../store/rows/runs.ts'
+import { type SessionRow, lockSession } from '../store/rows/sessions.ts'
 import { seedSteps } from '../store/rows/steps.ts'
 import { checkValue } from '../workflows/json-schema.ts'
 import type { Workflows } from '../workflows/workflows.ts'
@@ -26,15 +28,32 @@ export interface Seed {
   skipReason: string | null
 }
 
+/** A round to start: a run in the lane of its session. */
+export interface NewRound {
+  /** The run's id. */
+  id: string
+  sessionId: string
+  workflow: string
+  /** The session, where it is to be made. */
+  make?: Omit<SessionRow, 'workflow_id'>
+  /** Whether it comes after the live ones, or is not started beside any. */
+  whenLive: 'queue' | 'leave'
+  /** Asked under the session's lock: what the round is started with, and what else becomes of the session. */
+  plan(session: SessionRow): { input: Json; change(session: OpenSession): void }
+}
+
 export interface Starter {
   /** Commits run, first event and job in one transaction; answers with the run's id. */
   start(actor: Actor, input: StartRun): Promise<string>
   startChild(parent: RunRow, start: ChildStart, failures: number): Promise<string>
+  /** In the caller's transaction, who tells of it after its commit (`begun`). False when a live round keeps it from starting. */
+  startRound(tx: Tx, actor: Actor, round: NewRound): Promise<boolean>
+  begun(run: { id: string; workspaceId: string; sessionId: string }): void
   /** Inserts a run with results it brings along: a fork, a trial. */
-  startSeeded(run: Omit<NewRun, 'id' | 'createdAt' | 'inputHash'>, seeds: readonly Seed[]): Promise<string>
+  startSeeded(run: Omit<NewRun, 'id' | 'createdAt' | 'inputHash' | 'sessionId'>, seeds: readonly Seed[]): Promise<string>
 }
 
-const plain = { trial: null, transactionId: null, lane: null, parentRunId: null, parentStep: null, rootRunId: null, depth: 0, deadlineAt: null, keyedInput: false }
+const plain = { trial: null, transactionId: null, lane: null, sessionId: null, parentRunId: null, parentStep: null, rootRunId: null, depth: 0, deadlineAt: null, keyedInput: false }
 
 /** A fingerprint that does not depend on the order of keys. */
 export function fingerprintOf(value: unknown): string {
@@ -60,7 +79,41 @@ export function createStarter(parts: { database: Database; queue: Queue; doorbel
     return true
   }
 
-  const ring = (workspaceId: string, runId: string): void => doorbell.ring({ runs: [runId], workspaces: [workspaceId], jobs: true })
+  const ring = (workspaceId: string, runId: string, sessionId?: string): void =>
+    doorbell.ring({ runs: [runId], workspaces: [workspaceId], ...(sessionId !== undefined && { sessions: [sessionId] }), jobs: true })
+
+  async function startRound(tx: Tx, actor: Actor, { id, sessionId, workflow, make, whenLive, plan }: NewRound): Promise<boolean> {
+    const { workspaceId } = actor
+    const found = await workflows.publishForStart(tx, actor, workflow)
+    await laneHolder(tx, workspaceId, laneOf(sessionId))
+    if (make && !(await addSession(tx, { ...make, workflow_id: found.workflow.id }))) throw new Fault('id_taken')
+    const { session, others } = await enter(tx, workspaceId, sessionId, found.workflow.id)
+    if (others && whenLive === 'leave') return false
+    const { input, change } = plan(session)
+    const { value, keyed } = givenInput(found.definition, { workflow, input })
+    await enqueue(tx, {
+      ...plain,
+      id,
+      workspaceId,
+      workflowId: found.workflow.id,
+      version: found.version,
+      input: payloadOf(value).text,
+      keyedInput: keyed,
+      inputHash: fingerprintOf(value),
+      lane: laneOf(sessionId).key,
+      sessionId,
+      trigger: 'session',
+      tags: [],
+      startedBy: actor.userId,
+      traceparent: actor.traceparent ?? null,
+      createdAt: new Date(),
+    })
+    await changeSession(tx, session, (opened) => {
+      change(opened)
+      if (!others) opened.set(queued)
+    })
+    return true
+  }
 
   async function startIn(tx: Tx, actor: Actor, input: StartRun): Promise<{ id: string; made: boolean }> {
     const { workspaceId } = actor
@@ -71,11 +124,13 @@ export function createStarter(parts: { database: Database; queue: Queue; doorbel
       if (kept && kept.fingerprint !== fingerprintOf(request)) throw new Fault('idempotency_conflict')
       if (kept) return { id: (kept.reply as { id: string }).id, made: false }
     }
+    const { sessionId } = input
+    const lane = laneFor(input)
     const found = await workflows.publishForStart(tx, actor, input.workflow, input.version, input.expectHash)
     const given = givenInput(found.definition, input)
     const inputHash = fingerprintOf(given.value)
     const same = await sameTransaction(tx, found, input.transactionId, inputHash)
-    const peer = same ?? (input.lane ? await laneHolder(tx, workspaceId, input.lane) : null)
+    const peer = same ?? (lane ? await laneHolder(tx, workspaceId, lane) : null)
     if (peer) {
       if (idempotencyKey !== undefined) await redirectKey(tx, { workspaceId, actor: actor.principalId, key: `start:${idempotencyKey}`, reply: JSON.stringify({ id: peer }) })
       return { id: peer, made: false }
@@ -90,14 +145,17 @@ export function createStarter(parts: { database: Database; queue: Queue; doorbel
       keyedInput: given.keyed,
       inputHash,
       transactionId: input.transactionId ?? null,
-      lane: input.lane?.key ?? null,
+      lane: lane?.key ?? null,
+      sessionId: sessionId ?? null,
       trigger: input.trigger ?? 'manual',
       tags: [...new Set(input.tags ?? [])],
       startedBy: actor.userId,
       traceparent: actor.traceparent ?? null,
       createdAt: new Date(),
     }
+    const entered = sessionId === undefined ? null : await enter(tx, workspaceId, sessionId, found.workflow.id)
     await enqueue(tx, run)
+    if (entered && !entered.others) await changeSession(tx, entered.session, (session) => session.set(queued))
     return { id, made: true }
   }
 
@@ -105,10 +163,15 @@ export function createStarter(parts: { database: Database; queue: Queue; doorbel
     async start(actor, input) {
       const started = await database.transaction((tx) => startIn(tx, actor, input))
       if (started.made) {
-        ring(actor.workspaceId, started.id)
+        ring(actor.workspaceId, started.id, input.sessionId)
         observer.started(false)
       }
       return started.id
+    },
+    startRound,
+    begun({ id, workspaceId, sessionId }) {
+      ring(workspaceId, id, sessionId)
+      observer.started(false)
     },
     async startChild(parent, start, failures) {
       if (parent.depth + 1 > limits.childDepth) throw new StepFailure('limit_exceeded', `Runs nest at most ${limits.childDepth} levels deep`, { retry: false })
@@ -151,13 +214,37 @@ export function createStarter(parts: { database: Database; queue: Queue; doorbel
       return child
     },
     async startSeeded(run, seeds) {
-      const made: NewRun = { ...run, id: newId(), inputHash: fingerprintOf(JSON.parse(run.input)), createdAt: new Date() }
+      const made: NewRun = { ...run, sessionId: null, id: newId(), inputHash: fingerprintOf(JSON.parse(run.input)), createdAt: new Date() }
       await database.transaction((tx) => enqueue(tx, made, seeds))
       ring(made.workspaceId, made.id)
       observer.started(made.trial !== null)
       return made.id
     },
   }
+}
+
+/** The lane of a session's rounds: one message, one round. */
+export const laneOf = (sessionId: string): Lane => ({ key: `${sessionLanes}${sessionId}`, whenBusy: 'queue' })
+
+const sessionLanes = 'session:'
+
+/** A round goes into the lane of its session, and nothing else does. */
+function laneFor({ lane, sessionId }: StartRun): Lane | undefined {
+  const issue = (path: string[], message: string): Fault => new Fault('input_invalid', { issues: [{ path, message }] })
+  if (sessionId !== undefined && lane) throw issue(['lane'], 'The rounds of a session have a lane of their own')
+  if (lane?.key.startsWith(sessionLanes)) throw issue(['lane', 'key'], 'This lane is for the rounds of a session: give its id as sessionId')
+  return sessionId === undefined ? lane : laneOf(sessionId)
+}
+
+/** What a session without a live round becomes when one is started. */
+const queued = { status: 'running', stopped_at: null, progress: 0 } as const
+
+/** The session of a round under its lock, in the lane of its rounds; and whether another one is live. */
+async function enter(tx: Tx, workspaceId: string, sessionId: string, workflowId: string): Promise<{ session: SessionRow; others: boolean }> {
+  const session = await lockSession(tx, sessionId)
+  if (session?.workspace_id !== workspaceId) throw new Fault('session_missing')
+  if (session.workflow_id !== workflowId) throw new Fault('input_invalid', { issues: [{ path: ['sessionId'], message: 'The session is not bound to this workflow' }] })
+  return { session, others: (await sessionsWithRounds(tx, [sessionId])).has(sessionId) }
 }
 
 /** A child's workflow that is not there, or not valid, is the step's failure. */

@@ -42,6 +42,8 @@ export interface RunHead {
   ending: Ending | null
   transactionId: string | null
   lane: string | null
+  /** The session whose round it is. */
+  sessionId: string | null
   parentRunId: string | null
   parentStep: string | null
   rootRunId: string | null

@@ -1,4 +1,4 @@
-import type { Json, RunEventType, StepError, StepState } from '@sluice/schema'
+import type { Json, JsonObject, RunEventType, StepError, StepState } from '@sluice/schema'
 import { limits } from '@sluice/schema'
 import type { GraphNode } from '../workflows/graph.ts'
 import type { Payload } from './payload.ts'
@@ -21,12 +21,23 @@ export interface Turn {
   signals: { kept: { name: string; payload: Payload }[]; consumed: { id: number; by: string }[] }
   /** What attempts and steps came to, for those who watch over the server. */
   outcomes: Outcome[]
+  /** What steps that completed set in the session's context, and the tokens they took. */
+  context: JsonObject | null
+  usage: Usage
+  /** Whether the run had been cancelled before: of what follows its session hears nothing. */
+  readonly wasCancelled: boolean
   /** What the holder of the claim is to do once this turn is committed. */
   tasks: Task[]
   /** Steps whose attempts are to be told to stop. */
   aborts: string[]
   /** Child runs to cancel. Said in every turn of the holder for as long as they go on, so that none is forgotten in a crash. */
   childrenToCancel: Set<string>
+}
+
+/** Of language models. */
+export interface Usage {
+  promptTokens: number
+  completionTokens: number
 }
 
 export interface Outcome {
@@ -64,6 +75,8 @@ export const flightId = (flightKey: string, attempt: number): string => `${fligh
 /** The key of the question for the run's output. */
 export const root = stepKey('', '')
 
+const isCancelled = ({ run }: RunState): boolean => run.status === 'cancelling' || run.ending?.reason.code === 'cancelled'
+
 export const beginTurn = (state: RunState, now: number, random: () => number, newId: () => string): Turn => ({
   state,
   now,
@@ -75,6 +88,9 @@ export const beginTurn = (state: RunState, now: number, random: () => number, ne
   timers: new Map(),
   signals: { kept: [], consumed: [] },
   outcomes: [],
+  context: null,
+  usage: { promptTokens: 0, completionTokens: 0 },
+  wasCancelled: isCancelled(state),
   tasks: [],
   aborts: [],
   childrenToCancel: new Set(),

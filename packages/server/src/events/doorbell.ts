@@ -9,17 +9,20 @@ export interface Rings {
   runs?: Iterable<string>
   /** Workspaces with new events. */
   workspaces?: Iterable<string>
+  /** Sessions with new events. */
+  sessions?: Iterable<string>
   /** Runs that were moved from outside: whoever holds their claim is to look. */
   holders?: Iterable<string>
   /** There are jobs to fetch. */
   jobs?: boolean
 }
 
-export type Topic = `run:${string}` | `workspace:${string}` | `holder:${string}` | 'jobs'
+export type Topic = `run:${string}` | `workspace:${string}` | `session:${string}` | `holder:${string}` | 'jobs'
 
 interface News {
   runs: Set<string>
   workspaces: Set<string>
+  sessions: Set<string>
   holders: Set<string>
   jobs: boolean
 }
@@ -54,6 +57,7 @@ export function createDoorbell(database: Database): Doorbell {
     if (news.all) return wakeAll()
     for (const id of news.runs ?? []) wake(`run:${id}`)
     for (const id of news.workspaces ?? []) wake(`workspace:${id}`)
+    for (const id of news.sessions ?? []) wake(`session:${id}`)
     for (const id of news.holders ?? []) wake(`holder:${id}`)
     if (news.jobs) wake('jobs')
   }
@@ -76,8 +80,8 @@ export function createDoorbell(database: Database): Doorbell {
   }
 
   return {
-    ring({ runs = [], workspaces = [], holders = [], jobs = false }) {
-      pending ??= { runs: new Set(), workspaces: new Set(), holders: new Set(), jobs: false }
+    ring({ runs = [], workspaces = [], sessions = [], holders = [], jobs = false }) {
+      pending ??= { runs: new Set(), workspaces: new Set(), sessions: new Set(), holders: new Set(), jobs: false }
       for (const id of runs) {
         pending.runs.add(id)
         wake(`run:${id}`)
@@ -85,6 +89,10 @@ export function createDoorbell(database: Database): Doorbell {
       for (const id of workspaces) {
         pending.workspaces.add(id)
         wake(`workspace:${id}`)
+      }
+      for (const id of sessions) {
+        pending.sessions.add(id)
+        wake(`session:${id}`)
       }
       for (const id of holders) {
         pending.holders.add(id)
@@ -116,6 +124,7 @@ interface Message {
   from?: string
   runs?: string[]
   workspaces?: string[]
+  sessions?: string[]
   holders?: string[]
   jobs?: boolean
   all?: boolean
@@ -131,6 +140,7 @@ function newsOf(payload: string): Message | null {
 }
 
 function messageOf(from: string, news: News): object {
-  if (news.runs.size + news.workspaces.size + news.holders.size > mostNames) return { from, all: true }
-  return { from, runs: [...news.runs], workspaces: [...news.workspaces], holders: [...news.holders], jobs: news.jobs }
+  const { runs, workspaces, sessions, holders, jobs } = news
+  if (runs.size + workspaces.size + sessions.size + holders.size > mostNames) return { from, all: true }
+  return { from, runs: [...runs], workspaces: [...workspaces], ...(sessions.size > 0 && { sessions: [...sessions] }), holders: [...holders], jobs }
 }

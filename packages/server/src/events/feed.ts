@@ -1,7 +1,8 @@
-import { type Event, Fault, type ResyncEvent, type SnapshotEvent, terminalEvents } from '@sluice/schema'
+import { type Event, Fault, limits, type Line, type ResyncEvent, type SnapshotEvent, terminalEvents } from '@sluice/schema'
 import type { Database, Tx } from '../store/database.ts'
-import { type LoggedEvent, feedRun, freeze, logEnd, runEventsAfter, trimmedTo, workspaceEventsAfter } from '../store/rows/feeds.ts'
+import { type LoggedEvent, feedRun, feedSession, freeze, logEnd, runEventsAfter, sessionEventsAfter, trimmedTo, workspaceEventsAfter } from '../store/rows/feeds.ts'
 import { getRun, liveRuns, resolveWorkflow } from '../store/views/runs.ts'
+import { lineTold, maySee, newestLines, recordFrom, seenSession, type Viewer } from '../store/views/sessions.ts'
 import type { Doorbell, Topic } from './doorbell.ts'
 
 export type FeedItem = Event | SnapshotEvent | ResyncEvent
@@ -17,11 +18,17 @@ export interface Feed {
   /** Of one run; ends after its terminal event. Without a cursor: a snapshot, and what comes after it. */
   run(of: { workspaceId: string; runId: string; after?: string | undefined }, signal: AbortSignal): Promise<AsyncIterable<FeedItem>>
   workflow(of: { workspaceId: string; workflow: string; after?: string | undefined }, signal: AbortSignal): Promise<AsyncIterable<FeedItem>>
-  workspace(of: { workspaceId: string; after?: string | undefined }, signal: AbortSignal): Promise<AsyncIterable<FeedItem>>
+  /** Of one session; ends when it is deleted. A snapshot holds its newest lines. */
+  session(of: { viewer: Viewer; sessionId: string; after?: string | undefined }, signal: AbortSignal): Promise<AsyncIterable<FeedItem>>
+  /** As far as the viewer may see: of sessions their own alone, unless they are an admin. */
+  workspace(of: { viewer: Viewer; after?: string | undefined }, signal: AbortSignal): Promise<AsyncIterable<FeedItem>>
 }
 
 const pageSize = 100
 const netMs = 2_000
+/** Of a session's snapshot. */
+const snapshotLines = 100
+const snapshotLineBytes = limits.snapshotBytes / 2
 
 interface Page {
   items: FeedItem[]
@@ -66,8 +73,15 @@ export function createFeed({ database, doorbell }: { database: Database; doorbel
     }
   }
 
-  async function ofWorkspace(workspaceId: string, workflowId: string | null, after: string | undefined, signal: AbortSignal): Promise<AsyncIterable<FeedItem>> {
+  async function ofWorkspace(
+    workspaceId: string,
+    wanted: { workflowId: string } | { viewer: Viewer },
+    after: string | undefined,
+    signal: AbortSignal,
+  ): Promise<AsyncIterable<FeedItem>> {
     let place = after === undefined ? null : placeOf(after)
+    const workflowId = 'workflowId' in wanted ? wanted.workflowId : null
+    const isWanted = (row: LoggedEvent): boolean => ('viewer' in wanted ? row.owner === null || maySee(wanted.viewer, row.owner) : row.workflow_id === workflowId)
     const snapshot = async (): Promise<SnapshotEvent> =>
       database.transaction(async (tx) => {
         await freeze(tx)
@@ -86,8 +100,7 @@ export function createFeed({ database, doorbell }: { database: Database; doorbel
       const rows = await workspaceEventsAfter(database, workspaceId, place.xid, place.position, pageSize)
       const end = rows.at(-1)
       if (end) place = { xid: end.xid, position: end.position }
-      const wanted = workflowId === null ? rows : rows.filter((row) => row.workflow_id === workflowId)
-      return { items: wanted.map((row) => eventFrom(row, cursorOf(row))), full: rows.length === pageSize, last: false }
+      return { items: rows.filter(isWanted).map((row) => eventFrom(row, cursorOf(row))), full: rows.length === pageSize, last: false }
     }
     return pages(`workspace:${workspaceId}`, read, signal)
   }
@@ -111,9 +124,39 @@ export function createFeed({ database, doorbell }: { database: Database; doorbel
       return pages(`run:${runId}`, read, signal)
     },
     async workflow({ workspaceId, workflow, after }, signal) {
-      return ofWorkspace(workspaceId, await resolveWorkflow(database, workspaceId, workflow), after, signal)
+      return ofWorkspace(workspaceId, { workflowId: await resolveWorkflow(database, workspaceId, workflow) }, after, signal)
     },
-    workspace: ({ workspaceId, after }, signal) => ofWorkspace(workspaceId, null, after, signal),
+    async session({ viewer, sessionId, after }, signal) {
+      const session = await feedSession(database, sessionId)
+      if (session?.workspace_id !== viewer.workspaceId || !maySee(viewer, session.owner) || (session.gone && after === undefined)) throw new Fault('session_missing')
+      let seq = after === undefined ? null : seqOf(after)
+      async function anew(): Promise<SnapshotEvent> {
+        const snapshot = await sessionSnapshot(database, viewer, sessionId)
+        seq = Number(snapshot.cursor)
+        return snapshot
+      }
+      async function read(): Promise<Page> {
+        if (seq === null) return { items: [await anew()], full: true, last: false }
+        let rows = await sessionEventsAfter(database, sessionId, seq, pageSize)
+        if (rows.length === 0) {
+          const now = await feedSession(database, sessionId)
+          if (!now || now.seq <= seq) return { items: [], full: false, last: now?.gone ?? true }
+          // It has moved since, or what it moved by is trimmed.
+          rows = await sessionEventsAfter(database, sessionId, seq, pageSize)
+        }
+        const [first] = rows
+        // What is missing before the last event of a session went with it.
+        if (!first || (first.seq !== seq + 1 && first.type !== 'deleted')) return resync()
+        seq = rows.at(-1)!.seq
+        return { items: rows.map((row) => eventFrom(row, String(row.seq))), full: rows.length === pageSize, last: rows.at(-1)!.type === 'deleted' }
+      }
+      async function resync(): Promise<Page> {
+        const snapshot = await anew()
+        return { items: [{ type: 'resync', cursor: snapshot.cursor }, snapshot], full: true, last: false }
+      }
+      return pages(`session:${sessionId}`, read, signal)
+    },
+    workspace: ({ viewer, after }, signal) => ofWorkspace(viewer.workspaceId, { viewer }, after, signal),
   }
 }
 
@@ -130,6 +173,22 @@ function runSnapshot(database: Database, workspaceId: string, runId: string): Pr
     const head = (await feedRun(tx, runId))!
     return { type: 'snapshot', cursor: String(head.seq), run: await getRun(tx, workspaceId, runId) }
   })
+}
+
+function sessionSnapshot(database: Database, viewer: Viewer, sessionId: string): Promise<SnapshotEvent> {
+  return database.transaction(async (tx: Tx) => {
+    await freeze(tx)
+    const row = await seenSession(tx, viewer, sessionId)
+    const lines = (await newestLines(tx, sessionId, snapshotLines)).map(lineTold)
+    return { type: 'snapshot', cursor: String(row.seq), session: recordFrom(row), lines: lines.slice(firstThatFits(lines)) }
+  })
+}
+
+/** Where the newest lines begin that fit into a snapshot together. */
+function firstThatFits(lines: readonly Line[]): number {
+  let room = snapshotLineBytes
+  const before = lines.findLastIndex((line) => (room -= Buffer.byteLength(JSON.stringify(line))) < 0)
+  return before + 1
 }
 
 function eventFrom(row: LoggedEvent, cursor: string): FeedItem {

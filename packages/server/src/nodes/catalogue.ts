@@ -16,6 +16,7 @@ import { map } from './library/map.ts'
 import { merge } from './library/merge.ts'
 import { output } from './library/output.ts'
 import { router } from './library/router.ts'
+import { setContext } from './library/set-context.ts'
 import { signal } from './library/signal.ts'
 import { staticValue } from './library/static-value.ts'
 import { subworkflow } from './library/subworkflow.ts'
@@ -33,7 +34,7 @@ export function createCatalogue({ outside, sandbox, models }: Foundations): Cata
   const nodes: AnyNode[] = [
     ...[input, output, staticValue, template, router, merge, coalesce],
     ...[httpRequest(outside), code(sandbox), llm(models), human, signal, external, delay],
-    ...[map, loop, subworkflow, log],
+    ...[map, loop, subworkflow, log, setContext],
   ]
   const byType = new Map(nodes.map((node) => [node.type, node]))
   return { get: (type) => byType.get(type), list: () => [...nodes] }

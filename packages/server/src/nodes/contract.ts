@@ -77,6 +77,10 @@ export interface WorkContext extends StepContext {
 export interface StepResult {
   output: Json
   route?: string[]
+  /** Single keys of the context of the session whose round the run is: set together with the step's result. At most 64 KiB. */
+  context?: JsonObject
+  /** What it took of a language model: added up over the round. */
+  usage?: { promptTokens: number; completionTokens: number }
 }
 
 export interface PauseRequest {

@@ -4,9 +4,12 @@ import type { Access, Principal } from '../access/authenticate.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Feed } from '../events/feed.ts'
 import type { Files } from '../files/files.ts'
+import type { RunDeletion } from '../retention/delete-run.ts'
 import type { Tx } from '../store/index.ts'
 import type * as pauseViews from '../store/views/pauses.ts'
 import type * as runViews from '../store/views/runs.ts'
+import type * as sessionViews from '../store/views/sessions.ts'
+import type { Sessions } from '../sessions/sessions.ts'
 import type { Workflows } from '../workflows/workflows.ts'
 
 /** `access`, as far as callers reach it: no face ever sees the value of a secret. */
@@ -35,11 +38,14 @@ export interface NodeTypesPart {
 }
 
 /** What callers may read: functions of `store/views/`. */
-export type ViewsPart = Pick<typeof runViews, 'getRun' | 'listRuns' | 'findRun' | 'currentRun' | 'listSteps' | 'listEvents'> & Pick<typeof pauseViews, 'getPause' | 'listPauses'>
+export type ViewsPart = Pick<typeof runViews, 'getRun' | 'listRuns' | 'findRun' | 'currentRun' | 'listSteps' | 'listEvents'> &
+  Pick<typeof pauseViews, 'getPause' | 'listPauses'> &
+  Pick<typeof sessionViews, 'listSessions' | 'listLines' | 'listSessionEvents'>
 
 /** The rooms below, assembled by `app`. A test hands in toys. */
 export interface Parts {
   engine: Engine
+  sessions: Sessions
   workflows: WorkflowsPart
   nodeTypes: NodeTypesPart
   views: ViewsPart
@@ -48,6 +54,7 @@ export interface Parts {
   access: AccessPart
   audit: Pick<Audit, 'record' | 'list'>
   files: FilesPart
+  runDeletion: RunDeletion
 }
 
 /** What a procedure is called with, whatever the face it came through. */

@@ -1,29 +1,35 @@
 import { Subscribe, WatchWorkflow } from '@sluice/schema'
 import { tracked, type TrackedEnvelope } from '@trpc/server'
-import type { Actor } from '../engine/engine.ts'
+import { authorize } from '../access/policy.ts'
+import type { Principal } from '../access/principal.ts'
 import type { Feed, FeedItem } from '../events/feed.ts'
 import type { Context } from './context.ts'
 import { can, nameError, router, type RestStream } from './trpc.ts'
+import { viewerOf } from './viewer.ts'
 
 const tags = ['events']
 const streams: RestStream[] = [
   { path: '/v1/events', summary: 'Follow the events of the workspace', tags },
   { path: '/v1/runs/{runId}/events', summary: 'Follow the events of a run, from its first to its last', tags },
+  { path: '/v1/sessions/{sessionId}/events', summary: 'Follow the events of a session', tags },
   { path: '/v1/workflows/{workflow}/events', summary: 'Follow the events of the runs of a workflow', tags },
 ]
 
 export const events = router({
   // Not a generator: that there is no such run is said before the stream begins.
   subscribe: can('events.read', streams, Subscribe).subscription(async ({ ctx, input, signal = new AbortController().signal }) => {
-    const items = await follow(ctx.parts.feed, ctx.actor, input, signal)
+    const items = await follow(ctx.parts.feed, ctx.principal, input, signal)
     return delivered(items, ctx)
   }),
 })
 
-function follow(feed: Feed, { workspaceId }: Actor, { runId, workflow, after, lastEventId = after }: Subscribe, signal: AbortSignal): ReturnType<Feed['run']> {
+function follow(feed: Feed, principal: Principal, { runId, workflow, sessionId, after, lastEventId = after }: Subscribe, signal: AbortSignal): Promise<AsyncIterable<FeedItem>> {
+  const { workspaceId } = principal
   if (runId !== undefined) return feed.run({ workspaceId, runId, after: lastEventId }, signal)
   if (workflow !== undefined) return feed.workflow({ workspaceId, workflow, after: lastEventId }, signal)
-  return feed.workspace({ workspaceId, after: lastEventId }, signal)
+  if (sessionId === undefined) return feed.workspace({ viewer: viewerOf(principal), after: lastEventId }, signal)
+  authorize(principal, 'sessions.use')
+  return feed.session({ viewer: viewerOf(principal), sessionId, after: lastEventId }, signal)
 }
 
 /** The events of a workflow's runs, under the noun of the workflow. */

@@ -8,6 +8,7 @@ import { nodeTypes } from './node-types.ts'
 import { pauses } from './pauses.ts'
 import { runs } from './runs.ts'
 import { secrets } from './secrets.ts'
+import { sessions } from './sessions.ts'
 import { signals } from './signals.ts'
 import { steps } from './steps.ts'
 import { router } from './trpc.ts'
@@ -16,6 +17,6 @@ import { workflows } from './workflows.ts'
 import { workspaces } from './workspaces.ts'
 
 /** The doors of the core, one router a noun. */
-export const appRouter = router({ workflows, nodeTypes, runs, steps, pauses, signals, events, auth, keys, secrets, workspaces, members, users, audit, files })
+export const appRouter = router({ workflows, nodeTypes, runs, steps, pauses, signals, sessions, events, auth, keys, secrets, workspaces, members, users, audit, files })
 
 export type AppRouter = typeof appRouter

@@ -16,7 +16,10 @@ import {
   Step,
   WaitForRun,
 } from '@sluice/schema'
+import { z } from 'zod'
+import { authorize } from '../access/policy.ts'
 import { can, router, type Rest } from './trpc.ts'
+import { viewerOf } from './viewer.ts'
 
 const tags = ['runs']
 const one = '/v1/runs/{id}'
@@ -25,7 +28,14 @@ const at = (method: Rest['method'], path: string, summary: string, rest: Partial
 export const runs = router({
   start: can('runs.start', at('POST', '/v1/runs', 'Start a run', { status: 201 }), StartRun)
     .output(Run)
-    .mutation(({ ctx, input }) => ctx.parts.engine.start(ctx.actor, input)),
+    .mutation(async ({ ctx, input }) => {
+      // A session of somebody else's is not there to start rounds in.
+      if (input.sessionId !== undefined) {
+        authorize(ctx.principal, 'sessions.use')
+        await ctx.parts.sessions.check({ ...ctx.actor, ...viewerOf(ctx.principal) }, input.sessionId)
+      }
+      return ctx.parts.engine.start(ctx.actor, input)
+    }),
 
   list: can('runs.read', at('GET', '/v1/runs', 'List runs, newest first'), ListRuns)
     .output(pageOf(RunSummary))
@@ -66,6 +76,10 @@ export const runs = router({
   fork: can('runs.start', at('POST', `${one}/fork`, 'Start a new run from a step of this one', { status: 201 }), ForkRun)
     .output(Run)
     .mutation(({ ctx, input }) => ctx.parts.engine.fork(ctx.actor, input)),
+
+  delete: can('runs.delete', at('DELETE', one, 'Delete an ended run and the runs that it started', { status: 204 }), OneRun)
+    .output(z.void())
+    .mutation(({ ctx, input }) => ctx.parts.runDeletion.deleteRun(ctx.actor, input)),
 
   steps: can('runs.read', at('GET', `${one}/steps`, 'List the steps of a run'), ListSteps)
     .output(pageOf(Step))

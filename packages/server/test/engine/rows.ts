@@ -126,6 +126,7 @@ const queued: RunHead = {
   ending: null,
   transactionId: null,
   lane: null,
+  sessionId: null,
   parentRunId: null,
   parentStep: null,
   rootRunId: null,

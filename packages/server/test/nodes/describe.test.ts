@@ -41,6 +41,7 @@ test('the catalogue has the node types of the design, each once', () => {
     'loop',
     'subworkflow',
     'log',
+    'set-context',
   ])
   expect(catalogue.get('router')?.type).toBe('router')
   expect(catalogue.get('constructor')).toBeUndefined()

@@ -1,4 +1,4 @@
-import { Fault, type Account, type Event, type Member, type Pause, type Run, type Step, type StoredFile, type Workflow, type Workspace } from '@sluice/schema'
+import { Fault, type Account, type Event, type Member, type Pause, type Run, type Session, type Step, type StoredFile, type Workflow, type Workspace } from '@sluice/schema'
 import type { Deed } from '../../src/access/audit.ts'
 import type { Credential, Principal } from '../../src/access/authenticate.ts'
 import type { Actor } from '../../src/engine/engine.ts'
@@ -30,6 +30,7 @@ export const ids = {
   run: '000000000000run',
   workflow: '00000workflow00',
   pause: '0000000000pause',
+  session: '00000000session',
   user: '00000000000user',
   workspace: '000000workspace',
   key: '000000000000key',
@@ -116,6 +117,26 @@ const step: Step = {
   retryAt: null,
   timedOutAt: null,
   endedAt: at,
+}
+
+export const session: Session = {
+  id: ids.session,
+  title: 'Order',
+  description: null,
+  tags: [],
+  metadata: {},
+  mode: null,
+  user: ids.user,
+  subject: null,
+  workflowId: ids.workflow,
+  status: 'running',
+  currentStepId: null,
+  steps: [],
+  progress: 0,
+  context: null,
+  stoppedAt: null,
+  created: at,
+  updated: at,
 }
 
 const version = { workflowId: ids.workflow, number: 1, hash: 'h', name: 'Invoice', description: '', definition: workflow.draft, created: at }
@@ -249,6 +270,22 @@ export function createToys(): Toys {
       edit: workflow,
       node: { node: { id: 'a', type: 'input' }, sample: null },
     }),
+    sessions: toy<Parts['sessions']>('sessions', memory, {
+      get: session,
+      create: session,
+      put: session,
+      update: session,
+      delete: undefined,
+      send: {
+        session,
+        message: { kind: 'message', id: ids.run, sessionId: ids.session, number: 1, at, runId: null, role: 'user', text: 'Hello', metadata: {} },
+        runId: null,
+        pauseId: null,
+      },
+      stop: session,
+      deleteMessage: undefined,
+      check: undefined,
+    }),
     nodeTypes: { list: () => [], get: () => undefined },
     views: toy<Parts['views']>('views', memory, {
       getRun: run,
@@ -259,6 +296,9 @@ export function createToys(): Toys {
       listEvents: page(),
       getPause: pause,
       listPauses: page(pause),
+      listSessions: page(session),
+      listLines: page(),
+      listSessionEvents: page(),
     }),
     files: toy<Parts['files']>('files', memory, {
       receive: async ({ name, contentType = '' }: Incoming, source: AsyncIterable<Uint8Array>) => {
@@ -273,6 +313,7 @@ export function createToys(): Toys {
       list: page(file),
       delete: undefined,
     }),
+    runDeletion: toy<Parts['runDeletion']>('runDeletion', memory, { deleteRun: undefined }),
     database: { query: async () => [] },
     feed: {
       async run(of, signal) {
@@ -280,6 +321,7 @@ export function createToys(): Toys {
         return feed.follow(of.after, signal)
       },
       workflow: async (of, signal) => feed.follow(of.after, signal),
+      session: async (of, signal) => feed.follow(of.after, signal),
       workspace: async (of, signal) => feed.follow(of.after, signal),
     },
     access: {

@@ -62,3 +62,6 @@ export interface UserChange {
 export async function updateUser(em: EntityManager, id: string, change: UserChange): Promise<void> {
   await em.nativeUpdate(User, { id }, { ...change, updatedAt: new Date() })
 }
+
+/** Whether sessions of any workspace are the user's. */
+export const hasSessions = async (em: EntityManager, id: string): Promise<boolean> => (await em.execute('select 1 from sessions where user_id = ? limit 1', [id])).length > 0

@@ -67,6 +67,7 @@ export class Core0001 extends Migration {
         expires_at timestamptz(3) not null
       )`)
     this.addSql('create index refresh_tokens_family on refresh_tokens (family)')
+    this.addSql('create index refresh_tokens_expiry on refresh_tokens (expires_at)')
     this.addSql('create index refresh_tokens_user on refresh_tokens (user_id)')
     this.addSql(`
       create table password_tokens (
@@ -74,6 +75,7 @@ export class Core0001 extends Migration {
         user_id text not null references users (id) on delete cascade,
         expires_at timestamptz(3) not null
       )`)
+    this.addSql('create index password_tokens_expiry on password_tokens (expires_at)')
     this.addSql('create index password_tokens_user on password_tokens (user_id)')
     this.addSql(`
       create table tickets (
@@ -109,6 +111,7 @@ export class Core0001 extends Migration {
         updated_at timestamptz(3) not null default now(),
         deleted_at timestamptz(3)
       )`)
+    this.addSql('create index workflows_deleted on workflows (deleted_at) where deleted_at is not null')
     this.addSql('create unique index workflows_handle on workflows (workspace_id, handle) where deleted_at is null')
     this.addSql('create index workflows_list on workflows (workspace_id, id) where deleted_at is null')
     this.addSql(`
@@ -119,6 +122,8 @@ export class Core0001 extends Migration {
         name text not null,
         description text not null default '',
         definition json not null,
+        -- How long its runs are kept after their end; null: as long as the server keeps runs.
+        retain_seconds int generated always as ((definition #>> '{settings,retainForSeconds}')::int) stored,
         created_at timestamptz(3) not null default now(),
         primary key (workflow_id, number)
       )`)
@@ -175,6 +180,8 @@ export class Core0001 extends Migration {
         -- The W3C trace context it was started in: a worker in another process tells its spans in the same trace.
         traceparent text,
         missing text[],
+        -- Of its version, so that what is due is found by an index.
+        retain_seconds int,
         deadline_at timestamptz(3),
         held_at timestamptz(3),
         created_at timestamptz(3) not null,
@@ -294,12 +301,12 @@ export class Core0001 extends Migration {
         tags text[] not null,
         metadata json not null,
         mode text,
-        subject json,
+        subject json not null,
         status text not null check (status in ('idle', 'running', 'waiting', 'completed', 'failed', 'stopped')),
         current_step_id text,
         steps json not null,
         progress real not null,
-        context json,
+        context json not null,
         stopped_at timestamptz(3),
         -- Of its events, which are trimmed.
         seq int not null,
@@ -345,6 +352,10 @@ export class Core0001 extends Migration {
         at timestamptz(3) not null,
         primary key (subject_id, seq, subject_kind)
       )`)
+    // For retention: run events, which are nearly all, are not in it.
+    this.addSql(`create index events_aged on events (at) where subject_kind <> 'run'`)
+    // Runs that have gone, until their events have, too.
+    this.addSql('create table runs_gone (run_id text primary key)')
     this.addSql('create index events_workspace on events (workspace_id, xid, position)')
     this.addSql(`
       create table idempotency (
@@ -425,6 +436,7 @@ export class Core0001 extends Migration {
       'files',
       'audit',
       'idempotency',
+      'runs_gone',
       'events',
       'lines',
       'sessions',

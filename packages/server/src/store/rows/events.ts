@@ -7,6 +7,8 @@ export interface EventRow {
   subjectId: string
   seq: number
   workflowId: string | null
+  /** Whom alone, beside admins, it may be told to. */
+  owner?: string
   type: string
   /** JSON text of what the type adds to the base. */
   data: string
@@ -16,8 +18,8 @@ export interface EventRow {
 const insert = {
   name: 'events-insert',
   text: `
-    insert into events (workspace_id, subject_kind, subject_id, seq, workflow_id, type, data, at)
-    select * from unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::text[], $6::text[], $7::json[], $8::timestamptz[])`,
+    insert into events (workspace_id, subject_kind, subject_id, seq, workflow_id, owner, type, data, at)
+    select * from unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::text[], $6::text[], $7::text[], $8::json[], $9::timestamptz[])`,
 }
 
 /** Appends in the caller's transaction: an event exists exactly when the change it tells of does. */
@@ -29,6 +31,7 @@ export async function insertEvents(tx: Tx, rows: readonly EventRow[]): Promise<v
     rows.map((row) => row.subjectId),
     rows.map((row) => row.seq),
     rows.map((row) => row.workflowId),
+    rows.map((row) => row.owner ?? null),
     rows.map((row) => row.type),
     rows.map((row) => row.data),
     rows.map((row) => row.at),

@@ -8,6 +8,8 @@ export interface LoggedEvent {
   xid: string
   position: number
   workflow_id: string | null
+  /** Whom alone, beside admins, it may be told to. */
+  owner: string | null
   type: string
   /** JSON text of what the type adds. */
   data: string
@@ -15,11 +17,34 @@ export interface LoggedEvent {
   [more: string]: unknown
 }
 
-const columns = 'subject_kind, subject_id, seq, xid::text as xid, position, workflow_id, type, data::text as data, at'
+const columns = 'subject_kind, subject_id, seq, xid::text as xid, position, workflow_id, owner, type, data::text as data, at'
 
 /** A run's events after a `seq`. Its numbers are given under its row lock: what is read has no gap that fills later. */
 export const runEventsAfter = (tx: Tx, runId: string, seq: number, limit: number): Promise<LoggedEvent[]> =>
   tx.query({ name: 'feed-run', text: `select ${columns} from events where subject_id = $1 and subject_kind = 'run' and seq > $2 order by seq limit $3` }, [runId, seq, limit])
+
+/** A session's events after a `seq`; the same holds. What is older than a day is trimmed: then the first is not the next. */
+export const sessionEventsAfter = (tx: Tx, sessionId: string, seq: number, limit: number): Promise<LoggedEvent[]> =>
+  tx.query({ name: 'feed-session', text: `select ${columns} from events where subject_id = $1 and subject_kind = 'session' and seq > $2 order by seq limit $3` }, [
+    sessionId,
+    seq,
+    limit,
+  ])
+
+/** Whose session it is; of one that was deleted, for as long as its last event is there. */
+export async function feedSession(tx: Tx, sessionId: string): Promise<{ workspace_id: string; owner: string; seq: number; gone: boolean } | undefined> {
+  const rows = await tx.query<{ workspace_id: string; owner: string; seq: number; gone: boolean }>(
+    {
+      name: 'feed-session-of',
+      text: `
+        select workspace_id, user_id as owner, seq, false as gone from sessions where id = $1
+        union all select workspace_id, owner, seq, true from events where subject_id = $1 and subject_kind = 'session' and type = 'deleted'
+        limit 1`,
+    },
+    [sessionId],
+  )
+  return rows[0]
+}
 
 /**
  * A workspace's events after a place, up to the oldest transaction still open: a transaction that commits late comes after
@@ -51,20 +76,6 @@ export async function trimmedTo(tx: Tx, workspaceId: string): Promise<{ xid: str
   )
   return rows[0]
 }
-
-/** Takes away what is older than `before` and is not a run's: a run's events stay with it. Notes how far it went. */
-export const trimEvents = (tx: Tx, before: Date): Promise<unknown> =>
-  tx.query(
-    {
-      name: 'feed-trim',
-      text: `
-        with gone as (delete from events where subject_kind <> 'run' and at < $1 returning workspace_id, xid, position),
-          last as (select distinct on (workspace_id) workspace_id, xid, position from gone order by workspace_id, xid desc, position desc)
-        update workspaces set trimmed_xid = last.xid, trimmed_position = last.position from last
-        where workspaces.id = last.workspace_id and (last.xid, last.position) > (trimmed_xid, trimmed_position)`,
-    },
-    [before],
-  )
 
 /** All that the transaction reads from here on, it reads as of one moment. */
 export const freeze = (tx: Tx): Promise<unknown> => tx.query('set transaction isolation level repeatable read, read only')

@@ -31,6 +31,7 @@ export interface RunRow {
   trigger: string
   tags: string[]
   started_by: string | null
+  session_id: string | null
   traceparent: string | null
   deadline_at: Date | null
   held_at: Date | null
@@ -48,7 +49,7 @@ export interface TrialRow {
 const columns = `
   id, workspace_id, workflow_id, version, trial, status, waiting_kind, epoch, revision, deaths, seq, progress, steps,
   input::text as input, keyed_input, output::text as output, reason, ending, transaction_id, lane, lane_live, parent_run_id, parent_step,
-  root_run_id, depth, trigger, tags, started_by, traceparent, deadline_at, held_at, created_at, started_at, ended_at`
+  root_run_id, depth, trigger, tags, started_by, session_id, traceparent, deadline_at, held_at, created_at, started_at, ended_at`
 
 /** Takes runs over for the worker that has their jobs: what an older epoch still wants to write is refused from now on. */
 export const claimRuns = (tx: Tx, ids: readonly string[], deaths: readonly number[]): Promise<RunRow[]> =>
@@ -103,6 +104,8 @@ export interface NewRun {
   trigger: string
   tags: string[]
   startedBy: string
+  /** The session whose round it is. */
+  sessionId: string | null
   /** The trace context it is started in. */
   traceparent: string | null
   deadlineAt: Date | null
@@ -116,8 +119,8 @@ export async function insertRun(tx: Tx, run: NewRun): Promise<boolean> {
       name: 'runs-insert',
       text: `
         insert into runs (id, workspace_id, workflow_id, version, trial, status, seq, input, input_hash, transaction_id, live_transaction,
-          lane, parent_run_id, parent_step, root_run_id, depth, trigger, tags, started_by, deadline_at, created_at, keyed_input, traceparent, updated_at)
-        values ($1, $2, $3, $4, $5::json, 'queued', 1, $6::json, $7, $8, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $18)
+          lane, parent_run_id, parent_step, root_run_id, depth, trigger, tags, started_by, deadline_at, created_at, keyed_input, traceparent, session_id, retain_seconds, updated_at)
+        values ($1, $2, $3, $4, $5::json, 'queued', 1, $6::json, $7, $8, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, (select retain_seconds from versions where workflow_id = $3 and number = $4), $18)
         on conflict (parent_run_id, parent_step) where parent_run_id is not null do nothing
         returning id`,
     },
@@ -142,6 +145,7 @@ export async function insertRun(tx: Tx, run: NewRun): Promise<boolean> {
       run.createdAt,
       run.keyedInput,
       run.traceparent,
+      run.sessionId,
     ],
   )
   return rows.length > 0
@@ -174,8 +178,54 @@ export const liveDescendants = (tx: Tx, id: string): Promise<{ id: string; works
     [id],
   )
 
+/** Under their row locks: what the end of one has written must not be waited for while the next is. */
 export const liveRunsOf = (tx: Tx, workflowId: string): Promise<{ id: string }[]> =>
-  tx.query({ name: 'runs-live-of', text: 'select id from runs where workflow_id = $1 and ended_at is null order by id' }, [workflowId])
+  tx.query({ name: 'runs-live-of', text: 'select id from runs where workflow_id = $1 and ended_at is null order by id for no key update' }, [workflowId])
+
+// ── rounds ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** The live rounds of a session under their row locks, oldest first. */
+export const lockRounds = (tx: Tx, sessionId: string): Promise<{ id: string; status: string }[]> =>
+  tx.query({ name: 'rounds-lock', text: 'select id, status from runs where session_id = $1 and ended_at is null order by id for no key update' }, [sessionId])
+
+/** The round of a session that has begun, and the oldest question that it asks. */
+export async function askingRound(tx: Tx, sessionId: string): Promise<{ id: string; pause_id: string } | undefined> {
+  const rows = await tx.query<{ id: string; pause_id: string }>(
+    {
+      name: 'rounds-asking',
+      text: `
+        select runs.id, pauses.id as pause_id from runs join pauses on pauses.run_id = runs.id and pauses.status = 'open' and pauses.kind = 'question'
+        where runs.session_id = $1 and runs.ended_at is null and runs.started_at is not null
+        order by pauses.id limit 1`,
+    },
+    [sessionId],
+  )
+  return rows[0]
+}
+
+/** Of these sessions those with a live round. */
+export async function sessionsWithRounds(tx: Tx, sessionIds: readonly string[]): Promise<Set<string>> {
+  const rows = await tx.query<{ session_id: string }>({ name: 'rounds-live', text: 'select distinct session_id from runs where session_id = any($1) and ended_at is null' }, [
+    sessionIds,
+  ])
+  return new Set(rows.map((row) => row.session_id))
+}
+
+/** Takes the ended rounds of a session, their children, and all that was kept of them. */
+export const deleteRounds = (tx: Tx, sessionId: string): Promise<unknown> =>
+  tx.query(
+    {
+      name: 'rounds-delete',
+      text: `
+        with recursive tree as (
+          select id from runs where session_id = $1 and ended_at is not null
+          union all
+          select child.id from runs child join tree on child.parent_run_id = tree.id where child.ended_at is not null
+        ), gone as (delete from runs using tree where runs.id = tree.id returning runs.id)
+        delete from events using gone where subject_kind = 'run' and subject_id = gone.id`,
+    },
+    [sessionId],
+  )
 
 // ── transaction ids and lanes ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -225,18 +275,6 @@ export const unservedRuns = (tx: Tx, limit: number): Promise<{ id: string }[]> =
 
 export const setMissing = (tx: Tx, id: string, missing: readonly string[]): Promise<unknown> =>
   tx.query({ name: 'runs-missing', text: 'update runs set missing = $2 where id = $1' }, [id, missing])
-
-/** Trials older than a day: gone with their steps, and with their events. */
-export const deleteOldTrials = (tx: Tx, before: Date): Promise<unknown> =>
-  tx.query(
-    {
-      name: 'trials-delete',
-      text: `
-        with gone as (delete from runs where trial is not null and ended_at < $1 returning id)
-        delete from events using gone where subject_kind = 'run' and subject_id = gone.id`,
-    },
-    [before],
-  )
 
 /**
  * Runs that should move and have no job, as none should be: a net under the rest, cast seldom. The jobs are pg-boss's

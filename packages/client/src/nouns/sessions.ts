@@ -1,0 +1,69 @@
+import type {
+  CreateSession,
+  GetSession,
+  Line,
+  ListLines,
+  ListSessionEvents,
+  ListSessions,
+  OneMessage,
+  OneSession,
+  Page,
+  PutSession,
+  SendMessage,
+  SentMessage,
+  Session,
+  SessionEvent,
+  UpdateSession,
+} from '@sluice/schema'
+import type { Calls } from '../calls.ts'
+import { keyed } from '../idempotency.ts'
+import type { Input } from '../input.ts'
+import { type Listing, listing } from '../listing.ts'
+import type { CallOptions } from '../options.ts'
+
+/** Conversations and guided processes: yours, and as an admin those of all. One of somebody else throws `NotFoundError` (`session_missing`). */
+export interface Sessions {
+  /** Newest first. */
+  list(filter?: Input<typeof ListSessions>, options?: CallOptions): Listing<Session>
+  get(which: Input<typeof GetSession>, options?: CallOptions): Promise<Session>
+  /** Under an id of your own it is safe to repeat: then the second throws `ConflictError` (`id_taken`). Throws `NotFoundError` (`workflow_missing`). */
+  create(session: Input<typeof CreateSession>, options?: CallOptions): Promise<Session>
+  /** Changes the session of this id, or makes it. */
+  put(session: Input<typeof PutSession>, options?: CallOptions): Promise<Session>
+  /** What is absent stays. With `ifUpdated` it throws `ConflictError` (`session_stale`) when the session has changed meanwhile. */
+  update(change: Input<typeof UpdateSession>, options?: CallOptions): Promise<Session>
+  /** Takes its lines and its ended runs; a live one is cancelled. */
+  delete(which: Input<typeof OneSession>, options?: CallOptions): Promise<void>
+  /**
+   * Answers when the message is kept and its round is started, or waits for those before it. To a workflow, or to nobody, it
+   * makes a session. Text answers an open question of the round under way. Throws `LimitExceededError` (`lane_full`).
+   */
+  send(message: Input<typeof SendMessage>, options?: CallOptions): Promise<SentMessage>
+  /** Cancels what goes on, and what waits behind it. */
+  stop(which: Input<typeof GetSession>, options?: CallOptions): Promise<Session>
+  /** Messages, logs, stats and documents, oldest first. */
+  lines(of: Input<typeof ListLines>, options?: CallOptions): Listing<Line>
+  /** With its documents; its events lose what they told. Throws `NotFoundError` (`line_missing`). */
+  deleteMessage(which: Input<typeof OneMessage>, options?: CallOptions): Promise<void>
+  /** What has happened in the last 24 hours, oldest first. Live: `sluice.events.subscribe({ sessionId })`. */
+  events(of: Input<typeof ListSessionEvents>, options?: CallOptions): Listing<SessionEvent>
+}
+
+export const sessionsOf = ({ list, read, write, repeat, remove }: Calls): Sessions => ({
+  list: (filter, options) => list('sessions.list', filter, options),
+  get: (which, options) => read('sessions.get', which, options),
+  create: (session, options) => write('sessions.create', session, options),
+  put: (session, options) => repeat('sessions.put', session, options),
+  update: (change, options) => write('sessions.update', change, options),
+  delete: (which, options) => remove('sessions.delete', which, options),
+  send: (message, options) => repeat('sessions.send', keyed(message), options),
+  stop: (which, options) => repeat('sessions.stop', which, options),
+  lines: (of, options) => list('sessions.lines', of, options),
+  deleteMessage: (which, options) => remove('sessions.deleteMessage', which, options),
+  events: (of, options) =>
+    listing(async (cursor) => {
+      const page = await read<Page<SessionEvent>>('sessions.events', { ...of, ...(cursor !== undefined && { after: Number(cursor) }) }, options)
+      // Events are numbered: the last one is where the next page begins.
+      return { ...page, nextCursor: page.nextCursor && String(page.items.at(-1)!.seq) }
+    }),
+})

@@ -1,0 +1,247 @@
+import type { Json, JsonObject, SessionStatus, SessionStep } from '@sluice/schema'
+import { limits } from '@sluice/schema'
+import type { OpenSession, Said } from '../events/sessions.ts'
+import { type RunState, type StepRow, isTerminal, stepKey } from './state.ts'
+import type { Turn, Usage } from './turn.ts'
+
+/**
+ * What a round tells its session: out of what a turn changes, what is written to the session in the same transaction. PURE.
+ *
+ * T1. What a session shows of its round is what the round's rows say: nobody else writes it, and it is never behind.
+ * T2. After a round was cancelled its session hears nothing of it but the figures and one last line, in the turn of the cancel.
+ */
+export interface Telling {
+  runId: string
+  sessionId: string
+  workspaceId: string
+  workflowId: string
+  /** Null leaves it. */
+  status: SessionStatus | null
+  begins: boolean
+  begun: boolean
+  ends: boolean
+  /** Null leaves them. */
+  steps: SessionStep[] | null
+  currentStepId: string | null
+  progress: number
+  said: Said[]
+  /** Of a round that comes to its end. */
+  figures: { durationMs: number; steps: number } | null
+  lastWord: Said | null
+  context: JsonObject | null
+  usage: Usage
+}
+
+/** Null for a run that is no round. */
+export function tellingOf(turn: Turn): Telling | null {
+  const { run } = turn.state
+  if (run.sessionId === null) return null
+  const ends = isTerminal(run.status)
+  const begun = run.startedAt !== null
+  const base = { runId: run.id, sessionId: run.sessionId, workspaceId: run.workspaceId, workflowId: run.workflowId, begun, ends }
+  if (turn.wasCancelled) return { ...base, ...silence }
+  const begins = turn.events.some(({ type }) => type === 'run.started')
+  const isOver = ends || run.status === 'cancelling'
+  return {
+    ...base,
+    status: begun || ends ? statusOf(run) : null,
+    begins,
+    steps: begun && (begins || isOver || touchesTop(turn)) ? stepsOf(turn.state) : null,
+    currentStepId: currentOf(turn.state),
+    progress: run.progress,
+    said: begun ? [...turn.events.flatMap((event) => saidOf(turn, event)), ...answerOf(turn)] : [],
+    figures: begun && isOver ? { durationMs: turn.now - run.startedAt!, steps: stepsTried(turn.state) } : null,
+    lastWord: begun && isOver ? lastWordOf(turn) : null,
+    context: turn.context,
+    usage: turn.usage,
+  }
+}
+
+const silence = {
+  status: null,
+  begins: false,
+  steps: null,
+  currentStepId: null,
+  progress: 0,
+  said: [],
+  figures: null,
+  lastWord: null,
+  context: null,
+  usage: { promptTokens: 0, completionTokens: 0 },
+} satisfies Partial<Telling>
+
+const statuses = {
+  queued: 'running',
+  running: 'running',
+  waiting: 'running',
+  cancelling: 'stopped',
+  compensating: 'running',
+  completed: 'completed',
+  failed: 'failed',
+  cancelled: 'stopped',
+  compensated: 'failed',
+} as const
+
+const statusOf = ({ status, waitingKind, heldAt }: RunState['run']): SessionStatus =>
+  status === 'waiting' && waitingKind === 'pause' && heldAt === null ? 'waiting' : statuses[status]
+
+const touchesTop = (turn: Turn): boolean => [...turn.steps.values()].some((step) => step.iteration === '')
+
+const time = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString())
+
+const stepsOf = (state: RunState): SessionStep[] =>
+  state.graph.top.map((node) => {
+    const step = state.steps.get(stepKey(node.id, ''))
+    return { id: node.id, name: node.name, type: node.type, status: step?.state ?? 'pending', startedAt: time(step?.startedAt ?? null), endedAt: time(step?.endedAt ?? null) }
+  })
+
+const underWay: ReadonlySet<string> = new Set(['running', 'waiting', 'retrying'])
+
+/** Of the top-level nodes under way the one that began last; null when none is, and the last one stands. */
+function currentOf(state: RunState): string | null {
+  let current: StepRow | undefined
+  for (const node of state.graph.top) {
+    const step = state.steps.get(stepKey(node.id, ''))
+    if (step && underWay.has(step.state) && (!current || step.startedAt! >= current.startedAt!)) current = step
+  }
+  return current?.nodeId ?? null
+}
+
+function stepsTried(state: RunState): number {
+  let tried = 0
+  for (const step of state.steps.values()) if (step.attempts > 0) tried++
+  return tried
+}
+
+// ── lines ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+type Level = Extract<Said, { kind: 'log' }>['level']
+
+const logged = (level: Level, message: string, at: { nodeId: string | null; step: string | null } = { nodeId: null, step: null }): Said => ({ kind: 'log', level, message, ...at })
+
+interface StepEvent {
+  nodeId: string
+  step: string
+  attempt: number
+  error: { message: string }
+  level: Level
+  message: string
+  pause: { id: string; kind: string }
+}
+
+function saidOf(turn: Turn, { type, data }: Turn['events'][number]): Said[] {
+  const read = (): StepEvent => JSON.parse(data) as StepEvent
+  switch (type) {
+    case 'run.started':
+      return [logged('info', 'The round began')]
+    case 'step.started': {
+      const { nodeId, step, attempt } = read()
+      return [logged('info', attempt > 1 ? `${step} began again (attempt ${attempt})` : `${step} began`, { nodeId, step })]
+    }
+    case 'step.retrying': {
+      const { nodeId, step, error } = read()
+      return [logged('warn', `${step} failed and will be tried again: ${error.message}`, { nodeId, step })]
+    }
+    case 'step.failed': {
+      const { nodeId, step, error } = read()
+      return [logged('error', `${step} failed: ${error.message}`, { nodeId, step })]
+    }
+    case 'log': {
+      const { nodeId, step, level, message } = read()
+      return [logged(level, message, { nodeId, step })]
+    }
+    case 'pause.opened': {
+      // A question is put to the person in the conversation, who may answer it there.
+      const pause = turn.pauses.get(read().pause.id)
+      return pause?.kind === 'question' ? [{ kind: 'message', role: 'assistant', text: pause.message, metadata: { pauseId: pause.id } }] : []
+    }
+    default:
+      return []
+  }
+}
+
+function lastWordOf({ state: { run } }: Turn): Said {
+  switch (run.status) {
+    case 'completed':
+      return logged('info', 'The round was completed')
+    case 'cancelling':
+    case 'cancelled':
+      return run.reason?.code === 'pause_declined' ? logged('warn', `The round ended: ${run.reason.message}`) : logged('info', 'The round was stopped')
+    default:
+      return logged('error', `The round failed: ${run.reason?.message ?? run.status}`)
+  }
+}
+
+/** Where the answer of a round stands in its output. */
+const answerKeys = ['assistant_message', 'message', 'text', 'answer'] as const
+
+/**
+ * The message that a completed round ends with: its output where that is text, or the text in it under one of the names for
+ * it. An output of another form is nobody's message: it stands in the run, and is not made into one.
+ */
+function answerOf({ state: { run } }: Turn): Said[] {
+  const text = run.status === 'completed' && run.output ? textOf(run.output.value) : null
+  return text === null || text.trim() === '' ? [] : [{ kind: 'message', role: 'assistant', text, metadata: {} }]
+}
+
+function textOf(output: Json, isInner = false): string | null {
+  if (typeof output === 'string') return output
+  if (typeof output !== 'object' || output === null || Array.isArray(output)) return null
+  for (const key of answerKeys) if (Object.hasOwn(output, key) && typeof output[key] === 'string') return output[key]
+  // Without an output node it stands under the name of the last step.
+  const [only, another] = Object.values(output)
+  return isInner || only === undefined || another !== undefined ? null : textOf(only, true)
+}
+
+// ── what becomes of the session ────────────────────────────────────────────────────────────────────────────────────────
+
+/** `others`: whether another round of the session is live. */
+export function apply(telling: Telling, session: OpenSession, others: boolean): void {
+  const { row } = session
+  const from = { runId: telling.runId }
+  const spent = telling.begins ? { prompt_tokens: 0, completion_tokens: 0 } : row
+  session.set({
+    prompt_tokens: spent.prompt_tokens + telling.usage.promptTokens,
+    completion_tokens: spent.completion_tokens + telling.usage.completionTokens,
+    ...(telling.steps && { steps: JSON.stringify(telling.steps), progress: telling.progress }),
+    ...(telling.begins && { current_step_id: null }),
+    ...(telling.currentStepId !== null && { current_step_id: telling.currentStepId }),
+  })
+  if (telling.context) keep(telling.context, session, telling.runId)
+  for (const said of telling.said) session.say(said, from)
+  if (telling.figures) for (const [name, value, unit] of figuresOf(telling.figures, row)) session.say({ kind: 'stat', name, value, unit }, from)
+  if (telling.lastWord) session.say(telling.lastWord, from)
+  const status = statusAfter(telling, row.status, others)
+  if (status !== null && status !== row.status) session.set({ status, stopped_at: status === 'stopped' ? endOf(row) : null })
+}
+
+function statusAfter({ status, begun, ends }: Telling, now: SessionStatus, others: boolean): SessionStatus | null {
+  if (!ends) return status
+  if (others) return begun && status !== null ? 'running' : null
+  // Of a cancel that was told before: what came after it has ended too.
+  return status ?? (now === 'running' || now === 'waiting' ? 'stopped' : null)
+}
+
+/** No line is later than this, but for those of what begins anew. */
+export const endOf = ({ line_at: lineAt }: { line_at: number }): Date => new Date(Math.max(Date.now(), Math.ceil(lineAt / 1000)))
+
+const figuresOf = ({ durationMs, steps }: NonNullable<Telling['figures']>, tokens: { prompt_tokens: number; completion_tokens: number }): [string, number, string | null][] => [
+  ['duration_ms', durationMs, 'ms'],
+  ['steps', steps, null],
+  ['prompt_tokens', tokens.prompt_tokens, null],
+  ['completion_tokens', tokens.completion_tokens, null],
+]
+
+const isObject = (value: Json): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** A context with single keys set in it; one that has no keys, and is not empty, stays as it is. */
+export const contextWith = (context: Json, patch: JsonObject): Json => (context === null ? patch : isObject(context) ? { ...context, ...patch } : context)
+
+/** A client's write replaces the context whole, a round's sets keys in it: the row lock orders them. */
+function keep(patch: JsonObject, session: OpenSession, runId: string): void {
+  const context = JSON.parse(session.row.context) as Json
+  const text = JSON.stringify(contextWith(context, patch))
+  const refused = context !== null && !isObject(context) ? 'it is no object' : Buffer.byteLength(text) > limits.contextBytes ? 'it is full' : null
+  if (refused === null) return session.set({ context: text })
+  session.say(logged('error', `The context was not changed: ${refused} (${Object.keys(patch).join(', ').slice(0, 500)})`), { runId })
+}

@@ -1,0 +1,164 @@
+import { type CreateSession, Fault, type Json, type OneMessage, type OneSession, type PutSession, type UpdateSession } from '@sluice/schema'
+import { addSession, changeSession, removeSession } from '../events/sessions.ts'
+import type { Tx } from '../store/index.ts'
+import { newId } from '../store/ids.ts'
+import { deleteMessage, lockSession, ownerFacts, redactLines, type SessionRow } from '../store/rows/sessions.ts'
+import { pinWorkflow } from '../store/rows/workflows.ts'
+import { maySee, seenSession } from '../store/views/sessions.ts'
+import { fieldsOf, newSession, statusRefused, withoutDerived, withStop } from './fields.ts'
+import type { Client, Within } from './within.ts'
+
+/** What clients do to sessions, each in one transaction. All lock in the order of the engine's `Rounds`, the session last. */
+
+const drawings = 3
+
+export async function create({ tx, rounds, after }: Within, actor: Client, input: CreateSession): Promise<string> {
+  const { workspaceId } = actor
+  const { id, workflow, user = actor.userId, ...written } = input
+  await checkOwner(tx, actor, user)
+  const made = (drawn: string) => newSession(drawn, workspaceId, user, written, workflow !== undefined)
+  if (workflow !== undefined && written.status === 'running') return createRunning({ tx, rounds, after }, actor, workflow, made(id ?? newId()))
+  if (workflow !== undefined && written.status !== undefined && written.status !== 'idle') throw statusRefused(written.status)
+  const bound = workflow === undefined ? null : await pinWorkflow(tx, workspaceId, workflow)
+  if (bound === undefined) throw new Fault('workflow_missing')
+  for (let drawing = 0; drawing < drawings; drawing++) {
+    const row: SessionRow = { ...made(id ?? newId()), workflow_id: bound?.id ?? null }
+    if (await addSession(tx, row)) {
+      after.session(workspaceId, row.id)
+      return row.id
+    }
+    if (id !== undefined) break
+  }
+  throw new Fault('id_taken')
+}
+
+async function createRunning({ tx, rounds, after }: Within, actor: Client, workflow: string, make: Omit<SessionRow, 'workflow_id'>): Promise<string> {
+  const round = newId()
+  await rounds.begin(tx, actor, { id: round, sessionId: make.id, workflow, make, whenLive: 'queue', plan: (session) => ({ input: contextOf(session), change() {} }) })
+  after.begun(actor.workspaceId, make.id, round)
+  return make.id
+}
+
+const contextOf = (session: Pick<SessionRow, 'context'>): Json => JSON.parse(session.context) as Json
+
+/** Somebody else's only as an admin; and whoever it is, they are a member. */
+async function checkOwner(tx: Tx, actor: Client, user: string): Promise<void> {
+  if (user !== actor.userId && !actor.seesAll) throw new Fault('permission_denied', { message: 'Sessions of others are for admins to make' })
+  const { member, user: isUser } = await ownerFacts(tx, actor.workspaceId, user)
+  if (!member && (isUser || user !== actor.userId)) throw new Fault('input_invalid', { issues: [{ path: ['user'], message: 'There is no such member' }] })
+}
+
+export async function update(within: Within, actor: Client, input: UpdateSession): Promise<string> {
+  const { id, ifUpdated, lineIds: _view, ...written } = input
+  const seen = await seenSession(within.tx, actor, id)
+  const fields = fieldsOf(written)
+  const { status } = written
+  if (seen.workflow_id !== null && status !== undefined && status !== seen.status) {
+    if (status === 'running' && (await startBy(within, actor, seen, { fields, ifUpdated }))) return id
+    if (status === 'idle') await stopRounds(within, actor, id, ifUpdated)
+    if (status !== 'running' && status !== 'idle') throw statusRefused(status)
+  }
+  const row = await locked(within.tx, actor, id)
+  // Checked before its rounds were cancelled, which is a change of its own.
+  if (!(row.workflow_id !== null && status === 'idle' && status !== seen.status)) expect(row, ifUpdated)
+  await changeSession(within.tx, row, (session) => session.set(row.workflow_id === null ? withStop(fields, row.status) : withoutDerived(fields)))
+  within.after.session(actor.workspaceId, id)
+  return id
+}
+
+/** A status that is a command: a round with the context as its input. False while one is live. */
+async function startBy(
+  { tx, rounds, after }: Within,
+  actor: Client,
+  seen: SessionRow,
+  { fields, ifUpdated }: { fields: ReturnType<typeof fieldsOf>; ifUpdated: string | undefined },
+): Promise<boolean> {
+  const round = newId()
+  const begun = await rounds.begin(tx, actor, {
+    id: round,
+    sessionId: seen.id,
+    workflow: seen.workflow_id!,
+    whenLive: 'leave',
+    plan(session) {
+      expect(session, ifUpdated)
+      const kept = withoutDerived(fields)
+      return { input: contextOf({ ...session, ...kept }), change: (opened) => opened.set(kept) }
+    },
+  })
+  if (begun) after.begun(actor.workspaceId, seen.id, round)
+  return begun
+}
+
+async function stopRounds({ tx, rounds, after }: Within, actor: Client, id: string, ifUpdated?: string): Promise<boolean> {
+  const { stopped, passed } = await rounds.stop(tx, actor.workspaceId, id, async () => expect(await locked(tx, actor, id), ifUpdated))
+  for (const each of passed) after.passed(each)
+  return stopped
+}
+
+/** The session of this id, changed as an update would; or a new one. */
+export async function put(within: Within, actor: Client, { workflow, user, ifUpdated, ...input }: PutSession): Promise<string> {
+  const { tx } = within
+  const known = await lockSessionIfSeen(tx, actor, input.id)
+  if (!known) return create(within, actor, { ...input, ...(workflow !== undefined && { workflow }), ...(user !== undefined && { user }) })
+  if (user !== undefined && user !== known.user_id) throw new Fault('input_invalid', { issues: [{ path: ['user'], message: 'A session stays with its owner' }] })
+  if (workflow !== undefined && (await pinWorkflow(tx, actor.workspaceId, workflow))?.id !== known.workflow_id)
+    throw new Fault('input_invalid', { issues: [{ path: ['workflow'], message: 'A session is bound when it is made, and then stays as it is' }] })
+  return update(within, actor, { ...input, ...(ifUpdated !== undefined && { ifUpdated }) })
+}
+
+const lockSessionIfSeen = (tx: Tx, actor: Client, id: string): Promise<SessionRow | null> =>
+  seenSession(tx, actor, id).catch((error: unknown) => {
+    if (error instanceof Fault) return null
+    throw error
+  })
+
+/** Cancels what is live, and takes the session with its lines and ended rounds. */
+export async function remove(within: Within, actor: Client, { id }: OneSession): Promise<void> {
+  const { tx, rounds, after } = within
+  await seenSession(tx, actor, id)
+  await stopRounds(within, actor, id)
+  const row = await locked(tx, actor, id)
+  await rounds.clear(tx, id)
+  await removeSession(tx, row)
+  after.session(actor.workspaceId, id)
+}
+
+/** Stops what goes on, for good: of what is not going on nothing changes. */
+export async function stop(within: Within, actor: Client, { id }: OneSession): Promise<string> {
+  const { tx, after } = within
+  const seen = await seenSession(tx, actor, id)
+  const stopped = seen.workflow_id === null || (await stopRounds(within, actor, id))
+  const row = await locked(tx, actor, id)
+  if (stopped && (row.status === 'running' || row.status === 'waiting')) {
+    const last = new Date(Math.max(Date.now(), Math.ceil(row.line_at / 1000)))
+    await changeSession(tx, row, (session) => session.set({ status: 'stopped', stopped_at: last }))
+  }
+  after.session(actor.workspaceId, id)
+  return id
+}
+
+/** Takes a message out, and what its events told of it. */
+export async function forgetMessage({ tx, after }: Within, actor: Client, { id, messageId }: OneMessage): Promise<void> {
+  await seenSession(tx, actor, id)
+  const row = await locked(tx, actor, id)
+  const gone = await deleteMessage(tx, id, messageId)
+  if (gone.length === 0) throw new Fault('line_missing')
+  await redactLines(
+    tx,
+    id,
+    gone.map((line) => line.id),
+  )
+  await changeSession(tx, row, (session) => gone.forEach((line) => session.forget(line.id)))
+  after.session(actor.workspaceId, id)
+}
+
+export async function locked(tx: Tx, actor: Client, id: string): Promise<SessionRow> {
+  const row = await lockSession(tx, id)
+  if (!row || row.workspace_id !== actor.workspaceId || !maySee(actor, row.user_id)) throw new Fault('session_missing')
+  return row
+}
+
+function expect(row: SessionRow, ifUpdated: string | undefined): void {
+  const updated = row.updated_at.toISOString()
+  if (ifUpdated !== undefined && Date.parse(ifUpdated) !== row.updated_at.getTime()) throw new Fault('session_stale', { details: { updated } })
+}

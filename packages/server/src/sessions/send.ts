@@ -1,0 +1,99 @@
+import { Fault, type JsonObject, type SendMessage } from '@sluice/schema'
+import { fingerprintOf } from '../engine/start.ts'
+import { addSession, changeSession, type OpenSession } from '../events/sessions.ts'
+import { newId } from '../store/ids.ts'
+import { takeKey } from '../store/rows/idempotency.ts'
+import { readSession, type SessionRow } from '../store/rows/sessions.ts'
+import { maySee } from '../store/views/sessions.ts'
+import { locked } from './change.ts'
+import { newSession } from './fields.ts'
+import type { Client, Within } from './within.ts'
+
+/** What became of a message. */
+export interface Sent {
+  sessionId: string
+  messageId: string
+  runId: string | null
+  pauseId: string | null
+}
+
+/** The question that the message was to answer has been answered: the message is sent anew. */
+export class Overtaken extends Error {
+  override readonly name = 'Overtaken'
+}
+
+/**
+ * A message enters: it answers the question that the round under way asks, or starts a round, which waits for those before
+ * it; and of a session without a workflow it is kept. Its line and its round are committed together.
+ */
+export async function send(within: Within, actor: Client, input: SendMessage, mayAnswer: boolean): Promise<Sent> {
+  const { idempotencyKey, lineIds: _view, ...request } = input
+  const target = await targetOf(within, actor, input.to)
+  const sessionId = target.is === 'session' ? target.row.id : newId()
+  const answers = mayAnswer && target.is === 'session' && target.row.workflow_id !== null ? await within.rounds.asks(target.row.id) : null
+  const starts = !answers && (target.is === 'workflow' || (target.is === 'session' && target.row.workflow_id !== null))
+  const sent: Sent = { sessionId, messageId: newId(), runId: answers?.id ?? (starts ? newId() : null), pauseId: answers?.pause_id ?? null }
+  if (idempotencyKey !== undefined) {
+    const fingerprint = fingerprintOf(request)
+    const kept = await takeKey(within.tx, { workspaceId: actor.workspaceId, actor: actor.principalId, key: `send:${idempotencyKey}`, fingerprint, reply: JSON.stringify(sent) })
+    if (kept && kept.fingerprint !== fingerprint) throw new Fault('idempotency_conflict')
+    if (kept) return kept.reply as Sent
+  }
+  if (sent.pauseId !== null) await answer(within, actor, input, sent)
+  else if (starts) await start(within, actor, input, sent, target)
+  else await keep(within, actor, input, sent, target)
+  return sent
+}
+
+type Target = { is: 'session'; row: SessionRow } | { is: 'workflow'; ref: string } | { is: 'nobody' }
+
+/** An id of a session wins. */
+async function targetOf({ tx }: Within, actor: Client, to: string | undefined): Promise<Target> {
+  if (to === undefined) return { is: 'nobody' }
+  const row = await readSession(tx, actor.workspaceId, to)
+  return row && maySee(actor, row.user_id) ? { is: 'session', row } : { is: 'workflow', ref: to }
+}
+
+const said =
+  ({ text, metadata = {}, mode }: SendMessage, { messageId, runId }: Sent) =>
+  (session: OpenSession): void => {
+    if (mode !== undefined) session.set({ mode })
+    session.say({ kind: 'message', role: 'user', text, metadata }, { runId, id: messageId })
+  }
+
+async function answer({ tx, rounds, after }: Within, actor: Client, input: SendMessage, sent: Sent): Promise<void> {
+  const answered = await rounds.answer(tx, actor, sent.sessionId, input.text)
+  if (answered?.runId !== sent.runId || answered.pauseId !== sent.pauseId) throw new Overtaken()
+  await changeSession(tx, await locked(tx, actor, sent.sessionId), said(input, sent))
+  after.passed(answered.passed)
+  after.session(actor.workspaceId, sent.sessionId)
+}
+
+async function start({ tx, rounds, after }: Within, actor: Client, input: SendMessage, sent: Sent, target: Target): Promise<void> {
+  const { sessionId, messageId } = sent
+  const message: JsonObject = { text: input.text, metadata: input.metadata ?? {}, messageId, sessionId }
+  await rounds.begin(tx, actor, {
+    id: sent.runId!,
+    sessionId,
+    workflow: target.is === 'session' ? target.row.workflow_id! : target.is === 'workflow' ? target.ref : '',
+    ...(target.is === 'workflow' && { make: newSession(sessionId, actor.workspaceId, actor.userId, { title: titleOf(input) }, true) }),
+    whenLive: 'queue',
+    plan: () => ({ input: message, change: said(input, sent) }),
+  })
+  after.begun(actor.workspaceId, sessionId, sent.runId!)
+}
+
+async function keep({ tx, after }: Within, actor: Client, input: SendMessage, sent: Sent, target: Target): Promise<void> {
+  const made: SessionRow = { ...newSession(sent.sessionId, actor.workspaceId, actor.userId, { title: titleOf(input) }, false), workflow_id: null }
+  if (target.is === 'nobody' && !(await addSession(tx, made))) throw new Fault('id_taken')
+  await changeSession(tx, await locked(tx, actor, sent.sessionId), said(input, sent))
+  after.session(actor.workspaceId, sent.sessionId)
+}
+
+const longestTitle = 80
+
+/** What it begins with. */
+function titleOf({ title, text }: SendMessage): string {
+  const [line = ''] = text.trim().split('\n')
+  return title ?? (line.length > longestTitle ? `${line.slice(0, longestTitle - 1).toWellFormed()}…` : line)
+}

@@ -1,0 +1,83 @@
+import {
+  Fault,
+  type CreateSession,
+  type GetSession,
+  type Line,
+  type OneMessage,
+  type OneSession,
+  type PutSession,
+  type SendMessage,
+  type SentMessage,
+  type Session,
+  type UpdateSession,
+} from '@sluice/schema'
+import type { Rounds } from '../engine/index.ts'
+import type { Doorbell } from '../events/doorbell.ts'
+import type { Database } from '../store/index.ts'
+import { getLine, getSession, seenSession } from '../store/views/sessions.ts'
+import * as change from './change.ts'
+import { Overtaken, send } from './send.ts'
+import { alone, type Client, type Within } from './within.ts'
+
+export type { Client } from './within.ts'
+
+/**
+ * Conversations: a message enters, starts or continues a round. Of a session that the client may not see every method throws
+ * a Fault `session_missing`, as of one that is not there.
+ */
+export interface Sessions {
+  get(actor: Client, input: GetSession): Promise<Session>
+  create(actor: Client, input: CreateSession): Promise<Session>
+  put(actor: Client, input: PutSession): Promise<Session>
+  update(actor: Client, input: UpdateSession): Promise<Session>
+  /** Takes the session, its lines and its ended rounds; a live one is cancelled. */
+  delete(actor: Client, input: OneSession): Promise<void>
+  /** Answers when the message and what it starts are committed. */
+  send(actor: Client, input: SendMessage): Promise<SentMessage>
+  /** Cancels what is live and what waits behind it. */
+  stop(actor: Client, input: GetSession): Promise<Session>
+  deleteMessage(actor: Client, input: OneMessage): Promise<void>
+  /** Throws when the client may not see it. */
+  check(actor: Client, id: string): Promise<void>
+}
+
+const tries = 3
+
+export function createSessions(parts: { database: Database; doorbell: Doorbell; rounds: Rounds }): Sessions {
+  const { database } = parts
+  const within = <T>(work: (within: Within) => Promise<T>): Promise<T> => alone(parts, work)
+  const read = (actor: Client, id: string, view: { lineIds?: boolean | undefined } = {}): Promise<Session> => getSession(database, actor, id, view)
+
+  return {
+    get: (actor, { id, lineIds }) => read(actor, id, { lineIds }),
+    create: async (actor, input) => read(actor, await within((each) => change.create(each, actor, input))),
+    async put(actor, input) {
+      const once = () => within((each) => change.put(each, actor, input))
+      // Of two that make it at once the second finds it made.
+      return read(actor, await once().catch((error: unknown) => (error instanceof Fault && error.code === 'id_taken' ? once() : Promise.reject(error))))
+    },
+    update: async (actor, input) => read(actor, await within((each) => change.update(each, actor, input)), input),
+    delete: (actor, input) => within((each) => change.remove(each, actor, input)),
+    async send(actor, input) {
+      const sent = await sendOvertaken((mayAnswer) => within((each) => send(each, actor, input, mayAnswer)))
+      const [session, message]: [Session, Line] = await Promise.all([read(actor, sent.sessionId, input), getLine(database, sent.sessionId, sent.messageId)])
+      return { session, message, runId: sent.runId, pauseId: sent.pauseId }
+    },
+    stop: async (actor, input) => read(actor, await within((each) => change.stop(each, actor, { id: input.id })), input),
+    deleteMessage: (actor, input) => within((each) => change.forgetMessage(each, actor, input)),
+    async check(actor, id) {
+      await seenSession(database, actor, id)
+    },
+  }
+}
+
+/** What comes too late for a question starts a round: questions that come and go do not keep a message waiting. */
+async function sendOvertaken<T>(once: (mayAnswer: boolean) => Promise<T>): Promise<T> {
+  for (let tried = 1; ; tried++) {
+    try {
+      return await once(tried < tries)
+    } catch (error) {
+      if (!(error instanceof Overtaken)) throw error
+    }
+  }
+}
