@@ -44,6 +44,12 @@ export const ApiKey = z.object({
 })
 export type ApiKey = z.infer<typeof ApiKey>
 
+export const keyFields = ['id', 'name', 'prefix', 'scopes', 'userId', 'created', 'lastUsedAt', 'revokedAt'] as const
+export type KeyField = (typeof keyFields)[number]
+
 /** A named credential for nodes. Its value is never shown again. */
 export const Secret = z.object({ name: z.string(), created: Timestamp, updated: Timestamp })
 export type Secret = z.infer<typeof Secret>
+
+export const secretFields = ['name', 'created', 'updated'] as const
+export type SecretField = (typeof secretFields)[number]

@@ -2,7 +2,6 @@ import { z } from 'zod'
 import { Role, User } from './access.ts'
 import { Handle, Id, Timestamp } from './ids.ts'
 import { listInput } from './conditions.ts'
-import { pageInput } from './list.ts'
 
 /** Workspaces, who belongs to them, and what was done there. */
 
@@ -22,7 +21,10 @@ export const Workspace = z.object({
 })
 export type Workspace = z.infer<typeof Workspace>
 
-export const ListWorkspaces = z.strictObject({ ...pageInput })
+export const workspaceFields = ['id', 'handle', 'name', 'role', 'isDefault', 'created'] as const
+export type WorkspaceField = (typeof workspaceFields)[number]
+
+export const ListWorkspaces = z.strictObject({ ...listInput(workspaceFields) })
 export type ListWorkspaces = z.infer<typeof ListWorkspaces>
 
 export const OneWorkspace = z.strictObject({ workspace })
@@ -45,7 +47,10 @@ export const Member = z.object({
 })
 export type Member = z.infer<typeof Member>
 
-export const ListMembers = z.strictObject({ ...pageInput })
+export const memberFields = ['userId', 'email', 'name', 'role', 'pending', 'joined'] as const
+export type MemberField = (typeof memberFields)[number]
+
+export const ListMembers = z.strictObject({ ...listInput(memberFields) })
 export type ListMembers = z.infer<typeof ListMembers>
 
 /** A user of this email joins; name and password are for one who is made by it. */
@@ -77,7 +82,10 @@ export type SetRole = z.infer<typeof SetRole>
 export const Account = User.extend({ role: Role })
 export type Account = z.infer<typeof Account>
 
-export const ListUsers = z.strictObject({ ...pageInput })
+export const userFields = ['id', 'email', 'name', 'role', 'created'] as const
+export type UserField = (typeof userFields)[number]
+
+export const ListUsers = z.strictObject({ ...listInput(userFields) })
 export type ListUsers = z.infer<typeof ListUsers>
 
 export const OneUser = z.strictObject({ id: Id })

@@ -59,11 +59,11 @@ export function createAccess({ orm, database, secret, anonymousRole, now = Date.
     ...createPasswordTokens(orm, passwords, standings, now),
     ...createTickets(database, credentials.stillValid, now),
     me: (principal) => me(orm, principal),
-    keys: createKeys(orm, standings, now),
-    secrets: createSecrets(orm, ring.secrets, now),
-    members: createMembers(orm, passwords, standings, now),
-    users: createUsers(orm, standings, now),
-    workspaces: createWorkspaces(orm, standings, now),
+    keys: createKeys(orm, database, standings, now),
+    secrets: createSecrets(orm, database, ring.secrets, now),
+    members: createMembers(orm, database, passwords, standings, now),
+    users: createUsers(orm, database, standings, now),
+    workspaces: createWorkspaces(orm, database, standings, now),
   }
 }
 

@@ -1,7 +1,9 @@
-import { Fault, Id, type ApiKey, type CreateKey, type OneKey, type Page } from '@sluice/schema'
-import { countKeys, countLiveKeys, insertKey, keyById, listKeys, revokeKey, type ApiKeyRow } from '../store/entities/api-key.ts'
+import { Fault, type ApiKey, type CreateKey, type ListKeys, type OneKey, type Page } from '@sluice/schema'
+import { countLiveKeys, insertKey, keyById, revokeKey, type ApiKeyRow } from '../store/entities/api-key.ts'
 import { newId } from '../store/ids.ts'
 import type { Orm } from '../store/orm.ts'
+import type { Tx } from '../store/index.ts'
+import { listKeys } from '../store/views/identity.ts'
 import { digest, randomToken } from './digest.ts'
 import { authorize, covers, decide, scopes as knownScopes } from './policy.ts'
 import type { Principal } from './principal.ts'
@@ -12,7 +14,7 @@ export interface Keys {
   /** The secret is in this answer and nowhere else, ever. */
   create(principal: Principal, input: CreateKey): Promise<ApiKey & { secret: string }>
   /** Newest first, revoked ones too; of one user only when given. Who is no admin gets their own. */
-  list(principal: Principal, input?: { userId?: string; limit?: number; cursor?: string; count?: boolean }): Promise<Page<ApiKey>>
+  list(principal: Principal, input?: Partial<ListKeys>): Promise<Page<ApiKey>>
   /** Holds everywhere within two seconds. A second one changes nothing. Throws `key_missing`. */
   revoke(principal: Principal, input: OneKey): Promise<void>
 }
@@ -38,7 +40,7 @@ const asApiKey = (row: ApiKeyRow): ApiKey => ({
   revokedAt: iso(row.revokedAt),
 })
 
-export function createKeys(orm: Orm, standings: Standings, now: () => number): Keys {
+export function createKeys(orm: Orm, database: Tx, standings: Standings, now: () => number): Keys {
   return {
     async create(principal, { name, scopes: wanted }) {
       authorize(principal, 'keys.manage')
@@ -65,18 +67,11 @@ export function createKeys(orm: Orm, standings: Standings, now: () => number): K
       return { ...asApiKey(row), secret }
     },
 
-    async list(principal, { userId, limit = 100, cursor, count } = {}) {
+    async list(principal, { userId, ...asked } = {}) {
       authorize(principal, 'keys.manage')
-      if (cursor !== undefined && !Id.safeParse(cursor).success) throw new Fault('cursor_invalid')
       if (userId !== undefined) authorize(principal, 'keys.manage', { ownerId: userId }, 'user_missing')
       const ofAll = decide(principal, 'keys.manage', { ownerId: everybody }) === 'allow'
-      const of = { workspaceId: principal.workspaceId, userId: ofAll ? userId : principal.userId }
-      return orm.unit(async (em) => {
-        const rows = await listKeys(em, of, limit + 1, cursor)
-        const items = rows.slice(0, limit).map(asApiKey)
-        const nextCursor = rows.length > limit ? items.at(-1)!.id : null
-        return { items, nextCursor, ...(count ? { total: await countKeys(em, of) } : {}) }
-      })
+      return listKeys(database, { workspaceId: principal.workspaceId, userId: ofAll ? (userId ?? null) : principal.userId }, { limit: 100, ...asked })
     },
 
     async revoke(principal, { id }) {

@@ -1,11 +1,12 @@
 import { Fault, type InvitedMember, type InviteMember, type ListMembers, type Member, type OneMember, type Page, type Role, type SetRole } from '@sluice/schema'
 import { revokeKeys } from '../store/entities/api-key.ts'
-import { countMembers, countMemberships, countOwners, deleteMember, insertMember, listPeople, memberOf, membershipsOf, updateRole, type Person } from '../store/entities/member.ts'
+import { countMemberships, countOwners, deleteMember, insertMember, memberOf, membershipsOf, updateRole } from '../store/entities/member.ts'
 import { anyUser, insertUser, lockUser, raiseEpoch, updateUser, userByEmail, type UserRow } from '../store/entities/user.ts'
 import { insertWorkspace, lockFirstStart, lockWorkspace } from '../store/entities/workspace.ts'
-import { decodeCursor, idForm, pageFrom } from '../store/cursor.ts'
 import { newId } from '../store/ids.ts'
 import { StatementRefused, type EntityManager, type Orm } from '../store/orm.ts'
+import type { Tx } from '../store/index.ts'
+import { listMembers } from '../store/views/identity.ts'
 import { randomToken } from './digest.ts'
 import { inviteLifetimeMs, issuePasswordToken } from './password-tokens.ts'
 import { checkEmail, checkNewPassword, type Passwords } from './passwords.ts'
@@ -31,7 +32,7 @@ export interface Members {
   remove(principal: Principal, input: OneMember): Promise<void>
 }
 
-export function createMembers(orm: Orm, passwords: Passwords, standings: Standings, now: () => number): Members {
+export function createMembers(orm: Orm, database: Tx, passwords: Passwords, standings: Standings, now: () => number): Members {
   async function userRow(email: string, password: string | undefined, defaultWorkspaceId: string, name = ''): Promise<UserRow> {
     const at = new Date(now())
     return { id: newId(), email, name, passwordHash: password === undefined ? '' : await passwords.hash(password), tokenEpoch: 1, defaultWorkspaceId, createdAt: at, updatedAt: at }
@@ -86,14 +87,9 @@ export function createMembers(orm: Orm, passwords: Passwords, standings: Standin
       return first ? { email, password, generated: adminPassword === undefined } : null
     },
 
-    async list(principal, { limit = 50, cursor, count } = {}) {
+    async list(principal, asked = {}) {
       authorize(principal, 'members.read')
-      const { workspaceId } = principal
-      const after = cursor === undefined ? undefined : decodeCursor(cursor, idForm)
-      return orm.unit(async (em) => {
-        const rows = await listPeople(em, { workspaceId }, limit + 1, after)
-        return { ...pageFrom(rows, limit, ({ userId }) => userId, asMember), ...(count && { total: await countMembers(em, workspaceId) }) }
-      })
+      return listMembers(database, principal.workspaceId, { limit: 50, ...asked })
     },
 
     async invite(principal, { email, role, name, password }) {
@@ -135,8 +131,6 @@ async function leave(em: EntityManager, workspaceId: string, userId: string, at:
   const user = await lockUser(em, userId)
   if (user?.defaultWorkspaceId === workspaceId) await updateUser(em, userId, { defaultWorkspaceId: (await membershipsOf(em, userId))[0]?.workspaceId ?? null })
 }
-
-const asMember = ({ userId, email, name, role, pending, createdAt }: Person): Member => ({ userId, email, name, role, pending, joined: createdAt.toISOString() })
 
 /** The index, say, that a statement met. */
 const refusedBy = (error: unknown): string | undefined => (error instanceof StatementRefused ? error.constraint : undefined)

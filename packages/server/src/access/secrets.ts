@@ -1,7 +1,9 @@
 import { createCipheriv, createDecipheriv, randomBytes, type KeyObject } from 'node:crypto'
-import { Fault, type OneSecret, type Page, type Secret, type SetSecret } from '@sluice/schema'
-import { countSecrets, deleteSecret, listSecrets, putSecret, secretOf } from '../store/entities/secret.ts'
+import { Fault, type ListSecrets, type OneSecret, type Page, type Secret, type SetSecret } from '@sluice/schema'
+import { countSecrets, deleteSecret, putSecret, secretOf } from '../store/entities/secret.ts'
 import type { Orm } from '../store/orm.ts'
+import type { Tx } from '../store/index.ts'
+import { listSecrets } from '../store/views/identity.ts'
 import { authorize } from './policy.ts'
 import type { Principal } from './principal.ts'
 
@@ -10,7 +12,7 @@ export interface Secrets {
   /** Makes or replaces. `value` is at most 64 KiB of UTF-8, `name` 1 to 100 characters of A-Z a-z 0-9 . _ - */
   set(principal: Principal, input: SetSecret): Promise<Secret>
   /** In order of name, without values. */
-  list(principal: Principal, input?: { limit?: number; cursor?: string; count?: boolean }): Promise<Page<Secret>>
+  list(principal: Principal, input?: Partial<ListSecrets>): Promise<Page<Secret>>
   /** Throws `secret_missing`. */
   delete(principal: Principal, input: OneSecret): Promise<void>
   /** The value, for the abilities of a node alone: no face of the server calls this. Throws `secret_missing`. */
@@ -22,7 +24,7 @@ const mostBytes = 64 * 1024
 /** A workspace's. */
 const most = 1_000
 
-export function createSecrets(orm: Orm, key: KeyObject, now: () => number): Secrets {
+export function createSecrets(orm: Orm, database: Tx, key: KeyObject, now: () => number): Secrets {
   return {
     async set(principal, { name, value }) {
       authorize(principal, 'secrets.manage')
@@ -38,15 +40,9 @@ export function createSecrets(orm: Orm, key: KeyObject, now: () => number): Secr
       return { name, created: (kept?.createdAt ?? at).toISOString(), updated: at.toISOString() }
     },
 
-    async list(principal, { limit = 100, cursor, count } = {}) {
+    async list(principal, asked = {}) {
       authorize(principal, 'secrets.list')
-      if (cursor !== undefined && !named.test(cursor)) throw new Fault('cursor_invalid')
-      const { workspaceId } = principal
-      return orm.unit(async (em) => {
-        const rows = await listSecrets(em, workspaceId, limit + 1, cursor)
-        const items = rows.slice(0, limit).map((row) => ({ name: row.name, created: row.createdAt.toISOString(), updated: row.updatedAt.toISOString() }))
-        return { items, nextCursor: rows.length > limit ? items.at(-1)!.name : null, ...(count ? { total: await countSecrets(em, workspaceId) } : {}) }
-      })
+      return listSecrets(database, principal.workspaceId, { limit: 100, ...asked })
     },
 
     async delete(principal, { name }) {

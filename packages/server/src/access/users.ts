@@ -1,13 +1,14 @@
 import { Fault, type Account, type ListUsers, type OneUser, type Page, type PasswordToken, type UpdateUser } from '@sluice/schema'
 import { revokeKeys } from '../store/entities/api-key.ts'
-import { countMembers, countOwners, deleteMember, listPeople, memberOf, membershipsOf, type Person } from '../store/entities/member.ts'
+import { countOwners, deleteMember, listPeople, memberOf, membershipsOf, type Person } from '../store/entities/member.ts'
 import { deletePasswordTokens } from '../store/entities/password-token.ts'
 import { deleteRefreshTokens } from '../store/entities/refresh-token.ts'
-import { lockUser, raiseEpoch, updateUser } from '../store/entities/user.ts'
+import { hasSessions, lockUser, raiseEpoch, updateUser } from '../store/entities/user.ts'
 import { findWorkspace, lockWorkspace } from '../store/entities/workspace.ts'
-import { decodeCursor, idForm, pageFrom } from '../store/cursor.ts'
 import { sqlState } from '../store/database.ts'
 import type { EntityManager, Orm } from '../store/orm.ts'
+import type { Tx } from '../store/index.ts'
+import { listUsers } from '../store/views/identity.ts'
 import { issuePasswordToken, resetLifetimeMs } from './password-tokens.ts'
 import { checkEmail } from './passwords.ts'
 import { authorize, decide } from './policy.ts'
@@ -24,7 +25,7 @@ export interface Users {
   get(principal: Principal, input: OneUser): Promise<Account>
   /** Throws `name_taken` when the email is in use, `workspace_missing` for a default that is not one of theirs. */
   update(principal: Principal, input: UpdateUser): Promise<Account>
-  /** Leaves a nameless user, whom runs and decisions still refer to. Throws `last_owner` when a workspace would have none. */
+  /** Leaves a nameless user, whom runs and decisions still refer to. Throws `last_owner` when a workspace would have none, `user_in_use` while sessions are theirs. */
   delete(principal: Principal, input: OneUser): Promise<void>
   /** A token that sets the password of another user, for who asks to hand on; an hour, once. Their old password holds until then. */
   resetPassword(principal: Principal, input: OneUser): Promise<PasswordToken>
@@ -33,7 +34,7 @@ export interface Users {
 /** No user's id: to ask whether all may be seen. */
 const everybody = '*'
 
-export function createUsers(orm: Orm, standings: Standings, now: () => number): Users {
+export function createUsers(orm: Orm, database: Tx, standings: Standings, now: () => number): Users {
   /** As far as this principal may change the user: themselves with a login of their own, others as an owner. */
   function mayManage(principal: Principal, id: string): void {
     authorize(principal, 'users.manage', { ownerId: id }, 'user_missing')
@@ -41,16 +42,11 @@ export function createUsers(orm: Orm, standings: Standings, now: () => number): 
   }
 
   return {
-    async list(principal, { limit = 50, cursor, count } = {}) {
+    async list(principal, asked = {}) {
       authorize(principal, 'users.read')
       const { workspaceId, userId } = principal
-      const after = cursor === undefined ? undefined : decodeCursor(cursor, idForm)
       const ofAll = decide(principal, 'users.read', { ownerId: everybody }) === 'allow'
-      return orm.unit(async (em) => {
-        const rows = await listPeople(em, ofAll ? { workspaceId } : { workspaceId, userId }, limit + 1, after)
-        const total = count ? { total: ofAll ? await countMembers(em, workspaceId) : rows.length } : {}
-        return { ...pageFrom(rows, limit, (row) => row.userId, asAccount), ...total }
-      })
+      return listUsers(database, { workspaceId, userId: ofAll ? null : userId }, { limit: 50, ...asked })
     },
 
     async get(principal, { id }) {
@@ -123,6 +119,8 @@ async function anonymise(em: EntityManager, id: string, at: Date): Promise<void>
     if (role === 'owner' && (await countOwners(em, workspaceId)) === 1) throw new Fault('last_owner')
     await deleteMember(em, workspaceId, id)
   }
+  // Now that they are no member anywhere, no session of theirs is made any more.
+  if (await hasSessions(em, id)) throw new Fault('user_in_use')
   await revokeKeys(em, { userId: id }, at)
   await deleteRefreshTokens(em, id)
   await deletePasswordTokens(em, id)

@@ -1,11 +1,12 @@
 import { Fault, type CreateWorkspace, type ListWorkspaces, type OneWorkspace, type Page, type UpdateWorkspace, type Workspace } from '@sluice/schema'
-import { countMemberships, countOwned, insertMember, listPeople, memberOf } from '../store/entities/member.ts'
+import { countOwned, insertMember, listPeople, memberOf } from '../store/entities/member.ts'
 import { lockUser } from '../store/entities/user.ts'
-import { deleteWorkspace, insertWorkspace, listBelongings, lockWorkspace, updateWorkspace, usesOf, workspaceById, type Belonging } from '../store/entities/workspace.ts'
-import { decodeCursor, idForm, pageFrom } from '../store/cursor.ts'
+import { belongingOf, deleteWorkspace, insertWorkspace, lockWorkspace, updateWorkspace, usesOf, workspaceById, type Belonging } from '../store/entities/workspace.ts'
 import { sqlState } from '../store/database.ts'
 import { newId } from '../store/ids.ts'
 import type { EntityManager, Orm } from '../store/orm.ts'
+import type { Tx } from '../store/index.ts'
+import { listWorkspace, listWorkspaces } from '../store/views/identity.ts'
 import { authorize } from './policy.ts'
 import type { Principal } from './principal.ts'
 import type { Standings } from './standings.ts'
@@ -31,18 +32,14 @@ const most = 100
 /** Rows of a deletion are many. */
 const mostMembers = 10_000
 
-export function createWorkspaces(orm: Orm, standings: Standings, now: () => number): Workspaces {
+export function createWorkspaces(orm: Orm, database: Tx, standings: Standings, now: () => number): Workspaces {
   return {
-    async list(principal, { limit = 50, cursor, count } = {}) {
+    async list(principal, { limit = 50, ...more } = {}) {
       authorize(principal, 'workspaces.read')
-      const after = cursor === undefined ? undefined : decodeCursor(cursor, idForm)
       const { userId, workspaceId, credential } = principal
-      return orm.unit(async (em) => {
-        if (credential === 'anonymous') return { items: [await here(em, principal)], nextCursor: null, ...(count && { total: 1 }) }
-        const of = credential === 'key' ? { userId, workspaceId } : { userId }
-        const rows = await listBelongings(em, of, limit + 1, after)
-        return { ...pageFrom(rows, limit, ({ id }) => id, asWorkspace), ...(count && { total: credential === 'key' ? 1 : await countMemberships(em, userId) }) }
-      })
+      const asked = { limit, ...more }
+      if (credential === 'anonymous') return listWorkspace(await orm.unit((em) => here(em, principal)), asked)
+      return listWorkspaces(database, { userId, workspaceId: credential === 'key' ? workspaceId : null }, asked)
     },
 
     async get(principal, { workspace }) {
@@ -116,7 +113,7 @@ async function here(em: EntityManager, { userId, workspaceId, role, credential }
   const row = await workspaceById(em, workspaceId)
   if (!row) throw new Fault('workspace_missing')
   if (credential === 'anonymous') return asWorkspace({ ...row, role, isDefault: true })
-  const [belonging] = await listBelongings(em, { userId, workspaceId }, 1)
+  const belonging = await belongingOf(em, userId, workspaceId)
   if (!belonging) throw new Fault('workspace_missing')
   return asWorkspace(belonging)
 }

@@ -47,12 +47,6 @@ export async function insertKey(em: EntityManager, row: ApiKeyRow): Promise<void
 
 export const keyById = (em: EntityManager, workspaceId: string, id: string): Promise<ApiKeyRow | null> => em.findOne(ApiKey, { id, workspaceId })
 
-/** Newest first; ids sort by time. `before` is the last id of the page before. */
-export const listKeys = (em: EntityManager, keys: KeysOf, limit: number, before?: string): Promise<ApiKeyRow[]> =>
-  em.find(ApiKey, before === undefined ? of(keys) : { ...of(keys), id: { $lt: before } }, { orderBy: { id: 'desc' }, limit })
-
-export const countKeys = (em: EntityManager, keys: KeysOf): Promise<number> => em.count(ApiKey, of(keys))
-
 export const countLiveKeys = (em: EntityManager, keys: KeysOf): Promise<number> => em.count(ApiKey, { ...of(keys), revokedAt: null })
 
 /** The first revocation counts; a second one changes nothing. */

@@ -33,8 +33,6 @@ export const firstMembership = (em: EntityManager, userId: string): Promise<Memb
 /** All that a user belongs to, as it stands now. */
 export const membershipsOf = (em: EntityManager, userId: string): Promise<MemberRow[]> => em.find(Member, { userId }, { orderBy: { workspaceId: 'asc' }, disableIdentityMap: true })
 
-export const countMembers = (em: EntityManager, workspaceId: string): Promise<number> => em.count(Member, { workspaceId })
-
 export const countMemberships = (em: EntityManager, userId: string): Promise<number> => em.count(Member, { userId })
 
 export const countOwned = (em: EntityManager, userId: string): Promise<number> => em.count(Member, { userId, role: 'owner' })
@@ -47,14 +45,14 @@ export interface Person extends MemberRow {
   userCreatedAt: Date
 }
 
-/** In order of their users' ids; `after` is the last one of the page before. */
-export async function listPeople(em: EntityManager, of: { workspaceId: string; userId?: string }, limit: number, after = ''): Promise<Person[]> {
+/** In order of their users' ids. */
+export async function listPeople(em: EntityManager, of: { workspaceId: string; userId?: string }, limit: number): Promise<Person[]> {
   const rows = await em.execute<PersonRow[]>(
     `select m.workspace_id, m.user_id, m.role, m.created_at, u.email, u.name, u.password_hash = '' as pending, u.created_at as user_created_at
      from members m join users u on u.id = m.user_id
-     where m.workspace_id = ? and m.user_id > ? and (?::text is null or m.user_id = ?)
+     where m.workspace_id = ? and (?::text is null or m.user_id = ?)
      order by m.user_id limit ?`,
-    [of.workspaceId, after, of.userId ?? null, of.userId ?? null, limit],
+    [of.workspaceId, of.userId ?? null, of.userId ?? null, limit],
   )
   return rows.map((row) => ({
     workspaceId: row.workspace_id,

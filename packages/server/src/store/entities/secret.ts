@@ -28,10 +28,6 @@ export async function putSecret(em: EntityManager, row: SecretRow): Promise<void
 
 export const secretOf = (em: EntityManager, workspaceId: string, name: string): Promise<SecretRow | null> => em.findOne(Secret, { workspaceId, name })
 
-/** In order of name. `after` is the last name of the page before. The ciphertext stays where it is. */
-export const listSecrets = (em: EntityManager, workspaceId: string, limit: number, after?: string): Promise<Pick<SecretRow, 'name' | 'createdAt' | 'updatedAt'>[]> =>
-  em.find(Secret, after === undefined ? { workspaceId } : { workspaceId, name: { $gt: after } }, { orderBy: { name: 'asc' }, limit, fields: ['name', 'createdAt', 'updatedAt'] })
-
 export const countSecrets = (em: EntityManager, workspaceId: string): Promise<number> => em.count(Secret, { workspaceId })
 
 export const deleteSecret = async (em: EntityManager, workspaceId: string, name: string): Promise<boolean> => (await em.nativeDelete(Secret, { workspaceId, name })) === 1

@@ -45,16 +45,17 @@ export interface Belonging extends WorkspaceRow {
   isDefault: boolean
 }
 
-/** What a user belongs to, or the one of these that is named; in order of ids, `after` is the last one of the page before. */
-export async function listBelongings(em: EntityManager, of: { userId: string; workspaceId?: string }, limit: number, after = ''): Promise<Belonging[]> {
-  const rows = await em.execute<{ id: string; handle: string; name: string; created_at: string | Date; role: Role; is_default: boolean }[]>(
+/** A workspace as this user stands in it; undefined for who does not belong to it. */
+export async function belongingOf(em: EntityManager, userId: string, workspaceId: string): Promise<Belonging | undefined> {
+  const [row] = await em.execute<{ id: string; handle: string; name: string; created_at: string | Date; role: Role; is_default: boolean }[]>(
     `select w.id, w.handle, w.name, w.created_at, m.role, coalesce(u.default_workspace_id = w.id, false) as is_default
      from members m join workspaces w on w.id = m.workspace_id join users u on u.id = m.user_id
-     where m.user_id = ? and w.id > ? and (?::text is null or w.id = ?)
-     order by w.id limit ?`,
-    [of.userId, after, of.workspaceId ?? null, of.workspaceId ?? null, limit],
+     where m.user_id = ? and w.id = ?`,
+    [userId, workspaceId],
   )
-  return rows.map(({ created_at, is_default, ...row }) => ({ ...row, createdAt: new Date(created_at), isDefault: is_default }))
+  if (!row) return undefined
+  const { created_at, is_default, ...rest } = row
+  return { ...rest, createdAt: new Date(created_at), isDefault: is_default }
 }
 
 /** Throws for a handle that is in use. */
