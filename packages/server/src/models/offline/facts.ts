@@ -1,4 +1,4 @@
-import type { Json } from '@sluice/schema'
+import type { Json, JsonObject } from '@sluice/schema'
 import { sentencesOf, tellingWords, wordsOfName } from './words.ts'
 
 /** What a text says in so many words: `label: value`, `label = value`, `the label is value`, and the keys of JSON in it. PURE. */
@@ -16,28 +16,39 @@ const longestLabel = 6
 
 /** In the order in which they stand; what JSON says comes first. */
 export function factsIn(text: string): Fact[] {
-  const facts = jsonIn(text).flatMap((value) => factsOfJson(value))
-  for (const line of text.split('\n')) {
+  const { values, rest } = splitJson(text)
+  const facts = values.flatMap((value) => factsOfJson(value))
+  for (const line of rest.split('\n')) {
     if (facts.length >= mostFacts) break
     facts.push(...factsOfLine(line))
   }
   return facts.slice(0, mostFacts)
 }
 
-/** JSON that stands in a text by itself: all of it, a fenced block, or from the first brace to the last. */
-export function jsonIn(text: string): Json[] {
-  const fenced = [...text.matchAll(/```(?:json)?[^\S\n]*\n([\s\S]*?)\n\s*```/gi)].map(([, inside]) => inside!)
+/** JSON that stands in a text by itself, and the text without it: fenced blocks, else what is from the first brace to the last. */
+export function splitJson(text: string): { values: Json[]; rest: string } {
+  const values: Json[] = []
+  const take = (whole: string, inside: string): string => {
+    const value = parsed(inside)
+    if (value === null) return whole
+    values.push(value)
+    return '\n'
+  }
+  const rest = text.replace(/```(?:json)?[^\S\n]*\n([\s\S]*?)\n\s*```/gi, take)
+  if (values.length > 0) return { values, rest }
   const from = text.search(/[[{]/)
-  const to = Math.max(text.lastIndexOf('}'), text.lastIndexOf(']'))
-  const candidates = fenced.length > 0 ? fenced : from >= 0 && to > from ? [text.slice(from, to + 1)] : []
-  return candidates.flatMap((candidate) => {
-    try {
-      const value = JSON.parse(candidate) as Json
-      return typeof value === 'object' && value !== null ? [value] : []
-    } catch {
-      return []
-    }
-  })
+  const to = Math.max(text.lastIndexOf('}'), text.lastIndexOf(']')) + 1
+  if (from < 0 || to <= from) return { values, rest: text }
+  return { values, rest: text.slice(0, from) + take(text.slice(from, to), text.slice(from, to)) + text.slice(to) }
+}
+
+function parsed(text: string): JsonObject | Json[] | null {
+  try {
+    const value = JSON.parse(text) as Json
+    return typeof value === 'object' ? value : null
+  } catch {
+    return null
+  }
 }
 
 function factsOfJson(root: Json): Fact[] {

@@ -11,7 +11,7 @@ import { booleanOf, numbersIn, quotedIn } from './values.ts'
 import { tellingWords, wordsOf, wordsOfName } from './words.ts'
 
 /**
- * Fills a JSON Schema with what a text says. A value is taken where the text labels it, else where only one can be meant,
+ * Fills a JSON Schema with what a text says. A value is taken where the text first labels it, else where only one can be meant,
  * else not at all: nothing is guessed, and what is required and cannot be found is named. Throws when it would take too long.
  */
 export type Filled = { value: Json } | { missing: string[] }
@@ -257,13 +257,11 @@ const containsAll = (text: string, words: readonly string[]): boolean => {
   return words.length > 0 && words.every((word) => there.has(word))
 }
 
-/** The one value in the first clause that names the field. */
+/** The one value in the clauses that name the field. */
 function beside<T>({ words, reading }: Place, find: (text: string) => T[]): T | undefined {
-  const found = clausesOf(reading.text)
-    .filter((clause) => containsAll(clause, specific(words)))
-    .map(find)
-    .find((values) => values.length > 0)
-  return found?.length === 1 ? found[0] : undefined
+  const clauses = clausesOf(reading.text).filter((clause) => containsAll(clause, specific(words)))
+  const found = [...new Set(clauses.flatMap(find))]
+  return found.length === 1 ? found[0] : undefined
 }
 
 /** The one value there is, when no other field could mean it. */

@@ -20,7 +20,7 @@ export const sign = '[offline model: rules, not a language model]'
 const howToGetOne = 'Set SLUICE_MODEL_URL and SLUICE_MODEL to use a language model.'
 
 /** The work is proportionate to the text; beyond this it would keep others waiting. */
-export const mostCharacters = 200_000
+export const mostCharacters = 100_000
 
 type Said = Pick<Answer, 'text' | 'toolCalls' | 'structured' | 'finishReason'>
 

@@ -1,5 +1,5 @@
 import type { Message } from '../model.ts'
-import { factsIn, jsonIn } from './facts.ts'
+import { factsIn, splitJson } from './facts.ts'
 import type { Fact } from './facts.ts'
 
 /** A conversation as the rules see it. PURE. */
@@ -33,9 +33,10 @@ export function readingOf(messages: readonly Message[], effort = { left: mostEff
 export const partOf = (text: string, { effort }: Pick<Reading, 'effort'>): Reading => readingOf([{ role: 'user', content: text }], effort)
 
 function columnsIn(text: string): string[] {
-  const tables = jsonIn(text).filter((value) => Array.isArray(value))
+  const { values, rest } = splitJson(text)
+  const tables = values.filter((value) => Array.isArray(value))
   const keys = tables.flatMap(([first]) => (typeof first === 'object' && first !== null && !Array.isArray(first) ? Object.keys(first) : []))
-  return [...keys, ...headerIn(text.split('\n'))]
+  return [...keys, ...headerIn(rest.split('\n'))]
 }
 
 /** The first of two lines that have the same number of separators, when it looks like names. */

@@ -1,7 +1,7 @@
 import type { Json } from '@sluice/schema'
 import { z } from 'zod'
 import { ModelError } from '../error.ts'
-import type { Answer, ToolCall } from '../model.ts'
+import type { Answer, Question, ToolCall } from '../model.ts'
 
 /** How an answer is put together of the pieces in which it comes. Nothing that comes is taken on trust. */
 
@@ -65,13 +65,19 @@ export function gather(gathered: Gathered, came: unknown): string {
 }
 
 /** The whole of what came, but for the counts. Throws a ModelError when it is no whole answer. */
-export function answerOf(gathered: Gathered, structured: boolean, hide: (text: string) => string): Pick<Answer, 'text' | 'toolCalls' | 'structured' | 'finishReason'> {
+export function answerOf(
+  gathered: Gathered,
+  { tools = [], outputSchema }: Pick<Question, 'tools' | 'outputSchema'>,
+  hide: (text: string) => string,
+): Pick<Answer, 'text' | 'toolCalls' | 'structured' | 'finishReason'> {
+  const structured = outputSchema !== undefined
   if (gathered.finish === null) throw new ModelError('cut_off', 'The answer of the model broke off')
   if (gathered.refusal !== '') throw new ModelError('content_filtered', `The model refused: ${hide(gathered.refusal).slice(0, 500)}`)
   if (gathered.finish === 'content_filter') throw new ModelError('content_filtered', "The model's server held the answer back by its content filter")
   const isCut = gathered.finish === 'length'
   if (isCut && (structured || gathered.calls.size > 0)) throw new ModelError('answer_too_long', 'The answer was cut at the most tokens it may have: allow more')
   const toolCalls = [...gathered.calls].sort(([a], [b]) => a - b).map(([at, call]) => callOf(call, at, hide))
+  if (!toolCalls.every((call) => tools.some(({ name }) => name === call.name))) throw invalid('The model called a tool that it was not offered')
   const text = hide(gathered.text)
   return {
     text,

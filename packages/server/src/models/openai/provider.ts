@@ -95,7 +95,7 @@ async function askOnce({ client, name, question, asking, key }: Asked, manner: M
   // The library ends a stream that was aborted like one that is whole.
   signal.throwIfAborted()
   say(pieces.rest())
-  const answer = answerOf(gathered, question.outputSchema !== undefined, hiding(key))
+  const answer = answerOf(gathered, question, hiding(key))
   return { ...answer, usage: usageOf(gathered, question), model: hiding(key)(gathered.model ?? name) }
 }
 
