@@ -26,7 +26,7 @@ export async function createKey(databaseUrl: string, { email, workspace, ...inpu
   if (!asked.success) throw new StartRefused(asked.error.issues.map(({ path, message }) => `--${path[0] === 'scopes' ? 'scopes' : 'name'}: ${message}`).join('; '))
   return atHand(databaseUrl, async ({ database, orm, audit }) => {
     const { principal, workspace: at } = await memberPrincipal(orm, email, workspace)
-    const keys = createKeys(orm, createStandings(database, Date.now), Date.now)
+    const keys = createKeys(orm, database, createStandings(database, Date.now), Date.now)
     const { id, name, scopes, secret } = await keys.create(principal, asked.data)
     audit.record(deed({ action: 'keys.create', resource: id, workspaceId: at.id, details: { name, email: principal.email } }))
     const reach = scopes === null ? `all that their role (${principal.role}) may` : scopes.join(', ')

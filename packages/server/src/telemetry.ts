@@ -73,17 +73,3 @@ function forPeople(line: string): string {
   const rest = Object.entries(facts).map(([key, value]) => ` ${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
   return `${time.slice(11, 19)} ${level.toUpperCase().padEnd(5)} ${msg ?? ''}${rest.join('')}${err ? `\n  ${err.stack ?? JSON.stringify(err)}` : ''}\n`
 }
-
-/** Counts since the start, by name. */
-export interface Counters {
-  add(name: string, by?: number): void
-  read(): Record<string, number>
-}
-
-export function createCounters(): Counters {
-  const counts = new Map<string, number>()
-  return {
-    add: (name, by = 1) => void counts.set(name, (counts.get(name) ?? 0) + by),
-    read: () => Object.fromEntries(counts),
-  }
-}

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createCounters, createLog } from '../../src/telemetry.ts'
+import { createLog } from '../../src/telemetry.ts'
 
 function capture(options: { pretty?: boolean; level?: string } = {}) {
   const lines: string[] = []
@@ -75,11 +75,4 @@ test('the level decides what is written', () => {
   const { log, text } = capture({ level: 'error' })
   log.warn('quiet')
   expect(text()).toBe('')
-})
-
-test('counters count', () => {
-  const counters = createCounters()
-  counters.add('runs')
-  counters.add('runs', 2)
-  expect(counters.read()).toEqual({ runs: 3 })
 })
