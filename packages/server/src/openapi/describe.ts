@@ -3,6 +3,7 @@ import { addressesOf } from './addresses.ts'
 import { provisional, settle } from './components.ts'
 import type { Description, Document } from './description.ts'
 import { generate } from './generate.ts'
+import { explain } from './meanings.ts'
 import { anyOf, operationAt, tagsOf } from './operation.ts'
 import { problemExamples, sharedProblems } from './problems.ts'
 import { headers } from './replies.ts'
@@ -15,7 +16,7 @@ export function describe(router: AnyTRPCRouter, description: Description): Docum
   const parts = generate(addresses, { words: provisionally(nameAll(description.words, addresses)), event, error: errors.schema })
   const paths: Document['paths'] = {}
   for (const address of addresses) (paths[address.path] ??= {})[address.method.toLowerCase()] = operationAt(address, parts, description)
-  return settle({
+  const document = settle({
     openapi: '3.1.0',
     info: { title, version, description: description.description, license },
     servers: [{ url: '/' }],
@@ -30,6 +31,7 @@ export function describe(router: AnyTRPCRouter, description: Description): Docum
       schemas: { ...parts.schemas, ...provisionally(description.rendered) },
     },
   })
+  return explain(document, description.meanings)
 }
 
 const provisionally = <T>(words: Readonly<Record<string, T>>): Record<string, T> => Object.fromEntries(Object.entries(words).map(([name, word]) => [provisional(name), word]))

@@ -1,5 +1,6 @@
 import type { FaultCode, Json, JsonObject } from '@sluice/schema'
 import type { z } from 'zod'
+import type { Meanings } from './meanings.ts'
 import type { ErrorForm } from './problems.ts'
 import type { Words } from './words.ts'
 
@@ -30,6 +31,7 @@ export interface Description {
   words: Words
   /** Schemas to put in place of what a word is rendered as. */
   rendered: Record<string, JsonObject>
+  meanings: Meanings
   /** What is said of a parameter whose own schema says nothing, by its name. */
   parameters: Readonly<Record<string, string>>
   /** What the data of an event of a stream is, and what is said of all streams. */

@@ -6,6 +6,7 @@ import { appRouter } from '../rpc/router.ts'
 import { describe } from './describe.ts'
 import type { Document, Example, Note } from './description.ts'
 import recorded from './examples.json' with { type: 'json' }
+import { nativeMeanings } from './native-meanings.ts'
 import { nativeNotes } from './native-notes.ts'
 import { about, parameters, streaming, tags } from './native-words.ts'
 import { allCodes, type ErrorForm, kinds, kindOf, messageOf } from './problems.ts'
@@ -67,6 +68,7 @@ export function describeNative(): Document {
       // As every language's regular expressions say it.
       NodeId: { description: 'Any text without control characters', type: 'string', minLength: 1, maxLength: 100, pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]*$' },
     },
+    meanings: nativeMeanings,
     parameters,
     event: StreamEvent,
     streaming,

@@ -30,6 +30,7 @@ function described(procedures: Parameters<typeof t.router>[0], words: Words = {}
     streamSecuritySchemes: { ticket: { type: 'apiKey', in: 'query', name: 'ticket' } },
     words,
     rendered: {},
+    meanings: { schemas: { '{}Page': 'A page of {}' }, keys: {} },
     parameters: {},
     event: z.object({ n: z.int() }),
     streaming: 'A stream.',

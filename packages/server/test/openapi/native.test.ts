@@ -7,6 +7,7 @@ import { proceduresOf, rowsOf } from '../../src/http/rows.ts'
 import { fieldsOf } from '../../src/http/coerce.ts'
 import { describeNative, type StreamEvent } from '../../src/openapi/native.ts'
 import { nativeNotes } from '../../src/openapi/native-notes.ts'
+import { unexplained } from '../../src/openapi/meanings.ts'
 import { textOf } from '../../src/openapi/documents.ts'
 import { problemOf } from '../../src/rpc/faults.ts'
 import { appRouter } from '../../src/rpc/router.ts'
@@ -108,6 +109,10 @@ test('every schema says what it is', () => {
   look({ paths: contract.document.paths, schemas: contract.document.components.schemas }, '')
   // A JSON value is a list of anything, too.
   expect(vague).toEqual(['/schemas/Json/items'])
+})
+
+test('every schema and every key of it says what it means', () => {
+  expect(unexplained(contract.document)).toEqual([])
 })
 
 test('patterns are such that every language reads them', () => {

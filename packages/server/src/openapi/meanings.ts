@@ -1,0 +1,45 @@
+import type { Json, JsonObject } from '@sluice/schema'
+import type { Document } from './description.ts'
+
+/** What is said of schemas and of their keys, where their own definition says nothing. */
+export interface Meanings {
+  /** By name. Of a page, `{}Page`, where `{}` stands for what it is a page of. */
+  schemas: Readonly<Record<string, string>>
+  /** By key, for all that have it, or by `Schema.key`, which wins. */
+  keys: Readonly<Record<string, string>>
+}
+
+/** The document with a description of every schema and key that the meanings know. What describes itself keeps its words. */
+export function explain(document: Document, { schemas, keys }: Meanings): Document {
+  const explained = Object.entries(document.components.schemas).map(([name, schema]): [string, JsonObject] => {
+    const item = /^(.+)Page$/.exec(name)?.[1]
+    const meaning = schemas[name] ?? (item && schemas['{}Page']?.replace('{}', item))
+    return [name, withKeys({ ...(meaning !== undefined && { description: meaning }), ...schema }, name, keys)]
+  })
+  return { ...document, components: { ...document.components, schemas: Object.fromEntries(explained) } }
+}
+
+/** Its keys, and those of the kinds that it is one of. */
+function withKeys(schema: JsonObject, name: string, keys: Meanings['keys']): JsonObject {
+  const kinds = (of: string): JsonObject => (Array.isArray(schema[of]) ? { [of]: schema[of].map((kind) => (isObject(kind) ? withKeys(kind, name, keys) : kind)) } : {})
+  if (!isObject(schema['properties'])) return { ...schema, ...kinds('anyOf'), ...kinds('oneOf') }
+  const properties = Object.entries(schema['properties']).map(([key, property]): [string, Json] => {
+    const meaning = keys[`${name}.${key}`] ?? keys[key]
+    return [key, isObject(property) && meaning !== undefined && !('$ref' in property) ? { description: meaning, ...property } : property]
+  })
+  return { ...schema, properties: Object.fromEntries(properties) }
+}
+
+/** What lacks words: schemas by name, and keys as `Schema.key`. */
+export function unexplained({ components }: Document): string[] {
+  return Object.entries(components.schemas).flatMap(([name, schema]) => [...('description' in schema ? [] : [name]), ...keysOf(schema).map((key) => `${name}.${key}`)])
+}
+
+function keysOf(schema: JsonObject): string[] {
+  const own = isObject(schema['properties']) ? Object.entries(schema['properties']) : []
+  const silent = own.flatMap(([key, property]) => (isObject(property) && !('description' in property) && !('$ref' in property) ? [key] : []))
+  const kinds = ['anyOf', 'oneOf'].flatMap((of) => (Array.isArray(schema[of]) ? schema[of] : []))
+  return [...silent, ...kinds.flatMap((kind) => (isObject(kind) ? keysOf(kind) : []))]
+}
+
+const isObject = (value: Json | undefined): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value)
