@@ -1,5 +1,6 @@
 import { Fault, Me, type Role } from '@sluice/schema'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { digest } from '../packages/server/src/access/digest.ts'
 import { createAccess, type Access, type Credential, type Principal } from '../packages/server/src/access/authenticate.ts'
 import { openDatabase, Outage } from '../packages/server/src/store/database.ts'
 import { insertUser } from '../packages/server/src/store/entities/user.ts'
@@ -233,6 +234,7 @@ describe('refresh', () => {
     const other = await here.login({ email: first.email, password })
     const second = await here.refresh({ refreshToken: first.refreshToken })
     const stream = await enter(there, bearer(second.token))
+    clock.now += 60_001
     expect(await code(there.refresh({ refreshToken: first.refreshToken }))).toBe('credential_invalid')
     clock.now += 2_000
     expect(await code(here.refresh({ refreshToken: second.refreshToken }))).toBe('credential_invalid')
@@ -241,10 +243,46 @@ describe('refresh', () => {
     expect((await enter(here, bearer(other.token))).userId).toBe(first.id)
   })
 
-  test('of many at once with the same token at most one gets new ones', async () => {
+  test('asked for once more because its answer was lost, gives others, and the lost ones give nothing', async () => {
+    const first = await member('editor')
+    const lost = await here.refresh({ refreshToken: first.refreshToken })
+    clock.now += 59_000
+    const second = await there.refresh({ refreshToken: first.refreshToken })
+    const third = await here.refresh({ refreshToken: second.refreshToken })
+    expect((await enter(there, bearer(third.token))).userId).toBe(first.id)
+    // Somebody had it after all: one of the two has stolen.
+    expect(await code(there.refresh({ refreshToken: lost.refreshToken }))).toBe('credential_invalid')
+    clock.now += 2_000
+    for (const { token } of [lost, second, third]) expect(await code(here.authenticate(bearer(token)))).toBe('credential_invalid')
+  })
+
+  test('is not asked for once more when its answer was used: that ends the family at once', async () => {
+    const first = await member('editor')
+    const second = await here.refresh({ refreshToken: first.refreshToken })
+    const third = await here.refresh({ refreshToken: second.refreshToken })
+    expect(await code(there.refresh({ refreshToken: first.refreshToken }))).toBe('credential_invalid')
+    expect(await code(there.refresh({ refreshToken: third.refreshToken }))).toBe('credential_invalid')
+  })
+
+  test('of many at once with the same token leaves one that works', async () => {
     const { refreshToken } = await member('editor')
-    const answers = await Promise.allSettled(Array.from({ length: 6 }, (_, turn) => (turn % 2 ? here : there).refresh({ refreshToken })))
-    expect(answers.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+    const pairs = await Promise.all(Array.from({ length: 6 }, (_, turn) => (turn % 2 ? here : there).refresh({ refreshToken })))
+    expect(new Set(pairs.map((pair) => pair.refreshToken)).size).toBe(6)
+    const answers: unknown[] = []
+    // The last one is used first: any of the others would end it.
+    const rows = await orm.unit((em) =>
+      em
+        .getConnection()
+        .execute<{ hash: Buffer }[]>(`select hash from refresh_tokens where used_at is null and family in (select family from refresh_tokens where hash = ?)`, [
+          digest(refreshToken),
+        ]),
+    )
+    expect(rows).toHaveLength(1)
+    const [live, ...others] = [...pairs].sort((a, b) => Number(digest(b.refreshToken).equals(rows[0]!.hash)) - Number(digest(a.refreshToken).equals(rows[0]!.hash)))
+    const next = await here.refresh({ refreshToken: live!.refreshToken })
+    for (const other of others) answers.push(await code(there.refresh({ refreshToken: other.refreshToken })))
+    expect(new Set(answers)).toEqual(new Set(['credential_invalid']))
+    expect(await code(here.refresh({ refreshToken: next.refreshToken }))).toBe('credential_invalid')
   })
 
   test('ends after thirty days, and takes nothing that is none', async () => {

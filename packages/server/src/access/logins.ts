@@ -15,7 +15,11 @@ import type { Tokens } from './tokens.ts'
 export interface Logins {
   /** Throws `login_failed` for an unknown user and a wrong password alike, after as long a time; `rate_limited` when too many come at once. */
   login(input: Login): Promise<TokenPair>
-  /** Each refresh token works once. One that comes again ends its whole family, tokens included: it was stolen, by the first or by this one. */
+  /**
+   * Each refresh token works once. One that comes again ends its whole family, tokens included: it was stolen, by the first or
+   * by this one. But for a minute it may come again as long as its successor was not used: then the answer was lost, and the
+   * successor is replaced. Should somebody hold that one after all, its use ends the family.
+   */
   refresh(input: Refresh): Promise<TokenPair>
   /** Ends every token of the user, everywhere. */
   logout(principal: Principal): Promise<void>
@@ -35,15 +39,22 @@ export interface LoginParts {
 
 /** Renewed with every refresh: a client that comes once a month stays logged in. */
 const refreshLifetimeMs = 30 * 24 * 3_600_000
+/** A client waits half a minute for an answer before it asks again. */
+const lostAnswerMs = 60_000
 
 export const asUser = (row: UserRow): User => ({ id: row.id, email: row.email, name: row.name, created: row.createdAt.toISOString() })
 
 export function createLogins({ orm, passwords, tokens, standings, now }: LoginParts): Logins {
   /** Of a user row that has been read with its epoch: raised in between, what is issued is dead from the start. */
-  async function issue(em: EntityManager, user: UserRow, workspaceId: string, family = randomToken()): Promise<TokenPair> {
+  async function issue(
+    em: EntityManager,
+    user: UserRow,
+    workspaceId: string,
+    { family, hash: replaces }: Pick<RefreshTokenRow, 'family'> & { hash: Buffer | null } = { family: randomToken(), hash: null },
+  ): Promise<TokenPair> {
     const refreshToken = randomToken()
     const expiresAt = new Date(now() + refreshLifetimeMs)
-    await insertRefreshToken(em, { hash: digest(refreshToken), family, userId: user.id, workspaceId, tokenEpoch: user.tokenEpoch, usedAt: null, expiresAt })
+    await insertRefreshToken(em, { hash: digest(refreshToken), family, replaces, userId: user.id, workspaceId, tokenEpoch: user.tokenEpoch, usedAt: null, expiresAt })
     const token = await tokens.sign({ userId: user.id, workspaceId, epoch: user.tokenEpoch, family })
     return { token, refreshToken, user: asUser(user) }
   }
@@ -51,7 +62,7 @@ export function createLogins({ orm, passwords, tokens, standings, now }: LoginPa
   async function descend(em: EntityManager, row: RefreshTokenRow): Promise<TokenPair | null> {
     const user = await userById(em, row.userId)
     if (!user || user.tokenEpoch !== row.tokenEpoch || !(await memberOf(em, row.workspaceId, user.id))) return null
-    return issue(em, user, row.workspaceId, row.family)
+    return issue(em, user, row.workspaceId, row)
   }
 
   return {
@@ -70,7 +81,7 @@ export function createLogins({ orm, passwords, tokens, standings, now }: LoginPa
       if (!isRandomToken(refreshToken)) throw new Fault('credential_invalid')
       // The end of a family must be committed, so the fault is thrown outside.
       const { pair, ended } = await orm.transaction(async (em) => {
-        const use = await useRefreshToken(em, digest(refreshToken), new Date(now()))
+        const use = await useRefreshToken(em, digest(refreshToken), { now: new Date(now()), graceMs: lostAnswerMs })
         if (use?.is === 'again') await deleteFamily(em, use.row.family)
         return { pair: use?.is === 'used' ? await descend(em, use.row) : null, ended: use?.is === 'again' ? use.row.userId : null }
       })

@@ -1,4 +1,4 @@
-import { defineEntity, p, type EntityManager } from '@mikro-orm/postgresql'
+import { defineEntity, LockMode, p, type EntityManager } from '@mikro-orm/postgresql'
 
 /** One use of a login's right to new tokens. All that descend from one login are a family. */
 export const RefreshToken = defineEntity({
@@ -7,6 +7,7 @@ export const RefreshToken = defineEntity({
   properties: {
     hash: p.blob().$type<Buffer>().primary(),
     family: p.string(),
+    replaces: p.blob().$type<Buffer>().strictNullable(),
     userId: p.string(),
     workspaceId: p.string(),
     tokenEpoch: p.integer(),
@@ -19,6 +20,8 @@ export interface RefreshTokenRow {
   /** SHA-256 of the token. */
   hash: Buffer
   family: string
+  /** The hash of the token that it was given for; null of a login's first. */
+  replaces: Buffer | null
   userId: string
   workspaceId: string
   /** The user's at the login: raised since, the token is dead. */
@@ -32,12 +35,29 @@ export async function insertRefreshToken(em: EntityManager, row: RefreshTokenRow
   await em.insert(RefreshToken, row)
 }
 
-/** Uses the token up. The row lock orders two at once: one gets `used`, the other `again`. */
-export async function useRefreshToken(em: EntityManager, hash: Buffer, now: Date): Promise<{ is: 'used' | 'again'; row: RefreshTokenRow } | null> {
-  const used = await em.nativeUpdate(RefreshToken, { hash, usedAt: null, expiresAt: { $gt: now } }, { usedAt: now })
-  const row: RefreshTokenRow | null = await em.findOne(RefreshToken, { hash })
-  if (used === 1 && row) return { is: 'used', row }
-  return row?.usedAt ? { is: 'again', row } : null
+export type RefreshUse = { is: 'used' | 'again'; row: RefreshTokenRow } | null
+
+/**
+ * Uses the token up. Of a family at most one is unused at any time, and the locks order two uses at once.
+ *
+ * A used one that comes again so soon, before what replaced it was used, is most likely that of a client whose answer was
+ * lost: it is `used` once more, and what replaced it is used up unseen. Should that have reached anybody after all, it will
+ * come, and is then `again`: whoever holds a copy is still found out, by the next use of either.
+ */
+export async function useRefreshToken(em: EntityManager, hash: Buffer, { now, graceMs }: { now: Date; graceMs: number }): Promise<RefreshUse> {
+  const known = await em.findOne(RefreshToken, { hash }, { disableIdentityMap: true })
+  if (!known) return null
+  const { family } = known
+  await em.find(RefreshToken, { family }, { fields: ['hash'], orderBy: { hash: 'asc' }, lockMode: LockMode.PESSIMISTIC_WRITE, disableIdentityMap: true })
+  // Read once more: what was inserted by whoever held the locks.
+  const members: RefreshTokenRow[] = await em.find(RefreshToken, { family }, { disableIdentityMap: true })
+  const row = members.find((each) => each.hash.equals(hash))
+  const unused = members.find(({ usedAt }) => usedAt === null)
+  if (!row || (row === unused && row.expiresAt <= now)) return null
+  const lost = row.usedAt !== null && now.getTime() - row.usedAt.getTime() <= graceMs && unused?.replaces?.equals(hash) === true
+  if (!unused || (row !== unused && !lost)) return { is: 'again', row }
+  await em.nativeUpdate(RefreshToken, { hash: unused.hash }, { usedAt: now })
+  return { is: 'used', row }
 }
 
 export async function deleteFamily(em: EntityManager, family: string): Promise<void> {

@@ -60,6 +60,8 @@ export class Core0001 extends Migration {
         hash bytea primary key,
         -- All that descend from one login; a used one that comes back ends them all.
         family text not null,
+        -- The one it was given for.
+        replaces bytea,
         user_id text not null references users (id) on delete cascade,
         workspace_id text not null references workspaces (id) on delete cascade,
         token_epoch int not null,
