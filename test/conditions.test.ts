@@ -123,6 +123,20 @@ const record: fc.Arbitrary<Thing> = fc.record({
   labels: orNull(fc.array(texts, { maxLength: 2 })),
   data: json,
 })
+const plain: Thing = {
+  id: '',
+  name: '',
+  note: null,
+  size: 0,
+  weight: null,
+  done: false,
+  seen: null,
+  at: '2026-01-31T12:00:00.000Z',
+  due: null,
+  tags: [],
+  labels: null,
+  data: null,
+}
 const records = fc.uniqueArray(record, { maxLength: 8, selector: ({ id }) => id })
 
 const paths = fc.array(keys, { minLength: 1, maxLength: 3 }).map((path) => ['data', ...path].join('.'))
@@ -241,6 +255,18 @@ describe('the conditions of a list mean the same in SQL and in memory', () => {
       }),
       { numRuns: 150 },
     )
+  })
+
+  test('every text against every other, as a value, as a part and as a pattern', async () => {
+    const names = [...new Set([...pieces, ...['a%b', 'a_b', 'a\\b', 'axb', 'AB', 'äÄ', '%%', '\\%', '😀😀']])]
+    const some = names.map((name, index) => ({ ...plain, id: `text${String(index).padStart(11, '0')}`, name }))
+    const of = await stored(some)
+    for (const text of names)
+      for (const pattern of [text, `%${text}`, `${text}%`, `_${text}`, `\\${text}`].filter((each) => !endsOpen(each)))
+        for (const comparison of [{ like: pattern }, { ilike: pattern }, { contains: text }, { lte: text }]) {
+          const asked: ListAsked = { where: { name: comparison }, order: ['name'], limit: all }
+          expect(await read(of, asked), JSON.stringify(asked)).toEqual(remembered(some, asked))
+        }
   })
 
   test('all pages, by cursor or by offset, are the whole list without gap or double, whatever its order', { timeout: 120_000 }, async () => {
