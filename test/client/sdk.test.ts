@@ -248,6 +248,28 @@ test('a token is renewed by its refresh token, once for all that meet its end', 
   expect(renewed).toHaveLength(1)
 })
 
+test('a login lives on when the answer with its new tokens is lost', async () => {
+  const { hostname, port } = new URL(server.url)
+  const proxy = await proxyTo({ host: hostname, port: Number(port) })
+  try {
+    const { tokens } = await createClient({ url: server.url }).auth.login({ email: 'admin@sluice.local', password: 'correct horse battery' })
+    let losses = 2
+    proxy.watch((chunk) => (chunk.includes('POST /trpc/auth.refresh') && losses-- > 0 ? 'lose' : 'pass'))
+    const held: { token: string; refreshToken: string }[] = []
+    const client = createClient({
+      url: `http://${proxy.host}`,
+      token: { token: 'worn-out', refreshToken: tokens.refreshToken },
+      onTokens: (pair) => held.push(pair),
+      backoffMs: 5,
+    })
+    expect(await client.auth.me()).toMatchObject({ credential: 'token' })
+    expect([proxy.lost, held.length]).toEqual([2, 1])
+    expect((await client.auth.refresh({ refreshToken: held[0]!.refreshToken })).user.email).toBe('admin@sluice.local')
+  } finally {
+    await proxy.close()
+  }
+})
+
 test('the events of a workflow begin with a snapshot, and go on with what happens', async () => {
   const { id } = await server.workflow(flow({ in: 'input', d: delay(1), out: 'output' }, ['in > d > out']))
   const types: string[] = []

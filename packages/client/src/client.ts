@@ -86,8 +86,7 @@ function credentialsOf({ apiKey, token, login, onTokens = () => {} }: ClientOpti
     login: login ?? null,
     auth: {
       login: (input) => anonymous.repeat('auth.login', input),
-      // A refresh token works once.
-      refresh: (input) => anonymous.write('auth.refresh', input),
+      refresh: (input) => anonymous.repeat('auth.refresh', input),
     },
     onTokens,
   })

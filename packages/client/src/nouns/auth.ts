@@ -7,7 +7,10 @@ import type { CallOptions } from '../options.ts'
 export interface Auth<Client> {
   /** A client that acts as this user, and renews its tokens by itself; this one stays as it is. Throws `UnauthenticatedError` (`login_failed`), `RateLimitedError`. */
   login(as: Input<typeof Login>, options?: CallOptions): Promise<Client>
-  /** New tokens for a refresh token, which works once. A client with tokens does this by itself. */
+  /**
+   * New tokens for a refresh token, which works once: a client with tokens does this by itself. One whose answer was lost is
+   * sent again, and taken for a minute. Throws `UnauthenticatedError` (`credential_invalid`): the login is over.
+   */
   refresh(by: Input<typeof Refresh>, options?: CallOptions): Promise<TokenPair>
   /** Sets a password by the token of an invitation or a reset, which works once. Throws `UnauthenticatedError` for one that does not. */
   setPassword(by: Input<typeof SetPassword>, options?: CallOptions): Promise<User>
@@ -23,7 +26,7 @@ export interface Auth<Client> {
 /** `anonymous` goes without a credential: one that has died must not keep anybody from logging in. */
 export const authOf = <Client>({ read, write }: Calls, anonymous: Calls, signedIn: (tokens: TokenPair) => Client): Auth<Client> => ({
   login: async (as, options) => signedIn(await anonymous.repeat<TokenPair>('auth.login', as, options)),
-  refresh: (by, options) => anonymous.write('auth.refresh', by, options),
+  refresh: (by, options) => anonymous.repeat('auth.refresh', by, options),
   setPassword: (by, options) => anonymous.write('auth.setPassword', by, options),
   switch: async (to, options) => signedIn(await write<TokenPair>('auth.switch', to, options)),
   logout: (options) => write('auth.logout', undefined, options),
