@@ -139,16 +139,19 @@ describe('a stream', () => {
 
   test('goes on with a renewed credential, and waits for that over an outage', async () => {
     const pair = { token: 't2', refreshToken: 'r2', user: {} }
+    const away = () => new Response('', { status: 503 })
     const toy = toyFetch(
       () => streamOf(bytesOf(connected + died)),
-      () => new Response('', { status: 503 }),
+      away,
+      away,
       () => streamOf(bytesOf(connected + died)),
       answer(pair),
       (seen: Seen) => streamOf(served(seen)),
     )
-    expect(await read((await handleOf(toy, { token: { token: 't1', refreshToken: 'r1' } })).events())).toEqual([1, 2, 3, 4, 5, 6])
+    expect(await read((await handleOf(toy, { token: { token: 't1', refreshToken: 'r1' }, retries: 1 })).events())).toEqual([1, 2, 3, 4, 5, 6])
     expect(toy.seen.map(({ procedure, headers }) => `${procedure} ${headers.get('authorization')}`)).toEqual([
       'events.subscribe Bearer t1',
+      'auth.refresh null',
       'auth.refresh null',
       'events.subscribe Bearer t1',
       'auth.refresh null',
