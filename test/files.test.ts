@@ -7,7 +7,7 @@ const MiB = 1024 * 1024
 
 /** A request with the admin's token; the answer as it came. */
 async function ask(server: Served, method: string, path: string, body?: RequestInit['body'], headers: Record<string, string> = {}): Promise<Response> {
-  return fetch(server.url + path, { method, headers: { authorization: `Bearer ${server.token}`, ...headers }, ...(body !== undefined && { body, duplex: 'half' }) } as RequestInit)
+  return fetch(server.url + path, { method, headers: { authorization: `Bearer ${server.token}`, ...headers }, ...(body !== undefined && { body }) })
 }
 
 const formOf = (...files: [name: string, bytes: string | Buffer<ArrayBuffer>, type?: string][]): FormData => {

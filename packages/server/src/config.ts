@@ -4,6 +4,7 @@ import { BlockList, isIP } from 'node:net'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { allowListOf } from './outside/allow-list.ts'
+import { defaultPeriods, periodsOf, periodsWanted } from './retention/periods.ts'
 import { StartRefused } from './store/refused.ts'
 import { type Tracing, tracingOf } from './telemetry/settings.ts'
 
@@ -133,6 +134,8 @@ const schema = z.object({
   metricsToken: read('a text of at least 16 characters', (text) => (text.length >= 16 ? text : undefined))
     .nullable()
     .default(null),
+  /** How long runs, events, keys, unused files and audit entries are kept. */
+  retention: read(periodsWanted, periodsOf).default(defaultPeriods),
   logLevel: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   /** How long streams and steps get to end after SIGTERM. */
   drainMs: whole('milliseconds from 0 to 8000', 0, 8_000).default(8_000),

@@ -1,9 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Doorbell } from '../events/doorbell.ts'
 import { type Database, Outage } from '../store/database.ts'
-import { deleteOldTrials, jobless, unservedRuns } from '../store/rows/runs.ts'
-import { trimEvents } from '../store/rows/feeds.ts'
-import { deleteOldKeys } from '../store/rows/idempotency.ts'
+import { jobless, unservedRuns } from '../store/rows/runs.ts'
 import { type TimerRecord, clearTimersOf, nextTimer, takeDueTimers } from '../store/rows/timers.ts'
 import type { Log } from '../telemetry.ts'
 import type { Door } from './door.ts'
@@ -22,7 +20,6 @@ export interface Clock {
 const mostTimers = 200
 const longestLookMs = 500
 const netMs = 15_000
-const dayMs = 86_400_000
 
 /** Turns due timers into happenings; and, now and then, casts the nets for what nobody looks after. */
 export function createClock(parts: { database: Database; door: Door; queue: Queue; doorbell: Doorbell; log: Log }): Clock {
@@ -61,9 +58,6 @@ export function createClock(parts: { database: Database; door: Door; queue: Queu
       await database.transaction((tx) => queue.insert(tx, lost))
       doorbell.ring({ jobs: true })
     }
-    await deleteOldTrials(database, new Date(Date.now() - dayMs))
-    await deleteOldKeys(database, new Date(Date.now() - dayMs))
-    await trimEvents(database, new Date(Date.now() - dayMs))
     return netMs
   }
 

@@ -1,11 +1,12 @@
-import { type Event, Fault, limits, type Line, type ResyncEvent, type SnapshotEvent, terminalEvents } from '@sluice/schema'
+import { type Event, Fault, limits, type Line, type EventField, type PassedEvent, type ResyncEvent, type SnapshotEvent, terminalEvents, type Where } from '@sluice/schema'
 import type { Database, Tx } from '../store/database.ts'
 import { type LoggedEvent, feedRun, feedSession, freeze, logEnd, runEventsAfter, sessionEventsAfter, trimmedTo, workspaceEventsAfter } from '../store/rows/feeds.ts'
 import { getRun, liveRuns, resolveWorkflow } from '../store/views/runs.ts'
 import { lineTold, maySee, newestLines, recordFrom, seenSession, type Viewer } from '../store/views/sessions.ts'
 import type { Doorbell, Topic } from './doorbell.ts'
+import { createSieve, type Told } from './sieve.ts'
 
-export type FeedItem = Event | SnapshotEvent | ResyncEvent
+export type FeedItem = Event | SnapshotEvent | ResyncEvent | PassedEvent
 
 /**
  * The log as streams: what was missed, then what comes, each event once and in order.
@@ -13,15 +14,22 @@ export type FeedItem = Event | SnapshotEvent | ResyncEvent
  * F1. An event is read from the log, never handed over by who wrote it: a subscriber on another server sees the same.
  * F2. A ring says that there is something to read; a lost one costs two seconds, no event.
  * F3. Nothing is read ahead: a slow consumer holds one page.
+ * F4. What `where` leaves out is passed all the same: the cursor moves over it, and a run's stream ends with the run.
  */
 export interface Feed {
   /** Of one run; ends after its terminal event. Without a cursor: a snapshot, and what comes after it. */
-  run(of: { workspaceId: string; runId: string; after?: string | undefined }, signal: AbortSignal): Promise<AsyncIterable<FeedItem>>
-  workflow(of: { workspaceId: string; workflow: string; after?: string | undefined }, signal: AbortSignal): Promise<AsyncIterable<FeedItem>>
+  run(of: { workspaceId: string; runId: string } & Asked, signal: AbortSignal): Promise<AsyncIterable<FeedItem>>
+  workflow(of: { workspaceId: string; workflow: string } & Asked, signal: AbortSignal): Promise<AsyncIterable<FeedItem>>
   /** Of one session; ends when it is deleted. A snapshot holds its newest lines. */
-  session(of: { viewer: Viewer; sessionId: string; after?: string | undefined }, signal: AbortSignal): Promise<AsyncIterable<FeedItem>>
+  session(of: { viewer: Viewer; sessionId: string } & Asked, signal: AbortSignal): Promise<AsyncIterable<FeedItem>>
   /** As far as the viewer may see: of sessions their own alone, unless they are an admin. */
-  workspace(of: { viewer: Viewer; after?: string | undefined }, signal: AbortSignal): Promise<AsyncIterable<FeedItem>>
+  workspace(of: { viewer: Viewer } & Asked, signal: AbortSignal): Promise<AsyncIterable<FeedItem>>
+}
+
+/** After which cursor, and which events: a snapshot and a resync come in any case. */
+export interface Asked {
+  after?: string | undefined
+  where?: Where<EventField> | undefined
 }
 
 const pageSize = 100
@@ -76,10 +84,11 @@ export function createFeed({ database, doorbell }: { database: Database; doorbel
   async function ofWorkspace(
     workspaceId: string,
     wanted: { workflowId: string } | { viewer: Viewer },
-    after: string | undefined,
+    { after, where }: Asked,
     signal: AbortSignal,
   ): Promise<AsyncIterable<FeedItem>> {
     let place = after === undefined ? null : placeOf(after)
+    const sieve = createSieve(where)
     const workflowId = 'workflowId' in wanted ? wanted.workflowId : null
     const isWanted = (row: LoggedEvent): boolean => ('viewer' in wanted ? row.owner === null || maySee(wanted.viewer, row.owner) : row.workflow_id === workflowId)
     const snapshot = async (): Promise<SnapshotEvent> =>
@@ -100,16 +109,17 @@ export function createFeed({ database, doorbell }: { database: Database; doorbel
       const rows = await workspaceEventsAfter(database, workspaceId, place.xid, place.position, pageSize)
       const end = rows.at(-1)
       if (end) place = { xid: end.xid, position: end.position }
-      return { items: rows.filter(isWanted).map((row) => eventFrom(row, cursorOf(row))), full: rows.length === pageSize, last: false }
+      return { items: sieve(rows.filter(isWanted).map((row) => toldFrom(row, cursorOf(row)))), full: rows.length === pageSize, last: false }
     }
     return pages(`workspace:${workspaceId}`, read, signal)
   }
 
   return {
-    async run({ workspaceId, runId, after }, signal) {
+    async run({ workspaceId, runId, after, where }, signal) {
       const run = await feedRun(database, runId)
       if (run?.workspace_id !== workspaceId) throw new Fault('run_missing')
       let seq = after === undefined ? null : seqOf(after)
+      const sieve = createSieve(where)
       async function read(): Promise<Page> {
         if (seq === null) {
           const snapshot = await runSnapshot(database, workspaceId, runId)
@@ -119,17 +129,18 @@ export function createFeed({ database, doorbell }: { database: Database; doorbel
         const rows = await runEventsAfter(database, runId, seq, pageSize)
         seq = rows.at(-1)?.seq ?? seq
         if (rows.length === 0) return nothingAfter(seq, await feedRun(database, runId))
-        return { items: rows.map((row) => eventFrom(row, String(row.seq))), full: rows.length === pageSize, last: rows.some((row) => isTerminal(row.type)) }
+        return { items: sieve(rows.map((row) => toldFrom(row, String(row.seq)))), full: rows.length === pageSize, last: rows.some((row) => isTerminal(row.type)) }
       }
       return pages(`run:${runId}`, read, signal)
     },
-    async workflow({ workspaceId, workflow, after }, signal) {
-      return ofWorkspace(workspaceId, { workflowId: await resolveWorkflow(database, workspaceId, workflow) }, after, signal)
+    async workflow({ workspaceId, workflow, ...asked }, signal) {
+      return ofWorkspace(workspaceId, { workflowId: await resolveWorkflow(database, workspaceId, workflow) }, asked, signal)
     },
-    async session({ viewer, sessionId, after }, signal) {
+    async session({ viewer, sessionId, after, where }, signal) {
       const session = await feedSession(database, sessionId)
       if (session?.workspace_id !== viewer.workspaceId || !maySee(viewer, session.owner) || (session.gone && after === undefined)) throw new Fault('session_missing')
       let seq = after === undefined ? null : seqOf(after)
+      const sieve = createSieve(where)
       async function anew(): Promise<SnapshotEvent> {
         const snapshot = await sessionSnapshot(database, viewer, sessionId)
         seq = Number(snapshot.cursor)
@@ -148,7 +159,7 @@ export function createFeed({ database, doorbell }: { database: Database; doorbel
         // What is missing before the last event of a session went with it.
         if (!first || (first.seq !== seq + 1 && first.type !== 'deleted')) return resync()
         seq = rows.at(-1)!.seq
-        return { items: rows.map((row) => eventFrom(row, String(row.seq))), full: rows.length === pageSize, last: rows.at(-1)!.type === 'deleted' }
+        return { items: sieve(rows.map((row) => toldFrom(row, String(row.seq)))), full: rows.length === pageSize, last: rows.at(-1)!.type === 'deleted' }
       }
       async function resync(): Promise<Page> {
         const snapshot = await anew()
@@ -156,7 +167,7 @@ export function createFeed({ database, doorbell }: { database: Database; doorbel
       }
       return pages(`session:${sessionId}`, read, signal)
     },
-    workspace: ({ viewer, after }, signal) => ofWorkspace(viewer.workspaceId, { viewer }, after, signal),
+    workspace: ({ viewer, ...asked }, signal) => ofWorkspace(viewer.workspaceId, { viewer }, asked, signal),
   }
 }
 
@@ -170,7 +181,9 @@ const isTerminal = (type: string): boolean => (terminalEvents as readonly string
 function runSnapshot(database: Database, workspaceId: string, runId: string): Promise<SnapshotEvent> {
   return database.transaction(async (tx: Tx) => {
     await freeze(tx)
-    const head = (await feedRun(tx, runId))!
+    const head = await feedRun(tx, runId)
+    // It was deleted, or its time was over.
+    if (!head) throw new Fault('run_missing')
     return { type: 'snapshot', cursor: String(head.seq), run: await getRun(tx, workspaceId, runId) }
   })
 }
@@ -191,9 +204,10 @@ function firstThatFits(lines: readonly Line[]): number {
   return before + 1
 }
 
-function eventFrom(row: LoggedEvent, cursor: string): FeedItem {
+function toldFrom(row: LoggedEvent, cursor: string): Told {
   const { subject_kind: kind, subject_id: id, seq, type, data, at } = row
-  return { subject: { kind, id }, seq, cursor, at: at.toISOString(), type, ...(JSON.parse(data) as object) } as Event
+  const event = { subject: { kind, id }, seq, cursor, at: at.toISOString(), type, ...(JSON.parse(data) as object) } as Event
+  return { event, workflowId: row.workflow_id }
 }
 
 // ── cursors: a run's is its seq, a workspace's the place in its log ──────────────────────────────────────────────────────

@@ -41,6 +41,7 @@ const notes = {
   'runs.release': { faults: ['run_missing', 'run_ended', 'run_not_held'] },
   'runs.retryStep': { faults: ['run_missing', 'step_missing', 'run_ended', 'step_not_retrying', 'step_ambiguous'] },
   'runs.fork': { faults: ['run_missing', 'step_missing', 'node_missing'] },
+  'runs.delete': { faults: ['run_missing', 'run_live', 'run_is_child'] },
   'runs.steps': { faults: ['cursor_invalid', 'run_missing'] },
   'runs.events': { faults: ['run_missing'] },
 

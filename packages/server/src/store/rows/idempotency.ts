@@ -25,8 +25,6 @@ export async function takeKey(tx: Tx, key: { workspaceId: string; actor: string;
   return kept
 }
 
-export const deleteOldKeys = (tx: Tx, before: Date): Promise<unknown> => tx.query({ name: 'idempotency-age', text: 'delete from idempotency where created_at < $1' }, [before])
-
 /** Another reply for a key taken in this transaction: the request turned out to be answered by something that was there. */
 export const redirectKey = (tx: Tx, key: { workspaceId: string; actor: string; key: string; reply: string }): Promise<unknown> =>
   tx.query({ name: 'idempotency-redirect', text: 'update idempotency set reply = $4::json where workspace_id = $1 and actor = $2 and key = $3' }, [

@@ -1,5 +1,6 @@
 import type { Definition, Json, JsonObject } from '@sluice/schema'
 import type { Tx } from '../database.ts'
+import { deleteFiles, endUses } from './files.ts'
 
 /** A workflow as stored, without its draft: drafts are large, and few readers need them. */
 export interface WorkflowRow {
@@ -143,10 +144,11 @@ export async function markPublished(tx: Tx, id: string, version: number, hash: s
   await tx.query({ name: 'workflows-published', text: 'update workflows set version = $2, hash = $3, seq = seq + 1, updated_at = now() where id = $1' }, [id, version, hash])
 }
 
-/** Hides it everywhere and frees its handle; versions and runs go with retention, samples now. */
+/** Hides it everywhere and frees its handle; versions and runs go with retention, samples and the files of the draft now. */
 export async function hideWorkflow(tx: Tx, id: string): Promise<void> {
   await tx.query({ name: 'workflows-hide', text: 'update workflows set deleted_at = now(), updated_at = now(), seq = seq + 1 where id = $1' }, [id])
   await tx.query({ name: 'samples-delete', text: 'delete from samples where workflow_id = $1' }, [id])
+  await deleteFiles(tx, await endUses(tx, { kind: 'workflow', ids: [id] }, null))
 }
 
 const versionColumns = `workflow_id, number, hash, name, description, definition, created_at, ${fresh}`
