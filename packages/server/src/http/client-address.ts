@@ -1,6 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import { BlockList, isIP } from 'node:net'
-import type { TrustProxy } from './listener.ts'
+
+/** Whose X-Forwarded-* headers are believed: everybody's, nobody's, those of so many proxies, or of these addresses. */
+export type TrustProxy = boolean | number | string[]
 
 /** Whether what the peer at an address, so many hops away, says of whom it speaks for is believed. */
 export type Trust = (address: string, hop: number) => boolean

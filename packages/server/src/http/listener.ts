@@ -8,9 +8,6 @@ import { nativeFace } from './face.ts'
 import { answerClientError, problemFrom } from './refusals.ts'
 import { requestIdOf } from './request-id.ts'
 
-/** Whose X-Forwarded-* headers are believed: everybody's, nobody's, those of so many proxies, or of these addresses. */
-export type TrustProxy = boolean | number | string[]
-
 export type App = FastifyInstance<Server>
 
 /** Fastify with our own reader of bodies and bounded waits: a client that sends nothing holds nothing for long. */

@@ -10,7 +10,7 @@ import { hopOf } from './request.ts'
 import type { HopInput } from './request.ts'
 import { openStream } from './stream.ts'
 import type { StreamRequest, StreamedAnswer } from './stream.ts'
-import { watched } from './watch.ts'
+import { watch } from './watch.ts'
 import type { Watchers } from './watch.ts'
 
 /**
@@ -59,12 +59,14 @@ export function createOutside(options: OutsideOptions): Outside {
   const connect = guardedConnector(allowListOf(options.allow), options.lookup ?? systemLookup)
   // The client's own time-outs are off: ours covers the exchange as a whole.
   const agent = new Agent({ connect, allowH2: false, pipelining: 1, connections: 64, headersTimeout: 0, bodyTimeout: 0 })
-  const outside: Outside = {
-    request: (input) => exchange(agent, input),
-    open: (input) => openStream(agent, input),
+  const { watchers } = options
+  const watched = <I extends HopInput, A extends { status: number }>(input: I, send: (input: I) => Promise<A>): Promise<A> =>
+    watchers ? watch(input, send, watchers) : send(input)
+  return {
+    request: (input) => watched(input, (asked) => exchange(agent, asked)),
+    open: (input) => watched(input, (asked) => openStream(agent, asked)),
     close: () => agent.destroy(),
   }
-  return options.watchers ? watched(outside, options.watchers) : outside
 }
 
 async function exchange(agent: Agent, input: OutsideRequest): Promise<OutsideAnswer> {

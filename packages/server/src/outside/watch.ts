@@ -1,7 +1,6 @@
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { Traces } from '../telemetry/traces.ts'
 import { OutsideError } from './error.ts'
-import type { Outside } from './outside.ts'
 import type { HopInput } from './request.ts'
 
 export interface Watchers {
@@ -9,16 +8,8 @@ export interface Watchers {
   traces: Traces
 }
 
-/** Counts exchanges and tells their spans. One that is read while it comes is over, for both, when its head is here. */
-export function watched({ request, open, close }: Outside, watchers: Watchers): Outside {
-  return {
-    request: (input) => watch(input, request, watchers),
-    open: (input) => watch(input, open, watchers),
-    close,
-  }
-}
-
-async function watch<I extends HopInput, A extends { status: number }>(input: I, send: (input: I) => Promise<A>, { metrics, traces }: Watchers): Promise<A> {
+/** Counts an exchange and tells its span. One that is read while it comes is over, for both, when its head is here. */
+export async function watch<I extends HopInput, A extends { status: number }>(input: I, send: (input: I) => Promise<A>, { metrics, traces }: Watchers): Promise<A> {
   const { method, url, traceparent: parent = null } = input
   const at = traces.below(parent)
   const began = performance.now()
