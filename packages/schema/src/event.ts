@@ -72,6 +72,14 @@ export type SessionEvent = z.infer<typeof SessionEvent>
 export const ResyncEvent = z.object({ type: z.literal('resync'), cursor: z.string() })
 export type ResyncEvent = z.infer<typeof ResyncEvent>
 
+/** Of a stream that leaves events out: how far it has come without one that was wanted. */
+export const PassedEvent = z.object({ type: z.literal('passed'), cursor: z.string() })
+export type PassedEvent = z.infer<typeof PassedEvent>
+
+/** What of events a subscriber can ask for. `subject` is its kind, `kind` what is waited for, `level` that of a log. */
+export const eventFields = ['type', 'subject', 'runId', 'sessionId', 'workflowId', 'nodeId', 'step', 'iteration', 'kind', 'level', 'seq', 'at'] as const
+export type EventField = (typeof eventFields)[number]
+
 /** What a subscriber without a cursor begins with: the run as it stands, the session with its newest 100 lines, or the live runs of the scope, newest first, at most 100. */
 export const SnapshotEvent = z.object({
   type: z.literal('snapshot'),

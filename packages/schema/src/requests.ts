@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { ApiKey, keyFields, secretFields } from './access.ts'
-import { listInput } from './conditions.ts'
+import { listInput, whereOf } from './conditions.ts'
 import { Definition, EditOperation, Node, NodeId } from './definition.ts'
+import { eventFields } from './event.ts'
 import { Handle, Id, Timestamp, WorkflowRef } from './ids.ts'
 import { Json, JsonObject } from './json.ts'
 import { pageInput } from './list.ts'
@@ -164,6 +165,7 @@ export const Subscribe = z
     runId: Id.optional(),
     workflow: WorkflowRef.optional().meta({ description: 'All runs of this workflow' }),
     sessionId: Id.optional(),
+    where: whereOf(eventFields).optional(),
     after: cursor.optional().meta({ description: 'The `cursor` of the last event that is known; unless given, a snapshot comes first' }),
     lastEventId: cursor.optional().meta({ description: 'The same, as transports send it when they connect again; wins over `after`' }),
   })
@@ -174,7 +176,7 @@ export const Subscribe = z
 export type Subscribe = z.infer<typeof Subscribe>
 
 /** The events of one workflow's runs. */
-export const WatchWorkflow = z.strictObject({ workflow: WorkflowRef, after: cursor.optional(), lastEventId: cursor.optional() })
+export const WatchWorkflow = z.strictObject({ workflow: WorkflowRef, where: whereOf(eventFields).optional(), after: cursor.optional(), lastEventId: cursor.optional() })
 export type WatchWorkflow = z.infer<typeof WatchWorkflow>
 
 export const OnePause = z.strictObject({ id: Id })

@@ -1,4 +1,4 @@
-import type { Event, ResyncEvent, SnapshotEvent, Subscribe } from '@sluice/schema'
+import type { Event, PassedEvent, ResyncEvent, SnapshotEvent, Subscribe } from '@sluice/schema'
 import type { Calls } from '../calls.ts'
 import type { Input } from '../input.ts'
 import type { CallOptions } from '../options.ts'
@@ -7,13 +7,14 @@ import type { CallOptions } from '../options.ts'
  * What a stream tells. A newer server may tell of types that are not listed here: they arrive as they came, so a `switch`
  * over `type` needs a `default`.
  */
-export type FeedItem = Event | SnapshotEvent | ResyncEvent
+export type FeedItem = Event | SnapshotEvent | ResyncEvent | PassedEvent
 
 export interface Events {
   /**
    * The events of a run, of a workflow's runs, or of all of the workspace, as they happen. After a cursor it begins with what
    * was missed, without one with a snapshot; `resync` says that the cursor is too old, and a snapshot follows. Of a run
    * it ends after the terminal event, else never: leave the loop, or abort the signal. It connects again by itself.
+   * Of events `where` picks some, as `{ type: { in: ['run.failed', 'pause.opened'] } }`; `passed` then says how far it has come without one.
    * Throws `NotFoundError` (`run_missing`, `workflow_missing`), `InvalidError` (`cursor_invalid`).
    */
   subscribe(what?: Input<typeof Subscribe>, options?: CallOptions): AsyncGenerator<FeedItem, void, undefined>

@@ -52,7 +52,7 @@ export interface Workflows {
   node(which: Input<typeof OneNode>, options?: CallOptions): Promise<WorkflowNode>
   /** Runs one node of the draft, and answers when that has ended: a failure is its outcome. */
   try(trial: Input<typeof TryNode>, options?: CallOptions): Promise<Trial>
-  /** The events of its runs, as they happen, without end; after a cursor, or else after a snapshot. Leave the loop, or abort the signal. */
+  /** The events of its runs, all or those of `where`, as they happen, without end; after a cursor, or else after a snapshot. Leave the loop, or abort the signal. */
   watch(what: Input<typeof WatchWorkflow>, options?: CallOptions): AsyncGenerator<FeedItem, void, undefined>
 }
 
@@ -73,5 +73,5 @@ export const workflowsOf = ({ list, read, write, repeat, remove, follow }: Calls
   edit: (change, options) => write('workflows.edit', change, options),
   node: (which, options) => read('workflows.node', which, options),
   try: (trial, options) => write('workflows.try', trial, { ...options, waitMs: trial.timeoutMs ?? trialMs }),
-  watch: ({ workflow, after, lastEventId = after }, options) => follow('workflows.watch', { workflow }, { ...options, after: lastEventId }),
+  watch: ({ after, lastEventId = after, ...what }, options) => follow('workflows.watch', what, { ...options, after: lastEventId }),
 })

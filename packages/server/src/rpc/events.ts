@@ -23,18 +23,24 @@ export const events = router({
   }),
 })
 
-function follow(feed: Feed, principal: Principal, { runId, workflow, sessionId, after, lastEventId = after }: Subscribe, signal: AbortSignal): Promise<AsyncIterable<FeedItem>> {
+function follow(
+  feed: Feed,
+  principal: Principal,
+  { runId, workflow, sessionId, where, after, lastEventId = after }: Subscribe,
+  signal: AbortSignal,
+): Promise<AsyncIterable<FeedItem>> {
   const { workspaceId } = principal
-  if (runId !== undefined) return feed.run({ workspaceId, runId, after: lastEventId }, signal)
-  if (workflow !== undefined) return feed.workflow({ workspaceId, workflow, after: lastEventId }, signal)
-  if (sessionId === undefined) return feed.workspace({ viewer: viewerOf(principal), after: lastEventId }, signal)
+  if (runId !== undefined) return feed.run({ workspaceId, runId, after: lastEventId, where }, signal)
+  if (workflow !== undefined) return feed.workflow({ workspaceId, workflow, after: lastEventId, where }, signal)
+  if (sessionId === undefined) return feed.workspace({ viewer: viewerOf(principal), after: lastEventId, where }, signal)
   authorize(principal, 'sessions.use')
-  return feed.session({ viewer: viewerOf(principal), sessionId, after: lastEventId }, signal)
+  return feed.session({ viewer: viewerOf(principal), sessionId, after: lastEventId, where }, signal)
 }
 
 /** The events of a workflow's runs, under the noun of the workflow. */
-export const watch = can('events.read', [], WatchWorkflow).subscription(async ({ ctx, input: { workflow, after, lastEventId = after }, signal = new AbortController().signal }) =>
-  delivered(await ctx.parts.feed.workflow({ workspaceId: ctx.actor.workspaceId, workflow, after: lastEventId }, signal), ctx),
+export const watch = can('events.read', [], WatchWorkflow).subscription(
+  async ({ ctx, input: { workflow, where, after, lastEventId = after }, signal = new AbortController().signal }) =>
+    delivered(await ctx.parts.feed.workflow({ workspaceId: ctx.actor.workspaceId, workflow, after: lastEventId, where }, signal), ctx),
 )
 
 /** Each item under its cursor, and the next one only when the consumer has taken this one: nothing piles up here. */
