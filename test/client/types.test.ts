@@ -138,7 +138,7 @@ for (const file of ['sluice.d.ts', 'sluice.ts'])
         skipLibCheck: false,
         noUnusedLocals: true,
         exactOptionalPropertyTypes: true,
-        lib: ['es2024', 'dom'],
+        lib: ['esnext', 'dom'],
         types: [],
       }
       await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ extends: join(root, 'tsconfig.base.json'), compilerOptions, include: ['*.ts'] }))

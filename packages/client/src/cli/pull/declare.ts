@@ -8,6 +8,9 @@ export interface Declared {
   text: string
 }
 
+/** Names that meet are rare; as many as this of them are somebody's intent. */
+const mostTries = 50
+
 /**
  * Declares the types of schemas, each under a name that no other has: what is declared for one schema beside its own type, as
  * its `$defs`, begins with that name too.
@@ -20,7 +23,7 @@ export class Declarations {
     const typed = typedSchema(schema)
     if (saysNothing(typed)) return null
     const said = comesOut ? (withJson(typed) as JsonObject) : typed
-    for (let number = 1; ; number++) {
+    for (let number = 1; number <= mostTries; number++) {
       const name = number === 1 ? wanted : `${wanted}${number}`
       if (this.#taken.has(name)) continue
       const text = await compiled(name, said)
@@ -29,6 +32,7 @@ export class Declarations {
       for (const each of names) this.#taken.add(each)
       return { name, text }
     }
+    throw new SchemaRefused('the names that it gives to its types are taken')
   }
 }
 
