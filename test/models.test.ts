@@ -1,5 +1,6 @@
 import type { Definition, JsonObject, NodeSettings, Run } from '@sluice/schema'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { deadline } from './support/deadline.ts'
 import { flow, type FlowNode } from './support/flow.ts'
 import { inTurn, testServer, type TestServer } from './support/server.ts'
 import { breakOff, call, drone, event, refuse, say, send, silence, type ToyModel, toyModel } from './support/toy-model.ts'
@@ -56,6 +57,21 @@ describe('a step that asks a model', () => {
   test('an answer cut at the most tokens completes, and says so', async () => {
     toy.on('cut', say('Half', { finish: 'length' }))
     expect(await run({ model: 'cut', maxTokens: 1 })).toMatchObject({ status: 'completed', output: { ask: { text: 'Half', finishReason: 'length' } } })
+  })
+
+  test('in a conversation, its tokens stand in the stats of the round', async () => {
+    toy.on('usual', say('Hello'))
+    const { id } = await server.workflow(flow({ in: 'input', one: llm({ prompt: '{{ input.text }}' }), two: llm({ prompt: '{{ nodes.one.text }}' }) }, ['in > one > two']))
+    const { session } = await server.call<{ session: { id: string } }>('POST', '/v1/sessions/send', { to: id, text: 'Hi' })
+    const stats = await deadline<Record<string, number>>('the stats of the round', (done, fail) => {
+      const look = async (): Promise<void> => {
+        const { items } = await server.call<{ items: { name: string; value: number }[] }>('GET', `/v1/sessions/${session.id}/lines?limit=100&kind=stat`)
+        if (items.length > 0) done(Object.fromEntries(items.map(({ name, value }) => [name, value])))
+      }
+      const timer = setInterval(() => void look().catch(fail), 50)
+      return () => clearInterval(timer)
+    })
+    expect(stats).toMatchObject({ prompt_tokens: 22, completion_tokens: 14 })
   })
 
   test('once answered is never asked again, though its run goes on elsewhere', async () => {

@@ -92,8 +92,6 @@ async function askOnce({ client, name, question, asking, key }: Asked, manner: M
   const pieces = hidingPieces(key)
   const say = (piece: string): void => void (piece !== '' && onToken?.(piece))
   for await (const chunk of stream) say(pieces.take(gather(gathered, chunk)))
-  // The library ends a stream that was aborted like one that is whole.
-  signal.throwIfAborted()
   say(pieces.rest())
   const answer = answerOf(gathered, question, hiding(key))
   return { ...answer, usage: usageOf(gathered, question), model: hiding(key)(gathered.model ?? name) }

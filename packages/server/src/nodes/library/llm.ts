@@ -51,7 +51,8 @@ async function ask(models: Models, config: Config, context: WorkContext): Promis
   const { text, structured, usage, finishReason, model: name } = await answered(model, config, context)
   const { promptTokens, completionTokens } = usage
   const counted = { promptTokens, completionTokens, ...(usage.estimated && { estimated: true }) }
-  return { output: { text, ...(structured !== undefined && { structured }), usage: counted, model: name, finishReason } }
+  const output = { text, ...(structured !== undefined && { structured }), usage: counted, model: name, finishReason }
+  return { output, usage: { promptTokens, completionTokens } }
 }
 
 /** Nobody is to take its answers for those of the model they asked for. */
