@@ -13,8 +13,8 @@ import { type NewRound, type Starter, laneOf } from './start.ts'
  * after its commit.
  */
 export interface Rounds {
-  /** Starts a round; false when a live one keeps it from starting. */
-  begin(tx: Tx, actor: Actor, round: NewRound): Promise<boolean>
+  /** Starts a round. Gives the run's id; null when a live one keeps it from starting. */
+  begin(tx: Tx, actor: Actor, round: NewRound): Promise<string | null>
   begun: Starter['begun']
   /**
    * Cancels all live rounds. Whether all of them are at, or on their way to, their end; and what is to be told. Before it

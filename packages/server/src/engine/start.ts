@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto'
 import { type Definition, Fault, type Issue, type Json, type JsonObject, type Lane, type Node, type StartRun, limits, stepNames } from '@sluice/schema'
 import type { Doorbell } from '../events/doorbell.ts'
 import { type OpenSession, addSession, changeSession } from '../events/sessions.ts'
 import { StepFailure } from '../nodes/contract.ts'
+import { fingerprintOf } from '../store/fingerprint.ts'
 import type { Database, Tx } from '../store/database.ts'
-import { newId } from '../store/ids.ts'
+import { newId, timeOf } from '../store/ids.ts'
 import { insertEvents } from '../store/rows/events.ts'
 import { redirectKey, takeKey } from '../store/rows/idempotency.ts'
 import { type NewRun, type RunRow, childOf, insertRun, lanePeers, lockLane, lockTransaction, runOfTransaction, sessionsWithRounds, shareHeld } from '../store/rows/runs.ts'
@@ -30,8 +30,6 @@ export interface Seed {
 
 /** A round to start: a run in the lane of its session. */
 export interface NewRound {
-  /** The run's id. */
-  id: string
   sessionId: string
   workflow: string
   /** The session, where it is to be made. */
@@ -39,31 +37,21 @@ export interface NewRound {
   /** Whether it comes after the live ones, or is not started beside any. */
   whenLive: 'queue' | 'leave'
   /** Asked under the session's lock: what the round is started with, and what else becomes of the session. */
-  plan(session: SessionRow): { input: Json; change(session: OpenSession): void }
+  plan(session: SessionRow): { input: Json; change(session: OpenSession, runId: string): void }
 }
 
 export interface Starter {
   /** Commits run, first event and job in one transaction; answers with the run's id. */
   start(actor: Actor, input: StartRun): Promise<string>
   startChild(parent: RunRow, start: ChildStart, failures: number): Promise<string>
-  /** In the caller's transaction, who tells of it after its commit (`begun`). False when a live round keeps it from starting. */
-  startRound(tx: Tx, actor: Actor, round: NewRound): Promise<boolean>
+  /** In the caller's transaction, who tells of it after its commit (`begun`). Gives the run's id; null when a live round keeps it from starting. */
+  startRound(tx: Tx, actor: Actor, round: NewRound): Promise<string | null>
   begun(run: { id: string; workspaceId: string; sessionId: string }): void
   /** Inserts a run with results it brings along: a fork, a trial. */
   startSeeded(run: Omit<NewRun, 'id' | 'createdAt' | 'inputHash' | 'sessionId'>, seeds: readonly Seed[]): Promise<string>
 }
 
 const plain = { trial: null, transactionId: null, lane: null, sessionId: null, parentRunId: null, parentStep: null, rootRunId: null, depth: 0, deadlineAt: null, keyedInput: false }
-
-/** A fingerprint that does not depend on the order of keys. */
-export function fingerprintOf(value: unknown): string {
-  const sorted = JSON.stringify(value, (_key, each: unknown) =>
-    typeof each === 'object' && each !== null && !Array.isArray(each) ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1))) : each,
-  )
-  return createHash('sha256')
-    .update(sorted ?? '')
-    .digest('base64url')
-}
 
 export function createStarter(parts: { database: Database; queue: Queue; doorbell: Doorbell; door: Door; workflows: Workflows; observer: Pick<Observer, 'started'> }): Starter {
   const { database, queue, doorbell, door, workflows, observer } = parts
@@ -82,13 +70,14 @@ export function createStarter(parts: { database: Database; queue: Queue; doorbel
   const ring = (workspaceId: string, runId: string, sessionId?: string): void =>
     doorbell.ring({ runs: [runId], workspaces: [workspaceId], ...(sessionId !== undefined && { sessions: [sessionId] }), jobs: true })
 
-  async function startRound(tx: Tx, actor: Actor, { id, sessionId, workflow, make, whenLive, plan }: NewRound): Promise<boolean> {
+  async function startRound(tx: Tx, actor: Actor, { sessionId, workflow, make, whenLive, plan }: NewRound): Promise<string | null> {
     const { workspaceId } = actor
     const found = await workflows.publishForStart(tx, actor, workflow)
     await laneHolder(tx, workspaceId, laneOf(sessionId))
     if (make && !(await addSession(tx, { ...make, workflow_id: found.workflow.id }))) throw new Fault('id_taken')
     const { session, others } = await enter(tx, workspaceId, sessionId, found.workflow.id)
-    if (others && whenLive === 'leave') return false
+    if (others && whenLive === 'leave') return null
+    const id = await nextId(tx, workspaceId, sessionId)
     const { input, change } = plan(session)
     const { value, keyed } = givenInput(found.definition, { workflow, input })
     await enqueue(tx, {
@@ -109,15 +98,15 @@ export function createStarter(parts: { database: Database; queue: Queue; doorbel
       createdAt: new Date(),
     })
     await changeSession(tx, session, (opened) => {
-      change(opened)
+      change(opened, id)
       if (!others) opened.set(queued)
     })
-    return true
+    return id
   }
 
   async function startIn(tx: Tx, actor: Actor, input: StartRun): Promise<{ id: string; made: boolean }> {
     const { workspaceId } = actor
-    const id = newId()
+    let id = newId()
     const { idempotencyKey, wait: _wait, ...request } = input
     if (idempotencyKey !== undefined) {
       const kept = await takeKey(tx, { workspaceId, actor: actor.principalId, key: `start:${idempotencyKey}`, fingerprint: fingerprintOf(request), reply: JSON.stringify({ id }) })
@@ -134,6 +123,11 @@ export function createStarter(parts: { database: Database; queue: Queue; doorbel
     if (peer) {
       if (idempotencyKey !== undefined) await redirectKey(tx, { workspaceId, actor: actor.principalId, key: `start:${idempotencyKey}`, reply: JSON.stringify({ id: peer }) })
       return { id: peer, made: false }
+    }
+    const entered = sessionId === undefined ? null : await enter(tx, workspaceId, sessionId, found.workflow.id)
+    if (entered) {
+      id = await nextId(tx, workspaceId, entered.session.id)
+      if (idempotencyKey !== undefined) await redirectKey(tx, { workspaceId, actor: actor.principalId, key: `start:${idempotencyKey}`, reply: JSON.stringify({ id }) })
     }
     const run: NewRun = {
       ...plain,
@@ -153,7 +147,6 @@ export function createStarter(parts: { database: Database; queue: Queue; doorbel
       traceparent: actor.traceparent ?? null,
       createdAt: new Date(),
     }
-    const entered = sessionId === undefined ? null : await enter(tx, workspaceId, sessionId, found.workflow.id)
     await enqueue(tx, run)
     if (entered && !entered.others) await changeSession(tx, entered.session, (session) => session.set(queued))
     return { id, made: true }
@@ -238,6 +231,14 @@ function laneFor({ lane, sessionId }: StartRun): Lane | undefined {
 
 /** What a session without a live round becomes when one is started. */
 const queued = { status: 'running', stopped_at: null, progress: 0 } as const
+
+/** Later than those of the rounds before it, whatever the clocks of the servers say that took them: their order is that of their ids. */
+async function nextId(tx: Tx, workspaceId: string, sessionId: string): Promise<string> {
+  const peers = await lanePeers(tx, workspaceId, laneOf(sessionId).key)
+  const last = peers.reduce((latest, { id }) => (id > latest ? id : latest), '')
+  const id = newId()
+  return id > last ? id : newId(timeOf(last) + 1)
+}
 
 /** The session of a round under its lock, in the lane of its rounds; and whether another one is live. */
 async function enter(tx: Tx, workspaceId: string, sessionId: string, workflowId: string): Promise<{ session: SessionRow; others: boolean }> {

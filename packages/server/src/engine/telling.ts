@@ -32,10 +32,10 @@ export interface Telling {
   usage: Usage
 }
 
-/** Null for a run that is no round. */
+/** Null for a run that is no round, and for a turn in which nothing happens to it: also of one that has ended its holder writes a last time. */
 export function tellingOf(turn: Turn): Telling | null {
   const { run } = turn.state
-  if (run.sessionId === null) return null
+  if (run.sessionId === null || (turn.events.length === 0 && turn.steps.size === 0)) return null
   const ends = isTerminal(run.status)
   const begun = run.startedAt !== null
   const base = { runId: run.id, sessionId: run.sessionId, workspaceId: run.workspaceId, workflowId: run.workflowId, begun, ends }

@@ -33,9 +33,8 @@ export async function create({ tx, rounds, after }: Within, actor: Client, input
 }
 
 async function createRunning({ tx, rounds, after }: Within, actor: Client, workflow: string, make: Omit<SessionRow, 'workflow_id'>): Promise<string> {
-  const round = newId()
-  await rounds.begin(tx, actor, { id: round, sessionId: make.id, workflow, make, whenLive: 'queue', plan: (session) => ({ input: contextOf(session), change() {} }) })
-  after.begun(actor.workspaceId, make.id, round)
+  const round = await rounds.begin(tx, actor, { sessionId: make.id, workflow, make, whenLive: 'queue', plan: (session) => ({ input: contextOf(session), change() {} }) })
+  if (round !== null) after.begun(actor.workspaceId, make.id, round)
   return make.id
 }
 
@@ -73,9 +72,7 @@ async function startBy(
   seen: SessionRow,
   { fields, ifUpdated }: { fields: ReturnType<typeof fieldsOf>; ifUpdated: string | undefined },
 ): Promise<boolean> {
-  const round = newId()
-  const begun = await rounds.begin(tx, actor, {
-    id: round,
+  const round = await rounds.begin(tx, actor, {
     sessionId: seen.id,
     workflow: seen.workflow_id!,
     whenLive: 'leave',
@@ -85,8 +82,8 @@ async function startBy(
       return { input: contextOf({ ...session, ...kept }), change: (opened) => opened.set(kept) }
     },
   })
-  if (begun) after.begun(actor.workspaceId, seen.id, round)
-  return begun
+  if (round !== null) after.begun(actor.workspaceId, seen.id, round)
+  return round !== null
 }
 
 async function stopRounds({ tx, rounds, after }: Within, actor: Client, id: string, ifUpdated?: string): Promise<boolean> {

@@ -1,8 +1,8 @@
 import { Fault, type JsonObject, type SendMessage } from '@sluice/schema'
-import { fingerprintOf } from '../engine/start.ts'
 import { addSession, changeSession, type OpenSession } from '../events/sessions.ts'
+import { fingerprintOf } from '../store/fingerprint.ts'
 import { newId } from '../store/ids.ts'
-import { takeKey } from '../store/rows/idempotency.ts'
+import { redirectKey, takeKey } from '../store/rows/idempotency.ts'
 import { readSession, type SessionRow } from '../store/rows/sessions.ts'
 import { maySee } from '../store/views/sessions.ts'
 import { locked } from './change.ts'
@@ -29,19 +29,21 @@ export class Overtaken extends Error {
 export async function send(within: Within, actor: Client, input: SendMessage, mayAnswer: boolean): Promise<Sent> {
   const { idempotencyKey, lineIds: _view, ...request } = input
   const target = await targetOf(within, actor, input.to)
-  const sessionId = target.is === 'session' ? target.row.id : newId()
-  const answers = mayAnswer && target.is === 'session' && target.row.workflow_id !== null ? await within.rounds.asks(target.row.id) : null
-  const starts = !answers && (target.is === 'workflow' || (target.is === 'session' && target.row.workflow_id !== null))
-  const sent: Sent = { sessionId, messageId: newId(), runId: answers?.id ?? (starts ? newId() : null), pauseId: answers?.pause_id ?? null }
-  if (idempotencyKey !== undefined) {
+  const bound = target.is === 'workflow' || (target.is === 'session' && target.row.workflow_id !== null)
+  const asking = mayAnswer && bound && target.is === 'session' ? await within.rounds.asks(target.row.id) : null
+  const sent: Sent = { sessionId: target.is === 'session' ? target.row.id : newId(), messageId: newId(), runId: asking?.id ?? null, pauseId: asking?.pause_id ?? null }
+  const key = idempotencyKey === undefined ? null : { workspaceId: actor.workspaceId, actor: actor.principalId, key: `send:${idempotencyKey}` }
+  if (key) {
     const fingerprint = fingerprintOf(request)
-    const kept = await takeKey(within.tx, { workspaceId: actor.workspaceId, actor: actor.principalId, key: `send:${idempotencyKey}`, fingerprint, reply: JSON.stringify(sent) })
+    const kept = await takeKey(within.tx, { ...key, fingerprint, reply: JSON.stringify(sent) })
     if (kept && kept.fingerprint !== fingerprint) throw new Fault('idempotency_conflict')
     if (kept) return kept.reply as Sent
   }
-  if (sent.pauseId !== null) await answer(within, actor, input, sent)
-  else if (starts) await start(within, actor, input, sent, target)
+  if (asking) await answer(within, actor, input, sent)
+  else if (bound) sent.runId = await start(within, actor, input, sent, target)
   else await keep(within, actor, input, sent, target)
+  // The round has its id only now.
+  if (key && sent.runId !== null) await redirectKey(within.tx, { ...key, reply: JSON.stringify(sent) })
   return sent
 }
 
@@ -55,8 +57,8 @@ async function targetOf({ tx }: Within, actor: Client, to: string | undefined): 
 }
 
 const said =
-  ({ text, metadata = {}, mode }: SendMessage, { messageId, runId }: Sent) =>
-  (session: OpenSession): void => {
+  ({ text, metadata = {}, mode }: SendMessage, { messageId }: Sent) =>
+  (session: OpenSession, runId: string | null): void => {
     if (mode !== undefined) session.set({ mode })
     session.say({ kind: 'message', role: 'user', text, metadata }, { runId, id: messageId })
   }
@@ -64,29 +66,29 @@ const said =
 async function answer({ tx, rounds, after }: Within, actor: Client, input: SendMessage, sent: Sent): Promise<void> {
   const answered = await rounds.answer(tx, actor, sent.sessionId, input.text)
   if (answered?.runId !== sent.runId || answered.pauseId !== sent.pauseId) throw new Overtaken()
-  await changeSession(tx, await locked(tx, actor, sent.sessionId), said(input, sent))
+  await changeSession(tx, await locked(tx, actor, sent.sessionId), (session) => said(input, sent)(session, answered.runId))
   after.passed(answered.passed)
   after.session(actor.workspaceId, sent.sessionId)
 }
 
-async function start({ tx, rounds, after }: Within, actor: Client, input: SendMessage, sent: Sent, target: Target): Promise<void> {
+async function start({ tx, rounds, after }: Within, actor: Client, input: SendMessage, sent: Sent, target: Target): Promise<string | null> {
   const { sessionId, messageId } = sent
   const message: JsonObject = { text: input.text, metadata: input.metadata ?? {}, messageId, sessionId }
-  await rounds.begin(tx, actor, {
-    id: sent.runId!,
+  const round = await rounds.begin(tx, actor, {
     sessionId,
     workflow: target.is === 'session' ? target.row.workflow_id! : target.is === 'workflow' ? target.ref : '',
     ...(target.is === 'workflow' && { make: newSession(sessionId, actor.workspaceId, actor.userId, { title: titleOf(input) }, true) }),
     whenLive: 'queue',
     plan: () => ({ input: message, change: said(input, sent) }),
   })
-  after.begun(actor.workspaceId, sessionId, sent.runId!)
+  if (round !== null) after.begun(actor.workspaceId, sessionId, round)
+  return round
 }
 
 async function keep({ tx, after }: Within, actor: Client, input: SendMessage, sent: Sent, target: Target): Promise<void> {
   const made: SessionRow = { ...newSession(sent.sessionId, actor.workspaceId, actor.userId, { title: titleOf(input) }, false), workflow_id: null }
   if (target.is === 'nobody' && !(await addSession(tx, made))) throw new Fault('id_taken')
-  await changeSession(tx, await locked(tx, actor, sent.sessionId), said(input, sent))
+  await changeSession(tx, await locked(tx, actor, sent.sessionId), (session) => said(input, sent)(session, null))
   after.session(actor.workspaceId, sent.sessionId)
 }
 

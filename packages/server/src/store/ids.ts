@@ -19,6 +19,9 @@ export function newId(now = Date.now()): string {
   return base36(lastMs, 9) + base36(lastRandom, 6)
 }
 
+/** The millisecond an id was made in. */
+export const timeOf = (id: string): number => Number.parseInt(id.slice(0, 9), 36)
+
 /** No id of this millisecond or a later one sorts before it. */
 export const firstIdOf = (ms: number): string => base36(Math.max(0, ms), 9)
 

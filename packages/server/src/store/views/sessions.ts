@@ -161,13 +161,14 @@ const lineFrom = (row: LineRow): Line => ({ kind: row.kind, id: row.id, sessionI
 export async function listLines(tx: Tx, viewer: Viewer, { id, kind, after = 0, afterId, since, cursor, limit, count }: ListLines): Promise<Page<Line>> {
   await seenSession(tx, viewer, id)
   const known = afterId === undefined ? 0 : await numberOf(tx, id, afterId)
-  const from = Math.max(after, known, cursor === undefined ? 0 : Number(decodeCursor(cursor, /^\d{1,9}$/)))
+  const first = Math.max(after, known)
+  const from = Math.max(first, cursor === undefined ? 0 : Number(decodeCursor(cursor, /^\d{1,9}$/)))
   const matches = `session_id = $1 and ($2::text is null or kind = $2) and number > $3 and ($4::timestamptz is null or at > $4)`
-  const values = [id, kind ?? null, from, since === undefined ? null : instant(since)]
-  const rows = await tx.query<LineRow>({ name: 'view-lines', text: `select ${lineColumns} from lines where ${matches} order by number limit $5` }, [...values, limit + 1])
+  const values = (from: number) => [id, kind ?? null, from, since === undefined ? null : instant(since)]
+  const rows = await tx.query<LineRow>({ name: 'view-lines', text: `select ${lineColumns} from lines where ${matches} order by number limit $5` }, [...values(from), limit + 1])
   const page = pageFrom(rows, limit, (row) => row.number, lineFrom)
   if (!count) return page
-  const [counted] = await tx.query<{ total: number }>({ name: 'view-lines-count', text: `select count(*)::int as total from lines where ${matches}` }, values)
+  const [counted] = await tx.query<{ total: number }>({ name: 'view-lines-count', text: `select count(*)::int as total from lines where ${matches}` }, values(first))
   return { ...page, total: counted!.total }
 }
 

@@ -1,0 +1,820 @@
+import type { Json, JsonObject, Line, LineKind, Page, Pause, SentMessage, Session, SessionEvent, SessionStep } from '@sluice/schema'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { deadline } from './support/deadline.ts'
+import { type FlowNode, approval, external, flow, map, post, router, subworkflow, template, values } from './support/flow.ts'
+import { type TestServer, refusal, testServer } from './support/server.ts'
+
+let server: TestServer
+/** An operator of the same workspace, and the owner of another one. */
+let other: { id: string; token: string }
+let stranger: { token: string }
+
+beforeAll(async () => {
+  server = await testServer()
+  other = await member('operator')
+  const elsewhere = await server.call<{ id: string }>('POST', '/v1/workspaces', { name: 'Elsewhere' })
+  stranger = await server.call<{ token: string }>('POST', '/v1/auth/switch', { workspace: elsewhere.id })
+})
+afterAll(() => server[Symbol.asyncDispose]())
+
+let people = 0
+async function member(role: string): Promise<{ id: string; token: string }> {
+  const email = `person${++people}@example.com`
+  const invited = await server.call<{ userId: string; setPassword: { token: string } }>('POST', '/v1/members', { email, role })
+  await server.call('POST', '/v1/auth/set-password', { token: invited.setPassword.token, password: 'correct horse battery' })
+  const { token } = await server.call<{ token: string }>('POST', '/v1/auth/login', { email, password: 'correct horse battery' })
+  return { id: invited.userId, token }
+}
+
+// ── small calls ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+type As = { as?: string }
+const create = (body: JsonObject = {}, options?: As) => server.call<Session>('POST', '/v1/sessions', body, options)
+const get = ({ id }: { id: string }, options?: As) => server.call<Session>('GET', `/v1/sessions/${id}`, undefined, options)
+const update = ({ id }: { id: string }, body: JsonObject, options?: As) => server.call<Session>('PATCH', `/v1/sessions/${id}`, body, options)
+const remove = ({ id }: { id: string }, options?: As) => server.call('DELETE', `/v1/sessions/${id}`, undefined, options)
+const stop = ({ id }: { id: string }, options?: As) => server.call<Session>('POST', `/v1/sessions/${id}/stop`, {}, options)
+const send = (to: string | undefined, text: string, more: JsonObject = {}, options?: As) =>
+  server.call<SentMessage>('POST', '/v1/sessions/send', { ...(to !== undefined && { to }), text, ...more }, options)
+const workflow = (nodes: Record<string, FlowNode>, links: string[] = []) => server.workflow(flow(nodes, links))
+
+async function lines<K extends LineKind>({ id }: { id: string }, kind?: K): Promise<Extract<Line, { kind: K }>[]> {
+  const page = await server.call<Page<Line>>('GET', `/v1/sessions/${id}/lines?limit=1000${kind ? `&kind=${kind}` : ''}`)
+  return page.items as Extract<Line, { kind: K }>[]
+}
+const said = async (session: { id: string }) => (await lines(session, 'message')).map(({ role, text }) => `${role}: ${text}`)
+const logged = async (session: { id: string }) => (await lines(session, 'log')).map(({ level, message }) => `${level}: ${message}`)
+
+async function events({ id }: { id: string }): Promise<SessionEvent[]> {
+  const all: SessionEvent[] = []
+  for (;;) {
+    const { items } = await server.call<Page<SessionEvent>>('GET', `/v1/sessions/${id}/events?after=${all.at(-1)?.seq ?? 0}&limit=100`)
+    all.push(...items)
+    if (items.length < 100) return all
+  }
+}
+
+/** The session once it is so. */
+async function once(session: { id: string }, holds: (session: Session) => boolean): Promise<Session> {
+  const end = Date.now() + 20_000
+  for (;;) {
+    const now = await get(session)
+    if (holds(now)) return now
+    if (Date.now() > end) throw new Error(`not within 20 s: ${JSON.stringify(now)} ${JSON.stringify(await logged(session))}`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+const ended = (session: { id: string }) => once(session, ({ status }) => status === 'completed' || status === 'failed')
+
+const report = (runId: string, step: string, output: Json = null) => server.call('POST', '/v1/steps/report', { run: { id: runId }, step, outcome: 'completed', output })
+const parked = (runId: string) => server.wait(runId, 'parked')
+const rounds = async (session: { id: string }) =>
+  server.db.database.query<{ id: string; status: string }>('select id, status from runs where session_id = $1 order by id', [session.id])
+
+const question = (message: string, config: JsonObject = {}): FlowNode => ({ type: 'human', config: { kind: 'question', message, ...config } })
+const echo = () => workflow({ in: 'input', answer: template('You said {{ input.text }}') }, ['in > answer'])
+const slow = () => workflow({ in: 'input', work: external() }, ['in > work'])
+
+/** Of every session: lines and events are numbered without a gap, and the lines' times rise. */
+async function audit(session: { id: string }): Promise<void> {
+  const all = await lines(session)
+  expect(all.map(({ number }) => number)).toEqual(all.map((_, index) => index + 1))
+  expect(all.map(({ at }) => at)).toEqual([...new Set(all.map(({ at }) => at))].sort())
+  const told = await events(session)
+  expect(told.map(({ seq }) => seq)).toEqual(told.map((_, index) => index + 1))
+  expect(told.flatMap((event) => (event.type === 'line.added' ? [event.line!.number] : []))).toEqual(all.map(({ number }) => number))
+}
+
+// ── unbound ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+describe('an unbound session', () => {
+  test("is plain data of its client: every field is kept as it was written, and only the status's form is checked", async () => {
+    const given = {
+      title: 'My New Workflow',
+      description: 'On topics',
+      tags: ['a', 'b'],
+      metadata: { a: 1 },
+      mode: 'React',
+      subject: { kind: 'order', id: 'o_1' },
+      status: 'running',
+      currentStepId: 'topic-discovery',
+      steps: [{ id: 'topic-discovery', anything: [null] }],
+      progress: 12.5,
+      context: { topic: 'AI' },
+    }
+    const made = await create(given)
+    expect(made).toMatchObject({ ...given, workflowId: null, stoppedAt: null })
+    expect(made.id).toMatch(/^[a-z0-9]{15}$/)
+    expect(await get(made)).toEqual(made)
+    const changed = await update(made, { status: 'failed', steps: 'any', context: null, currentStepId: null })
+    expect(changed).toMatchObject({ title: 'My New Workflow', status: 'failed', steps: 'any', context: null, currentStepId: null })
+    expect((await refusal(update(made, { status: 'finished' }))).status).toBe(400)
+    expect(await rounds(made)).toEqual([])
+  })
+
+  test('takes an id of its client, once; put makes it or changes it', async () => {
+    const id = 'abcdefghijklmn0'
+    expect(await create({ id, title: 'Mine' })).toMatchObject({ id, title: 'Mine', status: 'idle' })
+    expect(await refusal(create({ id }))).toMatchObject({ status: 409, code: 'id_taken' })
+    expect((await refusal(create({ id: 'SHORT' }))).status).toBe(400)
+    const put = (body: JsonObject, options?: As) => server.call<Session>('PUT', '/v1/sessions/abcdefghijklmn1', body, options)
+    expect(await put({ title: 'One', context: { a: 1 } })).toMatchObject({ title: 'One' })
+    expect(await put({ title: 'Two' })).toMatchObject({ title: 'Two', context: { a: 1 } })
+    expect((await refusal(put({ title: 'Mine' }, { as: other.token }))).code).toBe('id_taken')
+    const [one, two] = await Promise.all([1, 2].map((n) => server.call<Session>('PUT', '/v1/sessions/abcdefghijklmn2', { title: `${n}` })))
+    expect(one!.id).toBe(two!.id)
+  })
+
+  test('keeps messages that nobody answers; without an addressee one makes it', async () => {
+    const { session, message, runId } = await send(undefined, 'Remember the milk\nand bread', { metadata: { from: 'phone' }, mode: 'Actionplan' })
+    expect(session).toMatchObject({ title: 'Remember the milk', workflowId: null, status: 'idle', mode: 'Actionplan' })
+    expect(message).toMatchObject({ kind: 'message', role: 'user', text: 'Remember the milk\nand bread', metadata: { from: 'phone' }, number: 1, runId: null })
+    expect(runId).toBeNull()
+    await send(session.id, 'and butter')
+    expect(await said(session)).toEqual(['user: Remember the milk\nand bread', 'user: and butter'])
+    await audit(session)
+  })
+
+  test('is stopped when its client says that it runs, and else stays as it is', async () => {
+    const running = await create({ status: 'running' })
+    const stopped = await stop(running)
+    expect(stopped.status).toBe('stopped')
+    expect(Date.parse(stopped.stoppedAt!)).toBeGreaterThan(0)
+    expect(await stop(running)).toEqual(stopped)
+    const completed = await create({ status: 'completed' })
+    expect(await stop(completed)).toEqual(completed)
+    expect((await update(stopped, { status: 'running' })).stoppedAt).toBeNull()
+  })
+
+  test('is bounded in what it keeps', async () => {
+    const { issues } = await refusal(create({ metadata: { long: 'x'.repeat(70_000) } }))
+    expect(issues).toEqual([{ path: ['metadata'], message: expect.stringContaining('65536 are allowed') }])
+  })
+})
+
+// ── bound ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+describe('a bound session', () => {
+  test('answers a message: its round is committed with it, and its status, current step, steps and progress are those of the round', async () => {
+    const flow = await workflow({ in: 'input', work: external({ title: 'The work' }), answer: template('You said {{ input.text }}') }, ['in > work > answer'])
+    const { session, message, runId } = await send(flow.id, 'Hello')
+    expect(session).toMatchObject({ title: 'Hello', workflowId: flow.id, status: 'running' })
+    expect(message).toMatchObject({ role: 'user', text: 'Hello', runId })
+    await parked(runId!)
+    const under = await get(session)
+    expect(under).toMatchObject({ status: 'running', currentStepId: 'work', progress: 33 })
+    expect((under.steps as SessionStep[]).map(({ id, name, type, status, endedAt }) => [id, name, type, status, endedAt !== null])).toEqual([
+      ['in', 'in', 'input', 'completed', true],
+      ['work', 'The work', 'external', 'waiting', false],
+      ['answer', 'answer', 'template', 'pending', false],
+    ])
+    await report(runId!, 'work')
+    const done = await ended(session)
+    expect(done).toMatchObject({ status: 'completed', progress: 100, currentStepId: 'work', stoppedAt: null })
+    expect((done.steps as SessionStep[]).map(({ status }) => status)).toEqual(['completed', 'completed', 'completed'])
+    expect(await said(session)).toEqual(['user: Hello', 'assistant: You said Hello'])
+    await audit(session)
+  })
+
+  test('drops what clients write to the derived fields, and says so of any status that is not a command', async () => {
+    const flow = await echo()
+    const made = await create({ workflow: flow.handle, title: 'Bound', currentStepId: 'mine', steps: [1], progress: 50, context: { text: 'x' } })
+    expect(made).toMatchObject({ workflowId: flow.id, status: 'idle', currentStepId: null, steps: [], progress: 0, context: { text: 'x' } })
+    expect(await update(made, { currentStepId: 'mine', steps: [1], progress: 50, title: 'Still bound' })).toMatchObject({
+      currentStepId: null,
+      steps: [],
+      progress: 0,
+      title: 'Still bound',
+    })
+    for (const status of ['waiting', 'completed', 'failed', 'stopped'])
+      expect(await refusal(update(made, { status }))).toMatchObject({ status: 400, issues: [{ path: ['status'] }] })
+    expect((await refusal(create({ workflow: flow.id, status: 'completed' }))).status).toBe(400)
+    expect(await refusal(create({ workflow: 'nowhere' }))).toMatchObject({ status: 404, code: 'workflow_missing' })
+    expect(await rounds(made)).toEqual([])
+  })
+
+  test('takes running as a command: a round with the context as its input, or nothing while one is live; a status that is equal is none', async () => {
+    const made = await create({ workflow: (await slow()).id, context: { topic: 'old' } })
+    const running = await update(made, { status: 'running', context: { topic: 'AI' } })
+    expect(running).toMatchObject({ status: 'running', context: { topic: 'AI' } })
+    const [round] = await rounds(made)
+    expect((await server.get(round!.id)).input).toEqual({ topic: 'AI' })
+    await parked(round!.id)
+    await update(made, { status: 'running', context: { topic: 'new' } })
+    expect(await rounds(made)).toHaveLength(1)
+    await report(round!.id, 'work')
+    const done = await ended(made)
+    expect(done.context).toEqual({ topic: 'new' })
+    await update(made, { status: 'completed' })
+    expect(await rounds(made)).toHaveLength(1)
+    await update(made, { status: 'running' })
+    expect(await rounds(made)).toHaveLength(2)
+    const both = await create({ workflow: (await echo()).id, status: 'running', context: { text: 'at once' } })
+    await ended(both)
+    expect(await said(both)).toEqual(['assistant: You said at once'])
+  })
+
+  test('takes idle as a cancel, which shows at once; of what is not live it changes nothing', async () => {
+    const { session, runId } = await send((await slow()).id, 'Go')
+    await parked(runId!)
+    expect(await update(session, { status: 'idle' })).toMatchObject({ status: 'stopped' })
+    expect((await server.get(runId!)).status).toBe('cancelled')
+    expect(await update(session, { status: 'idle' })).toMatchObject({ status: 'stopped' })
+    const { session: completed } = await send((await echo()).id, 'Go')
+    await ended(completed)
+    expect(await update(completed, { status: 'idle' })).toMatchObject({ status: 'completed' })
+  })
+
+  test('a cancel of its run by other means shows at once too', async () => {
+    const { session, runId } = await send((await slow()).id, 'Go')
+    await parked(runId!)
+    await server.call('POST', `/v1/runs/${runId}/cancel`, {})
+    expect(await get(session)).toMatchObject({ status: 'stopped' })
+  })
+
+  test('waits for a pause and for nothing else; fails as its round fails', async () => {
+    const { session, runId } = await send((await workflow({ in: 'input', ok: approval() }, ['in > ok'])).id, 'May I?')
+    await once(session, ({ status }) => status === 'waiting')
+    const [pause] = await server.pauses(runId!)
+    await server.decide(pause!, 'approve')
+    await ended(session)
+    const failing = await workflow({ in: 'input', boom: { type: 'code', config: { source: 'throw new Error("no")' } } }, ['in > boom'])
+    const { session: failed } = await send(failing.id, 'Go')
+    expect(await once(failed, ({ status }) => status !== 'running')).toMatchObject({ status: 'failed' })
+    expect(await said(failed)).toEqual(['user: Go'])
+  })
+
+  test('logs the start and the end of a round, the start, the retry and the failure of a step, and what its nodes log; then its figures', async () => {
+    const flow = await workflow(
+      {
+        in: 'input',
+        note: { type: 'log', config: { level: 'warn', message: 'Mind {{ input.text }}' } },
+        flaky: { type: 'code', title: 'Flaky', config: { source: 'throw new Error("no")' }, settings: { retry: { maxAttempts: 2, backoffMs: 1, jitter: 0 } } },
+      },
+      ['in > note > flaky'],
+    )
+    const { session, runId } = await send(flow.id, 'the gap')
+    await ended(session)
+    expect(await logged(session)).toEqual([
+      'info: The round began',
+      'info: in began',
+      'info: note began',
+      'warn: Mind the gap',
+      'info: Flaky began',
+      expect.stringMatching(/^warn: Flaky failed and will be tried again: .*no/),
+      'info: Flaky began again (attempt 2)',
+      expect.stringMatching(/^error: Flaky failed: .*no/),
+      expect.stringMatching(/^error: The round failed: .*no/),
+    ])
+    const stats = await lines(session, 'stat')
+    expect(stats.map(({ name, value, unit }) => [name, name === 'duration_ms' ? value >= 0 : value, unit])).toEqual([
+      ['duration_ms', true, 'ms'],
+      ['steps', 3, null],
+      ['prompt_tokens', 0, null],
+      ['completion_tokens', 0, null],
+    ])
+    expect((await lines(session)).every((line) => line.runId === runId)).toBe(true)
+    expect((await lines(session)).at(-1)).toMatchObject({ kind: 'log', level: 'error' })
+  })
+
+  test('says what its round answers: text alone, text under its name, the text of its last step; an output of another form is no message', async () => {
+    const answers: [Record<string, FlowNode>, string | null][] = [
+      [{ in: 'input', out: { type: 'output', config: { map: { assistant_message: 'A' } } } }, 'A'],
+      [{ in: 'input', out: { type: 'output', config: { map: { message: 'B', n: 1 } } } }, 'B'],
+      [{ in: 'input', out: template('C') }, 'C'],
+      [{ in: 'input', out: { type: 'code', config: { source: 'return "D"' } } }, 'D'],
+      [{ in: 'input', out: values({ n: 1 }) }, null],
+    ]
+    for (const [nodes, answer] of answers) {
+      const { session } = await send((await workflow(nodes, ['in > out'])).id, 'Go')
+      await ended(session)
+      expect((await said(session)).slice(1)).toEqual(answer === null ? [] : [`assistant: ${answer}`])
+    }
+  })
+
+  test('is there for its expressions: title, context, metadata, user, and what was said so far', async () => {
+    const flow = await workflow(
+      { in: 'input', answer: template('{{ session.title }}/{{ session.metadata.a }}/{{ session.context.topic }}/{{ session.messages | map: "text" | join: "," }}') },
+      ['in > answer'],
+    )
+    const made = await create({ workflow: flow.id, title: 'T', metadata: { a: 1 }, context: { topic: 'AI' } })
+    await send(made.id, 'one')
+    await ended(made)
+    await send(made.id, 'two')
+    await once(made, ({ status }) => status === 'completed')
+    await expect.poll(() => said(made), { timeout: 15_000 }).toEqual(['user: one', 'assistant: T/1/AI/one', 'user: two', 'assistant: T/1/AI/one,T/1/AI/one,two'])
+    const plain = await server.run(flow.draft, {})
+    expect(plain.output).toEqual({ answer: { text: '///' } })
+  })
+
+  test('a run sets single keys of the context with the step that sets them, also for the steps that follow in the same breath', async () => {
+    const flow = await workflow(
+      {
+        in: 'input',
+        keep: { type: 'set-context', config: { values: { heard: '{{ input.text }}', count: 1 } } },
+        answer: template('{{ session.context.heard }} of {{ session.context.topic }}'),
+        work: external(),
+      },
+      ['in > keep > answer > work'],
+    )
+    const made = await create({ workflow: flow.id, context: { topic: 'AI', heard: 'nothing' } })
+    const { runId } = await send(made.id, 'Hello')
+    await parked(runId!)
+    expect((await get(made)).context).toEqual({ topic: 'AI', heard: 'Hello', count: 1 })
+    expect((await server.step(runId!, 'answer')).output).toEqual({ text: 'Hello of AI' })
+    await update(made, { context: { mine: true } })
+    await report(runId!, 'work')
+    expect((await ended(made)).context).toEqual({ mine: true })
+  })
+
+  test('a context that is no object is not touched by a run, which says so', async () => {
+    const flow = await workflow({ in: 'input', keep: { type: 'set-context', config: { values: { a: 1 } } } }, ['in > keep'])
+    const made = await create({ workflow: flow.id, context: [1] })
+    await send(made.id, 'Go')
+    expect((await ended(made)).context).toEqual([1])
+    expect(await logged(made)).toContain('error: The context was not changed: it is no object (a)')
+  })
+
+  test('refuses a write that names a session it has not seen the newest of, and lets none of it happen', async () => {
+    const made = await create({ workflow: (await slow()).id, context: { n: 1 } })
+    const newer = await update(made, { context: { n: 2 }, ifUpdated: made.updated })
+    expect(Date.parse(newer.updated)).toBeGreaterThan(Date.parse(made.updated))
+    for (const status of [undefined, 'running'] as const) {
+      const refused = await refusal(update(made, { context: { n: 3 }, ifUpdated: made.updated, ...(status && { status }) }))
+      expect(refused).toMatchObject({ status: 409, code: 'session_stale', details: { updated: newer.updated } })
+    }
+    expect(await rounds(made)).toEqual([])
+    const { runId } = await send(made.id, 'Go')
+    await parked(runId!)
+    expect((await refusal(update(made, { status: 'idle', ifUpdated: made.updated }))).code).toBe('session_stale')
+    expect((await server.get(runId!)).status).toBe('waiting')
+    expect(await update(made, { status: 'idle', ifUpdated: (await get(made)).updated })).toMatchObject({ status: 'stopped' })
+  })
+
+  test('takes a start with its id: one more round in its lane, of its own workflow alone', async () => {
+    const flow = await slow()
+    const made = await create({ workflow: flow.id })
+    const [one, two] = [await server.start(flow, { sessionId: made.id, input: 1 }), await server.start(flow, { sessionId: made.id, input: 2 })]
+    expect(await get(made)).toMatchObject({ status: 'running' })
+    await parked(one.id)
+    expect((await server.get(two.id)).status).toBe('queued')
+    await report(one.id, 'work')
+    await parked(two.id)
+    await report(two.id, 'work')
+    await ended(made)
+    const elsewhere = await echo()
+    expect((await refusal(server.start(elsewhere, { sessionId: made.id }))).issues).toEqual([{ path: ['sessionId'], message: 'The session is not bound to this workflow' }])
+    expect((await refusal(server.start(flow, { sessionId: made.id, lane: { key: 'mine' } }))).issues[0]!.path).toEqual(['lane'])
+    expect((await refusal(server.start(flow, { lane: { key: `session:${made.id}` } }))).issues[0]!.path).toEqual(['lane', 'key'])
+    expect((await refusal(server.call('POST', '/v1/runs', { workflow: flow.id, sessionId: made.id }, { as: other.token }))).code).toBe('session_missing')
+  })
+})
+
+// ── messages ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+describe('messages', () => {
+  test('that come together are rounds one after another in their order, each with its lines in one piece', async () => {
+    const flow = await workflow({ in: 'input', call: post(`${server.toy.url}/ok/chat`), answer: template('Re: {{ input.text }}') }, ['in > call > answer'])
+    const made = await create({ workflow: flow.id })
+    const sent = await Promise.all(Array.from({ length: 8 }, (_, index) => send(made.id, `m${index}`)))
+    await once(made, ({ status }) => status === 'completed' || status === 'failed')
+    await expect.poll(async () => (await said(made)).length, { timeout: 20_000 }).toBe(16)
+    await audit(made)
+    const all = await lines(made)
+    const order = sent.map(({ message }) => message).sort((a, b) => a.number - b.number)
+    const answers = all.filter((line) => line.kind === 'message' && line.role === 'assistant')
+    expect(answers.map((line) => (line.kind === 'message' ? line.text : ''))).toEqual(order.map((line) => (line.kind === 'message' ? `Re: ${line.text}` : '')))
+    // What the rounds themselves say does not mix.
+    const speaking = all.filter((line) => !(line.kind === 'message' && line.role === 'user')).map((line) => line.runId)
+    expect(speaking.filter((run, index) => run !== speaking[index - 1])).toEqual(order.map((line) => line.runId))
+    const live = await server.db.database.query<{ overlaps: number }>(
+      `select count(*)::int as overlaps from runs a join runs b on a.session_id = b.session_id and a.id < b.id and tstzrange(a.started_at, a.ended_at) && tstzrange(b.started_at, b.ended_at) and b.started_at < a.ended_at
+       where a.session_id = $1`,
+      [made.id],
+    )
+    expect(live[0]!.overlaps).toBe(0)
+  })
+
+  test('of which ten wait are too many: the next is refused, and leaves nothing', async () => {
+    const made = await create({ workflow: (await slow()).id })
+    const { runId } = await send(made.id, 'first')
+    await parked(runId!)
+    for (let index = 0; index < 10; index++) await send(made.id, `m${index}`)
+    expect(await refusal(send(made.id, 'too many'))).toMatchObject({ status: 422, code: 'lane_full' })
+    expect(await said(made)).toHaveLength(11)
+    expect(await rounds(made)).toHaveLength(11)
+    expect(await stop(made)).toMatchObject({ status: 'stopped' })
+    expect(new Set((await rounds(made)).map(({ status }) => status))).toEqual(new Set(['cancelled']))
+  })
+
+  test('sent again under their key are told what became of the first; another under the key is a conflict', async () => {
+    const flow = await echo()
+    const first = await send(flow.id, 'Hello', { idempotencyKey: 'k1' })
+    const again = await Promise.all([1, 2, 3].map(() => send(flow.id, 'Hello', { idempotencyKey: 'k1' })))
+    for (const { session, message, runId } of again) expect([session.id, message.id, runId]).toEqual([first.session.id, first.message.id, first.runId])
+    expect(await refusal(send(flow.id, 'Goodbye', { idempotencyKey: 'k1' }))).toMatchObject({ status: 409, code: 'idempotency_conflict' })
+    await ended(first.session)
+    expect(await said(first.session)).toEqual(['user: Hello', 'assistant: You said Hello'])
+  })
+
+  test('that start nothing are not kept: of a draft that cannot be published, of nobody', async () => {
+    const broken = await workflow({ a: 'unheard-of' })
+    expect((await refusal(send(broken.id, 'Hello'))).code).toBe('definition_invalid')
+    expect((await refusal(send('nowhere', 'Hello'))).code).toBe('workflow_missing')
+    const { items } = await server.call<Page<Session>>('GET', `/v1/sessions?workflow=${broken.id}`)
+    expect(items).toEqual([])
+  })
+
+  test('answer an open question of the round under way, which asked in the conversation', async () => {
+    const flow = await workflow({ in: 'input', ask: question('Which colour?'), answer: template('{{ nodes.ask.text }}, then') }, ['in > ask > answer'])
+    const { session, runId } = await send(flow.id, 'Paint it')
+    await once(session, ({ status }) => status === 'waiting')
+    const sent = await send(session.id, 'Blue')
+    expect(sent).toMatchObject({ runId, pauseId: expect.any(String) })
+    await ended(session)
+    expect(await said(session)).toEqual(['user: Paint it', 'assistant: Which colour?', 'user: Blue', 'assistant: Blue, then'])
+    expect((await lines(session, 'message'))[1]!.metadata).toEqual({ pauseId: sent.pauseId })
+    expect(await server.call<Pause>('GET', `/v1/pauses/${sent.pauseId}`)).toMatchObject({ status: 'approved', decision: { inputs: { text: 'Blue' } } })
+    expect(await rounds(session)).toHaveLength(1)
+    await audit(session)
+  })
+
+  test('answer under the name that the form of the question has for text; what does not fit is refused and not kept', async () => {
+    const form = { type: 'object', required: ['colour'], properties: { colour: { type: 'string', maxLength: 5 }, shade: { type: 'integer' } } }
+    const flow = await workflow({ in: 'input', ask: question('Which?', { form }), answer: template('{{ nodes.ask.colour }}') }, ['in > ask > answer'])
+    const { session } = await send(flow.id, 'Paint it')
+    await once(session, ({ status }) => status === 'waiting')
+    expect((await refusal(send(session.id, 'Ultramarine'))).issues[0]!.path).toEqual(['inputs', 'colour'])
+    await send(session.id, 'Blue')
+    await ended(session)
+    expect(await said(session)).toEqual(['user: Paint it', 'assistant: Which?', 'user: Blue', 'assistant: Blue'])
+  })
+
+  test('never decide an approval: they wait behind it', async () => {
+    const { session, runId } = await send((await workflow({ in: 'input', ok: approval() }, ['in > ok'])).id, 'Pay')
+    await once(session, ({ status }) => status === 'waiting')
+    const second = await send(session.id, 'yes, approve it')
+    expect(second).toMatchObject({ pauseId: null })
+    expect(second.runId).not.toBe(runId)
+    expect(await server.pauses(runId!)).toHaveLength(1)
+    expect(await get(session)).toMatchObject({ status: 'waiting' })
+    await stop(session)
+  })
+
+  test('that race for one question: one answers it, the others are rounds of their own', async () => {
+    const flow = await workflow({ in: 'input', choose: router({ ask: 'input.text == "Ask"' }), ask: question('Which?'), answer: template('done') }, [
+      'in > choose',
+      'choose.ask > ask > answer',
+      'choose.default > answer',
+    ])
+    const { session, runId } = await send(flow.id, 'Ask')
+    await once(session, ({ status }) => status === 'waiting')
+    const sent = await Promise.all([1, 2, 3, 4].map((n) => send(session.id, `${n}`)))
+    expect(sent.filter(({ pauseId }) => pauseId !== null)).toMatchObject([{ runId }])
+    await expect.poll(async () => (await rounds(session)).filter(({ status }) => status === 'completed').length, { timeout: 20_000 }).toBe(4)
+    await audit(session)
+  })
+})
+
+// ── stop ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+describe('a stop', () => {
+  test('is durable and shows at once: the figures and one last line stand before stoppedAt, and nothing after it', async () => {
+    const flow = await workflow({ in: 'input', call: post(`${server.toy.url}/hang/hold-stop`), answer: template('never') }, ['in > call > answer'])
+    const { session, runId } = await send(flow.id, 'Go')
+    await server.toy.came('hold-stop')
+    const stopped = await stop(session)
+    expect(stopped).toMatchObject({ status: 'stopped' })
+    expect((await server.get(runId!)).status).toBe('cancelled')
+    await server.toy.left('hold-stop')
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    const all = await lines(session)
+    expect(all.slice(-5).map((line) => (line.kind === 'stat' ? line.name : line.kind === 'log' ? line.message : line.kind))).toEqual([
+      'duration_ms',
+      'steps',
+      'prompt_tokens',
+      'completion_tokens',
+      'The round was stopped',
+    ])
+    expect([all.at(-1)!.at, stopped.stoppedAt!].sort()[1]).toBe(stopped.stoppedAt)
+    expect(await stop(session)).toEqual(await get(session))
+    expect(await get(session)).toEqual(stopped)
+  })
+
+  test('takes what waits behind along; the next message goes on, and is not of the past', async () => {
+    const { session, runId } = await send((await slow()).id, 'one')
+    await parked(runId!)
+    const waiting = await Promise.all([send(session.id, 'two'), send(session.id, 'three')])
+    await stop(session)
+    for (const { runId: id } of waiting) expect((await server.get(id!)).status).toBe('cancelled')
+    expect((await lines(session)).filter((line) => waiting.some(({ runId: id }) => line.runId === id)).map(({ kind }) => kind)).toEqual(['message', 'message'])
+    const next = await send(session.id, 'four')
+    expect(next.session).toMatchObject({ status: 'running', stoppedAt: null })
+    await parked(next.runId!)
+    await report(next.runId!, 'work')
+    await ended(session)
+    await audit(session)
+  })
+
+  test('of a session that is not running changes nothing', async () => {
+    const { session } = await send((await echo()).id, 'Go')
+    const done = await ended(session)
+    expect(await stop(session)).toEqual(done)
+  })
+
+  test('of a round whose child still ends says nothing more when it has, and keeps the next round waiting for it', async () => {
+    const child = await workflow({ call: post(`${server.toy.url}/hang/hold-child`) })
+    const { session, runId } = await send((await workflow({ in: 'input', sub: subworkflow(child.id) }, ['in > sub'])).id, 'Go')
+    await server.toy.came('hold-child')
+    const stopped = await stop(session)
+    expect(stopped.status).toBe('stopped')
+    const of = async () => (await lines(session)).filter((line) => line.runId === runId)
+    const told = await of()
+    const next = await send(session.id, 'Next')
+    expect((await server.wait(runId!)).status).toBe('cancelled')
+    await server.toy.came('hold-child', 2)
+    expect(await of()).toEqual(told)
+    expect(await get(session)).toMatchObject({ status: 'running', stoppedAt: null })
+    const before = Date.parse((await server.get(runId!)).endedAt!)
+    expect(Date.parse((await server.get(next.runId!)).startedAt!)).toBeGreaterThanOrEqual(before)
+    const again = await stop(session)
+    expect((await server.wait(next.runId!)).status).toBe('cancelled')
+    expect(await get(session)).toEqual(again)
+    await audit(session)
+  })
+
+  test('against messages: whoever comes first, the session ends stopped or with all that came after the stop', async () => {
+    const made = await create({ workflow: (await echo()).id })
+    for (let round = 0; round < 5; round++) {
+      await Promise.all([send(made.id, 'a'), stop(made), send(made.id, 'b'), stop(made), send(made.id, 'c')])
+      await once(made, ({ status }) => status === 'completed' || status === 'stopped')
+    }
+    await expect.poll(async () => (await rounds(made)).filter(({ status }) => status !== 'completed' && status !== 'cancelled'), { timeout: 20_000 }).toEqual([])
+    await audit(made)
+    const all = await lines(made)
+    for (const { id, status } of await rounds(made)) {
+      const last = all.filter((line) => line.runId === id).at(-1)!
+      if (status === 'completed') expect(last).toMatchObject({ kind: 'log', message: 'The round was completed' })
+      else expect([last.kind === 'log' ? last.message : last.kind]).toEqual([last.kind === 'message' ? 'message' : 'The round was stopped'])
+    }
+  })
+})
+
+// ── lines ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+describe('lines', () => {
+  test('are read from after a number, an id or a time on, of a kind, page by page; ids come with the session when asked', async () => {
+    const { session } = await send((await echo()).id, 'Hello')
+    await ended(session)
+    const all = await lines(session)
+    const from = async (query: string) => (await server.call<Page<Line>>('GET', `/v1/sessions/${session.id}/lines?limit=1000&${query}`)).items.map(({ number }) => number)
+    const rest = all.slice(3).map(({ number }) => number)
+    expect(await from('after=3')).toEqual(rest)
+    expect(await from(`afterId=${all[2]!.id}`)).toEqual(rest)
+    expect(await from(`since=${all[2]!.at}`)).toEqual(rest)
+    expect(await from('afterId=unknown')).toHaveLength(all.length)
+    expect(await from(`since=${new Date(Date.now() + 60_000).toISOString()}`)).toEqual([])
+    expect((await refusal(from('since=yesterday'))).status).toBe(400)
+    const paged: Line[] = []
+    for (let cursor = ''; ;) {
+      const page: Page<Line> = await server.call('GET', `/v1/sessions/${session.id}/lines?limit=2&count=true${cursor}`)
+      expect(page.total).toBe(all.length)
+      paged.push(...page.items)
+      if (page.nextCursor === null) break
+      cursor = `&cursor=${page.nextCursor}`
+    }
+    expect(paged).toEqual(all)
+    expect(all.map(({ at }) => at).every((at) => /\.\d{6}Z$/.test(at))).toBe(true)
+    const { lineIds } = await server.call<Session>('GET', `/v1/sessions/${session.id}?lineIds=true`)
+    expect(lineIds).toEqual({ messages: all.filter(({ kind }) => kind === 'message').map(({ id }) => id), logs: all.filter(({ kind }) => kind === 'log').map(({ id }) => id) })
+  })
+
+  test('a message that is deleted is gone from the lines and from what its events tell; its number is nobody else’s', async () => {
+    const { session, message } = await send(undefined, 'a secret word')
+    await send(session.id, 'plain')
+    await server.call('DELETE', `/v1/sessions/${session.id}/messages/${message.id}`)
+    expect((await lines(session)).map(({ number }) => number)).toEqual([2])
+    const told = await events(session)
+    expect(told.map(({ type }) => type)).toEqual(['created', 'line.added', 'line.added', 'line.deleted'])
+    expect(told[1]).toMatchObject({ line: null, redacted: message.id })
+    expect(told[3]).toMatchObject({ id: message.id })
+    const kept = await server.db.database.query<{ text: string }>(`select data::text as text from events where subject_id = $1 and type like 'line%'`, [session.id])
+    expect(JSON.stringify(kept)).not.toContain('secret')
+    expect((await refusal(server.call('DELETE', `/v1/sessions/${session.id}/messages/${message.id}`))).code).toBe('line_missing')
+    expect((await send(session.id, 'third')).message.number).toBe(3)
+  })
+})
+
+// ── events ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** What a stream gives until one fits; then the reader leaves. */
+async function streamed(
+  path: string,
+  fits: (item: { type: string }) => boolean,
+  options: { lastEventId?: string } = {},
+): Promise<{ type: string; cursor: string; [key: string]: unknown }[]> {
+  const all: { type: string; cursor: string }[] = []
+  const items = server.stream(path, options)
+  await deadline('events of a session', (done, fail) => {
+    void (async () => {
+      for await (const { item } of items) {
+        all.push(item as never)
+        if (fits(item)) return done()
+      }
+      done()
+    })().catch(fail)
+    return () => void items.return().catch(() => {})
+  })
+  return all
+}
+
+describe('the events of a session', () => {
+  test('are told live, in order, and once: a snapshot and what follows, or what follows a cursor', async () => {
+    const { session } = await send((await echo()).id, 'Hello')
+    await ended(session)
+    const all = await events(session)
+    const [snapshot] = await streamed(`/v1/sessions/${session.id}/events`, ({ type }) => type === 'snapshot')
+    expect(snapshot).toMatchObject({ cursor: String(all.length), session: { id: session.id, status: 'completed' } })
+    expect((snapshot!['lines'] as Line[]).map(({ number }) => number)).toEqual((await lines(session)).map(({ number }) => number))
+    const live = streamed(`/v1/sessions/${session.id}/events`, (item) => item.type === 'updated' && (item as unknown as { record: Session }).record.status === 'completed', {
+      lastEventId: '0',
+    })
+    expect((await live).map(({ type }) => type)).toEqual(all.map(({ type }) => type))
+    const next = streamed(`/v1/sessions/${session.id}/events`, (item) => item.type === 'line.added' && (item as unknown as { line: Line }).line.kind === 'stat', {
+      lastEventId: String(all.length),
+    })
+    await send(session.id, 'Again')
+    expect((await next).map(({ cursor }) => Number(cursor))).toEqual((await next).map((_, index) => all.length + 1 + index))
+    expect(all.every((event) => event.subject.kind === 'session' && event.subject.id === session.id)).toBe(true)
+  })
+
+  test('that were trimmed are not missed in silence: the stream starts anew', async () => {
+    const { session } = await send(undefined, 'old')
+    await server.db.database.query(`delete from events where subject_id = $1`, [session.id])
+    expect((await streamed(`/v1/sessions/${session.id}/events`, ({ type }) => type === 'snapshot', { lastEventId: '1' })).map(({ type }) => type)).toEqual(['resync', 'snapshot'])
+    await send(session.id, 'new')
+    expect((await streamed(`/v1/sessions/${session.id}/events`, ({ type }) => type === 'snapshot', { lastEventId: '1' })).map(({ type }) => type)).toEqual(['resync', 'snapshot'])
+  })
+
+  test('end with its deletion, which carries its last record; whoever comes back later is told so too', async () => {
+    const made = await create({ title: 'Last words' })
+    const whole = streamed(`/v1/sessions/${made.id}/events`, () => false, { lastEventId: '0' })
+    await update(made, { title: 'The very last' })
+    await remove(made)
+    expect((await whole).at(-1)).toMatchObject({ type: 'deleted', record: { title: 'The very last' } })
+    expect(await streamed(`/v1/sessions/${made.id}/events`, () => false, { lastEventId: '1' })).toMatchObject([{ type: 'deleted', record: { id: made.id } }])
+  })
+
+  test('carry no large value: its size stands for it', async () => {
+    const made = await create({ context: { long: 'x'.repeat(20_000) } })
+    const { message } = await send(made.id, 'y'.repeat(100_000))
+    const [created, added] = await events(made)
+    expect(created).toMatchObject({ record: { context: { truncated: expect.any(Number) } } })
+    expect(added).toMatchObject({ line: { id: message.id, truncated: 100_000 } })
+    expect((await lines(made, 'message'))[0]!.text).toHaveLength(100_000)
+  })
+})
+
+// ── who ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+describe('who sees a session', () => {
+  test('is its owner and the admins: to others, and to another workspace, it is not there by any door', async () => {
+    const flow = await slow()
+    const { session, message } = await send(flow.id, 'Mine', {})
+    const path = `/v1/sessions/${session.id}`
+    const doors: [string, string, JsonObject?][] = [
+      ['GET', path],
+      ['PATCH', path, { title: 'x' }],
+      ['DELETE', path],
+      ['POST', `${path}/stop`, {}],
+      ['GET', `${path}/lines`],
+      ['GET', `${path}/events`],
+      ['DELETE', `${path}/messages/${message.id}`],
+    ]
+    for (const as of [other.token, stranger.token]) {
+      for (const [method, door, body] of doors) expect([door, (await refusal(server.call(method, door, body, { as }))).code]).toEqual([door, 'session_missing'])
+      expect((await refusal(send(session.id, 'Hello', {}, { as }))).code).toBe('workflow_missing')
+      expect((await server.call<Page<Session>>('GET', '/v1/sessions', undefined, { as })).items.filter(({ id }) => id === session.id)).toEqual([])
+      const refused = await fetch(`${server.url}${path}/events`, { headers: { authorization: `Bearer ${as}`, accept: 'text/event-stream' } })
+      expect(refused.status).toBe(404)
+    }
+    expect((await get(session)).title).toBe('Mine')
+    const theirs = await create({ title: 'Theirs' }, { as: other.token })
+    expect(await get(theirs)).toMatchObject({ user: other.id })
+    expect((await server.call<Page<Session>>('GET', '/v1/sessions')).items.map(({ id }) => id)).toContain(theirs.id)
+    expect(await update(theirs, { title: 'Helped' })).toMatchObject({ title: 'Helped', user: other.id })
+    expect((await refusal(server.call('GET', '/v1/sessions', undefined, { as: (await member('viewer')).token }))).status).toBe(403)
+  })
+
+  test('is who hears of it on the stream of the workspace', async () => {
+    const theirs = await create({ title: 'Whispered' }, { as: other.token })
+    const mine = await create({ title: 'Mine' })
+    const cursor = '0.0'
+    const read = async (token: string): Promise<string> => {
+      const gone = new AbortController()
+      const response = await fetch(`${server.url}/v1/events?after=${cursor}`, { headers: { authorization: `Bearer ${token}`, accept: 'text/event-stream' }, signal: gone.signal })
+      let text = ''
+      const end = setTimeout(() => gone.abort(), 1_500)
+      try {
+        for await (const piece of response.body!.pipeThrough(new TextDecoderStream())) text += piece
+      } catch {
+        // Left.
+      }
+      clearTimeout(end)
+      return text
+    }
+    const [admin, they] = await Promise.all([read(server.token), read(other.token)])
+    expect([admin.includes(theirs.id), admin.includes(mine.id)]).toEqual([true, true])
+    expect([they.includes(theirs.id), they.includes(mine.id)]).toEqual([true, false])
+  })
+
+  test('who makes one for another is an admin, and the other a member', async () => {
+    expect(await create({ user: other.id })).toMatchObject({ user: other.id })
+    const { id: me } = (await server.call<{ user: { id: string } }>('GET', '/v1/auth/me')).user
+    expect((await refusal(create({ user: me }, { as: other.token }))).status).toBe(403)
+    expect((await refusal(create({ user: '0000000nobody00' }))).issues).toEqual([{ path: ['user'], message: 'There is no such member' }])
+  })
+
+  test('a user is not deleted while sessions are theirs', async () => {
+    const leaving = await member('operator')
+    const made = await create({}, { as: leaving.token })
+    expect(await refusal(server.call('DELETE', `/v1/users/${leaving.id}`))).toMatchObject({ status: 409, code: 'user_in_use' })
+    await remove(made)
+    await server.call('DELETE', `/v1/users/${leaving.id}`)
+  })
+})
+
+describe('a list of sessions', () => {
+  test('is filtered, ordered and counted by what sessions have, also inside their context', async () => {
+    const flow = await slow()
+    const [a, b] = [
+      await create({ title: 'Alpha', tags: ['x'], context: { topic: 'AI', n: 2 } }),
+      await create({ title: 'Beta', tags: ['x', 'y'], context: { topic: 'Law', n: 1 }, status: 'waiting' }),
+    ]
+    const bound = await create({ title: 'Gamma', workflow: flow.id })
+    const list = async (query: Record<string, string>) =>
+      (await server.call<Page<Session>>('GET', `/v1/sessions?${new URLSearchParams({ where: JSON.stringify({ id: { in: [a.id, b.id, bound.id] } }), ...query })}`)).items.map(
+        ({ title }) => title,
+      )
+    expect(await list({})).toEqual(['Gamma', 'Beta', 'Alpha'])
+    expect(await list({ order: 'title' })).toEqual(['Alpha', 'Beta', 'Gamma'])
+    expect(await list({ status: 'waiting' })).toEqual(['Beta'])
+    expect(await list({ tag: 'x', order: 'context.n' })).toEqual(['Beta', 'Alpha'])
+    expect(await list({ workflow: flow.handle })).toEqual(['Gamma'])
+    const page = await server.call<Page<Session>>(
+      'GET',
+      `/v1/sessions?${new URLSearchParams({ where: JSON.stringify({ 'context.topic': 'AI', id: a.id }), count: 'true', lineIds: 'true' })}`,
+    )
+    expect(page).toMatchObject({ total: 1, items: [{ title: 'Alpha', lineIds: { messages: [], logs: [] } }] })
+    expect((await refusal(list({ where: JSON.stringify({ seq: 1 }) }))).status).toBe(400)
+  })
+})
+
+// ── ends ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+describe('a deletion', () => {
+  test('of a session is real: it takes its lines, its events and its rounds with their children; a live one is cancelled first', async () => {
+    const child = await workflow({ v: values({ a: 1 }) })
+    const flow = await workflow({ in: 'input', sub: subworkflow(child.id), call: post(`${server.toy.url}/hang/hold-delete`) }, ['in > sub > call'])
+    const { session, runId } = await send(flow.id, 'Go')
+    await server.toy.came('hold-delete')
+    await remove(session)
+    await server.toy.left('hold-delete')
+    expect((await refusal(get(session))).code).toBe('session_missing')
+    expect((await refusal(server.get(runId!))).code).toBe('run_missing')
+    const left = await server.db.database.query(
+      `select 'run' as what from runs where session_id = $1 or id = $2 or parent_run_id = $2 union all select 'line' from lines where session_id = $1
+       union all select type from events where subject_id in ($1, $2) union all select 'step' from steps where run_id = $2`,
+      [session.id, runId],
+    )
+    expect(left).toEqual([{ what: 'deleted' }])
+  })
+
+  test('of a session whose round still ends takes the round when it has', async () => {
+    const child = await workflow({ call: post(`${server.toy.url}/hang/hold-late`) })
+    const { session, runId } = await send((await workflow({ in: 'input', sub: subworkflow(child.id) }, ['in > sub'])).id, 'Go')
+    await server.toy.came('hold-late')
+    await remove(session)
+    await expect.poll(async () => server.db.database.query('select id from runs where id = $1 or parent_run_id = $1', [runId]), { timeout: 20_000 }).toEqual([])
+  })
+
+  test('of a workflow unbinds its sessions with the cancel of their rounds: they are their clients’ own from then on', async () => {
+    const flow = await slow()
+    const { session, runId } = await send(flow.id, 'Go')
+    const quiet = await create({ workflow: flow.id })
+    await parked(runId!)
+    await server.call('DELETE', `/v1/workflows/${flow.id}`)
+    expect(await get(session)).toMatchObject({ workflowId: null, status: 'stopped' })
+    expect(await get(quiet)).toMatchObject({ workflowId: null, status: 'idle' })
+    expect((await events(session)).at(-1)).toMatchObject({ type: 'updated', record: { workflowId: null } })
+    expect(await update(session, { status: 'completed', currentStepId: 'mine' })).toMatchObject({ status: 'completed', currentStepId: 'mine' })
+    expect(await said(session)).toEqual(['user: Go'])
+  })
+
+  test('of a session against its round, of many at once: nothing is left of any', async () => {
+    const flow = await workflow({ in: 'input', each: map('input.list'), v: { type: 'static-value', in: 'each', config: { values: { a: '{{ item }}' } } } }, ['in > each'])
+    const made = await Promise.all(Array.from({ length: 8 }, () => create({ workflow: flow.id, status: 'running', context: { list: [1, 2, 3] } })))
+    await Promise.all(made.map((each, index) => new Promise((resolve) => setTimeout(resolve, index * 7)).then(() => remove(each))))
+    await expect.poll(async () => server.db.database.query('select id from runs where session_id = any($1)', [made.map(({ id }) => id)]), { timeout: 20_000 }).toEqual([])
+  })
+})
