@@ -1,5 +1,6 @@
 import { type DecidePause, Fault, type Issue, type Json, type JsonObject, type Report, type SendSignal, limits } from '@sluice/schema'
 import type { Database, Tx } from '../store/database.ts'
+import { fingerprintOf } from '../store/fingerprint.ts'
 import { newId } from '../store/ids.ts'
 import { takeKey } from '../store/rows/idempotency.ts'
 import { type PauseRecord, lastPauseOf, openPausesOf, readPause } from '../store/rows/pauses.ts'
@@ -11,7 +12,6 @@ import type { Door } from './door.ts'
 import type { Actor } from './engine.ts'
 import type { Happening } from './happening.ts'
 import { payloadOf } from './payload.ts'
-import { fingerprintOf } from './start.ts'
 import { type RunState, type StepRow, isTerminal } from './state.ts'
 
 /** What comes in from outside to runs that wait: decisions, reports, signals. One of each wins, and is told the same twice. */
