@@ -124,6 +124,8 @@ describe('an answer by a schema', () => {
     expect(await run(config)).toMatchObject({ status: 'completed' })
     const formats = toy.asked('simple').map(({ body }) => (body['response_format'] as JsonObject | undefined)?.['type'] ?? null)
     expect(formats).toEqual(['json_schema', 'json_object', null, null])
+    const keys = toy.asked('simple').map(({ headers }) => String(headers['idempotency-key']).split('/').slice(3).join('/'))
+    expect(keys).toEqual(['', 'json_object', 'asked', 'asked'])
     expect(toy.asked('simple').at(-1)!.body.messages.at(-1)).toMatchObject({ role: 'system', content: expect.stringContaining('"total"') })
   })
 

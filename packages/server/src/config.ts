@@ -117,7 +117,7 @@ const schema = z.object({
     .nullable()
     .default(null),
   /** Its name at the endpoint. */
-  model: read('the name of a model', (text) => (text.length <= 200 ? text : undefined))
+  model: read('the name of a model at the endpoint; offline is the built-in one', (text) => (text.length <= 200 && text !== 'offline' ? text : undefined))
     .nullable()
     .default(null),
   /** Null: pages of this machine alone. */

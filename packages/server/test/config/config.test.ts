@@ -120,6 +120,7 @@ test.for([
   ['SLUICE_MODEL_URL', 'http://me:pass@a.b/v1', /an http or https address/],
   ['SLUICE_MODEL_URL', 'http://a.b/v1?key=x', /an http or https address/],
   ['SLUICE_MODEL_KEY', 'sk 1', /without spaces/],
+  ['SLUICE_MODEL', 'offline', /offline is the built-in one/],
   ['SLUICE_CORS_ORIGINS', 'https://a.b,*', /origins such as/],
   ['SLUICE_CORS_ORIGINS', 'https://a.b/path', /origins such as/],
   ['SLUICE_PUBLIC_URL', 'ftp://a.b', /an http or https address/],

@@ -18,6 +18,10 @@ export interface Manner {
 
 export const wholeManner: Manner = { structure: 'json_schema', counts: true, limit: 'max_tokens' }
 
+/** A key stands for one body: what is asked in a simpler manner goes under a key of its own, the same each time. */
+export const keyIn = ({ structure, counts, limit }: Manner, key: string): string =>
+  [key, ...(structure === 'json_schema' ? [] : [structure]), ...(counts ? [] : ['uncounted']), ...(limit === 'max_tokens' ? [] : [limit])].join('/')
+
 interface Concession {
   complaint: RegExp
   /** Whether a question is asked in the manner at all. */

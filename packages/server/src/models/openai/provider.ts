@@ -1,4 +1,3 @@
-import { limits } from '@sluice/schema'
 import type OpenAI from 'openai'
 import { hiding, hidingPieces } from '../../outside/hiding.ts'
 import type { Outside } from '../../outside/outside.ts'
@@ -6,7 +5,7 @@ import { countTokens, promptTokens } from '../tokens.ts'
 import type { Answer, Asking, Model, Question, Usage } from '../model.ts'
 import { answerOf, gather, nothingYet } from './answering.ts'
 import type { Gathered } from './answering.ts'
-import { concede, paramsOf, wholeManner } from './asking.ts'
+import { concede, keyIn, paramsOf, wholeManner } from './asking.ts'
 import type { Manner } from './asking.ts'
 import { failureOf, isRefusal } from './failing.ts'
 import { fetchOver } from './fetch.ts'
@@ -19,6 +18,8 @@ export interface Endpoint {
   key: string | null
 }
 
+/** A day: the asker's own time-out ends it. */
+const longestMs = 86_400_000
 /** How long a model may be silent: it reads a long prompt before it says its first word. */
 const idleMs = 120_000
 /** Every token comes in some hundred bytes of its own. */
@@ -57,8 +58,8 @@ async function clientOf({ url, key }: Endpoint, outside: Outside): Promise<OpenA
     webhookSecret: null,
     logLevel: 'off',
     maxRetries: 0,
-    timeout: limits.attemptMs,
-    fetch: fetchOver(outside, { timeoutMs: limits.attemptMs, idleMs, maxBytes }),
+    timeout: longestMs,
+    fetch: fetchOver(outside, { timeoutMs: longestMs, idleMs, maxBytes }),
     ...(key === null && { defaultHeaders: { authorization: null } }),
   })
 }
@@ -86,7 +87,7 @@ async function ask(asked: Asked, manner: Manner): Promise<{ answer: Answer; mann
 
 async function askOnce({ client, name, question, asking, key }: Asked, manner: Manner): Promise<Answer> {
   const { signal, idempotencyKey, traceparent, onToken } = asking
-  const headers = { ...(idempotencyKey !== undefined && { 'idempotency-key': idempotencyKey }), ...(traceparent && { traceparent }) }
+  const headers = { ...(idempotencyKey !== undefined && { 'idempotency-key': keyIn(manner, idempotencyKey) }), ...(traceparent && { traceparent }) }
   const stream = await client.chat.completions.create(paramsOf(name, question, manner), { signal, headers })
   const gathered = nothingYet()
   const pieces = hidingPieces(key)
