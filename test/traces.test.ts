@@ -168,6 +168,33 @@ test('each attempt has its span, a failed one says so; a run that nobody traced 
   expect(treeOf(collector.spans)).toEqual({ 'POST /v1/runs/{id}/fork': { run: { 'step static-value v': {} } } })
 }, 60_000)
 
+test('an attempt whose worker leaves is told as lost by the one that goes on, and what it called stands below it', async () => {
+  await using out = await outdoors()
+  const { collector, toy } = out
+  const api = await out.serve({ SLUICE_ROLE: 'api' })
+  const first = await out.serve({ SLUICE_ROLE: 'worker', SLUICE_DRAIN_MS: '0' })
+  const workflow = await api.caller.workflow(flow({ g: post(`${toy.url}/gate/g`) }), 'Gate')
+  const run = await api.caller.call<{ id: string }>('POST', '/v1/runs', { workflow: workflow.id }, { headers: { traceparent: incoming } })
+  await toy.came('g')
+  await leave(first.program)
+  const second = await out.serve({ SLUICE_ROLE: 'worker' })
+  await toy.came('g', 2)
+  toy.open('g')
+  expect((await api.caller.wait(run)).status).toBe('completed')
+  await Promise.all([leave(api.program), leave(second.program)])
+
+  const attempts = collector.spans.filter(({ attributes }) => attributes['sluice.step'] === 'g')
+  expect(attempts.map(({ attributes }) => [attributes['sluice.attempt'], attributes['sluice.outcome'], attributes['error.type']])).toEqual([
+    [1, 'lost', 'worker_lost'],
+    [2, 'completed', undefined],
+  ])
+  const calls = collector.spans.filter(({ kind, traceId: id }) => kind === kinds.client && id === traceId)
+  expect(calls.map(({ parentSpanId, attributes }) => [parentSpanId, attributes['error.type']])).toEqual([
+    [attempts[0]!.spanId, 'aborted'],
+    [attempts[1]!.spanId, undefined],
+  ])
+}, 60_000)
+
 test('a receiver that refuses, or is away, reaches no run, and one line says so', async () => {
   await using out = await outdoors()
   const { collector, toy } = out

@@ -4,7 +4,7 @@ import { conclude, stop, terminate } from './ending.ts'
 import { follow, isHalted, openScope } from './frontier.ts'
 import { failStep } from './settling.ts'
 import { type StepRow, deadlineOf, isSettled, keyOf, stepKey } from './state.ts'
-import { type Turn, emit, flightId, moveRun, moveStep, nodeOf, setTimer, touch } from './turn.ts'
+import { type Turn, emit, flightId, moveRun, moveStep, nodeOf, noteOutcome, setTimer, touch } from './turn.ts'
 import { endUndoing, retryUndoing } from './undoing.ts'
 
 /** What happens to a run as a whole: its start, a claim, and what operators do. */
@@ -51,10 +51,15 @@ export function recover(turn: Turn, mine: ReadonlySet<string>): void {
     const step = state.steps.get(stepKey(nodeId, iteration))
     if (!state.flight.has(key) || mine.has(flightId(key, attemptOf(step, question)))) continue
     if (!step) state.flight.delete(key)
-    else if (question === 'undo') retryUndoing(turn, step)
-    else if (question === 'ask') withdraw(turn, step)
+    else if (question === 'undo') {
+      noteOutcome(turn, step, 'compensate', 'lost')
+      retryUndoing(turn, step)
+    } else if (question === 'ask') withdraw(turn, step)
     else if (isHalted(state, nodeId, iteration)) failStep(turn, step, { code: 'worker_lost', message: 'The worker of this step was lost' }, false)
-    else moveStep(turn, step, 'pending')
+    else {
+      noteOutcome(turn, step, 'invoke', 'lost')
+      moveStep(turn, step, 'pending')
+    }
   }
 }
 

@@ -19,15 +19,16 @@ export interface Observer {
   traceparent(run: Pick<RunHead, 'id' | 'traceparent'>, attempt: Pick<AttemptRef, 'nodeId' | 'iteration' | 'phase' | 'attempt'>): string | null
 }
 
+const fails = (to: Outcome['to']): boolean => to === 'failed' || to === 'retrying' || to === 'lost'
+
 export function createObserver({ metrics, traces }: { metrics: Metrics; traces: Traces }): Observer {
   const placeOfRun = (run: Pick<RunHead, 'id' | 'traceparent'>): string | null => traces.named(run.traceparent, run.id)
 
   const traceparent: Observer['traceparent'] = (run, { nodeId, iteration, phase, attempt }) =>
     traces.isOn ? traces.named(placeOfRun(run), `${idempotencyKey(run.id, nodeId, iteration)}/${phase}/${attempt}`) : run.traceparent
 
-  function tellStep({ state, now }: Turn, { step, phase, to }: Outcome): void {
+  function tellStep({ state, now }: Turn, { step, phase, to, attempt, since }: Outcome): void {
     const { run, graph } = state
-    const { attempts: attempt, lastAttemptAt: since, error } = phase === 'invoke' ? step : step.compensation!
     // Never begun: skipped, or cancelled before its turn came.
     if (since === null) return
     const node = graph.nodes.get(step.nodeId)!
@@ -46,7 +47,7 @@ export function createObserver({ metrics, traces }: { metrics: Metrics; traces: 
         'sluice.attempt': attempt,
         'sluice.outcome': to,
       },
-      ...((to === 'failed' || to === 'retrying') && { failed: error?.code ?? 'error' }),
+      ...(fails(to) && { failed: to === 'lost' ? 'worker_lost' : ((phase === 'invoke' ? step : step.compensation)?.error?.code ?? 'error') }),
     })
   }
 

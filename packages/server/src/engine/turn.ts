@@ -43,8 +43,12 @@ export interface Usage {
 export interface Outcome {
   step: StepRow
   phase: 'invoke' | 'compensate'
-  /** `retrying`: an attempt failed, and another one follows. */
-  to: 'completed' | 'failed' | 'retrying' | 'skipped' | 'cancelled'
+  /** `retrying`: an attempt failed, and another one follows. `lost`: its worker was, and it is made again. */
+  to: 'completed' | 'failed' | 'retrying' | 'lost' | 'skipped' | 'cancelled'
+  /** 0: none was begun. */
+  attempt: number
+  /** When it began. */
+  since: number | null
 }
 
 export type TimerKind = 'retry' | 'wait' | 'undo' | 'deadline'
@@ -150,12 +154,18 @@ export function moveStep(turn: Turn, step: StepRow, to: StepState): void {
     step.waitingFor = null
     step.endedAt = turn.now
   }
-  if (to === 'completed' || to === 'failed' || to === 'retrying' || to === 'skipped' || to === 'cancelled') turn.outcomes.push({ step, phase: 'invoke', to })
+  if (to === 'completed' || to === 'failed' || to === 'retrying' || to === 'skipped' || to === 'cancelled') noteOutcome(turn, step, 'invoke', to)
   // A body's step runs without an attempt of its own: the flights are its children's, and its questions.
   if (to === 'running' && !step.body) flight.add(key)
   if (to === 'waiting' || to === 'retrying') waits.add(key)
   if (to === 'pending') (isDeferred(step) ? deferred : ready).add(key)
   touch(turn, step)
+}
+
+/** Before anything else happens to the step: the next attempt may begin in the same turn. */
+export function noteOutcome(turn: Turn, step: StepRow, phase: Outcome['phase'], to: Outcome['to']): void {
+  const { attempts: attempt, lastAttemptAt: since } = phase === 'invoke' ? step : step.compensation!
+  turn.outcomes.push({ step, phase, to, attempt, since })
 }
 
 /** What a wait leaves behind goes with it. */

@@ -4,7 +4,7 @@ import type { Waiting } from './happening.ts'
 import type { Payload } from './payload.ts'
 import { retryDelay } from './retry.ts'
 import { type StepRow, keyOf } from './state.ts'
-import { type Turn, boundedError, emitStep, nodeOf, setTimer, touch } from './turn.ts'
+import { type Turn, boundedError, emitStep, nodeOf, noteOutcome, setTimer, touch } from './turn.ts'
 
 /** The undoing of one step: a course of its own beside the step's, whose result it never overwrites. */
 
@@ -63,7 +63,7 @@ export function failUndoing(turn: Turn, step: StepRow, error: StepError, retry: 
   const delay = retry ? retryDelay(nodeOf(turn, step).retry, undo.failures, turn.random(), leastMs) : null
   if (delay === null) return endUndoing(turn, step, { error })
   undo.retryAt = turn.now + delay
-  turn.outcomes.push({ step, phase: 'compensate', to: 'retrying' })
+  noteOutcome(turn, step, 'compensate', 'retrying')
   leaveUndoing(turn, step, 'retrying')
   setTimer(turn, step, 'undo', undo.retryAt)
 }
@@ -98,7 +98,7 @@ export function endUndoing(turn: Turn, step: StepRow, outcome: { error: StepErro
     undo.output = outcome.output.value
     emitStep(turn, 'step.compensated', step)
   }
-  turn.outcomes.push({ step, phase: 'compensate', to: undo.state })
+  noteOutcome(turn, step, 'compensate', undo.state)
   touch(turn, step)
 }
 

@@ -28,7 +28,7 @@ export interface Metrics {
   names(): Promise<{ name: string; type: string; labels: readonly string[] }[]>
 }
 
-export type StepOutcome = 'completed' | 'failed' | 'retrying' | 'skipped' | 'cancelled'
+export type StepOutcome = 'completed' | 'failed' | 'retrying' | 'lost' | 'skipped' | 'cancelled'
 export type StreamTransport = 'sse' | 'websocket'
 
 export interface Watched {
@@ -51,7 +51,7 @@ export function createMetrics(): Metrics {
 
   const runsStarted = counter('sluice_runs_started_total', 'Runs that were started, children included and trials not', [])
   const runsEnded = counter('sluice_runs_ended_total', 'Runs that came to their end, by status', ['status'])
-  const steps = counter('sluice_steps_total', 'Steps that came to an outcome; retrying: an attempt failed and another one follows', ['type', 'outcome'])
+  const steps = counter('sluice_steps_total', 'Steps that came to an outcome; retrying: an attempt failed and another one follows; lost: its worker was', ['type', 'outcome'])
   const attempts = histogram('sluice_step_duration_seconds', 'One attempt of a step that works', ['type'], slow)
   const requests = counter('sluice_http_requests_total', 'Requests, by route template and status', ['method', 'route', 'status'])
   const durations = histogram('sluice_http_request_duration_seconds', 'From the head of a request to the end of its reply; streams are left out', ['method', 'route'], fast)
