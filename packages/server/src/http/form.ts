@@ -30,6 +30,8 @@ const leftover = { bytes: 2 * limits.uploadBytes, ms: 10_000 }
 export function allowForms(scope: FastifyInstance): void {
   void scope.register(multipart, {
     throwFileSizeLimit: false,
+    // What of a name is kept, `files` says.
+    preservePath: true,
     limits: {
       files: limits.filesPerUpload,
       fields: most.fields,
@@ -53,8 +55,9 @@ export async function receiveForm(request: FastifyRequest, options: FormOptions)
   if (type !== 'multipart/form-data' && type !== 'application/octet-stream') return null
   if (!options.takes.includes(type)) throw new Fault('media_unsupported', { details: { supported: ['application/json', ...options.takes] } })
   const files = new Map<string, ReceivedFile[]>()
-  const { raw } = request
-  raw.setTimeout(silenceMs, () => raw.destroy(new Error('The client fell silent')))
+  // A silent connection is closed, which ends the reading of it.
+  const { socket } = request.raw
+  socket.setTimeout(silenceMs)
   try {
     return type === 'multipart/form-data' ? await readParts(request, files, options) : await readBytes(request, files, options)
   } catch (error) {
@@ -62,7 +65,7 @@ export async function receiveForm(request: FastifyRequest, options: FormOptions)
     await readOn(request)
     throw error
   } finally {
-    raw.setTimeout(0)
+    socket.setTimeout(0)
   }
 }
 
