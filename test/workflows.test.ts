@@ -4,20 +4,21 @@ import { catalogue, definition, merge } from '../packages/server/test/workflows/
 import { newId } from '../packages/server/src/store/ids.ts'
 import type { Tx } from '../packages/server/src/store/index.ts'
 import { createPlans } from '../packages/server/src/workflows/plans.ts'
-import { createWorkflows, type WorkflowActor, type Workflows } from '../packages/server/src/workflows/workflows.ts'
+import type { Author } from '../packages/server/src/workflows/find.ts'
+import { createWorkflows, type Workflows } from '../packages/server/src/workflows/workflows.ts'
 import { testDatabase, type TestDatabase } from './support/database.ts'
 
 let db: TestDatabase
 /** Two servers on one PostgreSQL: what they remember must not differ from what is there. */
 let here: Workflows
 let there: Workflows
-let actor: WorkflowActor
-let stranger: WorkflowActor
+let actor: Author
+let stranger: Author
 
-const workspace = async (): Promise<WorkflowActor> => {
+const workspace = async (): Promise<Author> => {
   const id = newId()
   await db.database.query('insert into workspaces (id, handle, name) values ($1, $1, $1)', [id])
-  return { workspaceId: id, userId: newId() }
+  return { workspaceId: id, userId: newId(), principalId: newId() }
 }
 const fault = async (work: Promise<unknown>): Promise<Fault> => {
   const thrown = await work.then(
@@ -195,6 +196,17 @@ describe('changes', () => {
     )
     expect(refused).toMatchObject({ code: 'node_missing', issues: [{ path: ['operations', 1, 'nodeId'] }] })
     expect(await here.get(actor, { workflow: id })).toMatchObject({ draft: one, revision: 1 })
+  })
+
+  test('asked for again under its key is made once, also by two at once; another request under the key is a conflict, another caller is another', async () => {
+    const input = { name: 'Once', definition: one, idempotencyKey: 'k-1' }
+    const [first, second] = await Promise.all([here.create(actor, input), there.create(actor, input)])
+    expect([second.id, (await here.create(actor, { idempotencyKey: 'k-1', definition: one, name: 'Once' })).id]).toEqual([first.id, first.id])
+    expect(await code(here.create(actor, { ...input, name: 'Other' }))).toBe('idempotency_conflict')
+    expect((await here.create({ ...actor, principalId: newId() }, input)).id).not.toBe(first.id)
+    const copy = { workflow: first.id, idempotencyKey: 'k-1' }
+    expect((await there.duplicate(actor, copy)).id).toBe((await here.duplicate(actor, copy)).id)
+    expect((await here.list(actor, page)).items.map(({ name }) => name)).toEqual(['Once (2)', 'Once', 'Once'])
   })
 
   test('a duplicate has the draft, a name and a handle of its own, and no versions', async () => {

@@ -200,6 +200,25 @@ describe('a list', () => {
   })
 })
 
+test('a workflow whose creation lost its answer is there once', async () => {
+  const { hostname, port } = new URL(server.url)
+  const proxy = await proxyTo({ host: hostname, port: Number(port) })
+  try {
+    let losses = 2
+    proxy.watch((chunk) => (/POST \/trpc\/workflows\.(create|duplicate)/.test(chunk.toString()) && losses-- > 0 ? 'lose' : 'pass'))
+    const through = createClient({ url: `http://${proxy.host}`, token: server.token, backoffMs: 5 })
+    const workflow = await through.workflows.create({ name: 'Made once', definition: plain })
+    losses = 1
+    await through.workflows.duplicate({ workflow: workflow.id })
+    expect(proxy.lost).toBe(3)
+    const names: string[] = []
+    for await (const { name } of sluice.workflows.list()) if (name.startsWith('Made once')) names.push(name)
+    expect(names).toEqual(['Made once (2)', 'Made once'])
+  } finally {
+    await proxy.close()
+  }
+})
+
 test('the list of the events of a run has them all, however many pages they take', async () => {
   const many = flow({ in: 'input', l: loop({ times: 120 }), v: { type: 'static-value', in: 'l', config: { values: { a: 1 } } }, out: 'output' }, ['in > l > out'])
   const run = await sluice.workflow((await server.workflow(many)).id).start({})

@@ -15,6 +15,7 @@ import { workflowFields } from './workflow.ts'
 /** One of them, or several. */
 const oneOf = <T extends z.ZodType>(item: T) => z.union([item, z.array(item).min(1).max(20)])
 const name = z.string().min(1).max(200)
+const idempotencyKey = z.string().min(1).max(200)
 const description = z.string().max(10_000)
 const revision = z.int().min(1).meta({ description: 'Refuse unless the draft is at this revision' })
 
@@ -31,6 +32,7 @@ export const CreateWorkflow = z.strictObject({
   definition: Definition.optional(),
   extra: JsonObject.optional(),
   ifNameTaken: z.enum(['keep', 'suffix']).optional().meta({ description: 'Two workflows may have one name (`keep`, unless set), or the new one gets a number' }),
+  idempotencyKey: idempotencyKey.optional(),
 })
 export type CreateWorkflow = z.infer<typeof CreateWorkflow>
 
@@ -46,7 +48,7 @@ export const UpdateWorkflow = z.strictObject({
 })
 export type UpdateWorkflow = z.infer<typeof UpdateWorkflow>
 
-export const DuplicateWorkflow = z.strictObject({ workflow: WorkflowRef, name: name.optional(), handle: Handle.optional() })
+export const DuplicateWorkflow = z.strictObject({ workflow: WorkflowRef, name: name.optional(), handle: Handle.optional(), idempotencyKey: idempotencyKey.optional() })
 export type DuplicateWorkflow = z.infer<typeof DuplicateWorkflow>
 
 export const PublishWorkflow = z.strictObject({

@@ -19,6 +19,7 @@ import type {
   WorkflowSummary,
 } from '@sluice/schema'
 import type { Calls } from '../calls.ts'
+import { keyed } from '../idempotency.ts'
 import type { Input } from '../input.ts'
 import type { Listing } from '../listing.ts'
 import type { CallOptions } from '../options.ts'
@@ -30,13 +31,16 @@ export interface Workflows {
   list(filter?: Input<typeof ListWorkflows>, options?: CallOptions): Listing<WorkflowSummary>
   /** With its draft. Throws `NotFoundError` (`workflow_missing`). */
   get(which: Input<typeof OneWorkflow>, options?: CallOptions): Promise<Workflow>
-  /** The handle is made from the name unless given. Throws `ConflictError` (`handle_taken`). Not repeated when its answer is lost. */
+  /**
+   * The handle is made from the name unless given. Throws `ConflictError` (`handle_taken`, `idempotency_conflict`). Without an
+   * idempotency key one is made, and kept over the repeats of this call: a lost answer makes nothing twice.
+   */
   create(workflow: Input<typeof CreateWorkflow>, options?: CallOptions): Promise<Workflow>
   /** What is absent stays as it is. With a `revision` that is not the draft's: `ConflictError` (`revision_stale`). */
   update(change: Input<typeof UpdateWorkflow>, options?: CallOptions): Promise<Workflow>
   /** Cancels its runs. */
   delete(which: Input<typeof OneWorkflow>, options?: CallOptions): Promise<void>
-  /** A new workflow with the draft of this one. */
+  /** A new workflow with the draft of this one, named like it with a number unless given. Made once, as `create`. */
   duplicate(which: Input<typeof DuplicateWorkflow>, options?: CallOptions): Promise<Workflow>
   /** Makes the draft a version, or names the one it already is. Throws `InvalidError` (`definition_invalid`), whose issues name their nodes. */
   publish(which: Input<typeof PublishWorkflow>, options?: CallOptions): Promise<Version>
@@ -62,10 +66,10 @@ const trialMs = 300_000
 export const workflowsOf = ({ list, read, write, repeat, remove, follow }: Calls): Workflows => ({
   list: (filter, options) => list('workflows.list', filter, options),
   get: (which, options) => read('workflows.get', which, options),
-  create: (workflow, options) => write('workflows.create', workflow, options),
+  create: (workflow, options) => repeat('workflows.create', keyed(workflow), options),
   update: (change, options) => (change.revision === undefined ? repeat<Workflow>('workflows.update', change, options) : write<Workflow>('workflows.update', change, options)),
   delete: (which, options) => remove('workflows.delete', which, options),
-  duplicate: (which, options) => write('workflows.duplicate', which, options),
+  duplicate: (which, options) => repeat('workflows.duplicate', keyed(which), options),
   publish: (which, options) => repeat('workflows.publish', which, options),
   versions: (of, options) => list('workflows.versions', of, options),
   version: (which, options) => read('workflows.version', which, options),

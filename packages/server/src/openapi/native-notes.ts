@@ -14,10 +14,10 @@ const notes = {
 
   'workflows.list': { faults: ['cursor_invalid'] },
   'workflows.get': { faults: ['workflow_missing'] },
-  'workflows.create': { faults: ['handle_taken'] },
+  'workflows.create': { faults: ['handle_taken', 'idempotency_conflict'] },
   'workflows.update': { faults: ['workflow_missing', 'handle_taken', 'revision_stale'] },
   'workflows.delete': { faults: ['workflow_missing'] },
-  'workflows.duplicate': { faults: ['workflow_missing', 'handle_taken'] },
+  'workflows.duplicate': { faults: ['workflow_missing', 'handle_taken', 'idempotency_conflict'] },
   'workflows.publish': { faults: ['definition_invalid', 'workflow_missing', 'revision_stale', 'hash_mismatch'] },
   'workflows.versions': { faults: ['cursor_invalid', 'workflow_missing'] },
   'workflows.version': { faults: ['workflow_missing', 'version_missing'] },
@@ -47,7 +47,7 @@ const notes = {
 
   'steps.report': { faults: ['workflow_missing', 'run_missing', 'step_missing', 'step_ambiguous', 'step_not_waiting', 'report_conflict'] },
 
-  'pauses.list': { faults: ['cursor_invalid'] },
+  'pauses.list': { faults: ['cursor_invalid', 'workflow_missing'] },
   'pauses.get': { faults: ['pause_missing'] },
   'pauses.decide': { faults: ['pause_missing', 'pause_decided', 'idempotency_conflict'], at: { '/v1/pauses/{id}/decide': { hides: ['runId'] } } },
 

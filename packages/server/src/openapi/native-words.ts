@@ -60,9 +60,12 @@ open a stream with a one-use \`ticket\`.
 
 **Ids and times.** An id has 15 characters and is opaque. A time is ISO 8601 in UTC with milliseconds. A \`workflow\` is named by its id or its handle.
 
-**Lists** answer \`{items, nextCursor, total?}\`; send \`nextCursor\` as \`cursor\` until it is null.
+**Lists** answer \`{items, nextCursor, total?}\`; send \`nextCursor\` as \`cursor\` until it is null, with the same \`order\`. What to list is said by \`where\`, as JSON:
+\`{"status": {"in": ["failed", "held"]}, "or": [{"tags": {"has": "vip"}}, {"lane": null}]}\`. All that an object says holds; a value alone is \`{"eq": value}\`.
+A comparison is true or false: \`null\` is equal to null alone, and what is not equal to a value may be null. Texts are compared by code point; \`ilike\` and \`contains\`
+take A–Z for a–z. Null comes last in an \`order\`, first where it is downwards; what is equal in it is in the order of ids.
 
-**Again, once.** \`Idempotency-Key\` makes a start, a decision or a signal that is sent again answer as the first one did. The same key with
+**Again, once.** \`Idempotency-Key\` makes what is sent again answer as the first one did: a start, a decision, a signal, a new workflow. The same key with
 another request is a 409.
 
 **Requests** are named: every reply has an \`X-Request-Id\`, which is yours when you sent a fit one (8 to 100 characters of A-Z a-z 0-9 . _ : -).

@@ -1,11 +1,13 @@
 import { Fault, limits, type CreateWorkflow, type Definition, type DuplicateWorkflow, type EditWorkflow, type JsonObject, type UpdateWorkflow, type Workflow } from '@sluice/schema'
 import { sqlState } from '../store/database.ts'
+import { fingerprintOf } from '../store/fingerprint.ts'
 import { newId } from '../store/ids.ts'
 import type { Tx } from '../store/index.ts'
+import { onceUnder } from '../store/rows/idempotency.ts'
 import { findDraft, handlesLike, handleTaken, hideWorkflow, insertWorkflow, lockWhole, namesLike, saveSample, updateWorkflow, type DraftRow } from '../store/rows/workflows.ts'
 import { workflowView } from '../store/views/workflows.ts'
 import { applyEdits } from './edit.ts'
-import { locked, missing, type WorkflowActor } from './find.ts'
+import { type Author, locked, missing, resolve, type WorkflowActor } from './find.ts'
 import { bytesOf, extraTooLarge, formIssues } from './form.ts'
 import { freeHandle, freeName, slug } from './naming.ts'
 import { tell } from './tell.ts'
@@ -15,13 +17,23 @@ import { tell } from './tell.ts'
 const uniqueViolation = '23505'
 const empty: Definition = { kind: 'workflow', nodes: [], links: [] }
 
-export async function create(tx: Tx, actor: WorkflowActor, input: CreateWorkflow): Promise<Workflow> {
+export async function create(tx: Tx, actor: Author, { idempotencyKey, ...input }: CreateWorkflow): Promise<Workflow> {
+  return made({ tx, actor, verb: 'create', key: idempotencyKey }, input, () => draw(tx, actor, input))
+}
+
+async function made({ tx, actor, verb, key }: { tx: Tx; actor: Author; verb: string; key: string | undefined }, request: object, make: () => Promise<string>): Promise<Workflow> {
+  const asked = key === undefined ? null : { workspaceId: actor.workspaceId, actor: actor.principalId, key: `${verb}:${key}`, fingerprint: fingerprintOf(request) }
+  const { id } = await resolve(tx, actor, await onceUnder(tx, asked, make))
+  return workflowView(tx, id)
+}
+
+async function draw(tx: Tx, actor: WorkflowActor, input: Omit<CreateWorkflow, 'idempotencyKey'>): Promise<string> {
   const { description = '', definition: draft = empty, extra = {} } = input
   refuseForm(draft, extra)
   const name = input.ifNameTaken === 'suffix' ? freeName(input.name, await namesLike(tx, actor.workspaceId, input.name.slice(0, 190))) : input.name
   const id = await insertUnderHandle(tx, actor, input.handle, { name, description, draft, extra })
   await tell(tx, actor.workspaceId, { id, seq: 1 }, 'created')
-  return workflowView(tx, id)
+  return id
 }
 
 /** A handle asked for is given or refused; one made of the name gets a number when it is taken. */
@@ -55,10 +67,13 @@ export async function update(tx: Tx, actor: WorkflowActor, { workflow, revision,
   return changed(tx, actor, row)
 }
 
-export async function duplicate(tx: Tx, actor: WorkflowActor, { workflow, name, handle }: DuplicateWorkflow): Promise<Workflow> {
-  const source = (await findDraft(tx, actor.workspaceId, workflow)) ?? missing(workflow)
-  const { description, draft: definition, extra } = source
-  return create(tx, actor, { name: name ?? source.name, ...(handle && { handle }), description, definition, extra, ifNameTaken: 'suffix' })
+export async function duplicate(tx: Tx, actor: Author, { idempotencyKey, ...input }: DuplicateWorkflow): Promise<Workflow> {
+  return made({ tx, actor, verb: 'duplicate', key: idempotencyKey }, input, async () => {
+    const { workflow, name, handle } = input
+    const source = (await findDraft(tx, actor.workspaceId, workflow)) ?? missing(workflow)
+    const { description, draft: definition, extra } = source
+    return draw(tx, actor, { name: name ?? source.name, ...(handle && { handle }), description, definition, extra, ifNameTaken: 'suffix' })
+  })
 }
 
 export async function edit(tx: Tx, actor: WorkflowActor, { workflow, operations, revision }: EditWorkflow): Promise<Workflow> {

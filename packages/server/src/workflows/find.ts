@@ -8,6 +8,11 @@ export interface WorkflowActor {
   userId: string
 }
 
+/** Who makes something, once under an idempotency key of theirs. */
+export interface Author extends WorkflowActor {
+  principalId: string
+}
+
 /** By id or handle; an id wins. A deleted workflow and one of another workspace are missing ones. */
 export async function resolve(tx: Tx, actor: WorkflowActor, ref: string): Promise<WorkflowRow> {
   return (await findWorkflow(tx, actor.workspaceId, ref)) ?? missing(ref)

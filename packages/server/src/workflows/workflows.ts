@@ -24,7 +24,7 @@ import type { Database, Tx } from '../store/index.ts'
 import { countVersions, findDraft, listVersions, readSample, readVersion, type DraftRow, type WorkflowRow } from '../store/rows/workflows.ts'
 import { versionView, workflowList, workflowView } from '../store/views/workflows.ts'
 import * as change from './change.ts'
-import { missing, resolve, type WorkflowActor } from './find.ts'
+import { type Author, missing, resolve, type WorkflowActor } from './find.ts'
 import { outputsOf } from './outputs.ts'
 import { createPublishing, type Startable } from './publish.ts'
 
@@ -38,9 +38,9 @@ export type { Startable } from './publish.ts'
 export interface Workflows {
   list(actor: WorkflowActor, input: ListWorkflows): Promise<Page<WorkflowSummary>>
   get(actor: WorkflowActor, input: OneWorkflow): Promise<Workflow>
-  create(actor: WorkflowActor, input: CreateWorkflow): Promise<Workflow>
+  create(actor: Author, input: CreateWorkflow): Promise<Workflow>
   update(actor: WorkflowActor, input: UpdateWorkflow): Promise<Workflow>
-  duplicate(actor: WorkflowActor, input: DuplicateWorkflow): Promise<Workflow>
+  duplicate(actor: Author, input: DuplicateWorkflow): Promise<Workflow>
   edit(actor: WorkflowActor, input: EditWorkflow): Promise<Workflow>
   /** The version of the draft as it is: an earlier one when the draft has its hash. `expectHash` is the hash the caller means to publish. */
   publish(actor: WorkflowActor, input: PublishWorkflow & { expectHash?: string }): Promise<Version>
@@ -58,8 +58,8 @@ export interface Workflows {
 export function createWorkflows({ database, catalogue }: { database: Database; catalogue: Catalogue }): Workflows {
   const publishing = createPublishing(catalogue)
   const inTransaction =
-    <I, O>(work: (tx: Tx, actor: WorkflowActor, input: I) => Promise<O>) =>
-    (actor: WorkflowActor, input: I): Promise<O> =>
+    <A, I, O>(work: (tx: Tx, actor: A, input: I) => Promise<O>) =>
+    (actor: A, input: I): Promise<O> =>
       database.transaction((tx) => work(tx, actor, input))
   const draftOf = async (actor: WorkflowActor, ref: string): Promise<DraftRow> => (await findDraft(database, actor.workspaceId, ref)) ?? missing(ref)
 

@@ -1,3 +1,4 @@
+import { Fault } from '@sluice/schema'
 import type { Tx } from '../database.ts'
 
 /** What was answered to the request of a key; null while its transaction is open elsewhere is never seen: the insert waits. */
@@ -33,3 +34,17 @@ export const redirectKey = (tx: Tx, key: { workspaceId: string; actor: string; k
     key.key,
     key.reply,
   ])
+
+/**
+ * Makes what is asked for, unless the same request under this key has: the id of either. Another request under the key is
+ * `idempotency_conflict`. Without a key it is made.
+ */
+export async function onceUnder(tx: Tx, asked: { workspaceId: string; actor: string; key: string; fingerprint: string } | null, make: () => Promise<string>): Promise<string> {
+  if (!asked) return make()
+  const kept = await takeKey(tx, { ...asked, reply: 'null' })
+  if (kept && kept.fingerprint !== asked.fingerprint) throw new Fault('idempotency_conflict')
+  if (kept) return (kept.reply as { id: string }).id
+  const id = await make()
+  await redirectKey(tx, { ...asked, reply: JSON.stringify({ id }) })
+  return id
+}
