@@ -153,12 +153,12 @@ describe('a call that changes something', () => {
 
   test('and would do so twice is repeated only when it surely was not carried out', async () => {
     const unsure = toyFetch(lose('ECONNRESET'), answer({ id: 'w' }))
-    expect(await failureOf(clientOf(unsure).workflows.create({ name: 'A' }))).toMatchObject({ code: 'network', sent: true })
+    expect(await failureOf(clientOf(unsure).keys.create({ name: 'A' }))).toMatchObject({ code: 'network', sent: true })
     const away = toyFetch(() => new Response('', { status: 503 }), answer({ id: 'w' }))
-    expect(await failureOf(clientOf(away).workflows.create({ name: 'A' }))).toBeInstanceOf(UnavailableError)
+    expect(await failureOf(clientOf(away).keys.create({ name: 'A' }))).toBeInstanceOf(UnavailableError)
     expect([unsure.seen.length, away.seen.length]).toEqual([1, 1])
     const sure = toyFetch(lose('ECONNREFUSED'), () => new Response('', { status: 429 }), answer({ id: 'w' }))
-    expect(await clientOf(sure).workflows.create({ name: 'A' })).toEqual({ id: 'w' })
+    expect(await clientOf(sure).keys.create({ name: 'A' })).toEqual({ id: 'w' })
   })
 
   test('and finds nothing left to delete has done it, when its first answer was lost', async () => {
