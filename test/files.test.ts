@@ -412,12 +412,8 @@ test('twenty uploads at once, and twenty readers who do not read, cost a server 
   let most = 0
   const watching = setInterval(() => (most = Math.max(most, residentMiB())), 25)
   const store = async (): Promise<string> => {
-    const answer = await fetch(`${server.url}/v1/files`, {
-      method: 'POST',
-      headers: { ...headers, 'content-type': 'application/octet-stream' },
-      body: randomStream(8 * MiB),
-      duplex: 'half',
-    } as RequestInit)
+    const sent = { body: randomStream(8 * MiB), duplex: 'half' } as const
+    const answer = await fetch(`${server.url}/v1/files`, { method: 'POST', headers: { ...headers, 'content-type': 'application/octet-stream' }, ...sent })
     return ((await answer.json()) as { files: StoredFile[] }).files[0]!.id
   }
   try {

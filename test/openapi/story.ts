@@ -90,7 +90,7 @@ export const story: readonly Chapter[] = [
       wait: { until: 'parked', ms: 10_000 },
     }),
   },
-  { id: 'runs.list', input: () => ({ workflow: 'invoice', status: 'waiting', limit: 20 }) },
+  { id: 'runs.list', input: () => ({ workflow: 'invoice', status: 'waiting', where: { tags: { has: 'november' } }, order: '-created,id', limit: 20 }) },
   { id: 'runs.get', input: (told) => ({ id: told['runs.start'].id }) },
   { id: 'runs.find', input: () => ({ workflow: 'invoice', transactionId: 'inv-42' }) },
   { id: 'runs.current', input: () => ({ workflow: 'invoice' }) },
@@ -108,6 +108,8 @@ export const story: readonly Chapter[] = [
   { id: 'runs.events', input: (told) => ({ id: told['runs.start'].id, after: 0 }), show: 3 },
   { id: 'runs.fork', input: (told) => ({ id: told['runs.start'].id, step: 'shipping', wait: { until: 'parked', ms: 10_000 } }) },
   { id: 'runs.cancel', input: (told) => ({ id: told['runs.fork'].id, compensate: false }) },
+  { id: 'runs.wait', input: (told) => ({ id: told['runs.fork'].id, until: 'finished', ms: 10_000 }) },
+  { id: 'runs.delete', input: (told) => ({ id: told['runs.fork'].id }) },
 
   { id: 'workflows.create', input: () => ({ name: 'Rates', definition: rates }) },
   { id: 'runs.start', input: () => ({ workflow: 'rates', wait: { until: 'parked', ms: 10_000 } }) },
