@@ -1,6 +1,5 @@
 import type { FaultCode, Json, JsonObject } from '@sluice/schema'
 import type { z } from 'zod'
-import type { Meanings } from './meanings.ts'
 import type { ErrorForm } from './problems.ts'
 import type { Words } from './words.ts'
 
@@ -40,6 +39,14 @@ export interface Description {
   errors: ErrorForm
   /** By procedure. */
   notes: Readonly<Record<string, Note | undefined>>
+}
+
+/** What is said of schemas and of their keys, where their own definition says nothing. */
+export interface Meanings {
+  /** By name. Of a page, `{}Page`, where `{}` stands for what it is a page of. */
+  schemas: Readonly<Record<string, string>>
+  /** By key, for all that have it, or by `Schema.key`, which wins. */
+  keys: Readonly<Record<string, string>>
 }
 
 /** What is known of a procedure and is not in its types. */

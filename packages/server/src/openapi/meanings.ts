@@ -1,13 +1,5 @@
 import type { Json, JsonObject } from '@sluice/schema'
-import type { Document } from './description.ts'
-
-/** What is said of schemas and of their keys, where their own definition says nothing. */
-export interface Meanings {
-  /** By name. Of a page, `{}Page`, where `{}` stands for what it is a page of. */
-  schemas: Readonly<Record<string, string>>
-  /** By key, for all that have it, or by `Schema.key`, which wins. */
-  keys: Readonly<Record<string, string>>
-}
+import type { Document, Meanings } from './description.ts'
 
 /** The document with a description of every schema and key that the meanings know. What describes itself keeps its words. */
 export function explain(document: Document, { schemas, keys }: Meanings): Document {

@@ -1,4 +1,4 @@
-import type { Meanings } from './meanings.ts'
+import type { Meanings } from './description.ts'
 
 /** What the schemas of the native face mean, in a sentence each. */
 export const nativeMeanings: Meanings = {
@@ -81,6 +81,7 @@ export const nativeMeanings: Meanings = {
     RunEventPage: 'Events of a run, oldest first',
     RecordEvent: 'A fact about anything else: it was made, changed or deleted',
     SnapshotEvent: 'How things stand where the stream begins',
+    PassedEvent: 'How far a stream has come that leaves events out',
     ResyncEvent: 'What the subscriber had is too old to go on from: forget it; a snapshot follows',
     RunQueuedEvent: 'The run was started and waits for a worker',
     RunStartedEvent: 'A worker has begun',
