@@ -128,6 +128,9 @@ export const nativeMeanings: Meanings = {
     SetPassword: 'A token that was handed out for this, once, and the new password',
     PasswordToken: 'Lets its holder set the password of one user, once',
     Role: 'What somebody may do in a workspace; each role may all that those after it may',
+    StoredFile: 'What is known of a stored file; its bytes are at `/v1/files/{id}/content`',
+    UploadedFiles: 'The files that were stored',
+
     ApiKey: 'A key that acts as its user, without its secret',
     CreateKey: 'A key, and how far it reaches',
     CreatedKey: 'The key with its secret, which is shown this once',
@@ -184,6 +187,9 @@ export const nativeMeanings: Meanings = {
     ip: 'The address it came from',
     outcome: 'What came of it',
     'Report.outcome': 'Whether it succeeded',
+
+    'StoredFile.bytes': 'Its size',
+    'UploadedFiles.files': 'In the order they came',
 
     nodeId: 'The node, by its id',
     node: 'The node',
