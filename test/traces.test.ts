@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from 'vitest'
+import { WebSocket } from 'ws'
 import { testDatabase, type TestDatabase } from './support/database.ts'
 import { flow, post, subworkflow, values } from './support/flow.ts'
 import { traceReceiver, type ToldSpan, type TraceReceiver } from './support/otlp.ts'
@@ -226,6 +227,12 @@ test('without an endpoint a trace that comes in is handed on, and none is begun;
   const run = await server.call<{ id: string }>('POST', '/v1/runs', { workflow: (await server.workflow(flow({ own }), 'Own')).id }, { headers: { traceparent: incoming } })
   await server.wait(run)
   expect(toy.visits('own')[0]!.traceparent).toBe(theirs)
+
+  const socketed = await server.workflow(flow({ s: post(`${toy.url}/ok/socketed`) }), 'Socketed')
+  const socket = new WebSocket(`${server.url.replace('http', 'ws')}/trpc`, { headers: { authorization: `Bearer ${server.token}`, traceparent: incoming } })
+  socket.on('open', () => socket.send(JSON.stringify({ id: 1, method: 'mutation', params: { path: 'runs.start', input: { workflow: socketed.id } } })))
+  expect((await toy.came('socketed')).traceparent).toBe(incoming)
+  socket.terminate()
 
   const garbled = await server.call<{ id: string }>(
     'POST',
