@@ -5,9 +5,9 @@ import type { Input } from './input.ts'
 export interface CallOptions {
   /** Ends the call, whatever it is doing: its reason is what the call rejects with. The server may still carry it out. */
   signal?: AbortSignal | undefined
-  /** Of one attempt, beyond what the call itself asks the server to wait. */
+  /** Milliseconds, of one attempt, beyond what the call itself asks the server to wait. */
   timeoutMs?: number | undefined
-  /** Repeats after a failure that may pass, where a repeat does no harm. */
+  /** How often it is repeated after a failure that may pass, where a repeat does no harm. */
   retries?: number | undefined
 }
 
@@ -18,6 +18,7 @@ export type Versions = Readonly<Record<string, string>>
 export interface ClientOptions {
   /** Where the server listens, as `http://127.0.0.1:7878`, or the address under which a proxy shows it. */
   url: string | URL
+  /** As `keys.create` showed it: `sk_…`. */
   apiKey?: string | undefined
   /** A token, or with the refresh token that renews it. */
   token?: string | Pick<TokenPair, 'token' | 'refreshToken'> | undefined
@@ -32,9 +33,9 @@ export interface ClientOptions {
   versions?: Versions | undefined
   /** In place of the global one. */
   fetch?: typeof fetch | undefined
-  /** Of one attempt; 30,000 unless set. */
+  /** Milliseconds, of one attempt; 30,000 unless set. */
   timeoutMs?: number | undefined
-  /** 4 unless set. */
+  /** How often a call is repeated after a failure that may pass; 4 unless set. */
   retries?: number | undefined
   /** Milliseconds before the first repeat; doubles up to 10 s. 200 unless set. */
   backoffMs?: number | undefined

@@ -14,7 +14,7 @@ export interface RunEventsOptions extends CallOptions {
 }
 
 export interface ResultOptions {
-  /** In all; as long as it takes unless given. */
+  /** Milliseconds in all; as long as it takes unless given. */
   timeoutMs?: number | undefined
   signal?: AbortSignal | undefined
 }
@@ -33,12 +33,15 @@ export interface RunHandle<Output = Json, Pauses = AnyPauses> {
   events(options?: RunEventsOptions): AsyncGenerator<RunEvent, void, undefined>
   /** Waits for the end, over restarts of the server too. The output, or throws `RunFailedError` {code, step, run}; `TimeoutError` when it takes longer. */
   result(options?: ResultOptions): Promise<Output>
+  /** Asks how the run stands now. */
   refresh(options?: CallOptions): Promise<this>
   /** With `compensate` what it did is undone first. Throws `ConflictError` (`run_compensating`). */
   cancel(how?: Omit<Input<typeof CancelRun>, 'id' | 'workflow'>, options?: CallOptions): Promise<this>
+  /** Freezes it: what is under way ends, nothing new starts. Throws `ConflictError` (`run_ended`, `run_not_holdable`). */
   hold(options?: CallOptions): Promise<this>
+  /** Lets it go on. Throws `ConflictError` (`run_not_held`, `run_ended`). */
   release(options?: CallOptions): Promise<this>
-  /** Until it is `parked` or `finished` (the default), or `ms` (30,000) are over: `status` tells. */
+  /** Until it is `parked` or `finished` (the default), or `ms` milliseconds (30,000) are over: `status` tells. */
   wait(what?: Input<typeof Wait>, options?: CallOptions): Promise<this>
   /**
    * Decides the pause of this node, named by its id or title, as `pauses.approve` does. Throws `NotFoundError` (`pause_missing`)

@@ -14,12 +14,13 @@ export interface Auth<Client> {
   refresh(by: Input<typeof Refresh>, options?: CallOptions): Promise<TokenPair>
   /** Sets a password by the token of an invitation or a reset, which works once. Throws `UnauthenticatedError` for one that does not. */
   setPassword(by: Input<typeof SetPassword>, options?: CallOptions): Promise<User>
-  /** A client of the same user in another workspace. */
+  /** A client of the same user in another workspace, by its id or handle; not with a key. Throws `NotFoundError` (`workspace_missing`). */
   switch(to: Input<typeof SwitchWorkspace>, options?: CallOptions): Promise<Client>
-  /** Ends every token of the user, everywhere. */
+  /** Ends every token of the user, everywhere, within seconds; keys stay. */
   logout(options?: CallOptions): Promise<void>
+  /** Who asks, in which workspace, as what and by which credential. Throws `UnauthenticatedError`. */
   me(options?: CallOptions): Promise<Me>
-  /** Opens one socket or stream, once, where no header can be sent. */
+  /** Opens one socket or stream, once, within 30 seconds, where no header can be sent. */
   ticket(options?: CallOptions): Promise<Ticket>
 }
 

@@ -6,6 +6,7 @@ import type { CallOptions } from '../options.ts'
 
 /** Who belongs to the workspace, and as what. */
 export interface Members {
+  /** With their roles. */
   list(filter?: Input<typeof ListMembers>, options?: CallOptions): Listing<Member>
   /**
    * Takes a user in. Who has no account gets one, and, without a password, a token to set one by: `setPassword`, to be handed

@@ -6,6 +6,7 @@ import type { CallOptions } from '../options.ts'
 
 /** What nodes there are, and what their configs take. */
 export interface NodeTypes {
+  /** All of them, with the JSON Schemas of their configs. */
   list(options?: CallOptions): Listing<NodeType>
   /** With the JSON Schema of its config. Throws `NotFoundError` (`node_type_missing`). */
   get(which: Input<typeof OneNodeType>, options?: CallOptions): Promise<NodeType>

@@ -39,28 +39,31 @@ export interface Runs {
   list(filter?: Input<typeof ListRuns>, options?: CallOptions): Listing<RunSummary>
   /** As it stands. Throws `NotFoundError` (`run_missing`). */
   get(which: Input<typeof OneRun>, options?: CallOptions): Promise<Run>
-  /** The newest run of a transaction id. */
+  /** The newest run of a transaction id. Throws `NotFoundError` (`workflow_missing`, `run_missing`). */
   find(which: Input<typeof FindRun>, options?: CallOptions): Promise<Run>
-  /** The newest live run of a workflow, else its newest. */
+  /** The newest live run of a workflow, else its newest. Throws `NotFoundError` (`workflow_missing`, `run_missing`). */
   current(of: Input<typeof OneWorkflow>, options?: CallOptions): Promise<Run>
-  /** Answers when the run is parked or finished, or after `ms` (30,000 unless set) as it then stands. */
+  /** Answers when the run is parked or finished, or after `ms` milliseconds (30,000 unless set, 300,000 at most) as it then stands. */
   wait(what: Input<typeof WaitForRun>, options?: CallOptions): Promise<Run>
   /** Of an ended run it changes nothing. Throws `ConflictError` (`run_compensating`). */
   cancel(which: Input<typeof CancelRun>, options?: CallOptions): Promise<Run>
   /** Freezes it: what is under way ends, nothing new starts. Throws `ConflictError` (`run_ended`, `run_not_holdable`). */
   hold(which: Input<typeof OneRun>, options?: CallOptions): Promise<Run>
-  /** Throws `ConflictError` (`run_not_held`, `run_ended`). */
+  /** Lets a held run go on. Throws `ConflictError` (`run_not_held`, `run_ended`). */
   release(which: Input<typeof OneRun>, options?: CallOptions): Promise<Run>
   /** Makes a step that waits for its retry try now. Throws `ConflictError` (`step_not_retrying`, `step_ambiguous`). */
   retryStep(which: Input<typeof RetryStep>, options?: CallOptions): Promise<Run>
-  /** A new run that starts again from a step. Not repeated when its answer is lost. */
+  /**
+   * A new run of the same version that starts again from a step, named by its node's id or title; what does not depend on it
+   * keeps its recorded outputs. Not repeated when its answer is lost. Throws `NotFoundError` (`run_missing`, `step_missing`).
+   */
   fork(from: Input<typeof ForkRun>, options?: CallOptions): Promise<Run>
   /**
    * An ended run goes at once, with all that is known of it and of the runs that it started. Throws `ConflictError`
    * (`run_live`, `run_is_child`).
    */
   delete(which: Input<typeof OneRun>, options?: CallOptions): Promise<void>
-  /** In the order they came to be. */
+  /** One for each node and iteration, in the order they came to be; `progress` and `nodes` of the run sum them up. */
   steps(of: Input<typeof ListSteps>, options?: CallOptions): Listing<Step>
   /** What has happened so far, oldest first, from after the event numbered `after` on. Live: `events()` of a run handle. */
   events(of: Input<typeof ListEvents>, options?: CallOptions): Listing<RunEvent>

@@ -6,6 +6,7 @@ import type { CallOptions } from '../options.ts'
 
 /** People. Everybody sees and changes themselves, admins see those of the workspace, owners change those who belong to no other. */
 export interface Users {
+  /** Those of the workspace, for its admins; else oneself alone. */
   list(filter?: Input<typeof ListUsers>, options?: CallOptions): Listing<Account>
   /** Throws `NotFoundError` (`user_missing`). */
   get(which: Input<typeof OneUser>, options?: CallOptions): Promise<Account>
