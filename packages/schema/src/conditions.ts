@@ -59,37 +59,38 @@ export const whereLimits = { terms: 200, depth: 16, bytes: 3_500, order: 8, offs
 
 /** A list that can be asked for `where` and `order` over these fields. A cursor and an offset exclude each other. */
 export const listInput = <Field extends string>(fields: readonly Field[]) => ({
-  where: whereOf<Field>(fields).optional(),
-  order: orderOf<Field>(fields).optional(),
+  where: whereOf<Field>(fields),
+  order: orderOf<Field>(fields),
   cursor: z.string().max(whereLimits.cursor).optional(),
   offset: z.int().min(0).max(whereLimits.offset).optional().meta({ description: 'How many to leave out, in place of a cursor' }),
   limit: z.int().min(1).max(whereLimits.items).default(50),
   count: z.boolean().optional().meta({ description: 'Count all that match; costs a scan' }),
 })
 
-/** In a query it is JSON text: that is what `contentMediaType` says, to readers and to the server. */
+/** In a query it is JSON text: that is what `contentMediaType` says, to readers and to the server. Said before what refines it, where what renders schemas looks. */
 export const whereOf = <Field extends string>(fields: readonly Field[]) =>
   z
     .custom<Where<Field>>(() => true)
+    .meta({ type: 'string', contentMediaType: 'application/json' })
     .superRefine((where, ctx) => {
       for (const { path, message } of problemsOf(where)) ctx.addIssue({ code: 'custom', path: [...path], message })
     })
-    .meta({
-      type: 'string',
-      contentMediaType: 'application/json',
-      description: `Only those of which this holds, as JSON: \`{"${fields[0]}": {"ne": null}, "or": [{"${fields.at(-1)}": "a"}, {"not": {"${fields.at(-1)}": {"in": ["b", "c"]}}}]}\`. Fields: ${fields.join(', ')}. Comparisons: ${operators.join(', ')}; a value alone means \`eq\`. Junctions: and, or, not. At most ${whereLimits.terms} comparisons, ${whereLimits.depth} deep, ${whereLimits.bytes} bytes`,
-    })
+    .optional()
+    .meta({ description: wordsOfWhere(fields) })
 
 /** Over REST a text with commas. */
 export const orderOf = <Field extends string>(fields: readonly Field[]) =>
   z
     .custom<Order<Field>>((order) => typeof order === 'string' || (Array.isArray(order) && order.every((field) => typeof field === 'string')), 'expected the names of fields')
+    .meta({ type: 'string' })
     .refine((order) => orderFields(order).length <= whereLimits.order, `at most ${whereLimits.order} fields`)
+    .optional()
     .meta({
-      type: 'string',
-      description: `The order, as \`-${fields.at(-1)},${fields[0]}\`: most significant first, \`-\` is downwards. Null comes last, or first when downwards`,
-      examples: [`-${fields[0]}`],
+      description: `Fields with commas, most significant first, as \`-${fields.at(-1)},${fields[0]}\`; a \`-\` before one is downwards. Null comes last, or first when downwards`,
     })
+
+const wordsOfWhere = (fields: readonly string[]): string =>
+  `Only those of which this holds, as JSON: \`{"${fields[0]}": {"ne": null}, "or": [{"${fields[1]}": "a"}, {"not": {"${fields[1]}": {"in": ["b", "c"]}}}]}\`. Fields: ${fields.join(', ')}. Comparisons: ${operators.join(', ')}. At most ${whereLimits.terms} of them, ${whereLimits.depth} deep, ${whereLimits.bytes} bytes`
 
 export const orderFields = (order: Order): readonly string[] => (typeof order === 'string' ? order.split(',') : order)
 

@@ -167,7 +167,7 @@ export const Subscribe = z
     runId: Id.optional(),
     workflow: WorkflowRef.optional().meta({ description: 'All runs of this workflow' }),
     sessionId: Id.optional(),
-    where: whereOf(eventFields).optional(),
+    where: whereOf(eventFields),
     after: cursor.optional().meta({ description: 'The `cursor` of the last event that is known; unless given, a snapshot comes first' }),
     lastEventId: cursor.optional().meta({ description: 'The same, as transports send it when they connect again; wins over `after`' }),
   })
@@ -178,7 +178,7 @@ export const Subscribe = z
 export type Subscribe = z.infer<typeof Subscribe>
 
 /** The events of one workflow's runs. */
-export const WatchWorkflow = z.strictObject({ workflow: WorkflowRef, where: whereOf(eventFields).optional(), after: cursor.optional(), lastEventId: cursor.optional() })
+export const WatchWorkflow = z.strictObject({ workflow: WorkflowRef, where: whereOf(eventFields), after: cursor.optional(), lastEventId: cursor.optional() })
 export type WatchWorkflow = z.infer<typeof WatchWorkflow>
 
 export const OnePause = z.strictObject({ id: Id })

@@ -51,12 +51,13 @@ export function generate(addresses: readonly Address[], { words, event, error }:
 
 const restOf = (id: string): string => `/~rest/${id}`
 
-/** The generator takes texts, numbers and booleans in a path or a query; and nothing is lost there by saying no more. */
-const canSay = (field: z.ZodType): boolean => instanceofZodTypeLikeString(field) || instanceofZodTypeCoercible(field)
+/** The generator takes texts, numbers and booleans in a path or a query; and nothing is lost there by saying no more. A query beside a body it knows not. */
+const canSay = (field: z.ZodType, method: Address['method']): boolean =>
+  (method === 'GET' || method === 'DELETE') && (instanceofZodTypeLikeString(field) || instanceofZodTypeCoercible(field))
 
 function procedureFor({ id, method, path, takes, reply, stream }: Address) {
   const { summary, description, tags } = (reply ?? stream)!
-  const input = z.object({ ...takes.path, ...fields(takes.query, canSay) })
+  const input = z.object({ ...takes.path, ...fields(takes.query, (field) => canSay(field, method)) })
   const requestHeaders = Object.keys(takes.header).length > 0 ? z.object(takes.header) : undefined
   const procedure = t.procedure
     .meta({
@@ -77,9 +78,9 @@ function procedureFor({ id, method, path, takes, reply, stream }: Address) {
   return method === 'GET' ? procedure.query(never) : procedure.mutation(never)
 }
 
-function restIn({ takes, stream }: Address, event: z.ZodType): NonNullable<ZodOpenApiPathsObject[string]['post']> {
+function restIn({ method, takes, stream }: Address, event: z.ZodType): NonNullable<ZodOpenApiPathsObject[string]['post']> {
   return {
-    requestParams: { query: z.object(fields(takes.query, (field) => !canSay(field))) },
+    requestParams: { query: z.object(fields(takes.query, (field) => !canSay(field, method))) },
     ...(takes.body && { requestBody: { content: { [json]: { schema: takes.body } } } }),
     responses: stream ? { 200: { description: '', content: { 'text/event-stream': { schema: event } } } } : {},
   }

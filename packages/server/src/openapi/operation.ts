@@ -67,13 +67,17 @@ function parametersAt(address: Address, parts: Parts, { parameters }: Descriptio
   return (['path', 'query', 'header'] as const).flatMap((place) =>
     Object.entries(takes[place]).map(([name, field]) => {
       const parameter = rendered.find((each) => each.in === place && each.name === name)!
-      const value = place === 'header' ? undefined : input[name]
+      const value = place === 'header' ? undefined : inQuery(parameter.schema, input[name])
       // The generator drops the words of an optional field; zod-openapi says them twice.
       const { description: _twice, ...schema } = parameter.schema
       return given({ ...parameter, description: field.description ?? parameters[name], schema, example: value })
     }),
   )
 }
+
+/** Of what stands in a query as JSON text, that text. */
+const inQuery = (schema: JsonObject, value: Json | undefined): Json | undefined =>
+  schema['contentMediaType'] === 'application/json' && value !== undefined ? JSON.stringify(value) : value
 
 function bodyOf(example: Example | undefined, { takes, reply }: Address): Json | undefined {
   // Of a form there is nothing to be shown that a reader could send.
