@@ -123,6 +123,10 @@ const nasty = fc.oneof(
     '*/ process.exit() /*',
     '`${process.exit()}`',
     "'; export const evil = 1; '",
+    // As a whole declaration they parse: what holds one back must be that it is text.
+    'string\nexport const evil = 1',
+    'string }\nexport const evil = 1\nexport interface X { a: string',
+    '*/\nexport const evil = 1\n/*',
     '\n}\nexport const evil = 1\n',
     '*/',
     '//',
@@ -191,7 +195,9 @@ function schemaTo(depth: number): fc.Arbitrary<JsonObject> {
     fc
       .subarray(Object.keys(all) as (keyof T)[], { maxLength: most })
       .chain((keys) => fc.record(Object.fromEntries(keys.map((key) => [key, all[key]])) as Record<string, fc.Arbitrary<JsonObject>>))
-  return fc.tuple(some(words, 4), depth > 0 ? some(parts, 2) : fc.constant({})).map(([said, made]) => ({ ...said, ...made }))
+  // What the compiler of schemas would take for code is everywhere.
+  const code = fc.constantFrom('string\nexport const evil = 1', 'string }\nexport const evil = 1\nexport interface X { a: string')
+  return fc.tuple(some(words, 4), depth > 0 ? some(parts, 2) : fc.constant({}), code).map(([said, made, tsType]) => ({ tsType, ...said, ...made }))
 }
 const schema = schemaTo(3)
 const handle = fc.stringMatching(/^[A-Za-z0-9._-]{1,20}$/)
