@@ -23,6 +23,7 @@ export const parameters = {
   id: 'Its id',
   userId: 'The id of a user',
   runId: 'The id of a run',
+  sessionId: 'The id of a session',
   workflow: 'The id or the handle of a workflow',
   nodeId: 'The id of a node',
   type: 'The name of a node type',
