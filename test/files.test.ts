@@ -218,6 +218,16 @@ describe('a body', () => {
       const answer = await fetch(`${server.url}/v1/files`, { method: 'POST', body: formOf(['a', 'x'.repeat(1_000)]), headers: token ? { authorization: `Bearer ${token}` } : {} })
       expect(answer.status).toBe(status)
     }
+    // The answer comes before the body has: none of it was waited for.
+    const sending = request(`${server.url}/v1/files`, { method: 'POST', headers: { authorization: `Bearer ${viewer}`, ...asForm, 'transfer-encoding': 'chunked' } })
+    sending.on('error', () => {})
+    sending.write(rawForm(part('a.txt', 'x'.repeat(MiB))))
+    const status = await new Promise((resolve, reject) => {
+      sending.once('response', (answer) => resolve(answer.statusCode))
+      setTimeout(reject, 10_000, new Error('the answer waits for the body')).unref()
+    })
+    sending.destroy()
+    expect(status).toBe(403)
     expect(await leftIn(server)).toEqual([0, 0])
   })
 })
