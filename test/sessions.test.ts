@@ -1,4 +1,4 @@
-import type { Json, JsonObject, Line, LineKind, Page, Pause, SentMessage, Session, SessionEvent, SessionStep } from '@sluice/schema'
+import type { Json, JsonObject, Line, LineKind, Page, Pause, Run, SentMessage, Session, SessionEvent, SessionStep } from '@sluice/schema'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { deadline } from './support/deadline.ts'
 import { type FlowNode, approval, external, flow, map, post, router, subworkflow, template, values } from './support/flow.ts'
@@ -605,6 +605,62 @@ describe('lines', () => {
   })
 })
 
+describe('files of messages', () => {
+  const upload = async (name: string, as = server.token): Promise<string> => {
+    const form = new FormData()
+    form.append('file', new Blob([`content of ${name}`], { type: 'text/plain' }), name)
+    const response = await fetch(`${server.url}/v1/files`, { method: 'POST', headers: { authorization: `Bearer ${as}` }, body: form })
+    return ((await response.json()) as { files: { id: string }[] }).files[0]!.id
+  }
+  const detach = (session: { id: string }, messageId: string, fileId: string) => server.call('DELETE', `/v1/sessions/${session.id}/messages/${messageId}/files/${fileId}`)
+  const inUse = async (id: string) => (await server.call<{ unusedSince: string | null }>('GET', `/v1/files/${id}`)).unusedSince === null
+
+  test('are used by the session, and told of as documents; the round is given their ids', async () => {
+    const [a, b] = [await upload('a.txt'), await upload('b.txt')]
+    const { session, message, runId } = await send((await echo()).id, 'Read these', { files: [a, b, a] })
+    expect(message).toMatchObject({ files: [a, b] })
+    expect(await lines(session, 'document')).toMatchObject([
+      { messageId: message.id, fileId: a, name: 'a.txt', mimeType: 'text/plain', size: 16, runId },
+      { messageId: message.id, fileId: b, name: 'b.txt' },
+    ])
+    expect([await inUse(a), await inUse(b)]).toEqual([true, true])
+    expect((await server.get(runId!)).input).toMatchObject({ files: [a, b] })
+    await ended(session)
+    await audit(session)
+  })
+
+  test('of somebody else are not there, and then nothing of the message is kept', async () => {
+    const theirs = await upload('theirs.txt', other.token)
+    const flow = await echo()
+    expect((await refusal(send(flow.id, 'Read this', { files: [theirs] }, { as: (await member('operator')).token }))).code).toBe('file_missing')
+    expect((await server.call<Page<Session>>('GET', `/v1/sessions?workflow=${flow.id}`)).items).toEqual([])
+    expect((await server.call<Page<Run>>('GET', `/v1/runs?workflow=${flow.id}`)).items).toEqual([])
+  })
+
+  test('go from a message, from the events that told of it, and, with the last message that has them, out of use', async () => {
+    const a = await upload('a.txt')
+    const first = await send(undefined, 'one', { files: [a] })
+    const second = await send(first.session.id, 'two', { files: [a] })
+    await detach(first.session, first.message.id, a)
+    expect(await lines(first.session, 'message')).toMatchObject([{ files: [] }, { files: [a] }])
+    expect(await inUse(a)).toBe(true)
+    const told = await events(first.session)
+    expect(told.map(({ type }) => type)).toEqual(['created', 'line.added', 'line.added', 'line.added', 'line.added', 'line.deleted'])
+    expect(told.slice(1, 3)).toMatchObject([{ line: { text: 'one', files: [] } }, { line: null }])
+    expect((await refusal(detach(first.session, first.message.id, a))).code).toBe('line_missing')
+    await server.call('DELETE', `/v1/sessions/${first.session.id}/messages/${second.message.id}`)
+    expect(await lines(first.session)).toMatchObject([{ kind: 'message', text: 'one' }])
+    expect(await inUse(a)).toBe(false)
+  })
+
+  test('are free again when the session is deleted', async () => {
+    const a = await upload('a.txt')
+    const { session } = await send(undefined, 'one', { files: [a] })
+    await remove(session)
+    expect(await inUse(a)).toBe(false)
+  })
+})
+
 // ── events ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** What a stream gives until one fits; then the reader leaves. */
@@ -618,7 +674,7 @@ async function streamed(
   await deadline('events of a session', (done, fail) => {
     void (async () => {
       for await (const { item } of items) {
-        all.push(item as never)
+        all.push(item)
         if (fits(item)) return done()
       }
       done()
@@ -753,9 +809,9 @@ describe('a list of sessions', () => {
     ]
     const bound = await create({ title: 'Gamma', workflow: flow.id })
     const list = async (query: Record<string, string>) =>
-      (await server.call<Page<Session>>('GET', `/v1/sessions?${new URLSearchParams({ where: JSON.stringify({ id: { in: [a.id, b.id, bound.id] } }), ...query })}`)).items.map(
-        ({ title }) => title,
-      )
+      (
+        await server.call<Page<Session>>('GET', `/v1/sessions?${String(new URLSearchParams({ where: JSON.stringify({ id: { in: [a.id, b.id, bound.id] } }), ...query }))}`)
+      ).items.map(({ title }) => title)
     expect(await list({})).toEqual(['Gamma', 'Beta', 'Alpha'])
     expect(await list({ order: 'title' })).toEqual(['Alpha', 'Beta', 'Gamma'])
     expect(await list({ status: 'waiting' })).toEqual(['Beta'])
@@ -763,7 +819,7 @@ describe('a list of sessions', () => {
     expect(await list({ workflow: flow.handle })).toEqual(['Gamma'])
     const page = await server.call<Page<Session>>(
       'GET',
-      `/v1/sessions?${new URLSearchParams({ where: JSON.stringify({ 'context.topic': 'AI', id: a.id }), count: 'true', lineIds: 'true' })}`,
+      `/v1/sessions?${String(new URLSearchParams({ where: JSON.stringify({ 'context.topic': 'AI', id: a.id }), count: 'true', lineIds: 'true' }))}`,
     )
     expect(page).toMatchObject({ total: 1, items: [{ title: 'Alpha', lineIds: { messages: [], logs: [] } }] })
     expect((await refusal(list({ where: JSON.stringify({ seq: 1 }) }))).status).toBe(400)

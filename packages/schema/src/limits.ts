@@ -34,6 +34,7 @@ export const limits = {
   contextBytes: MiB,
   /** What one step sets in a session's context. */
   contextPatchBytes: 64 * KiB,
+  filesPerMessage: 20,
   /** What a client keeps in a session beside its context and its steps. */
   metadataBytes: 64 * KiB,
   attemptMs: 600_000,

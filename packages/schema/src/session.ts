@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { listInput } from './conditions.ts'
 import { Id, Timestamp, WorkflowRef } from './ids.ts'
 import { Json, JsonObject } from './json.ts'
+import { limits } from './limits.ts'
 import { pageInput } from './list.ts'
 import { StepState } from './run.ts'
 
@@ -73,7 +74,7 @@ export type MessageRole = z.infer<typeof MessageRole>
 
 /** What somebody said, something that happened, a figure, or a document. Immutable. */
 export const Line = z.discriminatedUnion('kind', [
-  line('message', { role: MessageRole, text: z.string(), metadata: JsonObject, truncated: z.int().optional().meta({ description: 'In an event: the bytes of the whole text' }) }),
+  line('message', { role: MessageRole, text: z.string(), metadata: JsonObject, files: z.array(Id).meta({ description: 'Each has a document of its own' }), truncated: z.int().optional().meta({ description: 'In an event: the bytes of the whole text' }) }),
   line('log', { level: z.enum(['debug', 'info', 'warn', 'error']), message: z.string(), nodeId: z.string().nullable(), step: z.string().nullable() }),
   line('stat', { name: z.string(), value: z.number(), unit: z.string().nullable() }),
   line('document', {
@@ -172,6 +173,7 @@ export type ListSessionEvents = z.infer<typeof ListSessionEvents>
 export const SendMessage = z.strictObject({
   to: z.string().min(1).max(100).optional().meta({ description: 'The id of a session, or the id or handle of a workflow' }),
   text: z.string().min(1).max(262_144),
+  files: z.array(Id).max(limits.filesPerMessage).optional().meta({ description: 'Ids of files: the session uses them, and a document tells of each' }),
   metadata: JsonObject.optional(),
   mode: z.string().max(100).optional().meta({ description: 'Kept in the session' }),
   title: z.string().max(5_000).optional().meta({ description: 'Of a session that this makes' }),
@@ -203,3 +205,6 @@ export type ListLines = z.infer<typeof ListLines>
 
 export const OneMessage = z.strictObject({ id: Id, messageId: Id })
 export type OneMessage = z.infer<typeof OneMessage>
+
+export const OneFileOfMessage = z.strictObject({ id: Id, messageId: Id, fileId: Id })
+export type OneFileOfMessage = z.infer<typeof OneFileOfMessage>

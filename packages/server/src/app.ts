@@ -93,7 +93,7 @@ export async function createApp(config: Config, { databaseUrl, log }: { database
   const http = await createHttp({
     parts: {
       engine,
-      sessions: createSessions({ database, doorbell, rounds }),
+      sessions: createSessions({ database, doorbell, rounds, files }),
       workflows,
       nodeTypes: {
         list: () => catalogue.list().map(describe),

@@ -5,6 +5,7 @@ import type {
   ListLines,
   ListSessionEvents,
   ListSessions,
+  OneFileOfMessage,
   OneMessage,
   OneSession,
   Page,
@@ -45,6 +46,8 @@ export interface Sessions {
   lines(of: Input<typeof ListLines>, options?: CallOptions): Listing<Line>
   /** With its documents; its events lose what they told. Throws `NotFoundError` (`line_missing`). */
   deleteMessage(which: Input<typeof OneMessage>, options?: CallOptions): Promise<void>
+  /** The file itself stays. Throws `NotFoundError` (`line_missing`). */
+  detachFile(which: Input<typeof OneFileOfMessage>, options?: CallOptions): Promise<void>
   /** What has happened in the last 24 hours, oldest first. Live: `sluice.events.subscribe({ sessionId })`. */
   events(of: Input<typeof ListSessionEvents>, options?: CallOptions): Listing<SessionEvent>
 }
@@ -60,6 +63,7 @@ export const sessionsOf = ({ list, read, write, repeat, remove }: Calls): Sessio
   stop: (which, options) => repeat('sessions.stop', which, options),
   lines: (of, options) => list('sessions.lines', of, options),
   deleteMessage: (which, options) => remove('sessions.deleteMessage', which, options),
+  detachFile: (which, options) => remove('sessions.detachFile', which, options),
   events: (of, options) =>
     listing(async (cursor) => {
       const page = await read<Page<SessionEvent>>('sessions.events', { ...of, ...(cursor !== undefined && { after: Number(cursor) }) }, options)

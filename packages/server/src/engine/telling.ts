@@ -153,7 +153,7 @@ function saidOf(turn: Turn, { type, data }: Turn['events'][number]): Said[] {
     case 'pause.opened': {
       // A question is put to the person in the conversation, who may answer it there.
       const pause = turn.pauses.get(read().pause.id)
-      return pause?.kind === 'question' ? [{ kind: 'message', role: 'assistant', text: pause.message, metadata: { pauseId: pause.id } }] : []
+      return pause?.kind === 'question' ? [{ kind: 'message', role: 'assistant', text: pause.message, metadata: { pauseId: pause.id }, files: [] }] : []
     }
     default:
       return []
@@ -181,7 +181,7 @@ const answerKeys = ['assistant_message', 'message', 'text', 'answer'] as const
  */
 function answerOf({ state: { run } }: Turn): Said[] {
   const text = run.status === 'completed' && run.output ? textOf(run.output.value) : null
-  return text === null || text.trim() === '' ? [] : [{ kind: 'message', role: 'assistant', text, metadata: {} }]
+  return text === null || text.trim() === '' ? [] : [{ kind: 'message', role: 'assistant', text, metadata: {}, files: [] }]
 }
 
 function textOf(output: Json, isInner = false): string | null {

@@ -5,6 +5,7 @@ import {
   ListLines,
   ListSessionEvents,
   ListSessions,
+  OneFileOfMessage,
   OneMessage,
   OneSession,
   pageOf,
@@ -68,6 +69,10 @@ export const sessions = router({
   deleteMessage: can('sessions.use', at('DELETE', `${one}/messages/{messageId}`, 'Delete a message with its documents', { status: 204 }), OneMessage)
     .output(z.void())
     .mutation(({ ctx, input }) => ctx.parts.sessions.deleteMessage(clientOf(ctx), input)),
+
+  detachFile: can('sessions.use', at('DELETE', `${one}/messages/{messageId}/files/{fileId}`, 'Take a file from a message', { status: 204 }), OneFileOfMessage)
+    .output(z.void())
+    .mutation(({ ctx, input }) => ctx.parts.sessions.detachFile(clientOf(ctx), input)),
 
   events: can('sessions.use', at('GET', `${one}/events`, 'List the events of a session'), ListSessionEvents)
     .output(pageOf(SessionEvent))

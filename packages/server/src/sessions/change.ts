@@ -1,8 +1,8 @@
-import { type CreateSession, Fault, type Json, type OneMessage, type OneSession, type PutSession, type UpdateSession } from '@sluice/schema'
+import { type CreateSession, Fault, type Json, type OneFileOfMessage, type OneMessage, type OneSession, type PutSession, type UpdateSession } from '@sluice/schema'
 import { addSession, changeSession, removeSession } from '../events/sessions.ts'
 import type { Tx } from '../store/index.ts'
 import { newId } from '../store/ids.ts'
-import { deleteMessage, lockSession, ownerFacts, redactLines, type SessionRow } from '../store/rows/sessions.ts'
+import { deleteDocument, deleteMessage, type GoneLine, lockSession, ownerFacts, redactLines, type SessionRow, unreferenced } from '../store/rows/sessions.ts'
 import { pinWorkflow } from '../store/rows/workflows.ts'
 import { maySee, seenSession } from '../store/views/sessions.ts'
 import { fieldsOf, newSession, statusRefused, withoutDerived, withStop } from './fields.ts'
@@ -12,12 +12,13 @@ import type { Client, Within } from './within.ts'
 
 const drawings = 3
 
-export async function create({ tx, rounds, after }: Within, actor: Client, input: CreateSession): Promise<string> {
+export async function create(within: Within, actor: Client, input: CreateSession): Promise<string> {
+  const { tx, after } = within
   const { workspaceId } = actor
   const { id, workflow, user = actor.userId, ...written } = input
   await checkOwner(tx, actor, user)
   const made = (drawn: string) => newSession(drawn, workspaceId, user, written, workflow !== undefined)
-  if (workflow !== undefined && written.status === 'running') return createRunning({ tx, rounds, after }, actor, workflow, made(id ?? newId()))
+  if (workflow !== undefined && written.status === 'running') return createRunning(within, actor, workflow, made(id ?? newId()))
   if (workflow !== undefined && written.status !== undefined && written.status !== 'idle') throw statusRefused(written.status)
   const bound = workflow === undefined ? null : await pinWorkflow(tx, workspaceId, workflow)
   if (bound === undefined) throw new Fault('workflow_missing')
@@ -95,7 +96,7 @@ async function stopRounds({ tx, rounds, after }: Within, actor: Client, id: stri
 /** The session of this id, changed as an update would; or a new one. */
 export async function put(within: Within, actor: Client, { workflow, user, ifUpdated, ...input }: PutSession): Promise<string> {
   const { tx } = within
-  const known = await lockSessionIfSeen(tx, actor, input.id)
+  const known = await seenIfAny(tx, actor, input.id)
   if (!known) return create(within, actor, { ...input, ...(workflow !== undefined && { workflow }), ...(user !== undefined && { user }) })
   if (user !== undefined && user !== known.user_id) throw new Fault('input_invalid', { issues: [{ path: ['user'], message: 'A session stays with its owner' }] })
   if (workflow !== undefined && (await pinWorkflow(tx, actor.workspaceId, workflow))?.id !== known.workflow_id)
@@ -103,7 +104,7 @@ export async function put(within: Within, actor: Client, { workflow, user, ifUpd
   return update(within, actor, { ...input, ...(ifUpdated !== undefined && { ifUpdated }) })
 }
 
-const lockSessionIfSeen = (tx: Tx, actor: Client, id: string): Promise<SessionRow | null> =>
+const seenIfAny = (tx: Tx, actor: Client, id: string): Promise<SessionRow | null> =>
   seenSession(tx, actor, id).catch((error: unknown) => {
     if (error instanceof Fault) return null
     throw error
@@ -111,11 +112,12 @@ const lockSessionIfSeen = (tx: Tx, actor: Client, id: string): Promise<SessionRo
 
 /** Cancels what is live, and takes the session with its lines and ended rounds. */
 export async function remove(within: Within, actor: Client, { id }: OneSession): Promise<void> {
-  const { tx, rounds, after } = within
+  const { tx, rounds, files, after } = within
   await seenSession(tx, actor, id)
   await stopRounds(within, actor, id)
   const row = await locked(tx, actor, id)
   await rounds.clear(tx, id)
+  await files.release(tx, { kind: 'session', id })
   await removeSession(tx, row)
   after.session(actor.workspaceId, id)
 }
@@ -135,17 +137,26 @@ export async function stop(within: Within, actor: Client, { id }: OneSession): P
 }
 
 /** Takes a message out, and what its events told of it. */
-export async function forgetMessage({ tx, after }: Within, actor: Client, { id, messageId }: OneMessage): Promise<void> {
+export const forgetMessage = (within: Within, actor: Client, { id, messageId }: OneMessage): Promise<void> => forget(within, actor, id, (tx) => deleteMessage(tx, id, messageId))
+
+/** Takes a file from a message: it is used here no more, where no other message has it. */
+export const detachFile = (within: Within, actor: Client, { id, messageId, fileId }: OneFileOfMessage): Promise<void> =>
+  forget(within, actor, id, (tx) => deleteDocument(tx, id, messageId, fileId))
+
+async function forget({ tx, files, after }: Within, actor: Client, id: string, take: (tx: Tx) => Promise<GoneLine[]>): Promise<void> {
   await seenSession(tx, actor, id)
   const row = await locked(tx, actor, id)
-  const gone = await deleteMessage(tx, id, messageId)
+  const gone = await take(tx)
   if (gone.length === 0) throw new Fault('line_missing')
-  await redactLines(
+  const ids = gone.map((line) => line.id)
+  await redactLines(tx, id, ids)
+  await changeSession(tx, row, (session) => ids.forEach((each) => session.forget(each)))
+  const without = await unreferenced(
     tx,
     id,
-    gone.map((line) => line.id),
+    gone.flatMap((line) => line.file ?? []),
   )
-  await changeSession(tx, row, (session) => gone.forEach((line) => session.forget(line.id)))
+  if (without.length > 0) await files.detach(tx, without, { kind: 'session', id })
   after.session(actor.workspaceId, id)
 }
 

@@ -26,7 +26,8 @@ export class Overtaken extends Error {
  * A message enters: it answers the question that the round under way asks, or starts a round, which waits for those before
  * it; and of a session without a workflow it is kept. Its line and its round are committed together.
  */
-export async function send(within: Within, actor: Client, input: SendMessage, mayAnswer: boolean): Promise<Sent> {
+export async function send(within: Within, actor: Client, given: SendMessage, mayAnswer: boolean): Promise<Sent> {
+  const input: SendMessage = { ...given, files: [...new Set(given.files)] }
   const { idempotencyKey, lineIds: _view, ...request } = input
   const target = await targetOf(within, actor, input.to)
   const bound = target.is === 'workflow' || (target.is === 'session' && target.row.workflow_id !== null)
@@ -42,6 +43,7 @@ export async function send(within: Within, actor: Client, input: SendMessage, ma
   if (asking) await answer(within, actor, input, sent)
   else if (bound) sent.runId = await start(within, actor, input, sent, target)
   else await keep(within, actor, input, sent, target)
+  if (input.files?.length) await enclose(within, actor, sent, input.files)
   // The round has its id only now.
   if (key && sent.runId !== null) await redirectKey(within.tx, { ...key, reply: JSON.stringify(sent) })
   return sent
@@ -57,10 +59,10 @@ async function targetOf({ tx }: Within, actor: Client, to: string | undefined): 
 }
 
 const said =
-  ({ text, metadata = {}, mode }: SendMessage, { messageId }: Sent) =>
+  ({ text, metadata = {}, files = [], mode }: SendMessage, { messageId }: Sent) =>
   (session: OpenSession, runId: string | null): void => {
     if (mode !== undefined) session.set({ mode })
-    session.say({ kind: 'message', role: 'user', text, metadata }, { runId, id: messageId })
+    session.say({ kind: 'message', role: 'user', text, metadata, files }, { runId, id: messageId })
   }
 
 async function answer({ tx, rounds, after }: Within, actor: Client, input: SendMessage, sent: Sent): Promise<void> {
@@ -73,7 +75,7 @@ async function answer({ tx, rounds, after }: Within, actor: Client, input: SendM
 
 async function start({ tx, rounds, after }: Within, actor: Client, input: SendMessage, sent: Sent, target: Target): Promise<string | null> {
   const { sessionId, messageId } = sent
-  const message: JsonObject = { text: input.text, metadata: input.metadata ?? {}, messageId, sessionId }
+  const message: JsonObject = { text: input.text, metadata: input.metadata ?? {}, files: input.files ?? [], messageId, sessionId }
   const round = await rounds.begin(tx, actor, {
     sessionId,
     workflow: target.is === 'session' ? target.row.workflow_id! : target.is === 'workflow' ? target.ref : '',
@@ -90,6 +92,17 @@ async function keep({ tx, after }: Within, actor: Client, input: SendMessage, se
   if (target.is === 'nobody' && !(await addSession(tx, made))) throw new Fault('id_taken')
   await changeSession(tx, await locked(tx, actor, sent.sessionId), (session) => said(input, sent)(session, null))
   after.session(actor.workspaceId, sent.sessionId)
+}
+
+/** The session uses the files of its messages, and a document tells of each. The session is locked by now, files come after it. */
+async function enclose({ tx, files }: Within, actor: Client, { sessionId, messageId, runId }: Sent, ids: readonly string[]): Promise<void> {
+  const subject = { kind: 'session', id: sessionId } as const
+  await files.attach(tx, { workspaceId: actor.workspaceId, userId: actor.userId, others: actor.seesAll }, ids, subject)
+  const used = new Map((await files.of(tx, subject)).map((file) => [file.id, file]))
+  await changeSession(tx, await locked(tx, actor, sessionId), (session) => {
+    for (const { id, name, contentType, bytes } of ids.flatMap((each) => used.get(each) ?? []))
+      session.say({ kind: 'document', messageId, fileId: id, name, mimeType: contentType, size: bytes }, { runId })
+  })
 }
 
 const longestTitle = 80

@@ -3,6 +3,7 @@ import {
   type CreateSession,
   type GetSession,
   type Line,
+  type OneFileOfMessage,
   type OneMessage,
   type OneSession,
   type PutSession,
@@ -11,13 +12,10 @@ import {
   type Session,
   type UpdateSession,
 } from '@sluice/schema'
-import type { Rounds } from '../engine/index.ts'
-import type { Doorbell } from '../events/doorbell.ts'
-import type { Database } from '../store/index.ts'
 import { getLine, getSession, seenSession } from '../store/views/sessions.ts'
 import * as change from './change.ts'
 import { Overtaken, send } from './send.ts'
-import { alone, type Client, type Within } from './within.ts'
+import { alone, type Client, type Rooms, type Within } from './within.ts'
 
 export type { Client } from './within.ts'
 
@@ -37,13 +35,15 @@ export interface Sessions {
   /** Cancels what is live and what waits behind it. */
   stop(actor: Client, input: GetSession): Promise<Session>
   deleteMessage(actor: Client, input: OneMessage): Promise<void>
+  /** Takes a file from a message; the file itself stays its owner's. */
+  detachFile(actor: Client, input: OneFileOfMessage): Promise<void>
   /** Throws when the client may not see it. */
   check(actor: Client, id: string): Promise<void>
 }
 
 const tries = 3
 
-export function createSessions(parts: { database: Database; doorbell: Doorbell; rounds: Rounds }): Sessions {
+export function createSessions(parts: Rooms): Sessions {
   const { database } = parts
   const within = <T>(work: (within: Within) => Promise<T>): Promise<T> => alone(parts, work)
   const read = (actor: Client, id: string, view: { lineIds?: boolean | undefined } = {}): Promise<Session> => getSession(database, actor, id, view)
@@ -65,6 +65,7 @@ export function createSessions(parts: { database: Database; doorbell: Doorbell; 
     },
     stop: async (actor, input) => read(actor, await within((each) => change.stop(each, actor, { id: input.id })), input),
     deleteMessage: (actor, input) => within((each) => change.forgetMessage(each, actor, input)),
+    detachFile: (actor, input) => within((each) => change.detachFile(each, actor, input)),
     async check(actor, id) {
       await seenSession(database, actor, id)
     },

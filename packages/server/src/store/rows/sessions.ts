@@ -166,20 +166,61 @@ export async function deleteSession(tx: Tx, id: string): Promise<void> {
   await tx.query({ name: 'sessions-events-delete', text: `delete from events where subject_kind = 'session' and subject_id = $1` }, [id])
 }
 
-/** Takes a message and its documents. Gives their numbers and ids, oldest first; nothing where there is no such message. */
-export async function deleteMessage(tx: Tx, sessionId: string, id: string): Promise<{ number: number; id: string }[]> {
-  const gone = await tx.query<{ number: number; id: string }>(
+export interface GoneLine {
+  number: number
+  id: string
+  /** Of a document. */
+  file: string | null
+}
+
+/** Takes a message and its documents, oldest first; nothing where there is no such message. */
+export async function deleteMessage(tx: Tx, sessionId: string, id: string): Promise<GoneLine[]> {
+  const gone = await tx.query<GoneLine & Record<string, unknown>>(
     {
       name: 'lines-delete',
       text: `
         delete from lines where session_id = $1
           and (kind = 'message' and id = $2
             or kind = 'document' and data->>'messageId' = $2 and exists (select from lines m where m.session_id = $1 and m.id = $2 and m.kind = 'message'))
-        returning number, id`,
+        returning number, id, case when kind = 'document' then data->>'fileId' end as file`,
     },
     [sessionId, id],
   )
   return gone.sort((a, b) => a.number - b.number)
+}
+
+/** Takes the document of a file from its message, which loses its name too, and so do the events that told of it. */
+export async function deleteDocument(tx: Tx, sessionId: string, messageId: string, fileId: string): Promise<GoneLine[]> {
+  const gone = await tx.query<GoneLine & Record<string, unknown>>(
+    {
+      name: 'documents-delete',
+      text: `
+        with named as (
+          update lines set data = jsonb_set(data::jsonb, '{files}', (data::jsonb->'files') - $3::text)::json where session_id = $1 and id = $2 and kind = 'message'
+        ), told as (
+          update events set data = jsonb_set(data::jsonb, '{line,files}', (data::jsonb->'line'->'files') - $3::text)::json
+          where subject_kind = 'session' and subject_id = $1 and type = 'line.added' and data->'line'->>'id' = $2
+        )
+        delete from lines where session_id = $1 and kind = 'document' and data->>'messageId' = $2 and data->>'fileId' = $3::text
+        returning number, id, $3::text as file`,
+    },
+    [sessionId, messageId, fileId],
+  )
+  return gone.sort((a, b) => a.number - b.number)
+}
+
+/** Of these files those that no document of the session is of any more. */
+export async function unreferenced(tx: Tx, sessionId: string, files: readonly string[]): Promise<string[]> {
+  const rows = await tx.query<{ file: string }>(
+    {
+      name: 'documents-unreferenced',
+      text: `
+        select file from unnest($2::text[]) as gone (file)
+        where not exists (select from lines where session_id = $1 and kind = 'document' and data->>'fileId' = gone.file)`,
+    },
+    [sessionId, files],
+  )
+  return rows.map((row) => row.file)
 }
 
 /** The events that told of lines keep their place and lose what they told. */
