@@ -32,7 +32,8 @@ export interface WatchedPage extends AsyncDisposable {
 export async function openPage(browser: Browser, options: BrowserContextOptions = {}): Promise<WatchedPage> {
   const context = await browser.newContext(options)
   const page = await context.newPage()
-  page.setDefaultTimeout(20_000)
+  // Swagger UI takes seconds to open an operation, on a busy machine many.
+  page.setDefaultTimeout(40_000)
   const [requests, errors, said]: [Request[], string[], unknown[][]] = [[], [], []]
   context.on('request', (request) => requests.push(request))
   page.on('pageerror', (error) => errors.push(String(error)))
