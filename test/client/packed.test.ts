@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process'
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { createClient } from '@sluice/client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -40,6 +40,8 @@ beforeAll(async () => {
   const nodeTypes = folderOf('@types/node', '.')
   await cp(nodeTypes, modules('@types/node'), { recursive: true })
   await cp(join(nodeTypes, '../../undici-types'), modules('undici-types'), { recursive: true })
+  // Theirs stand beside them, where they are: nothing of the SDK needs them.
+  for (const name of ['commander', 'log-update', 'json-schema-to-typescript']) await symlink(join(root, 'packages/client/node_modules', name), modules(name))
   await writeFile(join(project, 'package.json'), JSON.stringify({ name: 'bare', private: true, type: 'module' }))
 }, 120_000)
 
@@ -163,6 +165,67 @@ describe('the two packages in a bare project', () => {
   })
 })
 
+describe('the command line in a bare project', () => {
+  test('runs under every Node from 20 on that is here, and what it pulls is what the program is held to', { timeout: 120_000 }, async () => {
+    await using server = await testServer()
+    const sluice = createClient({ url: server.url, token: server.token })
+    const schema = { type: 'object', required: ['amount'], properties: { amount: { type: 'number' } } }
+    await sluice.workflows.create({ name: 'Bill', definition: flow({ in: { type: 'input', config: { schema } }, out: 'output' }, ['in > out']) })
+    await sluice.workflows.publish({ workflow: 'bill' })
+    const env = { ...process.env, SLUICE_URL: server.url, SLUICE_KEY: (await sluice.keys.create({ name: 'bare' })).secret }
+    const manifest = JSON.parse(await readFile(modules('@sluice/client/package.json'), 'utf8')) as { bin: { sluice: string } }
+    const bin = modules('@sluice/client', manifest.bin.sluice)
+    expect((await readFile(bin, 'utf8')).split('\n')[0]).toBe('#!/usr/bin/env node')
+    const folder = join(project, 'pulled')
+    await mkdir(folder)
+    for (const node of await nodes()) {
+      const said = async (...args: string[]): Promise<string> => (await run(node, [bin, ...args], { cwd: folder, env, timeout: 30_000 })).stdout
+      expect(await said('--help'), node).toContain('Usage: sluice')
+      expect(JSON.parse(await said('run', 'start', 'bill', '--amount', '3', '--wait')), node).toEqual({ amount: 3 })
+      expect(await said('run', 'start', 'bill', '--amount', '3', '--watch'), node).toMatch(/ run\.completed \{"amount":3\}\n$/)
+      expect(await said('pull'), node).toBe('Wrote: sluice.d.ts and sluice.js (1 workflow)\n')
+    }
+    const use = `
+import { createClient } from '@sluice/client'
+import { versions } from './sluice.js'
+const sluice = createClient({ url: process.env.SLUICE_URL!, apiKey: process.env.SLUICE_KEY!, versions })
+const { amount } = await (await sluice.workflow('bill').start({ amount: 4 })).result()
+console.log(amount.toFixed(1))
+`
+    const files = { 'use.ts': use, 'sluice.d.ts': await readFile(join(folder, 'sluice.d.ts'), 'utf8'), 'sluice.js': await readFile(join(folder, 'sluice.js'), 'utf8') }
+    for (const compiler of Object.values(compilers))
+      expect(await check(compiler, 'pulled', files, { module: 'nodenext', moduleResolution: 'nodenext', lib: ['es2022'], types: ['node'] })).toBe('')
+    expect((await run(process.execPath, [join(folder, 'use.ts')], { cwd: folder, env, timeout: 30_000 })).stdout).toBe('4.0\n')
+    expect(
+      await check(
+        compilers['TypeScript 7'],
+        'pulled',
+        { 'use.ts': use.replace('amount: 4', "amount: '4'") },
+        { module: 'nodenext', moduleResolution: 'nodenext', types: ['node'] },
+      ),
+    ).toContain("Type 'string' is not assignable to type 'number'")
+  })
+
+  /** This one, and others that the path leads to. */
+  async function nodes(): Promise<string[]> {
+    const found = new Set([process.execPath])
+    for (const folder of (process.env['PATH'] ?? '').split(delimiter))
+      await realpath(join(folder, 'node')).then(
+        (path) => found.add(path),
+        () => {},
+      )
+    const versions = await Promise.all(
+      [...found].map((path) =>
+        run(path, ['--version']).then(
+          ({ stdout }) => Number(/^v(\d+)/.exec(stdout)?.[1]),
+          () => 0,
+        ),
+      ),
+    )
+    return [...found].filter((_, at) => versions[at]! >= 20)
+  }
+})
+
 describe('what is published of the SDK', () => {
   const filesOf = async (ending: string): Promise<[string, string][]> => {
     const names = (await readdir(modules('@sluice/client/dist'), { recursive: true })).filter((name) => name.endsWith(ending))
@@ -181,7 +244,8 @@ describe('what is published of the SDK', () => {
 
   test("runs on fetch and tRPC's link for it: a page can load it as it is", async () => {
     for (const [name, text] of (await filesOf('.js')).filter(([file]) => !file.startsWith('cli/')))
-      for (const [, from] of text.matchAll(/^(?:import|export) [^;]*?from '([^']+)'/gm)) expect(from, name).toMatch(/^(\.{1,2}\/(?!cli\/)[\w/-]+\.js|@trpc\/client\/links\/httpLink)$/)
+      for (const [, from] of text.matchAll(/^(?:import|export) [^;]*?from '([^']+)'/gm))
+        expect(from, name).toMatch(/^(\.{1,2}\/(?!cli\/)[\w/-]+\.js|@trpc\/client\/links\/httpLink)$/)
   })
 
   test('depends on the schema of the same version', async () => {
