@@ -37,7 +37,7 @@ export interface Field<R> {
 
 /** Of a row as well. */
 export interface Column<R> extends Field<R> {
-  /** An expression over `from` without parameters. */
+  /** An expression over `from` without parameters. Of a column that is `real`: `progress::text::float8`, which is the number that callers see. */
   sql: string
   /** What is true of every row whose field is one of these values, or has this one: what an index is over that the field itself is not in. Null: nothing. */
   narrow?(values: readonly Scalar[]): string | null

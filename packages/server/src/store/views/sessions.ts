@@ -102,7 +102,8 @@ const sessionList: StoredList<Session, SessionField> = {
     status: { type: 'text', sql: 'status', of: (session) => session.status },
     currentStepId: { type: 'text', nullable: true, sql: 'current_step_id', of: (session) => session.currentStepId },
     steps: { type: 'json', sql: 'steps', of: (session) => session.steps },
-    progress: { type: 'number', sql: 'progress', of: (session) => session.progress },
+    // A `real` by its own words, as the session shows it: as a double it would be another number.
+    progress: { type: 'number', sql: 'progress::text::float8', of: (session) => session.progress },
     context: { type: 'json', sql: 'context', of: (session) => session.context },
     stoppedAt: { type: 'time', nullable: true, sql: 'stopped_at', of: (session) => session.stoppedAt },
     created: { type: 'time', sql: 'created_at', of: (session) => session.created },
