@@ -365,7 +365,18 @@ describe('what uses a file', () => {
       },
     ])
     expect((await files.of(database, session('a'))).map(({ id }) => id)).toEqual([file!.id])
-    await Promise.all(['a', 'b'].map((each) => database.transaction((tx) => (each === 'a' ? files.release(tx, session(each)) : files.detach(tx, [file!.id], session(each))))))
+    const released = Promise.withResolvers<void>()
+    const both = Promise.withResolvers<void>()
+    const first = database.transaction(async (tx) => {
+      await files.release(tx, session('a'))
+      released.resolve()
+      await both.promise
+    })
+    await released.promise
+    const second = database.transaction((tx) => files.detach(tx, [file!.id], session('b')))
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    both.resolve()
+    await Promise.all([first, second])
     expect(await unused()).toBe(true)
     await database.transaction((tx) => files.attach(tx, user, [file!.id], session('c')))
     await database.transaction((tx) => files.release(tx, session('c'), { atOnce: true }))

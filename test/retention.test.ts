@@ -83,17 +83,22 @@ describe('a run', () => {
     expect(await there()).toEqual([0, 0, 0])
   })
 
-  test('goes with the runs that it started, and stays while one of them has not ended', async () => {
+  test('goes with the runs that it started, and stays while one of them has not ended, however deep', async () => {
     await using server = await testServer()
     const inner = await server.workflow(flow({ a: values({ x: 1 }) }), 'Inner')
-    const outer = await server.run(flow({ s: subworkflow(inner.id) }))
-    const [child] = await server.db.database.query<{ id: string }>('select id from runs where parent_run_id = $1', [outer.id])
-    await server.db.database.query('update runs set ended_at = null where id = $1', [child!.id])
+    const middle = await server.workflow(flow({ s: subworkflow(inner.id) }), 'Middle')
+    const outer = await server.run(flow({ s: subworkflow(middle.id) }))
+    const children = await server.db.database.query<{ id: string }>('select id from runs where parent_run_id is not null order by depth')
+    expect(children).toHaveLength(2)
+    const live = (id: string, ended: string) => server.db.database.query(`update runs set ended_at = ${ended} where id = $1`, [id])
+    for (const { id } of children) {
+      await live(id, 'null')
+      await sweepAfter(server, 31 * day)
+      expect(await rowsOf(server, 'runs')).toBe(3)
+      await live(id, 'now()')
+    }
     await sweepAfter(server, 31 * day)
-    expect(await rowsOf(server, 'runs')).toBe(2)
-    await server.db.database.query('update runs set ended_at = now() where id = $1', [child!.id])
-    await sweepAfter(server, 31 * day)
-    expect([await leftOf(server, outer.id), await leftOf(server, child!.id)]).toEqual([nothing, nothing])
+    for (const { id } of [outer, ...children]) expect(await leftOf(server, id)).toEqual(nothing)
   })
 
   test('with more events than a batch holds is gone at once, its events piece by piece', async () => {
