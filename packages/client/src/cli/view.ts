@@ -92,7 +92,11 @@ function rowsOf(picture: Picture, screen: Screen): Row[] {
       const row = rowOf(node, iteration, lead)
       if (node.body.length === 0) return [row]
       const rounds = roundsOf(picture, node, iteration)
-      if (rounds.all.length > 0) row.note = `${row.note}  ${rounds.done} of ${rounds.all.length} rounds done`.trim()
+      if (rounds.all.length > 0)
+        row.note = joined(
+          row.note,
+          `${rounds.done} ${rounds.done === 1 ? 'round' : 'rounds'} done${rounds.done < rounds.all.length ? `, ${rounds.all.length - rounds.done} under way` : ''}`,
+        )
       return [row, ...rounds.shown.flatMap((round) => inBody(branch(node.body, round, ''), round, lead))]
     })
   return branch(picture.nodes, '', '')

@@ -78,7 +78,7 @@ describe('the picture of a run', () => {
       'Ship orders · run000000000001 running · 10.0 s',
       '',
       '  ✔ in            840 ms',
-      '  ⠋ each          9.2 s  1 of 2 rounds done',
+      '  ⠋ each          9.2 s  1 round done, 1 under way',
       '  ↻ ├ #2 pack     attempt 3 in 4 s  http_503: busy[2J now',
       '  · └    stamp',
       '  · May we ship?',
