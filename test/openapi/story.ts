@@ -42,6 +42,19 @@ const rates: Definition = {
   links: [],
 }
 
+const helpdesk: Definition = {
+  kind: 'chatbot',
+  nodes: [
+    { id: 'message', type: 'input' },
+    { id: 'which', type: 'human', config: { kind: 'question', message: 'Which invoice is it?' } },
+    { id: 'answer', type: 'template', config: { text: 'We look into {{ nodes.which.text }}' } },
+  ],
+  links: [
+    { source: 'message', target: 'which' },
+    { source: 'which', target: 'answer' },
+  ],
+}
+
 /** An order comes in, somebody approves, a parcel is sent, money arrives: once, each operation of the API has its place in it. */
 export const story: readonly Chapter[] = [
   { id: 'auth.login', input: () => ({ email: admin.email, password: admin.password }) },
@@ -114,6 +127,29 @@ export const story: readonly Chapter[] = [
   { id: 'workflows.create', input: () => ({ name: 'Rates', definition: rates }) },
   { id: 'runs.start', input: () => ({ workflow: 'rates', wait: { until: 'parked', ms: 10_000 } }) },
   { id: 'runs.retryStep', input: (told) => ({ id: told['runs.start'].id, step: 'fetch' }), races: true },
+
+  { id: 'workflows.create', input: () => ({ name: 'Helpdesk', definition: helpdesk }) },
+  { id: 'sessions.send', input: () => ({ to: 'helpdesk', text: 'My invoice is wrong', metadata: { channel: 'web' }, idempotencyKey: 'msg-1' }), races: true },
+  { id: 'runs.wait', input: (told) => ({ id: told['sessions.send'].runId, until: 'parked', ms: 10_000 }) },
+  { id: 'sessions.get', input: (told) => ({ id: told['sessions.send'].session.id, lineIds: true }) },
+  { id: 'sessions.list', input: () => ({ status: 'waiting', order: '-updated', limit: 20 }) },
+  { id: 'sessions.lines', input: (told) => ({ id: told['sessions.send'].session.id, kind: 'message', after: 0, limit: 100 }) },
+  { id: 'sessions.events', input: (told) => ({ id: told['sessions.send'].session.id, after: 0 }), show: 2 },
+  { id: 'sessions.update', input: (told) => ({ id: told['sessions.get'].id, title: 'Invoice', tags: ['billing'], ifUpdated: told['sessions.get'].updated }) },
+  { id: 'sessions.stop', input: (told) => ({ id: told['sessions.get'].id }) },
+  { id: 'sessions.delete', input: (told) => ({ id: told['sessions.get'].id }) },
+  {
+    id: 'sessions.create',
+    input: () => ({ title: 'Onboarding', status: 'idle', currentStepId: 'topic-discovery', steps: [{ id: 'topic-discovery' }], context: { topic: 'AI' } }),
+  },
+  { id: 'sessions.put', input: (told) => ({ id: told['sessions.create'].id, title: 'Onboarding', status: 'running' }) },
+  { id: 'files.upload', input: () => ({ file: ['Ada,Lovelace\n'] }) },
+  { id: 'sessions.send', input: (told) => ({ to: told['sessions.create'].id, text: 'Who starts today', files: [told['files.upload'].files[0].id] }), races: true },
+  {
+    id: 'sessions.detachFile',
+    input: (told) => ({ id: told['sessions.create'].id, messageId: told['sessions.send'].message.id, fileId: told['files.upload'].files[0].id }),
+  },
+  { id: 'sessions.deleteMessage', input: (told) => ({ id: told['sessions.create'].id, messageId: told['sessions.send'].message.id }) },
 
   { id: 'keys.create', input: () => ({ name: 'billing', scopes: ['runs', 'pauses.read'] }) },
   { id: 'keys.list', input: () => ({ limit: 20 }) },

@@ -29,7 +29,17 @@ const notes = {
   'nodeTypes.get': { faults: ['node_type_missing'] },
 
   'runs.start': {
-    faults: ['definition_invalid', 'workflow_missing', 'version_missing', 'hash_mismatch', 'idempotency_conflict', 'transaction_conflict', 'lane_busy', 'lane_full'],
+    faults: [
+      'definition_invalid',
+      'workflow_missing',
+      'version_missing',
+      'hash_mismatch',
+      'idempotency_conflict',
+      'transaction_conflict',
+      'lane_busy',
+      'lane_full',
+      'session_missing',
+    ],
   },
   'runs.list': { faults: ['cursor_invalid', 'workflow_missing'] },
   'runs.get': { faults: ['run_missing'] },
@@ -53,12 +63,26 @@ const notes = {
 
   'signals.send': { faults: ['run_missing', 'run_ended', 'idempotency_conflict', 'signals_full'] },
 
+  'sessions.list': { faults: ['cursor_invalid', 'workflow_missing'] },
+  'sessions.get': { faults: ['session_missing'] },
+  'sessions.create': { faults: ['definition_invalid', 'workflow_missing', 'id_taken'] },
+  'sessions.put': { faults: ['definition_invalid', 'session_missing', 'workflow_missing', 'id_taken', 'session_stale'] },
+  'sessions.update': { faults: ['definition_invalid', 'session_missing', 'session_stale'] },
+  'sessions.delete': { faults: ['session_missing'] },
+  'sessions.send': { faults: ['definition_invalid', 'session_missing', 'workflow_missing', 'file_missing', 'idempotency_conflict', 'lane_full'] },
+  'sessions.stop': { faults: ['session_missing'] },
+  'sessions.lines': { faults: ['cursor_invalid', 'session_missing'] },
+  'sessions.deleteMessage': { faults: ['session_missing', 'line_missing'] },
+  'sessions.detachFile': { faults: ['session_missing', 'line_missing'] },
+  'sessions.events': { faults: ['session_missing'] },
+
   'events.subscribe': {
     faults: ['cursor_invalid'],
     at: {
-      '/v1/events': { faults: ['run_missing', 'workflow_missing'] },
-      '/v1/runs/{runId}/events': { hides: ['workflow'], faults: ['run_missing'] },
-      '/v1/workflows/{workflow}/events': { hides: ['runId'], faults: ['workflow_missing'] },
+      '/v1/events': { faults: ['run_missing', 'workflow_missing', 'session_missing'] },
+      '/v1/runs/{runId}/events': { hides: ['workflow', 'sessionId'], faults: ['run_missing'] },
+      '/v1/sessions/{sessionId}/events': { hides: ['runId', 'workflow'], faults: ['session_missing'] },
+      '/v1/workflows/{workflow}/events': { hides: ['runId', 'sessionId'], faults: ['workflow_missing'] },
     },
   },
 
@@ -79,7 +103,7 @@ const notes = {
   'users.list': { faults: ['cursor_invalid'] },
   'users.get': { faults: ['user_missing'] },
   'users.update': { faults: ['user_missing', 'workspace_missing', 'name_taken'] },
-  'users.delete': { faults: ['user_missing', 'last_owner'] },
+  'users.delete': { faults: ['user_missing', 'last_owner', 'user_in_use'] },
   'users.resetPassword': { faults: ['user_missing'] },
 
   'members.list': { faults: ['cursor_invalid'] },
