@@ -2,6 +2,7 @@ import type { Event, SnapshotEvent } from '@sluice/schema'
 import { describe, expect, test } from 'vitest'
 import { defaultPeriods, type Periods } from '../packages/server/src/retention/periods.ts'
 import { createSweeper, type Sweeper } from '../packages/server/src/retention/sweeper.ts'
+import { deleteRuns } from '../packages/server/src/store/rows/retention.ts'
 import { createLog } from '../packages/server/src/telemetry.ts'
 import { approval, delay, flow, signal, subworkflow, values } from './support/flow.ts'
 import { refusal, testServer, type TestServer } from './support/server.ts'
@@ -99,6 +100,17 @@ describe('a run', () => {
     }
     await sweepAfter(server, 31 * day)
     for (const { id } of [outer, ...children]) expect(await leftOf(server, id)).toEqual(nothing)
+  })
+
+  test('with more descendants than a batch holds goes leaves first, and its root, which finds them again, last', async () => {
+    await using server = await testServer()
+    const inner = await server.workflow(flow({ a: values({ x: 1 }) }), 'Inner')
+    const outer = await server.run(flow({ one: subworkflow(inner.id), two: subworkflow(inner.id) }))
+    const piece = () => server.db.database.transaction((tx) => deleteRuns(tx, [outer.id], 2))
+    expect(await piece()).toEqual({ gone: [], needed: [] })
+    expect((await server.db.database.query<{ id: string }>('select id from runs')).map(({ id }) => id)).toEqual([outer.id])
+    expect(await piece()).toEqual({ gone: [outer.id], needed: [] })
+    expect(await rowsOf(server, 'runs')).toBe(0)
   })
 
   test('with more events than a batch holds is gone at once, its events piece by piece', async () => {
