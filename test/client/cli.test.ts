@@ -7,10 +7,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createClient, type Sluice } from '@sluice/client'
 import type { RunEvent } from '@sluice/schema'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { approval, flow } from '../support/flow.ts'
 import { here } from '../support/processes.ts'
 import { admin, type TestServer, testServer } from '../support/server.ts'
+
+// Processes start slowly where much else runs.
+vi.setConfig({ testTimeout: 120_000 })
 
 let server: TestServer
 let sluice: Sluice
@@ -71,7 +74,7 @@ function begin(
     const timer = setTimeout(() => {
       child.kill('SIGKILL')
       reject(new Error(`it did not end; it wrote:\n${stdout}${stderr}`))
-    }, 25_000)
+    }, 60_000)
     child.on('close', (code) => {
       clearTimeout(timer)
       resolve({ code, stdout, stderr })
@@ -80,7 +83,7 @@ function begin(
   ended.catch(() => {})
   return {
     async says(pattern) {
-      const until = performance.now() + 20_000
+      const until = performance.now() + 45_000
       for (;;) {
         const match = pattern.exec(stdout)
         if (match) return match
@@ -222,8 +225,11 @@ describe('runs', () => {
     await watching.says(/pause\.opened/)
     watching.interrupt()
     expect(await watching.ended).toMatchObject({ code: 130, stderr: `The run goes on. To watch it again: sluice run watch ${id}\n` })
+    const before = (await sluice.runs.list({ workflow: 'ship' })).items.length
     const waiting = begin(['run', 'start', 'ship', '--wait', '--idempotency-key', 'left', '--a', '1'])
-    await new Promise((resolve) => setTimeout(resolve, 3_000))
+    const runs = async (): Promise<number> => (await sluice.runs.list({ workflow: 'ship' })).items.length
+    while ((await runs()) <= before) await new Promise((resolve) => setTimeout(resolve, 50))
+    await new Promise((resolve) => setTimeout(resolve, 1_500))
     waiting.interrupt()
     expect(await waiting.ended).toMatchObject({ code: 130, stderr: expect.stringContaining('The run goes on') as string })
     expect((await sluice.run(id)).status).toBe('waiting')

@@ -7,12 +7,15 @@ import { promisify } from 'node:util'
 import { createClient, VersionSkewError, type Versions } from '@sluice/client'
 import type { Definition, JsonObject } from '@sluice/schema'
 import fc from 'fast-check'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { type Pulled, typesFile } from '../../packages/client/src/cli/pull/types-file.ts'
 import ts from '../openapi-client/node_modules/typescript/lib/typescript.js'
 import { approval, flow, values } from '../support/flow.ts'
-import { here } from '../support/processes.ts'
+import { here, until } from '../support/processes.ts'
 import { type TestServer, testServer } from '../support/server.ts'
+
+// Processes start slowly where much else runs.
+vi.setConfig({ testTimeout: 120_000 })
 
 let server: TestServer
 let key: string
@@ -32,7 +35,7 @@ const bin = here('../../packages/client/src/cli/main.ts')
 /** What the command says and how it ends. */
 async function sluice(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   const env = { PATH: process.env['PATH'], XDG_CONFIG_HOME: folder, SLUICE_URL: server.url, SLUICE_KEY: key }
-  return promisify(execFile)(process.execPath, [bin, ...args], { cwd: folder, env, timeout: 30_000 }).then(
+  return promisify(execFile)(process.execPath, [bin, ...args], { cwd: folder, env, timeout: 60_000 }).then(
     (said) => ({ code: 0, ...said }),
     (error: { code: number; stdout: string; stderr: string }) => ({ code: error.code, stdout: error.stdout, stderr: error.stderr }),
   )
