@@ -11,7 +11,7 @@ import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { type Pulled, typesFile } from '../../packages/client/src/cli/pull/types-file.ts'
 import ts from '../openapi-client/node_modules/typescript/lib/typescript.js'
 import { approval, flow, values } from '../support/flow.ts'
-import { here, until } from '../support/processes.ts'
+import { here } from '../support/processes.ts'
 import { type TestServer, testServer } from '../support/server.ts'
 
 // Processes start slowly where much else runs.
