@@ -115,7 +115,7 @@ const raise = `
   )
   select count(*) as count from gone`
 
-/** Events of runs that have gone: of these, or of all. */
+/** Events of runs that have gone: of these, or of all. Run by run: whatever the statistics say, the log is never read through. */
 export async function deleteLeftEvents(tx: Tx, runs: readonly string[] | null, limit: number): Promise<number> {
   const deleted = await count(
     tx.query(
@@ -123,9 +123,12 @@ export async function deleteLeftEvents(tx: Tx, runs: readonly string[] | null, l
         name: 'retention-events-left',
         text: `
           with old as (
-            select events.subject_id, events.seq from runs_gone join events on events.subject_id = runs_gone.run_id and events.subject_kind = 'run'
+            select theirs.subject_id, theirs.seq from runs_gone
+            cross join lateral (
+              select subject_id, seq from events where subject_id = runs_gone.run_id and subject_kind = 'run' limit $2 for update skip locked
+            ) theirs
             where $1::text[] is null or runs_gone.run_id = any($1)
-            limit $2 for update of events skip locked
+            limit $2
           ),
           gone as (
             delete from events using old where events.subject_kind = 'run' and events.subject_id = old.subject_id and events.seq = old.seq
