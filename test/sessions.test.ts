@@ -1,3 +1,4 @@
+import { createClient, NotFoundError } from '@sluice/client'
 import type { Json, JsonObject, Line, LineKind, Page, Pause, Run, SentMessage, Session, SessionEvent, SessionStep } from '@sluice/schema'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { deadline } from './support/deadline.ts'
@@ -362,6 +363,9 @@ describe('a bound session', () => {
     await parked(two.id)
     await report(two.id, 'work')
     await ended(made)
+    // While another round waits, the end of one is not the end.
+    const statuses = (await events(made)).flatMap((event) => (event.type === 'updated' ? [(event.record as unknown as Session).status] : []))
+    expect(statuses.indexOf('completed')).toBe(statuses.length - 1)
     const elsewhere = await echo()
     expect((await refusal(server.start(elsewhere, { sessionId: made.id }))).issues).toEqual([{ path: ['sessionId'], message: 'The session is not bound to this workflow' }])
     expect((await refusal(server.start(flow, { sessionId: made.id, lane: { key: 'mine' } }))).issues[0]!.path).toEqual(['lane'])
@@ -729,6 +733,33 @@ describe('the events of a session', () => {
     expect(added).toMatchObject({ line: { id: message.id, truncated: 100_000 } })
     expect((await lines(made, 'message'))[0]!.text).toHaveLength(100_000)
   })
+})
+
+test('the SDK holds a conversation: it sends, follows what is said over a cut connection, and reads it all again', async () => {
+  const sluice = createClient({ url: server.url, token: server.token })
+  const flow = await workflow({ in: 'input', ask: question('Which colour?'), answer: template('{{ nodes.ask.text }}, then') }, ['in > ask > answer'])
+  const { session } = await sluice.sessions.send({ to: flow.handle, text: 'Paint it' })
+  const heard: string[] = []
+  let cursor: string | undefined = '0'
+  // Each pass is a connection of its own, from where the one before was left.
+  while (heard.at(-1) !== 'assistant: Blue, then') {
+    for await (const event of sluice.events.subscribe({ sessionId: session.id, after: cursor })) {
+      cursor = event.cursor
+      if (event.type !== 'line.added' || event.line?.kind !== 'message') continue
+      heard.push(`${event.line.role}: ${event.line.text}`)
+      if (event.line.text === 'Which colour?') await sluice.sessions.send({ to: session.id, text: 'Blue' })
+      break
+    }
+  }
+  expect(heard).toEqual(['user: Paint it', 'assistant: Which colour?', 'user: Blue', 'assistant: Blue, then'])
+  const all: Line[] = []
+  for await (const line of sluice.sessions.lines({ id: session.id, limit: 3 })) all.push(line)
+  expect(all.map(({ number }) => number)).toEqual(all.map((_, index) => index + 1))
+  const told: SessionEvent[] = []
+  for await (const event of sluice.sessions.events({ id: session.id, limit: 4 })) told.push(event)
+  expect(told.map(({ seq }) => seq)).toEqual(told.map((_, index) => index + 1))
+  await sluice.sessions.delete({ id: session.id })
+  await expect(sluice.sessions.get({ id: session.id })).rejects.toThrow(NotFoundError)
 })
 
 // ── who ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
