@@ -3,7 +3,7 @@ import type { Json, JsonObject, Line, LineKind, Page, Pause, Run, SentMessage, S
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { deadline } from './support/deadline.ts'
 import { type FlowNode, approval, external, flow, map, post, router, subworkflow, template, values } from './support/flow.ts'
-import { type TestServer, refusal, testServer } from './support/server.ts'
+import { Refused, type TestServer, refusal, testServer } from './support/server.ts'
 
 let server: TestServer
 /** An operator of the same workspace, and the owner of another one. */
@@ -733,6 +733,52 @@ describe('the events of a session', () => {
     expect(added).toMatchObject({ line: { id: message.id, truncated: 100_000 } })
     expect((await lines(made, 'message'))[0]!.text).toHaveLength(100_000)
   })
+})
+
+test('a storm of messages, stops, commands, writes and cancels on two servers: nobody waits for nobody, and every session is whole', { timeout: 90_000 }, async () => {
+  await using second = await server.another()
+  const flow = await workflow(
+    { in: 'input', keep: { type: 'set-context', config: { values: { last: '{{ run.id }}' } } }, each: map('[1, 2]'), v: { type: 'log', in: 'each', config: { message: 'm' } } },
+    ['in > keep > each'],
+  )
+  const made = await Promise.all(Array.from({ length: 4 }, () => create({ workflow: flow.id, context: {} })))
+  const odd: string[] = []
+  const allowed = new Set(['lane_full', 'run_compensating', 'run_missing', 'line_missing'])
+  async function one(session: Session, step: number): Promise<void> {
+    const via = step % 2 === 0 ? server : second
+    const path = `/v1/sessions/${session.id}`
+    const ops: (() => Promise<unknown>)[] = [
+      () => via.call('POST', '/v1/sessions/send', { to: session.id, text: `m${step}` }),
+      () => via.call('POST', '/v1/sessions/send', { to: session.id, text: `n${step}` }),
+      () => via.call('POST', `${path}/stop`, {}),
+      () => via.call('PATCH', path, { status: 'running', context: { mine: step } }),
+      () => via.call('PATCH', path, { status: 'idle' }),
+      () => via.call('PATCH', path, { context: { mine: step } }),
+      async () => {
+        const [live] = await server.db.database.query<{ id: string }>('select id from runs where session_id = $1 and ended_at is null limit 1', [session.id])
+        if (live) await via.call('POST', `/v1/runs/${live.id}/cancel`, {})
+      },
+    ]
+    await ops[(step * 5 + made.indexOf(session)) % ops.length]!().catch((error: unknown) => {
+      if (!(error instanceof Refused && allowed.has(error.code))) odd.push(String(error))
+    })
+  }
+  for (let wave = 0; wave < 12; wave++) await Promise.all(made.flatMap((session) => [0, 1, 2, 3].map((index) => one(session, wave * 4 + index))))
+  expect(odd).toEqual([])
+  const live = () => server.db.database.query('select id from runs where session_id = any($1) and ended_at is null', [made.map(({ id }) => id)])
+  await expect.poll(live, { timeout: 30_000 }).toEqual([])
+  for (const session of made) {
+    await audit(session)
+    const { status, stoppedAt } = await get(session)
+    expect(['completed', 'stopped']).toContain(status)
+    expect(stoppedAt !== null).toBe(status === 'stopped')
+    const all = await lines(session)
+    for (const round of await rounds(session)) {
+      const words = all.flatMap((line) => (line.runId === round.id && line.kind === 'log' ? [line.message] : []))
+      if (words.length > 0) expect([words[0], words.at(-1)]).toEqual(['The round began', round.status === 'completed' ? 'The round was completed' : 'The round was stopped'])
+      expect(words.filter((word) => word.startsWith('The round was'))).toHaveLength(words.length > 0 ? 1 : 0)
+    }
+  }
 })
 
 test('the SDK holds a conversation: it sends, follows what is said over a cut connection, and reads it all again', async () => {
