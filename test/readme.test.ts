@@ -8,16 +8,18 @@ import { expect, test } from 'vitest'
 import { here, start } from './support/processes.ts'
 
 /**
- * Executes the README as written: the service and the server as their blocks say, then the blocks after them in one shell.
- * Only the ports are others, so that the test disturbs nothing, and the data directory is a temporary one.
+ * Executes the README as written: the service and the server as their blocks say, then the blocks after them in one shell,
+ * where a program stands in the file that its block names. Only the ports and the folders are others.
  */
 
 interface Block {
+  language: string
   info: string
   code: string
 }
 
-const blocksOf = (text: string): Block[] => [...text.matchAll(/^```sh(.*)\n([\s\S]*?)^```$/gm)].map(([, info, code]) => ({ info: info!.trim(), code: code! }))
+const blocksOf = (text: string): Block[] =>
+  [...text.matchAll(/^```(sh|ts)(.*)\n([\s\S]*?)^```$/gm)].map(([, language, info, code]) => ({ language: language!, info: info!.trim(), code: code! }))
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
@@ -38,9 +40,19 @@ function commandOf(line: string): { env: Record<string, string>; words: string[]
   return { env, words }
 }
 
-test('the README does what it says, as written', { timeout: 120_000 }, async () => {
-  const [sluicePort, servicePort, dataDir] = [await freePort(), await freePort(), await mkdtemp(join(tmpdir(), 'sluice-readme-'))]
-  const readme = (await readFile(here('../../README.md'), 'utf8')).replaceAll('7878', String(sluicePort)).replaceAll(/\b4000\b/g, String(servicePort))
+/** A program becomes its file; a command runs. A line before each tells whose output follows. */
+const stepOf = ({ language, info, code }: Block, index: number): string =>
+  `echo '--- ${index}'\n${language === 'ts' ? `cat > ${info} <<'END OF THE PROGRAM'\n${code}END OF THE PROGRAM\n` : code}`
+
+const strict = ['--ignoreConfig', '--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2024', '--skipLibCheck', 'false']
+
+test('the README does what it says, as written', { timeout: 240_000 }, async () => {
+  const [sluicePort, servicePort, home] = [await freePort(), await freePort(), await mkdtemp(join(tmpdir(), 'sluice-readme-'))]
+  const project = join(home, 'first-workflow')
+  const readme = (await readFile(here('../../README.md'), 'utf8'))
+    .replaceAll('7878', String(sluicePort))
+    .replaceAll(/\b4000\b/g, String(servicePort))
+    .replaceAll('../first-workflow', project)
   const [commands, service, server, ...steps] = blocksOf(readme)
   expect([service!.info, server!.info]).toEqual(['service', 'server'])
   expect(commands!.code).toContain('npm start')
@@ -52,29 +64,46 @@ test('the README does what it says, as written', { timeout: 120_000 }, async () 
   )
   const serving = commandOf(server!.code)
   expect(serving.words).toEqual(['npm', 'start'])
+  const env = { SLUICE_DATA_DIR: join(home, 'data'), HOME: process.env['HOME']! }
   // `npm start` is this program, after the set-up that has run already where tests run.
-  const sluice = start([here('../../.ci/with-workspace.mjs'), 'serve'], { ...serving.env, SLUICE_PORT: String(sluicePort), SLUICE_DATA_DIR: dataDir, HOME: process.env['HOME']! })
+  const sluice = start([here('../../.ci/with-workspace.mjs'), 'serve'], { ...env, ...serving.env, SLUICE_PORT: String(sluicePort) })
   try {
     await charging.says(/payment service/)
     await sluice.says(/ready at/, 60_000)
-    const script = steps.map((step, index) => `echo "--- ${index}"\n${step.code}`).join('\n')
-    const { stdout } = await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', script], { env: { PATH: process.env['PATH']!, HOME: dataDir }, timeout: 60_000 })
+    const { stdout } = await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', steps.map(stepOf).join('\n')], {
+      cwd: here('../../'),
+      // npm needs all of what it is told on this machine.
+      env: { ...process.env, ...env, npm_config_prefer_offline: 'true', npm_config_update_notifier: 'false' },
+      timeout: 180_000,
+    })
     const said = stdout
-      .split(/^--- \d+$/m)
+      .split(/^--- \d+\n/m)
       .slice(1)
       .map((part) => part.trim())
-    expect(said[0]).toBe('')
-    expect(said[1]).toBe('invoice')
-    expect(said[2]).toMatch(/kind: 'pause',\s+step: 'approval'/)
-    expect(said[3]).toMatch(/^approved\n\{ charge: 'ch_1', amount: 1250 \}$/)
-    expect(said[4]!.split('\n')[0]).toBe('1 run.queued')
-    expect(said[4]!.split('\n').at(-1)).toMatch(/^\d+ run\.completed$/)
+    const told = Object.fromEntries(steps.map(({ info }) => [info, [] as string[]]))
+    for (const [index, { info }] of steps.entries()) told[info]!.push(said[index]!)
+
+    expect(told['project']).toEqual(['packed/sluice-schema.tgz\npacked/sluice-client.tgz'])
+    expect(told['run']![0]).toMatch(/^drawn: invoice\n1 run\.queued\n[\s\S]*\n\d+ run\.completed\n\{ charge: 'ch_1', amount: 1250 \}$/)
+    expect(told['run']![0]!.match(/pause\.\w+/g)).toEqual(['pause.opened', 'pause.decided'])
+    expect(told['cli']![0]).toMatch(/^Wrote: sluice\.d\.ts .*\n\{\s+"charge": "ch_2",\s+"amount": 40\s+\}$/)
+    expect(told['rest']![0]).toMatch(/kind: 'pause',\s+step: 'approval'/)
+    expect(told['rest']![1]).toMatch(/^approved\n\{ charge: 'ch_3', amount: 2400 \}$/)
+    expect(told['rest']![2]!.split('\n')[0]).toBe('1 run.queued')
+    expect(told['rest']![2]!.split('\n').at(-1)).toMatch(/^\d+ run\.completed$/)
     const ledger = (await (await fetch(`http://127.0.0.1:${servicePort}/ledger`)).json()) as { count: number }[]
-    expect(ledger.map((entry) => entry.count)).toEqual([1])
+    expect(ledger.map((entry) => entry.count)).toEqual([1, 1, 1])
+
+    // Its programs type-check with strict settings, and every declaration that they reach.
+    const types = ['--types', 'node', '--typeRoots', here('../../node_modules/@types')]
+    const checked = await promisify(execFile)(here('../../node_modules/.bin/tsc'), [...strict, ...types, 'draw.ts', 'run.ts'], { cwd: project }).catch(
+      (error: { stdout: string }) => error,
+    )
+    expect(checked.stdout).toBe('')
   } finally {
     charging.kill('SIGTERM')
     sluice.kill('SIGTERM')
     await Promise.all([charging.ended, sluice.ended])
-    await rm(dataDir, { recursive: true, force: true })
+    await rm(home, { recursive: true, force: true })
   }
 })
