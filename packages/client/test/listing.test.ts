@@ -52,18 +52,18 @@ test('a list may begin at a cursor, and be read page by page', async () => {
   expect(asked()).toEqual([{ cursor: '2' }, { cursor: '3' }])
 })
 
-test('the events of a run are paged by their number, whatever the cursor of the page is', async () => {
-  const toy = toyFetch(({ input }: Seen) => {
-    const { after = 0 } = input as { after?: number }
-    return Response.json({ result: { data: { items: [{ seq: after + 1 }, { seq: after + 2 }], nextCursor: after < 4 ? 'opaque' : null } } })
-  })
+test('the events of a run are paged as every list, from after the one that was named', async () => {
+  const pages = [
+    { items: [{ seq: 3 }, { seq: 4 }], nextCursor: 'opaque' },
+    { items: [{ seq: 5 }], nextCursor: null },
+  ]
+  const toy = toyFetch(...pages.map((data) => () => Response.json({ result: { data } })))
   const seqs: number[] = []
-  for await (const { seq } of createClient({ url: 'http://sluice.test', fetch: toy.fetch }).runs.events({ id: 'r00000000000001', limit: 2 })) seqs.push(seq)
-  expect(seqs).toEqual([1, 2, 3, 4, 5, 6])
+  for await (const { seq } of createClient({ url: 'http://sluice.test', fetch: toy.fetch }).runs.events({ id: 'r00000000000001', after: 2, limit: 2 })) seqs.push(seq)
+  expect(seqs).toEqual([3, 4, 5])
   expect(toy.seen.map(({ input }) => input)).toEqual([
-    { id: 'r00000000000001', limit: 2 },
-    { id: 'r00000000000001', limit: 2, after: 2 },
-    { id: 'r00000000000001', limit: 2, after: 4 },
+    { id: 'r00000000000001', after: 2, limit: 2 },
+    { id: 'r00000000000001', after: 2, limit: 2, cursor: 'opaque' },
   ])
 })
 
