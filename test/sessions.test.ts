@@ -875,6 +875,28 @@ describe('who sees a session', () => {
     await remove(made)
     await server.call('DELETE', `/v1/users/${leaving.id}`)
   })
+
+  test('a user who leaves while a session is made for them is refused, or leaves none behind', async () => {
+    for (let round = 0; round < 4; round++) {
+      const leaving = await member('operator')
+      const made = Array.from({ length: 4 }, () => create({ user: leaving.id }).catch((error: unknown) => error))
+      const gone = server.call('DELETE', `/v1/users/${leaving.id}`).then(
+        () => true,
+        () => false,
+      )
+      await Promise.all(made)
+      const theirs = await server.db.database.query('select id from sessions where user_id = $1', [leaving.id])
+      if (await gone) expect(theirs).toEqual([])
+      else expect(theirs.length).toBeGreaterThan(0)
+    }
+  })
+
+  test('the anonymous principal has sessions of its own, where it is let in', async () => {
+    await using open = await server.another({ SLUICE_ANONYMOUS_ROLE: 'operator' })
+    const { session } = await open.call<SentMessage>('POST', '/v1/sessions/send', { text: 'Hello' }, { as: '' })
+    expect((await open.call<Page<Session>>('GET', '/v1/sessions', undefined, { as: '' })).items.map(({ id }) => id)).toEqual([session.id])
+    expect((await refusal(get(session, { as: other.token }))).code).toBe('session_missing')
+  })
 })
 
 describe('a list of sessions', () => {
