@@ -334,6 +334,31 @@ describe('a bound session', () => {
     await send(made.id, 'Go')
     expect((await ended(made)).context).toEqual([1])
     expect(await logged(made)).toContain('error: The context was not changed: it is no object (a)')
+    const large = await workflow(
+      { in: 'input', big: template('{% for n in (1..300) %}{{ input.text }}{% endfor %}'), keep: { type: 'set-context', config: { values: { a: '{{ big.text }}' } } } },
+      ['in > big > keep'],
+    )
+    const { session } = await send(large.id, 'y'.repeat(200))
+    expect(((await ended(session)).context as { a: string }).a).toHaveLength(60_000)
+    const nul = await workflow(
+      { in: 'input', c: { type: 'code', config: { source: 'return "a\\u0000b"' } }, keep: { type: 'set-context', config: { values: { a: '{{ c }}' } } } },
+      ['in > c > keep'],
+    )
+    const { session: odd } = await send(nul.id, 'Go')
+    expect((await ended(odd)).context).toBeNull()
+    expect((await logged(odd)).find((line) => line.startsWith('error'))).toContain('NUL')
+  })
+
+  test('a context that a run would make too large stays as it is', async () => {
+    const flow = await workflow({ in: 'input', keep: { type: 'set-context', config: { values: { a: '{{ input.long }}' } } } }, ['in > keep'])
+    const made = await create({ workflow: flow.id, context: { long: 'x'.repeat(1_000_000) } })
+    await server.wait(await server.start(flow, { sessionId: made.id, input: { long: 'y'.repeat(60_000) } }))
+    expect((await ended(made)).context).toEqual({ long: 'x'.repeat(1_000_000) })
+    expect(await logged(made)).toContain('error: The context was not changed: it is full (a)')
+    const { session } = await send(flow.id, 'Go')
+    await ended(session)
+    const step = await server.start(flow, { sessionId: session.id, input: { long: 'y'.repeat(70_000) } })
+    expect((await server.wait(step)).reason).toMatchObject({ code: 'limit_exceeded' })
   })
 
   test('refuses a write that names a session it has not seen the newest of, and lets none of it happen', async () => {
@@ -591,6 +616,32 @@ describe('lines', () => {
     expect(all.map(({ at }) => at).every((at) => /\.\d{6}Z$/.test(at))).toBe(true)
     const { lineIds } = await server.call<Session>('GET', `/v1/sessions/${session.id}?lineIds=true`)
     expect(lineIds).toEqual({ messages: all.filter(({ kind }) => kind === 'message').map(({ id }) => id), logs: all.filter(({ kind }) => kind === 'log').map(({ id }) => id) })
+  })
+
+  test('that are large make smaller pages: an answer is bounded, and nothing is left out', async () => {
+    const { session } = await send(undefined, 'x'.repeat(250_000))
+    for (let index = 0; index < 39; index++) await send(session.id, 'y'.repeat(250_000))
+    const numbers: number[] = []
+    let cursor: string | null = ''
+    for (; cursor !== null;) {
+      const page: Page<Line> = await server.call('GET', `/v1/sessions/${session.id}/lines?limit=1000${cursor && `&cursor=${cursor}`}`)
+      expect(page.items.length).toBeLessThan(40)
+      numbers.push(...page.items.map(({ number }) => number))
+      cursor = page.nextCursor
+    }
+    expect(numbers).toEqual(Array.from({ length: 40 }, (_, index) => index + 1))
+  })
+
+  test('what a run says is text as all text is: without NUL, and as long as anybody’s', async () => {
+    const flow = await workflow({ in: 'input', out: { type: 'code', config: { source: 'return "a\\u0000b" + "c".repeat(300000)' } } }, ['in > out'])
+    const { session, message } = await send(flow.id, 'Go')
+    await ended(session)
+    const [, answer] = await lines(session, 'message')
+    expect(answer!.text.slice(0, 3)).toBe('abc')
+    expect(answer!.text.length).toBeLessThanOrEqual(262_144)
+    await server.call('DELETE', `/v1/sessions/${session.id}/messages/${answer!.id}`)
+    await server.call('DELETE', `/v1/sessions/${session.id}/messages/${message.id}`)
+    expect(await said(session)).toEqual([])
   })
 
   test('a message that is deleted is gone from the lines and from what its events tell; its number is nobody else’s', async () => {

@@ -35,6 +35,7 @@ export const limits = {
   /** What one step sets in a session's context. */
   contextPatchBytes: 64 * KiB,
   filesPerMessage: 20,
+  messageChars: 256 * KiB,
   /** What a client keeps in a session beside its context and its steps. */
   metadataBytes: 64 * KiB,
   attemptMs: 600_000,

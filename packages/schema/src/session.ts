@@ -172,7 +172,7 @@ export type ListSessionEvents = z.infer<typeof ListSessionEvents>
 /** A message: to a session; to a workflow, in a new session that is bound to it; or to nobody, in a new unbound one. */
 export const SendMessage = z.strictObject({
   to: z.string().min(1).max(100).optional().meta({ description: 'The id of a session, or the id or handle of a workflow' }),
-  text: z.string().min(1).max(262_144),
+  text: z.string().min(1).max(limits.messageChars),
   files: z.array(Id).max(limits.filesPerMessage).optional().meta({ description: 'Ids of files: the session uses them, and a document tells of each' }),
   metadata: JsonObject.optional(),
   mode: z.string().max(100).optional().meta({ description: 'Kept in the session' }),

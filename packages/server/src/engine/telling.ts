@@ -117,7 +117,17 @@ function stepsTried(state: RunState): number {
 
 type Level = Extract<Said, { kind: 'log' }>['level']
 
-const logged = (level: Level, message: string, at: { nodeId: string | null; step: string | null } = { nodeId: null, step: null }): Said => ({ kind: 'log', level, message, ...at })
+/** As much as anybody may say at once, without what no text of ours has; the whole is in the run. */
+const fit = (text: string): string => text.slice(0, limits.messageChars).replaceAll('\0', '').toWellFormed()
+
+const logged = (level: Level, message: string, at: { nodeId: string | null; step: string | null } = { nodeId: null, step: null }): Said => ({
+  kind: 'log',
+  level,
+  message: fit(message),
+  ...at,
+})
+
+const answered = (text: string, metadata: JsonObject = {}): Said => ({ kind: 'message', role: 'assistant', text: fit(text), metadata, files: [] })
 
 interface StepEvent {
   nodeId: string
@@ -153,7 +163,7 @@ function saidOf(turn: Turn, { type, data }: Turn['events'][number]): Said[] {
     case 'pause.opened': {
       // A question is put to the person in the conversation, who may answer it there.
       const pause = turn.pauses.get(read().pause.id)
-      return pause?.kind === 'question' ? [{ kind: 'message', role: 'assistant', text: pause.message, metadata: { pauseId: pause.id }, files: [] }] : []
+      return pause?.kind === 'question' ? [answered(pause.message, { pauseId: pause.id })] : []
     }
     default:
       return []
@@ -181,7 +191,7 @@ const answerKeys = ['assistant_message', 'message', 'text', 'answer'] as const
  */
 function answerOf({ state: { run } }: Turn): Said[] {
   const text = run.status === 'completed' && run.output ? textOf(run.output.value) : null
-  return text === null || text.trim() === '' ? [] : [{ kind: 'message', role: 'assistant', text, metadata: {}, files: [] }]
+  return text === null || text.trim() === '' ? [] : [answered(text)]
 }
 
 function textOf(output: Json, isInner = false): string | null {
@@ -237,11 +247,26 @@ const isObject = (value: Json): value is JsonObject => typeof value === 'object'
 /** A context with single keys set in it; one that has no keys, and is not empty, stays as it is. */
 export const contextWith = (context: Json, patch: JsonObject): Json => (context === null ? patch : isObject(context) ? { ...context, ...patch } : context)
 
+/** What is in no text of ours: lists could not look into a context that had it. */
+const unfit = /[\0\p{Cs}]/u
+
+const hasUnfit = (value: Json): boolean => {
+  if (typeof value === 'string') return unfit.test(value)
+  if (typeof value !== 'object' || value === null) return false
+  return Object.entries(value).some(([key, each]) => unfit.test(key) || hasUnfit(each))
+}
+
+function refusalOf(context: Json, patch: JsonObject, text: string): string | null {
+  if (context !== null && !isObject(context)) return 'it is no object'
+  if (hasUnfit(patch)) return 'NUL and halves of characters are kept nowhere'
+  return Buffer.byteLength(text) > limits.contextBytes ? 'it is full' : null
+}
+
 /** A client's write replaces the context whole, a round's sets keys in it: the row lock orders them. */
 function keep(patch: JsonObject, session: OpenSession, runId: string): void {
   const context = JSON.parse(session.row.context) as Json
   const text = JSON.stringify(contextWith(context, patch))
-  const refused = context !== null && !isObject(context) ? 'it is no object' : Buffer.byteLength(text) > limits.contextBytes ? 'it is full' : null
+  const refused = refusalOf(context, patch, text)
   if (refused === null) return session.set({ context: text })
   session.say(logged('error', `The context was not changed: ${refused} (${Object.keys(patch).join(', ').slice(0, 500)})`), { runId })
 }

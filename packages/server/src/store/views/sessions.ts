@@ -14,7 +14,7 @@ import {
   type SessionField,
   type Where,
 } from '@sluice/schema'
-import { decodeCursor, pageFrom } from '../cursor.ts'
+import { decodeCursor, encodeCursor, pageFrom } from '../cursor.ts'
 import type { Tx } from '../database.ts'
 import { readSession, sessionColumns, type SessionRow } from '../rows/sessions.ts'
 import type { StoredList } from '../conditions/fields.ts'
@@ -154,6 +154,9 @@ interface LineRow {
 }
 
 const microseconds = `to_char(at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at`
+/** What an answer holds of lines, the last one whole: a page of large ones has fewer of them. */
+const pageBytes = limits.answerBytes / 2
+
 const lineColumns = `session_id, number, id, ${microseconds}, kind, run_id, data`
 
 const lineFrom = (row: LineRow): Line => ({ kind: row.kind, id: row.id, sessionId: row.session_id, number: row.number, at: row.at, runId: row.run_id, ...row.data }) as Line
@@ -166,8 +169,19 @@ export async function listLines(tx: Tx, viewer: Viewer, { id, kind, after = 0, a
   const from = Math.max(first, cursor === undefined ? 0 : Number(decodeCursor(cursor, /^\d{1,9}$/)))
   const matches = `session_id = $1 and ($2::text is null or kind = $2) and number > $3 and ($4::timestamptz is null or at > $4)`
   const values = (from: number) => [id, kind ?? null, from, since === undefined ? null : instant(since)]
-  const rows = await tx.query<LineRow>({ name: 'view-lines', text: `select ${lineColumns} from lines where ${matches} order by number limit $5` }, [...values(from), limit + 1])
-  const page = pageFrom(rows, limit, (row) => row.number, lineFrom)
+  const rows = await tx.query<LineRow & { found: number }>(
+    {
+      name: 'view-lines',
+      text: `
+        select ${lineColumns}, found from (
+          select *, count(*) over ()::int as found, sum(octet_length(data::text)) over (order by number) - octet_length(data::text) as before
+          from (select * from lines where ${matches} order by number limit $5) as newer
+        ) as measured where before < ${pageBytes} order by number limit $5 - 1`,
+    },
+    [...values(from), limit + 1],
+  )
+  const last = rows.at(-1)
+  const page: Page<Line> = { items: rows.map(lineFrom), nextCursor: last && last.found > rows.length ? encodeCursor(last.number) : null }
   if (!count) return page
   const [counted] = await tx.query<{ total: number }>({ name: 'view-lines-count', text: `select count(*)::int as total from lines where ${matches}` }, values(first))
   return { ...page, total: counted!.total }
