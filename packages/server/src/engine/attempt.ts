@@ -118,10 +118,15 @@ function spokenOf({ schemaOf }: AnyNode, output: Json): Json | undefined {
 /** What a node gives fits the JSON Schema of its config, where it has one. What came from the world may fit another time. */
 function fitting(declaration: AnyNode, config: unknown, result: StepResult): StepResult {
   if (!declaration.schemaFields) return result
-  const issues = declaration.schemaFields.flatMap((field) => valuesAt(config as JsonObject, field)).flatMap(({ value }) => checkValue(value as JsonObject, spokenOf(declaration, result.output) ?? null))
+  const issues = declaration.schemaFields
+    .flatMap((field) => valuesAt(config as JsonObject, field))
+    .flatMap(({ value }) => checkValue(value as JsonObject, spokenOf(declaration, result.output) ?? null))
   if (issues.length === 0) return result
   const said = issues.slice(0, 3).map(({ path = [], message }) => (path.length > 0 ? `${path.join('.')} ${message}` : message))
-  throw new StepFailure('output_invalid', `The value does not fit its schema: ${said.join('; ')}`, { retry: declaration.behaviour.is === 'work', details: { issues: issues.slice(0, 20) as unknown as Json } })
+  throw new StepFailure('output_invalid', `The value does not fit its schema: ${said.join('; ')}`, {
+    retry: declaration.behaviour.is === 'work',
+    details: { issues: issues.slice(0, 20) as unknown as Json },
+  })
 }
 
 function completion(ref: AttemptRef, result: StepResult): Happening {
