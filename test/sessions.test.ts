@@ -3,7 +3,7 @@ import type { Json, JsonObject, Line, LineKind, Page, Pause, Run, SentMessage, S
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { deadline } from './support/deadline.ts'
 import { type FlowNode, approval, external, flow, map, post, router, subworkflow, template, values } from './support/flow.ts'
-import { Refused, type TestServer, refusal, testServer } from './support/server.ts'
+import { Refused, type TestServer, callerOf, refusal, testServer } from './support/server.ts'
 
 let server: TestServer
 /** An operator of the same workspace, and the owner of another one. */
@@ -891,23 +891,22 @@ describe('who sees a session', () => {
   })
 
   test('is who hears of it on the stream of the workspace', async () => {
-    const theirs = await create({ title: 'Whispered' }, { as: other.token })
     const mine = await create({ title: 'Mine' })
-    const cursor = '0.0'
-    const read = async (token: string): Promise<string> => {
-      const gone = new AbortController()
-      const response = await fetch(`${server.url}/v1/events?after=${cursor}`, { headers: { authorization: `Bearer ${token}`, accept: 'text/event-stream' }, signal: gone.signal })
-      let text = ''
-      const end = setTimeout(() => gone.abort(), 1_500)
-      try {
-        for await (const piece of response.body!.pipeThrough(new TextDecoderStream())) text += piece
-      } catch {
-        // Left.
-      }
-      clearTimeout(end)
-      return text
-    }
-    const [admin, they] = await Promise.all([read(server.token), read(other.token)])
+    const theirs = await create({ title: 'Whispered' }, { as: other.token })
+    // All that came up to the event of the later one.
+    const heard = (token: string): Promise<string> =>
+      deadline<string>('the events of a workspace', (done, fail) => {
+        const items = callerOf(server.url, token).stream('/v1/events?after=0.0')
+        void (async () => {
+          let text = ''
+          for await (const { item } of items) {
+            text += JSON.stringify(item)
+            if (text.includes(theirs.id)) return done(text)
+          }
+        })().catch(fail)
+        return () => void items.return().catch(() => {})
+      })
+    const [admin, they] = await Promise.all([heard(server.token), heard(other.token)])
     expect([admin.includes(theirs.id), admin.includes(mine.id)]).toEqual([true, true])
     expect([they.includes(theirs.id), they.includes(mine.id)]).toEqual([true, false])
   })
