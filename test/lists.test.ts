@@ -2,7 +2,7 @@ import { createClient, InvalidError, type Sluice } from '@sluice/client'
 import type { Page, Run } from '@sluice/schema'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { approval, flow } from './support/flow.ts'
-import { admin, type TestServer, testServer } from './support/server.ts'
+import { admin, refusal, type TestServer, testServer } from './support/server.ts'
 
 let server: TestServer
 let sluice: Sluice
@@ -66,11 +66,10 @@ describe('runs over REST', () => {
   })
 
   test('what is wrong is told with its place', async () => {
-    const issuesOf = async (query: Record<string, string>) =>
-      server.call('GET', `/v1/runs?${new URLSearchParams(query).toString()}`).then(
-        () => expect.fail('it was taken'),
-        ({ status, code: named, issues }: { status: number; code: string; issues: { path: string[] }[] }) => [status, named, issues.map(({ path }) => path.join('.'))],
-      )
+    const issuesOf = async (query: Record<string, string>): Promise<unknown[]> => {
+      const { status, code, issues } = await refusal(server.call('GET', `/v1/runs?${new URLSearchParams(query).toString()}`))
+      return [status, code, issues.map(({ path = [] }) => path.join('.'))]
+    }
     expect(await issuesOf({ where: '{"or":[{"state":"failed"}]}' })).toEqual([400, 'input_invalid', ['where.or.0.state']])
     expect(await issuesOf({ where: '{"status":' })).toEqual([400, 'input_invalid', ['where']])
     expect(await issuesOf({ where: '"failed"' })).toEqual([400, 'input_invalid', ['where']])

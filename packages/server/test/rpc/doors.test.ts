@@ -65,7 +65,7 @@ describe('every door', () => {
       {
         name: 'engine.cancel',
         args: [
-          { workspaceId: ids.workspace, userId: ids.user, principalId: 'key1' },
+          { workspaceId: ids.workspace, userId: ids.user, principalId: 'key1', traceparent: null },
           { id: ids.run, compensate: true },
         ],
       },
