@@ -74,7 +74,13 @@ export type MessageRole = z.infer<typeof MessageRole>
 
 /** What somebody said, something that happened, a figure, or a document. Immutable. */
 export const Line = z.discriminatedUnion('kind', [
-  line('message', { role: MessageRole, text: z.string(), metadata: JsonObject, files: z.array(Id).meta({ description: 'Each has a document of its own' }), truncated: z.int().optional().meta({ description: 'In an event: the bytes of the whole text' }) }),
+  line('message', {
+    role: MessageRole,
+    text: z.string(),
+    metadata: JsonObject,
+    files: z.array(Id).meta({ description: 'Each has a document of its own' }),
+    truncated: z.int().optional().meta({ description: 'In an event: the bytes of the whole text' }),
+  }),
   line('log', { level: z.enum(['debug', 'info', 'warn', 'error']), message: z.string(), nodeId: z.string().nullable(), step: z.string().nullable() }),
   line('stat', { name: z.string(), value: z.number(), unit: z.string().nullable() }),
   line('document', {
