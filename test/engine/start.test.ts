@@ -65,6 +65,15 @@ describe('a start', () => {
     expect((await server.start(id, { expectHash: hash, version: 1 })).version).toBe(1)
   })
 
+  test('sent again by a program that knows a newer version, the same key means the same run', async () => {
+    const { id } = await server.workflow(echo)
+    const { hash } = await server.call<Version>('POST', `/v1/workflows/${id}/publish`, {})
+    const first = await server.start(id, { idempotencyKey: 'again', expectHash: hash })
+    await server.call('PATCH', `/v1/workflows/${id}`, { definition: waiting })
+    const { hash: newer } = await server.call<Version>('POST', `/v1/workflows/${id}/publish`, {})
+    expect((await server.start(id, { idempotencyKey: 'again', expectHash: newer })).id).toBe(first.id)
+  })
+
   test('refuses a draft that means nothing, with node and field, and makes no run', async () => {
     const { id } = await server.workflow(flow({ a: { type: 'router', config: { routes: [{ name: 'x', when: 'nonsense(' }] } }, b: 'unheard-of' }, ['a.y > b']))
     const refused = await refusal(server.start(id))

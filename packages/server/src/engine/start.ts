@@ -107,7 +107,8 @@ export function createStarter(parts: { database: Database; queue: Queue; doorbel
   async function startIn(tx: Tx, actor: Actor, input: StartRun): Promise<{ id: string; made: boolean }> {
     const { workspaceId } = actor
     let id = newId()
-    const { idempotencyKey, wait: _wait, ...request } = input
+    // What the answer is to wait for, and what the caller takes the workflow for, do not make it another run.
+    const { idempotencyKey, wait: _wait, expectHash: _hash, ...request } = input
     if (idempotencyKey !== undefined) {
       const kept = await takeKey(tx, { workspaceId, actor: actor.principalId, key: `start:${idempotencyKey}`, fingerprint: fingerprintOf(request), reply: JSON.stringify({ id }) })
       if (kept && kept.fingerprint !== fingerprintOf(request)) throw new Fault('idempotency_conflict')
