@@ -8,6 +8,7 @@ import { createFiles } from './files/files.ts'
 import { createHttp } from './http/server.ts'
 import { createModels } from './models/models.ts'
 import { createCatalogue } from './nodes/catalogue.ts'
+import type { AnyNode } from './nodes/contract.ts'
 import { describe } from './nodes/describe.ts'
 import { hostAndPort } from './outside/allow-list.ts'
 import { createOutside } from './outside/outside.ts'
@@ -50,8 +51,15 @@ export async function migrateQueue(databaseUrl: string): Promise<void> {
   }
 }
 
+export interface AppParts {
+  databaseUrl: string
+  log: Log
+  /** Node types beside the library's. */
+  nodes?: readonly AnyNode[]
+}
+
 /** The only place where parts meet. */
-export async function createApp(config: Config, { databaseUrl, log }: { databaseUrl: string; log: Log }): Promise<App> {
+export async function createApp(config: Config, { databaseUrl, log, nodes = [] }: AppParts): Promise<App> {
   const runs = config.role !== 'api'
   const database = openDatabase({ url: databaseUrl, max: poolSize, onError: (error) => log.debug({ err: error }, 'a connection to PostgreSQL was lost') })
   const orm = await openOrm(databaseUrl)
@@ -71,7 +79,7 @@ export async function createApp(config: Config, { databaseUrl, log }: { database
     configured: config.modelUrl === null || config.model === null ? null : { url: config.modelUrl, key: config.modelKey, model: config.model },
     outside: toModel,
   })
-  const catalogue = createCatalogue({ outside, sandbox, models })
+  const catalogue = createCatalogue({ outside, sandbox, models }, nodes)
   const workflows = createWorkflows({ database, catalogue })
   const plans = createPlans(catalogue)
   const feed = createFeed({ database, doorbell })

@@ -29,13 +29,16 @@ export interface Foundations {
   models: Models
 }
 
-/** The node types of this server, in the order in which they are shown. */
-export function createCatalogue({ outside, sandbox, models }: Foundations): Catalogue {
+/** The node types of this server, in the order in which they are shown: the library's, then those that a program brings along. */
+export function createCatalogue({ outside, sandbox, models }: Foundations, brought: readonly AnyNode[] = []): Catalogue {
   const nodes: AnyNode[] = [
     ...[input, output, staticValue, template, router, merge, coalesce],
     ...[httpRequest(outside), code(sandbox), llm(models), human, signal, external, delay],
     ...[map, loop, subworkflow, log, setContext],
+    ...brought,
   ]
   const byType = new Map(nodes.map((node) => [node.type, node]))
+  const twice = nodes.find((node) => byType.get(node.type) !== node)
+  if (twice) throw new Error(`There are two node types ${twice.type}`)
   return { get: (type) => byType.get(type), list: () => [...nodes] }
 }

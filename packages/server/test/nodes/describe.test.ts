@@ -47,6 +47,15 @@ test('the catalogue has the node types of the design, each once', () => {
   expect(catalogue.get('constructor')).toBeUndefined()
 })
 
+test('a program brings node types of its own, and cannot put one in the place of another', () => {
+  const foundations = { outside, sandbox: createSandbox(), models: createModels({ configured: null, outside }) }
+  const mine = { ...catalogue.get('log')!, type: 'mine' }
+  const wider = createCatalogue(foundations, [mine])
+  expect(wider.list()).toHaveLength(nodes.length + 1)
+  expect(wider.get('mine')).toBe(mine)
+  expect(() => createCatalogue(foundations, [{ ...mine, type: 'log' }])).toThrow('two node types log')
+})
+
 group.each(nodes)('%s', (_, node) => {
   test('describes itself, with a title for each field', () => {
     const described = describe(node)
