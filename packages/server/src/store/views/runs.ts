@@ -22,7 +22,7 @@ import { decodeCursor, pageFrom } from '../cursor.ts'
 import type { Tx } from '../database.ts'
 import type { StepRecord } from '../rows/steps.ts'
 import { type SummaryRow, runList, summaryColumns, summaryFrom } from './run-summary.ts'
-import { stepInputs } from './step-inputs.ts'
+import { type StepOutput, stepInputs } from './step-inputs.ts'
 
 const time = (date: Date | null): string | null => date?.toISOString() ?? null
 
@@ -34,88 +34,88 @@ interface RunRecord extends SummaryRow {
   output: Run['output']
   missing: string[] | null
   definition: Definition
+  sums: NodeSum[] | null
+  waits: WaitRow[] | null
+  pauses: string[] | null
   [more: string]: unknown
 }
 
 /** Throws a Fault `run_missing`, for a run of another workspace too. */
 export async function getRun(tx: Tx, workspaceId: string, id: string): Promise<Run> {
-  const [row] = await tx.query<RunRecord>(
-    {
-      name: 'view-run',
-      text: `
-        select ${summaryColumns.replaceAll(/\b(version|created_at)\b/g, 'runs.$1')}, held_at, input, output, missing, coalesce(runs.trial -> 'definition', versions.definition) as definition
-        from runs left join versions on versions.workflow_id = runs.workflow_id and versions.number = runs.version
-        where runs.id = $2 and runs.workspace_id = $1`.replaceAll(/\b(workflow_id),/g, 'runs.$1,'),
-    },
-    [workspaceId, id],
-  )
+  const [row] = await tx.query<RunRecord>(wholeRun, [workspaceId, id])
   if (!row) throw new Fault('run_missing')
   const names = stepNames(row.definition)
-  const sums = await tx.query<NodeSum>(nodeSums, [id])
+  const sums = row.sums ?? []
   const byNode = Map.groupBy(sums, (sum) => sum.node_id)
-  const waits = await tx.query<WaitRow>(waitRows, [id])
-  const pauses = await tx.query<{ id: string }>({ name: 'view-run-pauses', text: `select id from pauses where run_id = $1 and status = 'open' order by id` }, [id])
-  const latest = new Map<string, Latest>()
-  for (const sum of sums) if (sum.latest.at > (latest.get(sum.node_id)?.at ?? '')) latest.set(sum.node_id, sum.latest)
+  const latest = new Map<string, NodeSum>()
+  for (const sum of sums) {
+    const known = latest.get(sum.node_id)
+    if (!known || Date.parse(sum.at) > Date.parse(known.at)) latest.set(sum.node_id, sum)
+  }
   const inputOf = await stepInputs(
     tx,
     id,
     row.definition,
     [...latest].map(([nodeId, { iteration }]) => ({ nodeId, iteration })),
+    [...latest.values()],
   )
   const inputs = new Map([...latest].map(([nodeId, { iteration }]) => [nodeId, inputOf({ nodeId, iteration })]))
   return {
     ...summaryFrom(row),
     input: row.input,
     output: row.output,
-    waitingOn: waitingOn(row, waits, names),
+    waitingOn: waitingOn(row, row.waits ?? [], names),
     nodes: row.definition.nodes.map((node) =>
       nodeFrom({ nodeId: node.id, step: names.get(node.id)!, type: node.type }, byNode.get(node.id) ?? [], latest.get(node.id), inputs.get(node.id)),
     ),
-    pauses: pauses.map((pause) => pause.id),
+    pauses: row.pauses ?? [],
   }
 }
 
-interface NodeSum {
-  node_id: string
+/** A node in one state: how many steps, when, and the latest of them. From JSON: its times are texts. */
+interface NodeSum extends StepOutput {
   state: StepState
   count: number
-  started_at: Date | null
-  ended_at: Date | null
-  latest: Latest
-  [more: string]: unknown
-}
-
-interface Latest {
-  iteration: string
-  output: RunNode['output']
-  bytes: number
-  error: RunNode['error']
-  route: string[] | null
+  started_at: string | null
+  ended_at: string | null
   at: string
 }
 
-/** Per node and state: how many steps, when, and the latest of them. */
-const nodeSums = {
-  name: 'view-run-nodes',
+const nodeSums = `
+  select distinct on (node_id, state) node_id, state,
+    count(*) over by_state::int as count, min(started_at) over by_state as started_at, max(ended_at) over by_state as ended_at,
+    iteration, case when output_bytes <= ${limits.listValueBytes} then output end as output, output_bytes, error, route,
+    coalesce(ended_at, last_attempt_at, started_at, 'epoch') as at
+  from steps where run_id = $2
+  window by_state as (partition by node_id, state)
+  order by node_id, state, coalesce(ended_at, last_attempt_at) desc nulls last, iteration desc`
+
+/** Steps that wait, and those whose undoing does. */
+const waitRows = `
+  select node_id, iteration, state, waiting_for, retry_at, compensation from steps
+  where run_id = $2 and (state in ('waiting', 'retrying') or compensation ->> 'state' in ('waiting', 'retrying'))
+  order by last_attempt_at, node_id, iteration limit 200`
+
+/** All of it in one look: what a moving run is said to wait for fits what is said of its steps. */
+const wholeRun = {
+  name: 'view-run',
   text: `
-    select distinct on (node_id, state) node_id, state,
-      count(*) over (partition by node_id, state)::int as count,
-      min(started_at) over (partition by node_id, state) as started_at,
-      max(ended_at) over (partition by node_id, state) as ended_at,
-      json_build_object('iteration', iteration, 'output', case when output_bytes <= ${limits.listValueBytes} then output end, 'bytes', output_bytes, 'error', error, 'route', to_json(route),
-        'at', coalesce(ended_at, last_attempt_at, started_at, 'epoch')) as latest
-    from steps where run_id = $1
-    order by node_id, state, coalesce(ended_at, last_attempt_at) desc nulls last, iteration desc`,
+    select ${summaryColumns.replaceAll(/\b(version|created_at)\b/g, 'runs.$1').replaceAll(/\b(workflow_id),/g, 'runs.$1,')}, held_at, input, output, missing,
+      coalesce(runs.trial -> 'definition', versions.definition) as definition,
+      (select json_agg(sums) from (${nodeSums}) as sums) as sums,
+      case when ended_at is null then (select json_agg(waits) from (${waitRows}) as waits) end as waits,
+      case when ended_at is null then (select json_agg(id order by id) from pauses where run_id = $2 and status = 'open') end as pauses
+    from runs left join versions on versions.workflow_id = runs.workflow_id and versions.number = runs.version
+    where runs.id = $2 and runs.workspace_id = $1`,
 }
 
 /** Which state stands for a node whose steps are in several: what still moves comes first. */
 const stateOrder: StepState[] = ['running', 'waiting', 'retrying', 'pending', 'failed', 'completed', 'cancelled', 'skipped']
 
-function nodeFrom(node: Pick<RunNode, 'nodeId' | 'step' | 'type'>, sums: readonly NodeSum[], latest: Latest | undefined, input: JsonObject | undefined): RunNode {
+function nodeFrom(node: Pick<RunNode, 'nodeId' | 'step' | 'type'>, sums: readonly NodeSum[], latest: NodeSum | undefined, input: JsonObject | undefined): RunNode {
   const ordered = [...sums].sort((a, b) => stateOrder.indexOf(a.state) - stateOrder.indexOf(b.state))
-  const starts = sums.flatMap((sum) => (sum.started_at ? [sum.started_at.getTime()] : []))
-  const ends = sums.flatMap((sum) => (sum.ended_at ? [sum.ended_at.getTime()] : []))
+  const starts = sums.flatMap((sum) => (sum.started_at ? [Date.parse(sum.started_at)] : []))
+  const ends = sums.flatMap((sum) => (sum.ended_at ? [Date.parse(sum.ended_at)] : []))
   const moving = ordered.some((sum) => ['running', 'waiting', 'retrying', 'pending'].includes(sum.state))
   return {
     ...node,
@@ -125,8 +125,8 @@ function nodeFrom(node: Pick<RunNode, 'nodeId' | 'step' | 'type'>, sums: readonl
     startedAt: starts.length > 0 ? new Date(Math.min(...starts)).toISOString() : null,
     endedAt: !moving && ends.length > 0 ? new Date(Math.max(...ends)).toISOString() : null,
     input: input ?? null,
-    output: latest ? (latest.bytes > limits.listValueBytes ? { truncated: latest.bytes } : latest.output) : null,
-    error: latest?.error ?? null,
+    output: latest ? (latest.output_bytes > limits.listValueBytes ? { truncated: latest.output_bytes } : latest.output) : null,
+    error: (latest?.error ?? null) as RunNode['error'],
   }
 }
 
@@ -135,24 +135,14 @@ interface WaitRow {
   iteration: string
   state: string
   waiting_for: WaitingOn | null
-  retry_at: Date | null
+  retry_at: string | null
   compensation: { state: CompensationState; retryAt: number | null } | null
-  [more: string]: unknown
-}
-
-/** Steps that wait, and those whose undoing does. */
-const waitRows = {
-  name: 'view-run-waits',
-  text: `
-    select node_id, iteration, state, waiting_for, retry_at, compensation from steps
-    where run_id = $1 and (state in ('waiting', 'retrying') or compensation ->> 'state' in ('waiting', 'retrying'))
-    order by last_attempt_at, node_id, iteration limit 200`,
 }
 
 function waitOf({ node_id, iteration, waiting_for, retry_at, compensation }: WaitRow, names: ReadonlyMap<string, string>): WaitingOn {
   const step = { step: names.get(node_id) ?? node_id, iteration }
   if (compensation?.state === 'waiting') return { kind: 'report', ...step }
-  const until = compensation ? compensation.retryAt : (retry_at?.getTime() ?? null)
+  const until = compensation ? compensation.retryAt : retry_at && Date.parse(retry_at)
   return waiting_for ?? { kind: 'timer', ...step, ...(until !== null && { until: new Date(until).toISOString() }) }
 }
 

@@ -6,7 +6,8 @@ export interface StepPlace {
   iteration: string
 }
 
-interface OutputRow {
+/** What a step gave; a large output by its size alone. */
+export interface StepOutput {
   node_id: string
   iteration: string
   state: string
@@ -14,14 +15,20 @@ interface OutputRow {
   output: Json
   output_bytes: number
   error: JsonObject | null
-  [more: string]: unknown
 }
 
 /**
  * What steps were given: the outputs of their predecessors by step name, as far as the path was taken. Derived when it is
- * asked for: an output is stored once, however many steps it goes to. Large ones are given by their size.
+ * asked for: an output is stored once, however many steps it goes to. Large ones are given by their size. What the caller has
+ * read already, all steps outside of bodies among it, is not read again.
  */
-export async function stepInputs(tx: Tx, runId: string, definition: Definition, places: readonly StepPlace[]): Promise<(place: StepPlace) => JsonObject> {
+export async function stepInputs(
+  tx: Tx,
+  runId: string,
+  definition: Definition,
+  places: readonly StepPlace[],
+  read: readonly StepOutput[] | null = null,
+): Promise<(place: StepPlace) => JsonObject> {
   const names = stepNames(definition)
   const parents = new Map(definition.nodes.map((node) => [node.id, node.parentId ?? null]))
   const sources = new Map<string, { source: string; handle: string }[]>()
@@ -30,8 +37,9 @@ export async function stepInputs(tx: Tx, runId: string, definition: Definition, 
     sources.set(target, [...(sources.get(target) ?? []), { source, handle: sourceHandle ?? 'default' }])
   }
   const wanted = new Set(places.flatMap(({ nodeId, iteration }) => (sources.get(nodeId) ?? []).map(({ source }) => `${source}\n${iteration}`)))
-  const rows = wanted.size > 0 ? await outputRows(tx, runId, [...wanted]) : []
-  const found = new Map(rows.map((row) => [`${row.node_id}\n${row.iteration}`, row]))
+  const found = new Map((read ?? []).map((row) => [`${row.node_id}\n${row.iteration}`, row]))
+  const missing = [...wanted].filter((key) => !found.has(key) && !(read && key.endsWith('\n')))
+  if (missing.length > 0) for (const row of await outputRows(tx, runId, missing)) found.set(`${row.node_id}\n${row.iteration}`, row)
   return ({ nodeId, iteration }) => {
     const input: JsonObject = {}
     for (const { source, handle } of sources.get(nodeId) ?? []) {
@@ -42,13 +50,13 @@ export async function stepInputs(tx: Tx, runId: string, definition: Definition, 
   }
 }
 
-function valueOf(row: OutputRow): Json {
+function valueOf(row: StepOutput): Json {
   if (row.state === 'failed') return { error: row.error }
   return row.output_bytes > limits.listValueBytes ? { truncated: row.output_bytes } : row.output
 }
 
-const outputRows = (tx: Tx, runId: string, keys: readonly string[]): Promise<OutputRow[]> =>
-  tx.query(
+const outputRows = (tx: Tx, runId: string, keys: readonly string[]): Promise<StepOutput[]> =>
+  tx.query<StepOutput & Record<string, unknown>>(
     {
       name: 'view-step-inputs',
       text: `
