@@ -152,8 +152,17 @@ export function failureOf(ref: AttemptRef, error: unknown): Happening {
 }
 
 function errorOf(error: unknown): StepError {
-  if (!(error instanceof StepFailure)) return { code: 'error', message: error instanceof Error ? error.message : String(error) }
-  return { code: error.code, message: error.message, ...(error.details !== undefined && { details: error.details }) }
+  if (!(error instanceof StepFailure)) return { code: 'error', message: legible(error instanceof Error ? error.message : String(error)) }
+  return { code: legible(error.code), message: legible(error.message), ...(error.details !== undefined && { details: legibleIn(error.details) }) }
+}
+
+/** The world's words are kept in JSON that PostgreSQL looks into, and it reads neither NUL nor half of a surrogate pair. */
+const legible = (text: string): string => text.replaceAll('\0', '').toWellFormed()
+
+function legibleIn(value: Json): Json {
+  if (typeof value === 'string') return legible(value)
+  if (typeof value !== 'object' || value === null) return value
+  return Array.isArray(value) ? value.map(legibleIn) : Object.fromEntries(Object.entries(value).map(([key, each]) => [legible(key), legibleIn(each)]))
 }
 
 function contextOf(run: Surround, node: GraphNode, ref: AttemptRef, input: JsonObject, now: Date): StepContext {
