@@ -43,6 +43,7 @@ describe('runs over REST', () => {
     ['by what they wait on', { waitingOn: 'pause' }, ['waiting']],
     ['a hold lies over what they wait on', { waitingOn: 'hold' }, ['held']],
     ['by trigger', { trigger: 'schedule' }, ['failed']],
+    ['that are no rounds of a session', { where: '{"sessionId":{"ne":null}}' }, []],
     ['by where, as JSON', { where: '{"or":[{"status":{"in":["failed","held"]}},{"tags":{"has":"a,b"}}]}' }, ['held', 'failed', 'done']],
     ['a wildcard in a value is none', { where: '{"transactionId":{"like":"order\\\\%1"}}' }, ['newest']],
     ['by the code of their reason', { where: '{"reason":"step_failed"}' }, ['failed']],

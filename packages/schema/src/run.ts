@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { Id, Timestamp, WorkflowRef } from './ids.ts'
+import { Id, Timestamp, WorkflowRef, ordinal } from './ids.ts'
 import { Json, JsonObject } from './json.ts'
 
 export const RunStatus = z.enum(['queued', 'running', 'waiting', 'held', 'cancelling', 'compensating', 'completed', 'failed', 'cancelled', 'compensated'])
@@ -84,6 +84,7 @@ export const RunSummary = z.object({
   transactionId: z.string().nullable(),
   lane: z.string().nullable(),
   parentRunId: Id.nullable(),
+  sessionId: Id.nullable().meta({ description: 'The session whose round it is' }),
   trigger: z.string(),
   tags: z.array(z.string()),
   created: Timestamp,
@@ -104,6 +105,7 @@ export const runFields = [
   'transactionId',
   'lane',
   'parentRunId',
+  'sessionId',
   'trigger',
   'tags',
   'created',
@@ -172,7 +174,7 @@ export type Wait = z.infer<typeof Wait>
 
 export const StartRun = z.strictObject({
   workflow: WorkflowRef,
-  version: z.int().min(1).optional(),
+  version: ordinal.optional(),
   expectHash: z.string().max(100).optional().meta({ description: 'Refuse to start another version than the one with this hash' }),
   input: Json.optional().meta({ description: 'One value for every input node' }),
   inputs: JsonObject.optional().meta({ description: 'Values by the id or title of their input node' }),

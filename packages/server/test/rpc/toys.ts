@@ -50,6 +50,7 @@ export const run: Run = {
   transactionId: null,
   lane: null,
   parentRunId: null,
+  sessionId: null,
   trigger: 'manual',
   tags: [],
   created: at,

@@ -4,7 +4,7 @@ import type { StoredList } from '../conditions/fields.ts'
 /** The status as the world sees it: a hold lies over those that it can lie on. */
 export const shownStatus = `case when held_at is not null and status in ('queued', 'running', 'waiting') then 'held' else status end`
 
-export const summaryColumns = `id, workflow_id, version, ${shownStatus} as status, waiting_kind, progress, reason, transaction_id, lane, parent_run_id, trigger, tags,
+export const summaryColumns = `id, workflow_id, version, ${shownStatus} as status, waiting_kind, progress, reason, transaction_id, lane, parent_run_id, session_id, trigger, tags,
   created_at, started_at, ended_at, updated_at`
 
 /** A row of `summaryColumns`, or the JSON of one. */
@@ -19,6 +19,7 @@ export interface SummaryRow {
   transaction_id: string | null
   lane: string | null
   parent_run_id: string | null
+  session_id: string | null
   trigger: string
   tags: string[]
   created_at: Date | string
@@ -41,6 +42,7 @@ export const summaryFrom = (row: SummaryRow): RunSummary => ({
   transactionId: row.transaction_id,
   lane: row.lane,
   parentRunId: row.parent_run_id,
+  sessionId: row.session_id,
   trigger: row.trigger,
   tags: row.tags,
   created: iso(row.created_at),
@@ -84,6 +86,7 @@ export const runList: StoredList<RunSummary, RunField> = {
     transactionId: { type: 'text', nullable: true, sql: 'transaction_id', of: (run) => run.transactionId },
     lane: { type: 'text', nullable: true, sql: 'lane', of: (run) => run.lane },
     parentRunId: { type: 'id', nullable: true, sql: 'parent_run_id', of: (run) => run.parentRunId },
+    sessionId: { type: 'id', nullable: true, sql: 'session_id', of: (run) => run.sessionId },
     trigger: { type: 'text', sql: 'trigger', of: (run) => run.trigger },
     // The index is over runs that have any.
     tags: { type: 'texts', sql: 'tags', of: (run) => run.tags, narrow: () => `tags <> '{}'` },
