@@ -1,4 +1,4 @@
-import type { Json, Order, Page, Where } from '@sluice/schema'
+import { type Json, type Order, type Page, type Where, whereLimits } from '@sluice/schema'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { StoredList } from '../packages/server/src/store/conditions/fields.ts'
@@ -170,23 +170,30 @@ const leaf = fc.oneof(
   on(field('tags', 'labels'), alone('has', texts) as fc.Arbitrary<Json>),
   on(paths, comparisons(scalars, fc.oneof(texts, numbers), true)),
 )
-const where = fc.letrec<{ where: Json }>((tie) => ({
-  where: fc.oneof(
-    { maxDepth: 4, withCrossShrink: true },
-    leaf,
-    fc.tuple(leaf, leaf).map(([one, other]) => ({ ...one, ...other })),
-    on(field('and', 'or'), fc.array(tie('where'), { maxLength: 3 })),
-    on(field('not'), tie('where')),
-  ),
-})).where as fc.Arbitrary<Where>
+/** Each says one thing of its place, or two. */
+const inJson = (asked: unknown): number => JSON.stringify(asked).split('"data.').length - 1
+
+const where = fc
+  .letrec<{ where: Json }>((tie) => ({
+    where: fc.oneof(
+      { maxDepth: 4, withCrossShrink: true },
+      leaf,
+      fc.tuple(leaf, leaf).map(([one, other]) => ({ ...one, ...other })),
+      on(field('and', 'or'), fc.array(tie('where'), { maxLength: 3 })),
+      on(field('not'), tie('where')),
+    ),
+  }))
+  .where.filter((where) => inJson(where) <= whereLimits.termsInJson / 2) as fc.Arbitrary<Where>
 
 const order: fc.Arbitrary<Order | undefined> = fc.option(
-  fc.array(
-    fc
-      .tuple(fc.constantFrom('', '-'), fc.oneof(field(...Object.keys(things.fields).filter((name) => !['tags', 'labels', 'data'].includes(name))), paths))
-      .map((parts) => parts.join('')),
-    { maxLength: 4 },
-  ),
+  fc
+    .array(
+      fc
+        .tuple(fc.constantFrom('', '-'), fc.oneof(field(...Object.keys(things.fields).filter((name) => !['tags', 'labels', 'data'].includes(name))), paths))
+        .map((parts) => parts.join('')),
+      { maxLength: 4 },
+    )
+    .filter((names) => inJson(names.map((name) => name.replace('-', ''))) <= whereLimits.orderInJson),
   { nil: undefined },
 )
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Role, User } from './access.ts'
-import { Handle, Id, Timestamp } from './ids.ts'
+import { Handle, Id, Timestamp, instant } from './ids.ts'
 import { listInput } from './conditions.ts'
 
 /** Workspaces, who belongs to them, and what was done there. */
@@ -130,7 +130,7 @@ export type AuditField = (typeof auditFields)[number]
 export const ListAudit = z.strictObject({
   principal: z.string().min(1).max(100).optional().meta({ description: 'A user, with all their keys, or one key' }),
   action: z.string().min(1).max(100).optional().meta({ description: 'A procedure (`members.invite`) or a noun (`members`)' }),
-  since: z.iso.datetime().optional(),
+  since: instant.optional(),
   ...listInput(auditFields),
 })
 export type ListAudit = z.infer<typeof ListAudit>

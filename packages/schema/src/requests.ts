@@ -3,7 +3,7 @@ import { ApiKey, keyFields, secretFields } from './access.ts'
 import { listInput, whereOf } from './conditions.ts'
 import { Definition, EditOperation, Node, NodeId } from './definition.ts'
 import { eventFields } from './event.ts'
-import { Handle, Id, Timestamp, WorkflowRef } from './ids.ts'
+import { Handle, Id, Timestamp, WorkflowRef, instant, knownUpTo, ordinal } from './ids.ts'
 import { Json, JsonObject } from './json.ts'
 import { pageInput } from './list.ts'
 import { PauseStatus, pauseFields } from './pause.ts'
@@ -17,7 +17,7 @@ const oneOf = <T extends z.ZodType>(item: T) => z.union([item, z.array(item).min
 const name = z.string().min(1).max(200)
 const idempotencyKey = z.string().min(1).max(200)
 const description = z.string().max(10_000)
-const revision = z.int().min(1).meta({ description: 'Refuse unless the draft is at this revision' })
+const revision = ordinal.meta({ description: 'Refuse unless the draft is at this revision' })
 
 export const OneWorkflow = z.strictObject({ workflow: WorkflowRef })
 export type OneWorkflow = z.infer<typeof OneWorkflow>
@@ -61,7 +61,7 @@ export type PublishWorkflow = z.infer<typeof PublishWorkflow>
 export const ListVersions = z.strictObject({ workflow: WorkflowRef, ...pageInput })
 export type ListVersions = z.infer<typeof ListVersions>
 
-export const OneVersion = z.strictObject({ workflow: WorkflowRef, version: z.int().min(1) })
+export const OneVersion = z.strictObject({ workflow: WorkflowRef, version: ordinal })
 export type OneVersion = z.infer<typeof OneVersion>
 
 export const EditWorkflow = z.strictObject({ workflow: WorkflowRef, operations: z.array(EditOperation).min(1).max(1000), revision: revision.optional() })
@@ -112,13 +112,13 @@ export type OneRun = z.infer<typeof OneRun>
 /** What is said beside `where` holds with it. */
 export const ListRuns = z.strictObject({
   workflow: WorkflowRef.optional(),
-  version: z.int().min(1).optional(),
+  version: ordinal.optional(),
   status: oneOf(RunStatus).optional(),
   tag: z.string().min(1).max(100).optional(),
   waitingOn: oneOf(WaitingKind).optional().meta({ description: 'Only those that this keeps from moving' }),
   trigger: z.string().min(1).max(50).optional().meta({ description: 'Only those that were started so' }),
-  createdAfter: z.iso.datetime({ offset: true }).optional().meta({ description: 'Only those made at this time or later' }),
-  createdBefore: z.iso.datetime({ offset: true }).optional().meta({ description: 'Only those made before this time' }),
+  createdAfter: instant.optional().meta({ description: 'Only those made at this time or later' }),
+  createdBefore: instant.optional().meta({ description: 'Only those made before this time' }),
   ...listInput(runFields),
 })
 export type ListRuns = z.infer<typeof ListRuns>
@@ -153,7 +153,7 @@ export type ListSteps = z.infer<typeof ListSteps>
 
 export const ListEvents = z.strictObject({
   id: Id,
-  after: z.int().min(0).optional().meta({ description: 'Begin after the event with this `seq`; a `cursor` goes on from its page instead' }),
+  after: knownUpTo.optional().meta({ description: 'Begin after the event with this `seq`; a `cursor` goes on from its page instead' }),
   cursor: pageInput.cursor,
   limit: pageInput.limit,
 })

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { listInput } from './conditions.ts'
-import { Id, Timestamp, WorkflowRef } from './ids.ts'
+import { Id, Timestamp, WorkflowRef, knownUpTo } from './ids.ts'
 import { Json, JsonObject } from './json.ts'
 import { limits } from './limits.ts'
 import { pageInput } from './list.ts'
@@ -170,7 +170,7 @@ export type ListSessions = z.infer<typeof ListSessions>
 
 export const ListSessionEvents = z.strictObject({
   id: Id,
-  after: z.int().min(0).optional().meta({ description: 'The `seq` of the last event that is known' }),
+  after: knownUpTo.optional().meta({ description: 'The `seq` of the last event that is known' }),
   limit: pageInput.limit,
 })
 export type ListSessionEvents = z.infer<typeof ListSessionEvents>
@@ -200,7 +200,7 @@ export type SentMessage = z.infer<typeof SentMessage>
 export const ListLines = z.strictObject({
   id: Id,
   kind: LineKind.optional(),
-  after: z.int().min(0).optional().meta({ description: 'Only what comes after the line of this number' }),
+  after: knownUpTo.optional().meta({ description: 'Only what comes after the line of this number' }),
   afterId: z.string().max(100).optional().meta({ description: 'Only what comes after the line of this id; everything, where there is none' }),
   since: z.string().max(40).optional().meta({ description: 'Only what is later than this time; microseconds count' }),
   cursor: pageInput.cursor,

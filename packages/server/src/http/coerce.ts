@@ -40,7 +40,9 @@ const isJsonText = (schema: z.core.$ZodType): boolean => z.globalRegistry.get(sc
 
 function jsonOf(text: string): unknown {
   try {
-    return readJsonText(text).value
+    const { value, text: kept } = readJsonText(text)
+    // A condition that had to be dropped would have held for fewer.
+    return kept === text ? value : text
   } catch {
     return text
   }

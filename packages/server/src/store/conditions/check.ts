@@ -1,4 +1,4 @@
-import { Fault, type Issue, type Order, type Scalar, type Where, orderFields, whereLimits } from '@sluice/schema'
+import { Fault, type Issue, type Order, type Scalar, type Where, instants, orderFields, whereLimits } from '@sluice/schema'
 import { idForm } from '../cursor.ts'
 import type { Checked, Key, ListFields, Place, Value } from './fields.ts'
 import { endsOpen } from './pattern.ts'
@@ -9,7 +9,9 @@ import { endsOpen } from './pattern.ts'
  */
 export function checkWhere<R>(where: Where, list: ListFields<R>, path: readonly string[] = ['where']): Checked {
   const issues: Issue[] = []
-  const checked = inObject(where, { list, issues }, path)
+  const checking: Checking = { list, issues, inJson: 0 }
+  const checked = inObject(where, checking, path)
+  if (checking.inJson > whereLimits.termsInJson) issues.push({ path: [...path], message: `at most ${whereLimits.termsInJson} comparisons inside of JSON` })
   if (issues.length > 0) throw new Fault('input_invalid', { issues })
   return checked
 }
@@ -17,6 +19,7 @@ export function checkWhere<R>(where: Where, list: ListFields<R>, path: readonly 
 interface Checking {
   list: ListFields<never>
   issues: Issue[]
+  inJson: number
 }
 
 type Path = readonly (string | number)[]
@@ -62,6 +65,7 @@ const operatorsOf: Record<Place['type'], readonly Operator[]> = {
 }
 
 function compared(at: Place, operator: Operator, value: Scalar | readonly Scalar[], checking: Checking, path: Path): Checked {
+  if (at.type === 'json') checking.inJson++
   if (!operatorsOf[at.type].includes(operator)) return refused(checking, path, `${at.field} can be asked for ${operatorsOf[at.type].join(', ')}`)
   if (operator === 'in') return oneOf(at, value as readonly Scalar[], checking, path)
   if (operator === 'eq') return oneOf(at, [value as Scalar], checking, path)
@@ -117,11 +121,8 @@ export function instantOf(text: string): number | undefined {
   const ms = Date.parse(whole!.replace(/[t ]/, 'T') + (fraction && `.${fraction.slice(0, 3).padEnd(3, '0')}`) + zone!.toUpperCase().replace(/^([+-]\d\d)(\d\d)$/, '$1:$2'))
   // A day that its month does not have is read as one of the next.
   const day = new Date(Date.parse(text.slice(0, 10))).toJSON()
-  return Number.isNaN(ms) || day?.slice(0, 10) !== text.slice(0, 10) || ms < firstInstant || ms > lastInstant ? undefined : ms
+  return Number.isNaN(ms) || day?.slice(0, 10) !== text.slice(0, 10) || ms < instants.first || ms > instants.last ? undefined : ms
 }
-
-const firstInstant = Date.parse('0001-01-01T00:00:00.000Z')
-const lastInstant = Date.parse('9999-12-31T23:59:59.999Z')
 
 const segment = /^[A-Za-z_][\w-]*$|^\d{1,9}$/
 
@@ -149,6 +150,8 @@ export function checkOrder<R>(order: Order | undefined, list: ListFields<R>): re
     // No two records are equal in it: what comes after says nothing.
     if (at?.field === list.id) break
   }
+  if (new Set(keys.flatMap(({ at }) => (at.type === 'json' ? [at] : []))).size > whereLimits.orderInJson)
+    issues.push({ path: ['order'], message: `at most ${whereLimits.orderInJson} fields inside of JSON` })
   if (issues.length > 0) throw new Fault('input_invalid', { issues })
   if (keys.at(-1)!.at.field !== list.id) keys.push(...keysAt(placeOf(list, list.id)!, keys.at(-1)!.descending))
   return keys

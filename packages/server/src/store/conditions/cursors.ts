@@ -1,4 +1,4 @@
-import { Fault, whereLimits } from '@sluice/schema'
+import { Fault, instants, whereLimits } from '@sluice/schema'
 import { idForm } from '../cursor.ts'
 import { type Key, type Value, keyType, orderedCharacters } from './fields.ts'
 
@@ -26,14 +26,11 @@ function parsed(text: string): unknown {
   }
 }
 
-const latest = 253_402_300_799_999
-const earliest = -62_135_596_800_000
-
 function isValueOf(key: Key, value: unknown): boolean {
   if (value === null) return key.part !== 'whole' || key.at.nullable
   const type = keyType(key)
   if (type === 'id') return typeof value === 'string' && idForm.test(value)
   if (type === 'text') return typeof value === 'string' && value.length <= 2 * orderedCharacters && !/[\0\p{Cs}]/u.test(value)
-  if (type === 'time') return Number.isInteger(value) && Number(value) >= earliest && Number(value) <= latest
+  if (type === 'time') return Number.isInteger(value) && Number(value) >= instants.first && Number(value) <= instants.last
   return typeof value === type
 }
