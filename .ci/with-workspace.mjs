@@ -8,6 +8,7 @@ const commands = {
   serve: [join(root, 'packages/server/src/main.ts'), 'serve'],
   test: [join(root, '.ci/test.mjs')],
   pack: [join(root, '.ci/pack.mjs')],
+  bench: [join(root, 'bench/main.ts')],
   'sluice-server': [join(root, 'packages/server/src/main.ts')],
 }
 
@@ -17,6 +18,7 @@ const command = commands[name]
 try {
   if (!command) throw new Error(`Say one of: ${Object.keys(commands).join(', ')}`)
   await install()
+  if (name === 'bench') await install(join(root, 'bench'))
   attend(node(), [...command, ...rest])
 } catch (error) {
   process.stderr.write(`${error.message}\n`)

@@ -1,0 +1,4 @@
+import { threePure } from '../sluice/definitions.ts'
+import { engineRunning } from '../sluice/in-process.ts'
+
+export const open = engineRunning(threePure)

@@ -1,0 +1,9 @@
+import type { Measurement } from './measurement.ts'
+import { throughput } from './throughput/throughput.ts'
+
+/** In the order in which they are done; each has its place in docs/performance.md. */
+export const measurements = { throughput } satisfies Record<string, Measurement>
+
+export type MeasurementName = keyof typeof measurements
+
+export const measurementNames = Object.keys(measurements) as MeasurementName[]

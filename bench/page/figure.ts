@@ -1,0 +1,11 @@
+/** Three digits that matter, thousands apart. */
+export function figure(value: number): string {
+  if (!Number.isFinite(value)) return '–'
+  const size = Math.abs(Number(value.toPrecision(3)))
+  const decimals = size >= 100 || value === 0 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3
+  return value.toLocaleString('en-US', { minimumFractionDigits: decimals, maximumFractionDigits: decimals })
+}
+
+export const megabytes = (bytes: number): string => figure(bytes / 1024 ** 2)
+
+export const kilobytes = (bytes: number): string => figure(bytes / 1024)

@@ -1,0 +1,17 @@
+import type { Definition } from '../../packages/schema/src/index.ts'
+import { step } from './step.ts'
+
+const chain = (type: string, config: object): Definition => ({
+  kind: 'workflow',
+  nodes: ['first', 'second', 'third'].map((id) => ({ id, type, config: { ...config } })),
+  links: [
+    { source: 'first', target: 'second' },
+    { source: 'second', target: 'third' },
+  ],
+})
+
+/** Six durable moments: each step's start and its result. */
+export const threeSteps = chain(step.type, {})
+
+/** Free of effects: the engine need not write between them. */
+export const threePure = chain('static-value', { values: {} })
