@@ -193,6 +193,43 @@ describe('a body', () => {
     expect(await leftIn(server)).toEqual([0, 0])
   })
 
+  test('without end is cut off, whatever of it nobody would ever see; one that says so is told before', { timeout: 60_000 }, async () => {
+    await using server = await testServer()
+    const headers = { authorization: `Bearer ${server.token}`, ...asForm }
+    const most = limits.filesPerUpload * limits.uploadBytes + 8 * MiB
+    for (const start of ['', '--xx\r\nContent-Disposition: form-data; name="name"\r\n\r\n', '--xx\r\nX-Header: ']) {
+      let sent = 0
+      const piece = Buffer.alloc(MiB, 'x')
+      const going = request(`${server.url}/v1/files`, { method: 'POST', headers: { ...headers, 'transfer-encoding': 'chunked' } })
+      const ended = new Promise((resolve) => going.on('error', resolve).on('response', resolve))
+      let isOver = false
+      void ended.then(() => (isOver = true))
+      going.write(start)
+      while (!isOver && sent < 3 * most) {
+        sent += piece.byteLength
+        if (!going.write(piece)) await Promise.race([ended, new Promise((resolve) => going.once('drain', resolve))])
+      }
+      going.destroy()
+      expect(sent, start).toBeLessThan(most + 64 * MiB)
+    }
+    const told = request(`${server.url}/v1/files`, { method: 'POST', headers: { ...headers, 'content-length': String(3 * most) } })
+    told.on('error', () => {})
+    told.write('--xx\r\n')
+    const status = await new Promise((resolve, reject) => {
+      told.once('response', (answer) => resolve(answer.statusCode))
+      setTimeout(reject, 20_000, new Error('it is not told')).unref()
+    })
+    told.destroy()
+    expect(status).toBe(413)
+    expect(await leftIn(server)).toEqual([0, 0])
+  })
+
+  test('that is compressed is refused, not stored as if it were not', async () => {
+    await using server = await testServer()
+    for (const type of ['application/octet-stream', 'multipart/form-data; boundary=xx'])
+      expect(await refused(server, rawForm(part('a.txt')), { 'content-type': type, 'content-encoding': 'gzip' })).toEqual([415, 'media_unsupported'])
+  })
+
   test('that is broken off leaves nothing; while it comes, nobody sees it', async () => {
     await using server = await testServer()
     const headers = { authorization: `Bearer ${server.token}`, ...asForm, 'transfer-encoding': 'chunked' }
@@ -294,6 +331,8 @@ describe('content', () => {
       expect(Buffer.from(await answer.arrayBuffer()).equals(bytes.subarray(start, end + 1)), range).toBe(true)
     }
     expect((await get({ range: 'bytes=0-1', 'if-range': etag })).status).toBe(206)
+    const head = await ask(server, 'HEAD', `/v1/files/${file!.id}/content`, undefined, { range: 'bytes=0-0' })
+    expect([head.status, head.headers.get('content-length')]).toEqual([200, '600000'])
     const whole: Record<string, string>[] = [
       { range: 'bytes=0-1,5-6' },
       { range: 'bytes=9-3' },
@@ -339,6 +378,59 @@ test('the room of a workspace is bounded, and what is still coming takes its par
   expect(await refused(server, Buffer.alloc(2_000), { 'content-type': 'application/octet-stream' })).toEqual([422, 'files_full'])
   expect(await upload(server, Buffer.alloc(500), { 'content-type': 'application/octet-stream' })).toMatchObject([{ bytes: 500 }])
   expect(await rowsOf(server, 'files')).toBe(2)
+})
+
+describe('a disk that is full', () => {
+  /** PostgreSQL's own error, for the rows of a table that are so. */
+  const fillUp = (server: TestServer, table: string, when: string, condition = 'true') =>
+    server.db.database.query(
+      `create function full_up() returns trigger language plpgsql as $$ begin
+         if ${condition} then raise exception 'could not extend file: No space left on device' using errcode = '53100'; end if;
+         return new;
+       end $$;
+       create trigger full_up before ${when} on ${table} for each row execute function full_up()`,
+    )
+
+  test.for<[string, string, string, string?]>([
+    ['as a file begins', 'files', 'insert'],
+    ['in the middle of a file', 'file_chunks', 'insert', 'new.number = 2'],
+    ['when all of it has come', 'files', 'update'],
+  ])('%s is a 507, nothing half-written is left, and the next upload after it is taken', async ([, table, when, condition], { expect: that }) => {
+    await using server = await testServer()
+    await fillUp(server, table, when, condition)
+    const bytes = randomBytes(MiB)
+    // Large enough that it is still coming when it is refused: the refusal arrives all the same.
+    for (const size of [1, 2, 3, 5, 8].map((times) => Buffer.alloc(times * MiB, bytes))) {
+      that(await refused(server, size, { 'content-type': 'application/octet-stream' })).toEqual([507, 'storage_full'])
+      that(await refused(server, formOf(['small.txt', 'x'], ['large.bin', size]))).toEqual([507, 'storage_full'])
+    }
+    that(await leftIn(server)).toEqual([0, 0])
+    await server.db.database.query(`drop trigger full_up on ${table}`)
+    that(await upload(server, formOf(['large.bin', bytes]))).toMatchObject([{ bytes: MiB }])
+  })
+})
+
+test('an upload into a workspace that another server has just deleted is refused like its credential', async () => {
+  await using server = await testServer()
+  const { id } = await server.call<{ id: string }>('POST', '/v1/workspaces', { name: 'Elsewhere' })
+  const { token } = await server.call<{ token: string }>('POST', '/v1/auth/switch', { workspace: id })
+  await server.call('GET', '/v1/files', undefined, { as: token })
+  await server.db.database.query('delete from workspaces where id = $1', [id])
+  expect(await refused({ ...server, token }, formOf(['a.txt', 'x']))).toEqual([401, 'credential_invalid'])
+})
+
+test('readers who do not read hold no connection to PostgreSQL: more of them than there are, and others are answered', async () => {
+  await using server = await testServer()
+  const [file] = await upload(server, randomBytes(4 * MiB), { 'content-type': 'application/octet-stream' })
+  const readers = await Promise.all(Array.from({ length: 40 }, () => ask(server, 'GET', `/v1/files/${file!.id}/content`)))
+  const asked = Date.now()
+  expect(await server.call<{ items: unknown[] }>('GET', '/v1/files')).toMatchObject({ items: [{ id: file!.id }] })
+  expect(await upload(server, formOf(['a.txt', 'x']))).toHaveLength(1)
+  expect(Date.now() - asked).toBeLessThan(10_000)
+  const idle = async () =>
+    (await server.db.database.query<{ count: number }>(`select count(*) as count from pg_stat_activity where datname = current_database() and state like 'idle in%'`))[0]!.count
+  expect(await idle()).toBe(0)
+  for (const reader of readers) await reader.body!.cancel()
 })
 
 describe('what uses a file', () => {

@@ -10,6 +10,9 @@ import { ReceivedFile } from './received.ts'
 /** Bytes of a file as they are stored. A chunk is all that an upload or a reader holds in memory, whatever the size of the file. */
 export const chunkBytes = 256 * 1024
 
+/** Of PostgreSQL: what a row refers to is not there. */
+const missing = '23503'
+
 export interface Incoming {
   workspaceId: string
   /** Whose it will be. */
@@ -54,15 +57,21 @@ export function createBlobs(database: Database): Blobs {
       const [name, contentType] = [displayName(given), contentTypeOf(said)]
       const file = { id, workspaceId, ownerId: userId, name, contentType, reserved: Math.min(atMost, limits.uploadBytes) }
       const most = { bytes: limits.workspaceFileBytes, files: limits.workspaceFiles }
-      if (!(await database.transaction((tx) => reserveFile(tx, file, most))))
-        throw new Fault('files_full', { message: `The files of a workspace have at most ${most.bytes} bytes and are at most ${most.files}; delete some first` })
+      const reserved = await database
+        .transaction((tx) => reserveFile(tx, file, most))
+        .catch((error: unknown) => {
+          // The workspace was deleted elsewhere, a moment ago, and the credential died with it.
+          if (sqlState(error) === missing) throw new Fault('credential_invalid', { cause: error })
+          throw error
+        })
+      if (!reserved) throw new Fault('files_full', { message: `The files of a workspace have at most ${most.bytes} bytes and are at most ${most.files}; delete some first` })
       try {
         return new ReceivedFile({ id, name, contentType, ...(await store(id, source)) })
       } catch (error) {
         // What cannot be discarded now is swept later.
         await discard([id]).catch(() => {})
         // Its row went under it: swept, because it took too long, or its workspace was deleted.
-        if (sqlState(error) === '23503') throw new Fault('input_invalid', { message: 'The file took too long to come', cause: error })
+        if (sqlState(error) === missing) throw new Fault('input_invalid', { message: 'The file took too long to come', cause: error })
         throw error
       }
     },

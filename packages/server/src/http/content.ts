@@ -29,7 +29,8 @@ export async function sendContent({ file, read }: FileContent, request: FastifyR
   const etag = `"${file.sha256}"`
   reply.headers({ etag, 'accept-ranges': 'bytes', 'cache-control': 'private, no-cache' })
   if (isKnown(headers['if-none-match'], etag)) return void reply.code(304).send()
-  const range = rangeOf(headers, etag, file.bytes)
+  // A head has no parts.
+  const range = method === 'HEAD' ? null : rangeOf(headers, etag, file.bytes)
   if (range === 'missed') {
     reply.removeHeader('etag').header('content-range', `bytes */${file.bytes}`)
     throw new RangeMissed()

@@ -20,7 +20,7 @@ export interface FormOptions {
   user: { workspaceId: string; userId: string }
 }
 
-const most = { fields: 200, fieldNameBytes: 200 }
+const most = { fields: 200, fieldNameBytes: 200, bytes: limits.filesPerUpload * limits.uploadBytes + 4 * limits.bodyBytes }
 /** Of a client that sends nothing. */
 const silenceMs = 30_000
 /** How much more of a refused body is read, and for how long, so that the client hears the refusal: it listens when it has sent. */
@@ -54,6 +54,9 @@ export async function receiveForm(request: FastifyRequest, options: FormOptions)
   const type = typeOf(request.headers['content-type'])
   if (type !== 'multipart/form-data' && type !== 'application/octet-stream') return null
   if (!options.takes.includes(type)) throw new Fault('media_unsupported', { details: { supported: ['application/json', ...options.takes] } })
+  const encoding = request.headers['content-encoding']
+  if (encoding !== undefined && encoding.trim().toLowerCase() !== 'identity') throw new Fault('media_unsupported', { message: 'The body is compressed; send it as it is' })
+  if ((lengthOf(request) ?? 0) > most.bytes) throw new Fault('body_too_large', { details: { maxBytes: most.bytes } })
   const files = new Map<string, ReceivedFile[]>()
   // A silent connection is closed, which ends the reading of it.
   const { socket } = request.raw
@@ -71,13 +74,15 @@ export async function receiveForm(request: FastifyRequest, options: FormOptions)
 
 async function readBytes(request: FastifyRequest, files: Map<string, ReceivedFile[]>, { parts, user }: FormOptions): Promise<Form> {
   const what = { ...user, name: '', atMost: lengthOf(request) }
-  files.set('file', [await parts.receive(what, theirs(request.raw))])
+  // It outlives who reads it: a refusal goes to a client that still sends.
+  files.set('file', [await parts.receive(what, theirs({ [Symbol.asyncIterator]: () => request.raw.iterator({ destroyOnReturn: false }) }))])
   return { fields: new Map(), files }
 }
 
 async function readParts(request: FastifyRequest, files: Map<string, ReceivedFile[]>, { parts, user }: FormOptions): Promise<Form> {
   const fields = new Map<string, string[]>()
   let textBytes = 0
+  endSomewhere(request)
   for await (const part of theirs(request.parts({ isPartAFile: (_field, _type, name) => name !== undefined && name !== '' }))) {
     const { fieldname } = part
     if (typeof fieldname !== 'string') throw unreadable('A part of the form has no name')
@@ -95,6 +100,15 @@ async function readParts(request: FastifyRequest, files: Map<string, ReceivedFil
     if (!inertKeys.has(fieldname)) add(fields, fieldname, text)
   }
   return { fields, files }
+}
+
+/** What lies between files, or in a field that goes on and on, is read by the parser and told to nobody: with it, the connection ends. */
+function endSomewhere({ raw }: FastifyRequest): void {
+  let bytes = 0
+  raw.on('data', (piece: Buffer) => {
+    bytes += piece.byteLength
+    if (bytes > most.bytes) raw.destroy()
+  })
 }
 
 function add<T>(to: Map<string, T[]>, key: string, value: T): void {
