@@ -285,6 +285,21 @@ describe('refresh', () => {
     expect(await code(here.refresh({ refreshToken: next.refreshToken }))).toBe('credential_invalid')
   })
 
+  test('looks at none of those that were used before: a family that was renewed ten thousand times costs no more than another', async () => {
+    const first = await member('editor')
+    const second = await here.refresh({ refreshToken: first.refreshToken })
+    // Whoever holds the used one holds up nobody.
+    let renewed: string | undefined
+    await db.database.transaction(async (tx) => {
+      await tx.query('select from refresh_tokens where hash = $1 for update', [digest(first.refreshToken)])
+      const renewing = there.refresh({ refreshToken: second.refreshToken })
+      renewed = await Promise.race([renewing.then(({ refreshToken }) => refreshToken), new Promise<undefined>((resolve) => setTimeout(resolve, 5_000, undefined).unref())])
+    })
+    expect(renewed).toEqual(expect.any(String))
+    expect(await code(here.refresh({ refreshToken: first.refreshToken }))).toBe('credential_invalid')
+    expect(await code(here.refresh({ refreshToken: renewed! }))).toBe('credential_invalid')
+  })
+
   test('ends after thirty days, and takes nothing that is none', async () => {
     const { refreshToken, token } = await member('editor')
     for (const none of ['', 'x', token, `${refreshToken}x`, 'A'.repeat(43)]) expect(await code(here.refresh({ refreshToken: none }))).toBe('credential_invalid')

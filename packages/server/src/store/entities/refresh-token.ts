@@ -1,4 +1,4 @@
-import { defineEntity, LockMode, p, type EntityManager } from '@mikro-orm/postgresql'
+import { defineEntity, p, type EntityManager } from '@mikro-orm/postgresql'
 
 /** One use of a login's right to new tokens. All that descend from one login are a family. */
 export const RefreshToken = defineEntity({
@@ -38,7 +38,8 @@ export async function insertRefreshToken(em: EntityManager, row: RefreshTokenRow
 export type RefreshUse = { is: 'used' | 'again'; row: RefreshTokenRow } | null
 
 /**
- * Uses the token up. Of a family at most one is unused at any time, and the locks order two uses at once.
+ * Uses the token up. Of a family at most one is unused at any time, and uses of one family come one after the other. However
+ * often it was renewed, two of its rows are read: a client that refreshes without end costs no more than any other.
  *
  * A used one that comes again so soon, before what replaced it was used, is most likely that of a client whose answer was
  * lost: it is `used` once more, and what replaced it is used up unseen. Should that have reached anybody after all, it will
@@ -48,14 +49,14 @@ export async function useRefreshToken(em: EntityManager, hash: Buffer, { now, gr
   const known = await em.findOne(RefreshToken, { hash }, { disableIdentityMap: true })
   if (!known) return null
   const { family } = known
-  await em.find(RefreshToken, { family }, { fields: ['hash'], orderBy: { hash: 'asc' }, lockMode: LockMode.PESSIMISTIC_WRITE, disableIdentityMap: true })
-  // Read once more: what was inserted by whoever held the locks.
-  const members: RefreshTokenRow[] = await em.find(RefreshToken, { family }, { disableIdentityMap: true })
-  const row = members.find((each) => each.hash.equals(hash))
-  const unused = members.find(({ usedAt }) => usedAt === null)
-  if (!row || (row === unused && row.expiresAt <= now)) return null
+  await em.execute('select pg_advisory_xact_lock(hashtextextended(?, 7465))', [family])
+  // Read once more: what was written by whoever held the lock.
+  const row = await em.findOne(RefreshToken, { hash }, { disableIdentityMap: true })
+  const unused = await em.findOne(RefreshToken, { family, usedAt: null }, { disableIdentityMap: true })
+  const isUnused = unused?.hash.equals(hash) === true
+  if (!row || (isUnused && row.expiresAt <= now)) return null
   const lost = row.usedAt !== null && now.getTime() - row.usedAt.getTime() <= graceMs && unused?.replaces?.equals(hash) === true
-  if (!unused || (row !== unused && !lost)) return { is: 'again', row }
+  if (!unused || (!isUnused && !lost)) return { is: 'again', row }
   await em.nativeUpdate(RefreshToken, { hash: unused.hash }, { usedAt: now })
   return { is: 'used', row }
 }

@@ -68,7 +68,8 @@ export class Core0001 extends Migration {
         used_at timestamptz(3),
         expires_at timestamptz(3) not null
       )`)
-    this.addSql('create index refresh_tokens_family on refresh_tokens (family)')
+    // The one of a family that is unused is found without reading all that were used.
+    this.addSql('create index refresh_tokens_family on refresh_tokens (family, used_at)')
     this.addSql('create index refresh_tokens_expiry on refresh_tokens (expires_at)')
     this.addSql('create index refresh_tokens_user on refresh_tokens (user_id)')
     this.addSql(`
