@@ -107,9 +107,9 @@ describe('a run', () => {
     const inner = await server.workflow(flow({ a: values({ x: 1 }) }), 'Inner')
     const outer = await server.run(flow({ one: subworkflow(inner.id), two: subworkflow(inner.id) }))
     const piece = () => server.db.database.transaction((tx) => deleteRuns(tx, [outer.id], 2))
-    expect(await piece()).toEqual({ gone: [], needed: [] })
+    expect(await piece()).toMatchObject({ gone: [], needed: [], all: [expect.any(String), expect.any(String)] })
     expect((await server.db.database.query<{ id: string }>('select id from runs')).map(({ id }) => id)).toEqual([outer.id])
-    expect(await piece()).toEqual({ gone: [outer.id], needed: [] })
+    expect(await piece()).toEqual({ gone: [outer.id], needed: [], all: [outer.id] })
     expect(await rowsOf(server, 'runs')).toBe(0)
   })
 
@@ -188,6 +188,49 @@ describe('deleting a run', () => {
     await server.call('DELETE', `/v1/runs/${outer.id}`)
     expect([await leftOf(server, outer.id), await leftOf(server, child!.id)]).toEqual([nothing, nothing])
     expect((await refusal(server.call('DELETE', `/v1/runs/${outer.id}`))).code).toBe('run_missing')
+  })
+
+  test('takes its own events and leaves those of others to the sweeper, however many they are', async () => {
+    await using server = await testServer()
+    // A worker that sweeps as it starts has done so.
+    await sweepAfter(server, 0)
+    const [one, other] = [await server.run(flow({ a: values({}) })), await server.run(flow({ a: values({}) }))]
+    const told = await rowsOf(server, 'events', 'subject_id = $1', [other.id])
+    await server.db.database.query('insert into runs_gone values ($1)', [other.id])
+    await server.call('DELETE', `/v1/runs/${one.id}`)
+    expect(await leftOf(server, one.id)).toEqual({ ...nothing, left: 1 })
+    expect(await rowsOf(server, 'events', 'subject_id = $1', [other.id])).toBe(told)
+  })
+
+  test('leaves a key that is spent, and every door to it closed with a 404', async () => {
+    await using server = await testServer()
+    const { id: workflow } = await server.workflow(flow({ ask: approval(), out: 'output' }, ['ask > out']))
+    const start = () => server.start(workflow, { idempotencyKey: 'once' })
+    const follow = `/v1/events?after=${(await server.stream('/v1/events').next()).value!.item.cursor}`
+    const run = await start()
+    await server.wait(run, 'parked')
+    const [pause] = await server.pauses(run)
+    await server.decide(pause!, 'approve')
+    await server.wait(run)
+    await server.call('DELETE', `/v1/runs/${run.id}`)
+    const doors: [() => Promise<unknown>, string][] = [
+      [start, 'run_missing'],
+      [() => server.call('GET', `/v1/runs/${run.id}`), 'run_missing'],
+      [() => server.call('GET', `/v1/runs/${run.id}/wait?until=finished&ms=20000`), 'run_missing'],
+      [() => server.call('GET', `/v1/runs/${run.id}/steps`), 'run_missing'],
+      [() => server.call('GET', `/v1/runs/${run.id}/events?after=1`), 'run_missing'],
+      [() => server.call('POST', `/v1/runs/${run.id}/cancel`), 'run_missing'],
+      [() => server.call('POST', `/v1/runs/${run.id}/fork`, { step: 'ask' }), 'run_missing'],
+      [() => server.call('DELETE', `/v1/runs/${run.id}`), 'run_missing'],
+      [() => server.call('POST', '/v1/signals', { runId: run.id, name: 'x', payload: 1 }), 'run_missing'],
+      [() => server.call('POST', '/v1/signals', { runId: run.id, name: 'x', payload: 1, idempotencyKey: 'k' }), 'run_missing'],
+      [() => server.decide(pause!, 'approve'), 'pause_missing'],
+    ]
+    for (const [at, [door, code]] of doors.entries()) {
+      const { status, code: said } = await refusal(door())
+      expect([at, status, said]).toEqual([at, 404, code])
+    }
+    expect((await server.stream(follow).next()).value!.item.type).toBe('resync')
   })
 
   test('is refused while it, or one that it started, is live', async () => {

@@ -14,24 +14,27 @@ export interface RunDeletion {
 const batch = 1_000
 
 export function createRunDeletion({ database }: { database: Database }): RunDeletion {
-  /** False: a part of a large tree has gone, and the run itself is still there. */
-  async function deleteSome(workspaceId: string, id: string): Promise<boolean> {
+  /** `whole` is false when a part of a large tree has gone, and the run itself is still there. */
+  async function deleteSome(workspaceId: string, id: string): Promise<{ all: string[]; whole: boolean }> {
     return database.transaction(async (tx) => {
       const run = await lockRunToDelete(tx, id)
       if (run?.workspace_id !== workspaceId) throw new Fault('run_missing')
       if (run.parent_run_id !== null) throw new Fault('run_is_child', { message: 'The run goes with the run that started it', details: { parentRunId: run.parent_run_id } })
       if (!run.ended) throw new Fault('run_live', { message: 'The run has not ended; cancel it first' })
-      const { gone, needed } = await deleteRuns(tx, [id], batch)
+      const { gone, needed, all } = await deleteRuns(tx, [id], batch)
       if (needed.length > 0) throw new Fault('run_live', { message: 'A run that it started has not ended' })
-      return gone.length > 0
+      return { all, whole: gone.length > 0 }
     })
   }
 
   return {
     async deleteRun({ workspaceId }, { id }) {
-      while (!(await deleteSome(workspaceId, id)));
-      // What is left of them, should this server stop here, is swept.
-      while ((await database.transaction((tx) => deleteLeftEvents(tx, null, batch))) === batch);
+      for (let whole = false; !whole;) {
+        const piece = await deleteSome(workspaceId, id)
+        // Of these alone: what others left is the sweeper's. What is left of them, should this server stop here, is swept, too.
+        while ((await database.transaction((tx) => deleteLeftEvents(tx, piece.all, batch))) === batch);
+        whole = piece.whole
+      }
     },
   }
 }

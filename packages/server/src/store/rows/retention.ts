@@ -65,10 +65,11 @@ export const agedTrials = (tx: Tx, before: Date, limit: number): Promise<string[
     ),
   )
 
-/** Which of the roots have gone, and which are still needed by a descendant that is live. */
+/** Which of the roots have gone, and which are still needed by a descendant that is live; and all runs that went, descendants too. */
 export interface DeletedRuns {
   gone: string[]
   needed: string[]
+  all: string[]
 }
 
 /**
@@ -103,7 +104,7 @@ export async function deleteRuns(tx: Tx, roots: readonly string[], limit: number
     )
   }
   const gone = new Set(going)
-  return { gone: roots.filter((id) => gone.has(id)), needed: [...needed] }
+  return { gone: roots.filter((id) => gone.has(id)), needed: [...needed], all: going }
 }
 
 // How far the log was trimmed, per workspace: whoever resumes before that is told to start anew.
