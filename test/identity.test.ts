@@ -97,15 +97,90 @@ describe('workspaces', () => {
     await call('GET', path, undefined, secret)
     await call('DELETE', path, undefined, token)
     for (const as of [token, secret]) expect(await codeOf(call('GET', '/v1/workspaces', undefined, as))).toBe('credential_invalid')
-    const left = await server.db.database.query(
-      `select 'runs' as what from runs where workspace_id = $1 union all select 'workflows' from workflows where workspace_id = $1 union all select 'events' from events where workspace_id = $1
-       union all select 'members' from members where workspace_id = $1 union all select 'keys' from api_keys where workspace_id = $1`,
-      [workspace.id],
-    )
-    expect(left).toEqual([])
     expect((await login(owner.email)).user.id).toBe(owner.userId)
   })
+
+  test('one that was full of everything leaves no row in any table but its audit log', async () => {
+    const { workspace, owner, token } = await elsewhere()
+    const others = ['audit', 'members', 'rate_limits', 'refresh_tokens', 'tickets', 'users', 'workspaces']
+    const before = await counts(others)
+    const flow = await call<{ id: string }>(
+      'POST',
+      '/v1/workflows',
+      { name: 'Flow', definition: { ...draft, nodes: [...draft.nodes, { id: 'ask', type: 'human', config: { kind: 'approval', message: 'May we?' } }] } },
+      token,
+    )
+    const form = new FormData()
+    form.append('file', new Blob(['hello']), 'a.txt')
+    const uploaded = await fetch(`${server.url}/v1/files`, { method: 'POST', body: form, headers: { authorization: `Bearer ${token}` } })
+    const { files } = (await uploaded.json()) as { files: { id: string }[] }
+    const { session } = await call<{ session: { id: string } }>('POST', '/v1/sessions/send', { text: 'Hello', files: files.map(({ id }) => id) }, token)
+    const bound = await call<{ session: { id: string }; runId: string }>('POST', '/v1/sessions/send', { to: flow.id, text: 'Hello', idempotencyKey: 'send' }, token)
+    const run = await call<{ id: string }>('POST', '/v1/runs', { workflow: flow.id, idempotencyKey: 'start' }, token)
+    await call('GET', `/v1/runs/${run.id}/wait?until=parked&ms=20000`, undefined, token)
+    await call('POST', '/v1/signals', { runId: run.id, name: 'unheard', payload: 1 }, token)
+    await call('PUT', '/v1/secrets/KEY', { value: 'secret' }, token)
+    await call('POST', '/v1/keys', { name: 'k' }, token)
+    for (const id of [run.id, bound.runId]) {
+      await call('POST', `/v1/runs/${id}/cancel`, {}, token)
+      await call('GET', `/v1/runs/${id}/wait?until=finished&ms=20000`, undefined, token)
+    }
+    const filled = await counts(others)
+    const full = [
+      'api_keys',
+      'events',
+      'file_chunks',
+      'file_uses',
+      'files',
+      'idempotency',
+      'lines',
+      'pauses',
+      'runs',
+      'secrets',
+      'sessions',
+      'signals',
+      'steps',
+      'versions',
+      'workflows',
+    ]
+    for (const table of full) expect([table, filled[table]! > before[table]!]).toEqual([table, true])
+    expect(session.id).not.toBe(bound.session.id)
+
+    await call('DELETE', `/v1/workspaces/${workspace.id}`, undefined, token)
+    expect(await counts(others)).toEqual(before)
+    for (const table of ['members', 'refresh_tokens']) expect(await server.db.database.query(`select from ${table} where workspace_id = $1`, [workspace.id])).toEqual([])
+    expect((await login(owner.email)).user.id).toBe(owner.userId)
+  })
+
+  test('one that goes while somebody changes something in it takes along what that told', async () => {
+    const { workspace, token } = await elsewhere()
+    const flow = await call<{ id: string }>('POST', '/v1/workflows', { name: 'Flow', definition: draft }, token)
+    const { database } = server.db
+    let deleted: Promise<unknown> | undefined
+    await database.transaction(async (tx) => {
+      await tx.query(`update workflows set name = 'Changed' where id = $1`, [flow.id])
+      deleted = call('DELETE', `/v1/workspaces/${workspace.id}`, undefined, token)
+      const waits = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
+      const end = Date.now() + 20_000
+      while ((await database.query(waits)).length === 0 && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 20))
+      await tx.query(`insert into events (workspace_id, subject_kind, subject_id, seq, type, data, at) values ($1, 'workflow', $2, 1000, 'workflow.updated', '{}', now())`, [
+        workspace.id,
+        flow.id,
+      ])
+    })
+    await deleted
+    expect(await database.query('select from events where workspace_id = $1', [workspace.id])).toEqual([])
+  })
 })
+
+/** How many rows there are in each table of ours, but for some. */
+async function counts(without: readonly string[]): Promise<Record<string, number>> {
+  const tables = await server.db.database.query<{ name: string }>(`select tablename as name from pg_tables where schemaname = 'public' order by 1`)
+  const counted: Record<string, number> = {}
+  for (const { name } of tables)
+    if (!without.includes(name)) counted[name] = (await server.db.database.query<{ count: number }>(`select count(*) as count from "${name}"`))[0]!.count
+  return counted
+}
 
 describe('members', () => {
   test('who is invited without a password sets one, once, with the token that the inviter got; nobody logs in before', async () => {

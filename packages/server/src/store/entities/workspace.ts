@@ -63,10 +63,13 @@ export async function updateWorkspace(em: EntityManager, id: string, change: { n
   await em.nativeUpdate(Workspace, { id }, change)
 }
 
-/** With all that is in it. Its events refer to nothing, and so are not taken along by themselves. */
+/**
+ * With all that is in it. Its events refer to nothing, and so are not taken along by themselves: they go last, when whoever
+ * still held a row of the workspace, and told of it, has been waited for.
+ */
 export async function deleteWorkspace(em: EntityManager, id: string): Promise<void> {
-  await em.execute('delete from events where workspace_id = ?', [id])
   await em.nativeDelete(Workspace, { id })
+  await em.execute('delete from events where workspace_id = ?', [id])
 }
 
 /** How much of what keeps a workspace from being deleted there is: runs that have not ended, members whose default it is or who have no other. */
