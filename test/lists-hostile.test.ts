@@ -70,6 +70,11 @@ describe('what nobody may ask of any list is refused as the mistake it is', () =
     expect(await server.call('GET', `/v1/runs/${run.id}/events?after=2147483647`)).toMatchObject({ items: [] })
   })
 
+  test.each(['0000-01-01T00:00:00Z', '2026-02-30T00:00:00Z', '275760-09-13T00:00:00Z', 'infinity', 'now'])('lines since %s', async (since) => {
+    const session = await server.call<{ id: string }>('POST', '/v1/sessions', {})
+    expect(await refusal(asked(`sessions/${session.id}/lines`, { since }))).toMatchObject({ status: 400, issues: [{ path: ['since'] }] })
+  })
+
   test.each<[string, string, string]>([
     ['runs', '-id', '["-id",{"a":1}]'],
     ['runs', '-id', `["-id",["${id}"]]`],

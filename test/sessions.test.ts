@@ -859,6 +859,33 @@ test('the SDK holds a conversation: it sends, follows what is said over a cut co
   await expect(sluice.sessions.get({ id: session.id })).rejects.toThrow(NotFoundError)
 })
 
+test('a session handle holds one too, and knows its rounds', async () => {
+  const sluice = createClient({ url: server.url, token: server.token })
+  const flow = await workflow({ in: 'input', answer: template('You said {{ input.text }}') }, ['in > answer'])
+  const { session, runId } = await sluice.sessions.send({ to: flow.handle, text: 'Hello' })
+  const talk = sluice.session(session.id)
+  const said: string[] = []
+  for await (const event of talk.events({ after: '0' })) {
+    if (event.type !== 'line.added' || event.line?.kind !== 'message' || event.line.role !== 'assistant') continue
+    said.push(event.line.text)
+    if (said.length === 2) break
+    await talk.send('And again', { metadata: { from: 'a test' } })
+  }
+  expect(said).toEqual(['You said Hello', 'You said And again'])
+  const texts: string[] = []
+  for await (const line of talk.lines({ kind: 'message', limit: 3 })) if (line.kind === 'message' && line.role === 'user') texts.push(line.text)
+  expect(texts).toEqual(['Hello', 'And again'])
+  await sluice.run(runId!).then((run) => run.wait())
+  const rounds = await talk.runs({ order: 'created', count: true })
+  expect(rounds).toMatchObject({ total: 2, items: [{ id: runId, sessionId: session.id, trigger: 'session' }, { sessionId: session.id }] })
+  expect((await sluice.runs.list({ where: { sessionId: null, workflowId: flow.id } })).items).toEqual([])
+  for await (const { id } of talk.runs({ limit: 1 })) await sluice.run(id).then((run) => run.wait())
+  expect(await talk.update({ title: 'Renamed' })).toMatchObject({ id: talk.id, title: 'Renamed' })
+  expect((await talk.stop()).id).toBe(talk.id)
+  await talk.delete()
+  await expect(talk.get()).rejects.toThrow(NotFoundError)
+})
+
 // ── who ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 describe('who sees a session', () => {

@@ -19,6 +19,7 @@ import { type Workflows, workflowsOf } from './nouns/workflows.ts'
 import { type Workspaces, workspacesOf } from './nouns/workspaces.ts'
 import type { CallOptions, ClientOptions, Versions } from './options.ts'
 import { type RunHandle, runHandle } from './run-handle.ts'
+import { type SessionHandle, sessionHandle } from './session-handle.ts'
 import { createTransport } from './transport.ts'
 import type { InputOf, OutputOf, PausesOf, TypedWorkflow, WorkflowName } from './typing.ts'
 import { type WorkflowHandle, workflowHandle } from './workflow-handle.ts'
@@ -47,6 +48,8 @@ export interface Sluice {
   workflow<Written extends TypedWorkflow>(name: string): WorkflowHandle<InputOf<Written>, OutputOf<Written>, PausesOf<Written>>
   /** A run that was started elsewhere, to hold on to. Throws `NotFoundError` (`run_missing`). */
   run(id: string, options?: CallOptions): Promise<RunHandle>
+  /** A session, to talk in. Nothing is asked for yet. */
+  session(id: string): SessionHandle
 }
 
 /** A client that has logged in. */
@@ -113,6 +116,7 @@ function nounsOf(calls: Calls, anonymous: Calls, { signIn, adopt, versions }: To
   const runs = runsOf(calls, versions)
   const pauses = pausesOf(calls)
   const workflows = workflowsOf(calls)
+  const sessions = sessionsOf(calls)
   return {
     workflows,
     nodeTypes: nodeTypesOf(calls),
@@ -120,7 +124,7 @@ function nounsOf(calls: Calls, anonymous: Calls, { signIn, adopt, versions }: To
     steps: stepsOf(calls),
     pauses,
     signals: signalsOf(calls),
-    sessions: sessionsOf(calls),
+    sessions,
     events: eventsOf(calls),
     auth: authOf(calls, anonymous, signIn),
     files: filesOf(calls),
@@ -132,5 +136,6 @@ function nounsOf(calls: Calls, anonymous: Calls, { signIn, adopt, versions }: To
     audit: auditOf(calls),
     workflow: <Name extends string>(name: Name) => workflowHandle<InputOf<Name>, OutputOf<Name>, PausesOf<Name>>(name, { workflows, runs, pauses }, calls),
     run: async (id, options) => runHandle(await runs.get({ id }, options), { runs, pauses }, calls),
+    session: (id) => sessionHandle(id, { sessions, runs }, calls),
   }
 }

@@ -1,7 +1,8 @@
-import type { CancelRun, DecisionAction, Json, OneRun, Pause, Run, RunEvent, RunStatus, terminalEvents, Wait } from '@sluice/schema'
+import type { CancelRun, DecisionAction, Json, ListPauses, ListSteps, OneRun, Pause, Run, RunEvent, RunStatus, Step, terminalEvents, Wait } from '@sluice/schema'
 import type { Calls } from './calls.ts'
 import { ConflictError, NotFoundError, RunFailedError, TimeoutError } from './errors.ts'
 import type { Input } from './input.ts'
+import type { Listing } from './listing.ts'
 import type { DecisionInput, Pauses as PausesNoun } from './nouns/pauses.ts'
 import type { Runs } from './nouns/runs.ts'
 import type { CallOptions } from './options.ts'
@@ -33,6 +34,10 @@ export interface RunHandle<Output = Json, Pauses = AnyPauses> {
   events(options?: RunEventsOptions): AsyncGenerator<RunEvent, void, undefined>
   /** Waits for the end, over restarts of the server too. The output, or throws `RunFailedError` {code, step, run}; `TimeoutError` when it takes longer. */
   result(options?: ResultOptions): Promise<Output>
+  /** One for each node and iteration, in the order they came to be. */
+  steps(filter?: Omit<Input<typeof ListSteps>, 'id'>, options?: CallOptions): Listing<Step>
+  /** What it has asked, newest first; `{ status: 'open' }` is what it still asks. */
+  pauses(filter?: Omit<Input<typeof ListPauses>, 'runId' | 'workflow'>, options?: CallOptions): Listing<Pause>
   /** Asks how the run stands now. */
   refresh(options?: CallOptions): Promise<this>
   /** With `compensate` what it did is undone first. Throws `ConflictError` (`run_compensating`). */
@@ -139,6 +144,8 @@ export function runHandle<Output, Pauses = AnyPauses>(first: Run, { runs, pauses
       if (status !== 'completed') throw new RunFailedError(run)
       return output as Output
     },
+    steps: (filter, options) => runs.steps({ ...filter, ...id }, options),
+    pauses: (filter, options) => pauses.list({ ...filter, runId: run.id }, options),
     refresh: (options) => moved(runs.get(id, options)),
     cancel: (how, options) => moved(runs.cancel({ ...how, ...id }, options)),
     hold: (options) => moved(runs.hold(id, options)),

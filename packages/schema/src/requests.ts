@@ -117,6 +117,7 @@ export const ListRuns = z.strictObject({
   tag: z.string().min(1).max(100).optional(),
   waitingOn: oneOf(WaitingKind).optional().meta({ description: 'Only those that this keeps from moving' }),
   trigger: z.string().min(1).max(50).optional().meta({ description: 'Only those that were started so' }),
+  sessionId: Id.optional().meta({ description: 'Only the rounds of this session' }),
   createdAfter: instant.optional().meta({ description: 'Only those made at this time or later' }),
   createdBefore: instant.optional().meta({ description: 'Only those made before this time' }),
   ...listInput(runFields),

@@ -170,7 +170,8 @@ export type ListSessions = z.infer<typeof ListSessions>
 
 export const ListSessionEvents = z.strictObject({
   id: Id,
-  after: knownUpTo.optional().meta({ description: 'The `seq` of the last event that is known' }),
+  after: knownUpTo.optional().meta({ description: 'Begin after the event with this `seq`; a `cursor` goes on from its page instead' }),
+  cursor: pageInput.cursor,
   limit: pageInput.limit,
 })
 export type ListSessionEvents = z.infer<typeof ListSessionEvents>

@@ -4,6 +4,7 @@ import type { Input } from '../input.ts'
 import type { Listing } from '../listing.ts'
 import type { CallOptions } from '../options.ts'
 
+/** Who did what. */
 export interface Audit {
   /** What was done or tried in the workspace, and by whom, newest first unless there is an `order`. Throws `ForbiddenError`. */
   list(filter?: Input<typeof ListAudit>, options?: CallOptions): Listing<AuditRecord>

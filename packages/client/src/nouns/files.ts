@@ -8,7 +8,9 @@ import type { CallOptions } from '../options.ts'
 export type FileSource = Blob | ArrayBuffer | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>>
 
 export interface UploadOptions extends CallOptions {
+  /** What it is called; a `File` says so itself. */
   name?: string | undefined
+  /** Its media type; a `File` or a `Blob` says so itself. `application/octet-stream` where nobody does. */
   contentType?: string | undefined
 }
 
@@ -17,7 +19,7 @@ export interface ContentOptions extends CallOptions {
   range?: { start: number; end?: number | undefined } | undefined
 }
 
-/** What was uploaded. What no session, workflow or run uses goes after a while. */
+/** What was uploaded: one's own, and for admins all of the workspace. What nothing uses goes after a while, a day unless the server is told otherwise. */
 export interface Files {
   /**
    * Stores one file of at most 32 MiB. A stream is read to its end before anything is sent: not everywhere can it be sent as it
@@ -27,11 +29,14 @@ export interface Files {
   upload(content: FileSource, options?: UploadOptions): Promise<StoredFile>
   /** What is known of it. Throws `NotFoundError` (`file_missing`). */
   get(which: Input<typeof OneFile>, options?: CallOptions): Promise<StoredFile>
-  /** Its bytes, as they come: `await (await files.content({ id })).blob()`. The time-out is over when they begin. */
+  /**
+   * Its bytes, as they come: `await (await sluice.files.content({ id })).blob()`. The time-out is over when they begin. Throws
+   * `NotFoundError` (`file_missing`), `InvalidError` for a range behind the end.
+   */
   content(which: Input<typeof OneFile>, options?: ContentOptions): Promise<Response>
-  /** Newest first; one's own, for admins all of the workspace. */
+  /** Newest first; of one user where a `userId` says so. */
   list(filter?: Input<typeof ListFiles>, options?: CallOptions): Listing<StoredFile>
-  /** Throws `ConflictError` (`file_in_use`). */
+  /** Throws `ConflictError` (`file_in_use`), whose `details.uses` say by what, `NotFoundError` (`file_missing`). */
   delete(which: Input<typeof OneFile>, options?: CallOptions): Promise<void>
 }
 

@@ -8,7 +8,6 @@ import type {
   OneFileOfMessage,
   OneMessage,
   OneSession,
-  Page,
   PutSession,
   SendMessage,
   SentMessage,
@@ -19,17 +18,21 @@ import type {
 import type { Calls } from '../calls.ts'
 import { keyed } from '../idempotency.ts'
 import type { Input } from '../input.ts'
-import { type Listing, listing } from '../listing.ts'
+import type { Listing } from '../listing.ts'
 import type { CallOptions } from '../options.ts'
 
-/** Conversations and guided processes: yours, and as an admin those of all. One of somebody else throws `NotFoundError` (`session_missing`). */
+/** Conversations and guided processes, as values; `sluice.session(id)` is one to hold on to. Yours, and as an admin those of all. One of somebody else throws `NotFoundError` (`session_missing`). */
 export interface Sessions {
-  /** Newest first. */
+  /**
+   * Newest first, unless there is an `order`. `where` looks into `context`, `metadata`, `subject` and `steps` too:
+   * `{ status: 'waiting', where: { 'context.topic': 'billing', title: { contains: 'refund' } }, order: ['-updated'] }`.
+   */
   list(filter?: Input<typeof ListSessions>, options?: CallOptions): Listing<Session>
+  /** As it stands; with `lineIds` also the ids of its newest messages and logs. */
   get(which: Input<typeof GetSession>, options?: CallOptions): Promise<Session>
   /** Under an id of your own it is safe to repeat: then the second throws `ConflictError` (`id_taken`). Throws `NotFoundError` (`workflow_missing`). */
   create(session: Input<typeof CreateSession>, options?: CallOptions): Promise<Session>
-  /** Changes the session of this id, or makes it. */
+  /** Changes the session of this id, or makes it. With `ifUpdated` it throws `ConflictError` (`session_stale`) when it has changed meanwhile. */
   put(session: Input<typeof PutSession>, options?: CallOptions): Promise<Session>
   /** What is absent stays. With `ifUpdated` it throws `ConflictError` (`session_stale`) when the session has changed meanwhile. */
   update(change: Input<typeof UpdateSession>, options?: CallOptions): Promise<Session>
@@ -37,18 +40,20 @@ export interface Sessions {
   delete(which: Input<typeof OneSession>, options?: CallOptions): Promise<void>
   /**
    * Answers when the message is kept and its round is started, or waits for those before it. To a workflow, or to nobody, it
-   * makes a session. Text answers an open question of the round under way. Throws `LimitExceededError` (`lane_full`).
+   * makes a session. Text answers an open question of the round under way. Without an idempotency key one is made, and kept
+   * over the repeats of this call: a lost answer says nothing twice. Throws `NotFoundError` (`workflow_missing`, `file_missing`),
+   * `ConflictError` (`idempotency_conflict`), `LimitExceededError` (`lane_full`).
    */
   send(message: Input<typeof SendMessage>, options?: CallOptions): Promise<SentMessage>
   /** Cancels what goes on, and what waits behind it. */
   stop(which: Input<typeof GetSession>, options?: CallOptions): Promise<Session>
-  /** Messages, logs, stats and documents, oldest first. */
+  /** Messages, logs, stats and documents, oldest first; those of a `kind`, or after a number, an id or a time. */
   lines(of: Input<typeof ListLines>, options?: CallOptions): Listing<Line>
   /** With its documents; its events lose what they told. Throws `NotFoundError` (`line_missing`). */
   deleteMessage(which: Input<typeof OneMessage>, options?: CallOptions): Promise<void>
   /** The file itself stays. Throws `NotFoundError` (`line_missing`). */
   detachFile(which: Input<typeof OneFileOfMessage>, options?: CallOptions): Promise<void>
-  /** What has happened in the last 24 hours, oldest first. Live: `sluice.events.subscribe({ sessionId })`. */
+  /** What has happened in the last 24 hours, oldest first, from after the event numbered `after` on. Live: `events()` of `sluice.session(id)`. */
   events(of: Input<typeof ListSessionEvents>, options?: CallOptions): Listing<SessionEvent>
 }
 
@@ -64,10 +69,5 @@ export const sessionsOf = ({ list, read, write, repeat, remove }: Calls): Sessio
   lines: (of, options) => list('sessions.lines', of, options),
   deleteMessage: (which, options) => remove('sessions.deleteMessage', which, options),
   detachFile: (which, options) => remove('sessions.detachFile', which, options),
-  events: (of, options) =>
-    listing(async (cursor) => {
-      const page = await read<Page<SessionEvent>>('sessions.events', { ...of, ...(cursor !== undefined && { after: Number(cursor) }) }, options)
-      // Events are numbered: the last one is where the next page begins.
-      return { ...page, nextCursor: page.nextCursor && String(page.items.at(-1)!.seq) }
-    }),
+  events: (of, options) => list('sessions.events', of, options),
 })

@@ -4,6 +4,7 @@ import { keyed } from '../idempotency.ts'
 import type { Input } from '../input.ts'
 import type { CallOptions } from '../options.ts'
 
+/** Words from outside that steps wait for. */
 export interface Signals {
   /**
    * Sends a named message into a run, for the first step that waits for it, now or later. Answers with the signal's id.

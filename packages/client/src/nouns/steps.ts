@@ -3,6 +3,7 @@ import type { Calls } from '../calls.ts'
 import type { Input } from '../input.ts'
 import type { CallOptions } from '../options.ts'
 
+/** What happens outside and is reported. `runs.steps` lists those of a run. */
 export interface Steps {
   /**
    * Tells the outcome of an external step, from outside. The same report again succeeds. Throws `ConflictError`

@@ -161,7 +161,7 @@ function waitingOn(row: RunRecord, waits: readonly WaitRow[], names: ReadonlyMap
 
 /** Runs of a workspace, newest first unless asked otherwise; trials are listed nowhere. Throws a Fault `workflow_missing` for an unknown workflow. */
 export async function listRuns(tx: Tx, workspaceId: string, asked: ListRuns): Promise<Page<RunSummary>> {
-  const { workflow, version, status, tag, waitingOn: kinds, trigger, createdAfter, createdBefore } = asked
+  const { workflow, version, status, tag, waitingOn: kinds, trigger, sessionId, createdAfter, createdBefore } = asked
   const dated = createdAfter !== undefined || createdBefore !== undefined
   const also: Where<RunField> = {
     ...(workflow !== undefined && { workflowId: await resolveWorkflow(tx, workspaceId, workflow) }),
@@ -170,6 +170,7 @@ export async function listRuns(tx: Tx, workspaceId: string, asked: ListRuns): Pr
     tags: tag === undefined ? undefined : { has: tag },
     waitingOn: among(kinds),
     trigger,
+    sessionId,
     created: dated ? { gte: createdAfter, lt: createdBefore } : undefined,
   }
   // The order that dates have an index in; of ids all that are newer would have to be read.

@@ -7,6 +7,7 @@ import {
   type LineKind,
   limits,
   type ListLines,
+  type ListSessionEvents,
   type ListSessions,
   type Page,
   type Session,
@@ -17,6 +18,7 @@ import {
 import { decodeCursor, encodeCursor, pageFrom } from '../cursor.ts'
 import type { Tx } from '../database.ts'
 import { readSession, sessionColumns, type SessionRow } from '../rows/sessions.ts'
+import { instantOf } from '../conditions/check.ts'
 import type { StoredList } from '../conditions/fields.ts'
 import { listPage } from '../conditions/list.ts'
 import { resolveWorkflow } from './runs.ts'
@@ -194,9 +196,9 @@ async function numberOf(tx: Tx, sessionId: string, id: string): Promise<number> 
 
 const instantForm = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?Z$/
 
-/** PostgreSQL reads more than we mean to take. */
+/** PostgreSQL reads more than we mean to take, and not every day that JavaScript does. */
 function instant(text: string): string {
-  if (!instantForm.test(text) || Number.isNaN(Date.parse(text)))
+  if (!instantForm.test(text) || instantOf(text) === undefined)
     throw new Fault('input_invalid', { issues: [{ path: ['since'], message: 'expected a time as 2026-01-31T12:00:00.000001Z' }] })
   return text
 }
@@ -242,15 +244,16 @@ interface EventRow {
   [more: string]: unknown
 }
 
-/** The events of a session after a `seq`, oldest first; those of the last 24 hours. */
-export async function listSessionEvents(tx: Tx, viewer: Viewer, { id, after = 0, limit }: { id: string; after?: number | undefined; limit: number }): Promise<Page<SessionEvent>> {
+/** The events of a session after a page, or else after a `seq`, oldest first; those of the last 24 hours. */
+export async function listSessionEvents(tx: Tx, viewer: Viewer, { id, cursor, after = 0, limit }: ListSessionEvents): Promise<Page<SessionEvent>> {
+  const from = cursor === undefined ? after : Number(decodeCursor(cursor, /^\d{1,9}$/))
   await seenSession(tx, viewer, id)
   const rows = await tx.query<EventRow>(
     {
       name: 'view-session-events',
       text: `select seq, type, data, at from events where subject_id = $1 and subject_kind = 'session' and seq > $2 order by seq limit $3`,
     },
-    [id, after, limit + 1],
+    [id, from, limit + 1],
   )
   return pageFrom(
     rows,
