@@ -418,6 +418,21 @@ describe('sweepers', () => {
     expect(await rowsOf(server, 'events', `subject_kind = 'run' and subject_id <> $1`, [keep.id])).toBe(0)
   })
 
+  test('whose batch is more than a statement has time for take smaller ones, and all of it goes', async () => {
+    await using server = await testServer()
+    const { id: workflow } = await server.workflow(flow({ a: values({}) }))
+    await Promise.all(Array.from({ length: 12 }, async () => server.wait(await server.start(workflow))))
+    await server.db.database.query(
+      `create function too_slow() returns trigger language plpgsql as $$ begin
+         if (select count(*) from gone) > 7 then raise exception 'canceling statement due to statement timeout' using errcode = '57014'; end if;
+         return null;
+       end $$;
+       create trigger too_slow after delete on runs referencing old table as gone for each statement execute function too_slow()`,
+    )
+    expect(await sweepAfter(server, 31 * day)).toMatchObject({ runs: 12 })
+    expect(await rowsOf(server, 'runs')).toBe(0)
+  })
+
   test('that are stopped end with their batch, and begin no other', async () => {
     await using server = await testServer()
     await server.run(flow({ a: values({}) }))

@@ -34,15 +34,17 @@ const day = 24 * hour
 const many = 1_000
 /** Of what drags many rows along. */
 const few = 50
+/** Descendants of a root that go with it in one batch, on the average. */
+const descendants = 20
 
 const runsOf =
   (find: (tx: Tx, before: Date, limit: number) => Promise<string[]>): Chore['batch'] =>
   async (tx, before, size) => {
     const roots = await find(tx, before, size)
     if (roots.length === 0) return 0
-    const { gone, needed } = await deleteRuns(tx, roots, many)
+    const { gone, needed } = await deleteRuns(tx, roots, size * descendants)
     // Of a large tree only leaves may have gone: there is more to do. What is needed is not met again in this round.
-    return needed.length > 0 ? gone.length : size
+    return needed.length > 0 || gone.length === roots.length ? gone.length : size
   }
 
 /** In the order that frees most: runs before what they hold on to. */

@@ -33,15 +33,24 @@ export function createSweeper({ database, periods, log }: { database: Database; 
   let rounds: Promise<void> | null = null
 
   /** Null: another server is at it. */
-  const batch = ({ batch: work, size }: Chore, before: Date): Promise<number | null> => database.transaction(async (tx) => ((await takeTurn(tx)) ? work(tx, before, size) : null))
+  const batch = ({ batch: work }: Chore, before: Date, size: number): Promise<number | null> =>
+    database.transaction(async (tx) => ((await takeTurn(tx)) ? work(tx, before, size) : null))
 
-  /** False: another server is at it, or this one leaves. */
+  /** False: another server is at it, or this one leaves. What is too much for the time that a statement has is done in smaller pieces. */
   async function finish(chore: Chore, before: Date, swept: Round['swept']): Promise<boolean> {
+    let { size } = chore
     while (!stopping.signal.aborted) {
-      const met = await batch(chore, before)
+      const met = await batch(chore, before, size).catch((error: unknown) => {
+        if (!(error instanceof Outage) || size === 1) throw error
+        return 'too much' as const
+      })
+      if (met === 'too much') {
+        size = Math.ceil(size / 8)
+        continue
+      }
       if (met === null) return false
       if (met > 0) swept[chore.name] = (swept[chore.name] ?? 0) + met
-      if (met < chore.size) return true
+      if (met < size) return true
       await sleep(restMs, undefined, { signal: stopping.signal }).catch(() => {})
     }
     return false
