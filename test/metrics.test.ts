@@ -78,6 +78,34 @@ test('labels are route templates, never what a caller wrote; nothing shown holds
   for (const kept of [run.id, workflow.id, 'Name-kept', 'payload-kept', 'path-kept', 'query-kept', server.token, admin.password]) expect(text).not.toContain(kept)
 })
 
+test('a thousand paths, procedures and methods that somebody makes up add no more series than the first few did', async () => {
+  await using server = await testServer()
+  const tryAll = async (from: number): Promise<void> => {
+    for (let n = from; n < from + 100; n++)
+      await Promise.all(
+        [
+          ['GET', `/${n}`],
+          ['GET', `/v1/${n}`],
+          ['GET', `/v1/runs/${n}`],
+          ['POST', `/v1/runs/${n}/${n}`],
+          ['GET', `/docs/${n}.js`],
+          ['GET', `/trpc/made${n}.up`],
+          ['GET', `/trpc/runs.get,made${n}.up?batch=1`],
+          ['PROPFIND', `/v1/runs/${n}`],
+          ['LINK', `/metrics/${n}`],
+          ['M-SEARCH', `/${n}`],
+        ].map(([method = '', path = '']) => fetch(server.url + path, { method, headers: { authorization: `Bearer ${server.token}` } }).then((answer) => answer.text())),
+      )
+  }
+  const linesOf = async (): Promise<number> => (await series(server.url)).text.split('\n').filter((line) => line.startsWith('sluice_')).length
+  // To look is a request, too.
+  await linesOf()
+  await tryAll(0)
+  const first = await linesOf()
+  await tryAll(100)
+  expect(await linesOf()).toBe(first)
+})
+
 test('open streams and sockets are shown while they are open, and no longer', async () => {
   await using server = await testServer()
   const run = await server.wait(await server.start(await server.workflow(flow({ a: approval() }))), 'parked')
@@ -114,6 +142,9 @@ test('without a token metrics are open on this machine alone: not through a prox
   const strangers: Record<string, string>[] = [
     { 'x-forwarded-for': '203.0.113.7' },
     { forwarded: 'for=203.0.113.7' },
+    { via: '1.1 proxy' },
+    { 'x-forwarded-proto': 'https' },
+    { 'x-real-ip': '203.0.113.7' },
     { origin: 'https://evil.example.com' },
     { host: 'evil.example.com' },
     { 'sec-fetch-site': 'cross-site' },

@@ -13,6 +13,9 @@ export interface MetricsOptions {
   isOpen: boolean
 }
 
+/** Any of them says that somebody speaks for somebody else. */
+const marksOfProxies = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip']
+
 /**
  * The numbers are of the whole server, over all workspaces: no workspace's credential fits them, the operator's token does.
  * They are asked for while the database is away, too. Without a token they are open on a server that only this machine
@@ -28,7 +31,7 @@ export function mountMetrics(app: FastifyInstance, { metrics, origins, token, is
       if (!timingSafeEqual(digestOf(shown.trim()), expected)) throw new Fault('credential_invalid')
       return
     }
-    const isDirect = headers['x-forwarded-for'] === undefined && headers.forwarded === undefined
+    const isDirect = marksOfProxies.every((name) => headers[name] === undefined)
     if (!isOpen || !isDirect || !origins.takesAnonymous(headers))
       throw new Fault('permission_denied', { message: 'Metrics are shown here to who bears SLUICE_METRICS_TOKEN; it is not set' })
   }
