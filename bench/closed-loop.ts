@@ -1,28 +1,36 @@
 import type { Load } from './contestant.ts'
 
-/** Keeps so many runs in flight. The first one that fails ends them all. */
-export function keepInFlight(run: () => Promise<unknown>, inFlight: number): Load {
+/** One of what is kept in flight; gives the milliseconds that count. */
+export type Timed = () => Promise<number>
+
+/** All of it counts, from the call to its end. */
+export const timed =
+  (work: () => Promise<unknown>): Timed =>
+  async () => {
+    const begun = performance.now()
+    await work()
+    return performance.now() - begun
+  }
+
+/** Keeps so many in flight. The first one that fails ends them all. */
+export function keepInFlight(one: Timed, inFlight: number): Load {
   let ended: number[] = []
   let stopped = false
   let failure: { cause: unknown } | undefined
 
-  async function one(): Promise<void> {
-    while (!stopped) {
-      const begun = performance.now()
-      await run()
-      ended.push(performance.now() - begun)
-    }
+  async function again(): Promise<void> {
+    while (!stopped) ended.push(await one())
   }
   const all = Promise.all(
     Array.from({ length: inFlight }, () =>
-      one().catch((cause: unknown) => {
+      again().catch((cause: unknown) => {
         failure ??= { cause }
         stopped = true
       }),
     ),
   )
   const check = () => {
-    if (failure) throw new Error('A run failed', failure)
+    if (failure) throw new Error('One of the load failed', failure)
   }
 
   return {

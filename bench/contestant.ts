@@ -1,6 +1,6 @@
-/** Runs that are kept in flight: whenever one ends, the next begins. */
+/** What keeps so many of something in flight: whenever one ends, the next begins. */
 export interface Load {
-  /** The milliseconds of each run that ended since this was asked last. Throws what a run failed with. */
+  /** The milliseconds of each one that ended since this was asked last. Throws what one of them failed with. */
   take(): Promise<number[]>
   /** Begins no more, and answers when those in flight have ended. */
   stop(): Promise<void>
@@ -14,10 +14,7 @@ export interface Opened {
 
 export type Open = (databaseUrl: string) => Promise<Opened>
 
-/**
- * Who runs the same as the others: runs of three steps that do nothing, each durable before the next begins. A run has
- * ended when its caller knows.
- */
+/** Who does the same as the others of a measurement. */
 export interface Contestant {
   /** One line for the page. */
   about: string
@@ -26,33 +23,4 @@ export interface Contestant {
 }
 
 /** In the order of the tables. */
-export const contestants = {
-  'group-commit': {
-    about: 'what PostgreSQL allows: rows alone, written from Node in one multi-row statement a batch; no queue, no claims, no events, no recovery',
-    read: () => import('./contestants/group-commit.ts'),
-  },
-  engine: {
-    about: "Sluice's engine in process: start, and wait until finished, of three `work` nodes",
-    read: () => import('./contestants/engine.ts'),
-  },
-  'engine-pure': {
-    about: 'the same with three `pure` nodes, which the engine runs inline and writes together',
-    read: () => import('./contestants/engine-pure.ts'),
-  },
-  http: {
-    about: '`POST /v1/runs` that waits until finished, with a JWT over kept connections; three `work` nodes; the load comes from a process of its own',
-    read: () => import('./contestants/http.ts'),
-  },
-  dbos: {
-    about: 'a workflow of three steps in process (`@dbos-inc/dbos-sdk`)',
-    read: () => import('./contestants/dbos.ts'),
-  },
-  'pg-boss': {
-    about: 'a chain of three jobs with LISTEN, each completed in the transaction that inserts the next; ended when the third job was worked, before its completion is written',
-    read: () => import('./contestants/pg-boss.ts'),
-  },
-} satisfies Record<string, Contestant>
-
-export type ContestantName = keyof typeof contestants
-
-export const contestantNames = Object.keys(contestants) as ContestantName[]
+export type Contestants = Record<string, Contestant>

@@ -6,7 +6,12 @@ import { fileURLToPath } from 'node:url'
  * collections are on another's account. Throws what it threw, or how it ended instead.
  */
 export function inOwnProcess<Task, Result>(module: string, task: Task, signal: AbortSignal): Promise<Result> {
-  const child = fork(fileURLToPath(new URL('performer.ts', import.meta.url)), [module], { serialization: 'advanced', signal })
+  const child = fork(fileURLToPath(new URL('performer.ts', import.meta.url)), [module], {
+    serialization: 'advanced',
+    signal,
+    // What the libraries of others do that they will not be allowed to do for long.
+    execArgv: ['--disable-warning=DeprecationWarning'],
+  })
   return new Promise((resolve, reject) => {
     let answer: Performed<Result> | undefined
     child.once('message', (message: Performed<Result>) => (answer = message))

@@ -1,5 +1,5 @@
 import { DBOS } from '@dbos-inc/dbos-sdk'
-import { keepInFlight } from '../closed-loop.ts'
+import { keepInFlight, timed } from '../closed-loop.ts'
 import type { Open } from '../contestant.ts'
 
 export const open: Open = async (databaseUrl) => {
@@ -11,5 +11,5 @@ export const open: Open = async (databaseUrl) => {
     { name: 'three steps' },
   )
   await DBOS.launch()
-  return { load: async (inFlight) => keepInFlight(workflow, inFlight), close: () => DBOS.shutdown() }
+  return { load: async (inFlight) => keepInFlight(timed(workflow), inFlight), close: () => DBOS.shutdown() }
 }

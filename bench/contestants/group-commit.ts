@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { keepInFlight } from '../closed-loop.ts'
+import { keepInFlight, timed } from '../closed-loop.ts'
 import type { Open } from '../contestant.ts'
 
 const schema = `
@@ -64,5 +64,5 @@ export const open: Open = async (databaseUrl) => {
     const id = ++last
     for (const step of [0, 1, 2, 3]) await write(id, step)
   }
-  return { load: async (inFlight) => keepInFlight(run, inFlight), close: () => client.end() }
+  return { load: async (inFlight) => keepInFlight(timed(run), inFlight), close: () => client.end() }
 }

@@ -1,5 +1,5 @@
 import { PgBoss } from 'pg-boss'
-import { keepInFlight } from '../closed-loop.ts'
+import { keepInFlight, timed } from '../closed-loop.ts'
 import type { Open } from '../contestant.ts'
 
 const queues = ['first', 'second', 'third'] as const
@@ -42,5 +42,5 @@ export const open: Open = async (databaseUrl) => {
     await boss.send(queues[0], { run: id })
     await ended
   }
-  return { load: async (inFlight) => keepInFlight(run, inFlight), close: () => boss.stop({ graceful: false }) }
+  return { load: async (inFlight) => keepInFlight(timed(run), inFlight), close: () => boss.stop({ graceful: false }) }
 }

@@ -1,6 +1,6 @@
 // A process of its own: makes the load that loader.ts orders.
 import { Pool } from 'undici'
-import { keepInFlight } from '../closed-loop.ts'
+import { keepInFlight, timed } from '../closed-loop.ts'
 import type { Load } from '../contestant.ts'
 import type { Answer, Order, Repeated } from './requests.ts'
 
@@ -24,7 +24,7 @@ async function follow(order: Order): Promise<Answer> {
       send = sending(order.request)
       break
     case 'load':
-      load = keepInFlight(send!, order.inFlight)
+      load = keepInFlight(timed(send!), order.inFlight)
       break
     case 'take':
       return { done: 'take', taken: await load!.take() }

@@ -15,3 +15,13 @@ export const threeSteps = chain(step.type, {})
 
 /** Free of effects: the engine need not write between them. */
 export const threePure = chain('static-value', { values: {} })
+
+/** Waits for a person, then does a step. */
+export const approvalThenStep: Definition = {
+  kind: 'workflow',
+  nodes: [
+    { id: 'approval', type: 'human', config: { kind: 'approval', message: 'May we?' } },
+    { id: 'step', type: step.type },
+  ],
+  links: [{ source: 'approval', target: 'step' }],
+}

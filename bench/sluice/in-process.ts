@@ -5,6 +5,7 @@ import { type Actor, type Engine, createEngine, createQueue } from '../../packag
 import { createDoorbell } from '../../packages/server/src/events/doorbell.ts'
 import { createModels } from '../../packages/server/src/models/models.ts'
 import { createCatalogue } from '../../packages/server/src/nodes/catalogue.ts'
+import type { AnyNode } from '../../packages/server/src/nodes/contract.ts'
 import { createOutside } from '../../packages/server/src/outside/outside.ts'
 import { createSandbox } from '../../packages/server/src/sandbox/sandbox.ts'
 import { openDatabase } from '../../packages/server/src/store/database.ts'
@@ -13,13 +14,13 @@ import { openOrm } from '../../packages/server/src/store/orm.ts'
 import { createLog } from '../../packages/server/src/telemetry.ts'
 import { createPlans } from '../../packages/server/src/workflows/plans.ts'
 import { createWorkflows } from '../../packages/server/src/workflows/workflows.ts'
-import { keepInFlight } from '../closed-loop.ts'
+import { keepInFlight, timed } from '../closed-loop.ts'
 import type { Open } from '../contestant.ts'
 import { account } from './account.ts'
-import { step } from './step.ts'
+import { step as noStep } from './step.ts'
 
 /** The engine with its worker, its clock and an actor, as `app.ts` wires them, without a server in front. */
-interface InProcess {
+export interface InProcess {
   engine: Engine
   actor: Actor
   /** Answers with the workflow's id. */
@@ -30,7 +31,7 @@ interface InProcess {
 /** Connections as in `app.ts`. */
 const connections = { pool: 20, pulse: 3 }
 
-async function openInProcess(databaseUrl: string): Promise<InProcess> {
+export async function openInProcess(databaseUrl: string, step: AnyNode = noStep): Promise<InProcess> {
   await migrate(databaseUrl, { also: () => migrateQueue(databaseUrl) })
   const log = createLog({ level: 'error', write: (line) => void process.stderr.write(line) })
   const onError = (error: Error): void => log.error({ err: error }, 'the database met an error')
@@ -89,5 +90,5 @@ export const engineRunning =
       const { id, status } = await engine.start(actor, { workflow, wait: { until: 'finished', ms: waitMs } })
       if (status !== 'completed') throw new Error(`Run ${id} is ${status}`)
     }
-    return { load: async (inFlight) => keepInFlight(run, inFlight), close }
+    return { load: async (inFlight) => keepInFlight(timed(run), inFlight), close }
   }

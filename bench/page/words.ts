@@ -1,0 +1,9 @@
+import type { Contestants } from '../contestant.ts'
+import { figure } from './figure.ts'
+
+/** Who they are: a line each. */
+export const abouts = (contestants: Contestants, names: readonly string[]): string => names.map((name) => `- \`${name}\`: ${contestants[name]!.about}`).join('\n')
+
+/** How the figures of a race came about. */
+export const methodOf = ({ rounds, seconds }: { rounds: number; seconds: number }): string =>
+  `Medians of ${rounds}, ${figure(seconds)} s each after a warm-up; contestants take turns, each in a process and on a database of its own, in one PostgreSQL.`

@@ -1,0 +1,59 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Contestants } from './contestant.ts'
+import { type Memory, type Spent, openMeters } from './meters/meters.ts'
+import { quantile } from './statistics.ts'
+
+/** For the process that runs one contestant: at each number in flight, one after another. */
+export interface Task {
+  /** The address of the module that exports the `contestants`. */
+  field: string
+  contestant: string
+  databaseUrl: string
+  postgresPid: number
+  inFlight: readonly number[]
+  seconds: number
+}
+
+/** Costs are those of one: CPU in milliseconds. Memory is that of whole processes at the end, in bytes. */
+export type Figures = Record<'perSecond' | 'p50' | 'p99' | 'statements' | 'transactions' | 'walBytes' | 'cpuNode' | 'cpuPostgres' | 'memoryNode' | 'memoryPostgres', number>
+
+/** Compiled, planned and filled by then: a share of the measured time. */
+const warmShare = 0.5
+
+/** Figures for each number in flight, in the order asked. */
+export async function perform({ field, contestant, databaseUrl, postgresPid, inFlight, seconds }: Task): Promise<Figures[]> {
+  const meters = await openMeters(databaseUrl, postgresPid)
+  const { contestants } = (await import(field)) as { contestants: Contestants }
+  const { open } = await contestants[contestant]!.read()
+  const { load, close } = await open(databaseUrl)
+  const figures: Figures[] = []
+  for (const each of inFlight) {
+    const running = await load(each)
+    await sleep(seconds * warmShare * 1000)
+    await Promise.all([running.take(), meters.read()])
+    await sleep(seconds * 1000)
+    const [ended, spent] = await Promise.all([running.take(), meters.read()])
+    figures.push(figuresOf(ended, spent, meters.memory()))
+    await running.stop()
+  }
+  await close()
+  await meters.close()
+  return figures
+}
+
+function figuresOf(ended: readonly number[], { ms, ...spent }: Spent, memory: Memory): Figures {
+  if (ended.length === 0) throw new Error('None ended within the time: measure for longer')
+  const ofOne = (amount: number): number => amount / ended.length
+  return {
+    perSecond: ended.length / (ms / 1000),
+    p50: quantile(ended, 0.5),
+    p99: quantile(ended, 0.99),
+    statements: ofOne(spent.statements),
+    transactions: ofOne(spent.transactions),
+    walBytes: ofOne(spent.walBytes),
+    cpuNode: ofOne(spent.cpuNode),
+    cpuPostgres: ofOne(spent.cpuPostgres),
+    memoryNode: memory.node,
+    memoryPostgres: memory.postgres,
+  }
+}
