@@ -130,7 +130,7 @@ export type AuditField = (typeof auditFields)[number]
 export const ListAudit = z.strictObject({
   principal: z.string().min(1).max(100).optional().meta({ description: 'A user, with all their keys, or one key' }),
   action: z.string().min(1).max(100).optional().meta({ description: 'A procedure (`members.invite`) or a noun (`members`)' }),
-  since: instant.optional(),
+  since: instant().optional(),
   ...listInput(auditFields),
 })
 export type ListAudit = z.infer<typeof ListAudit>

@@ -12,19 +12,20 @@ export const WorkflowRef = z.string().min(1).max(100).meta({ description: 'The i
 /** What is counted up is kept as an integer of 32 bits: no version, revision, line or event has a higher number. */
 export const mostCounted = 2_147_483_647
 
+// Functions, so that documents have no words of their own for them.
+
 /** The number of a version, or of the draft it was. */
-export const ordinal = z.int().min(1).max(mostCounted)
+export const ordinal = () => z.int().min(1).max(mostCounted)
 
 /** The number of what is known already, 0 for nothing. */
-export const knownUpTo = z.int().min(0).max(mostCounted)
+export const knownUpTo = () => z.int().min(0).max(mostCounted)
 
 /** The instants that there are, in milliseconds: of years with four digits. */
 export const instants = { first: Date.parse('0001-01-01T00:00:00.000Z'), last: Date.parse('9999-12-31T23:59:59.999Z') } as const
 
 /** An instant that a caller names, in any zone. */
-export const instant = z.iso
-  .datetime({ offset: true })
-  .refine((text) => Date.parse(text) >= instants.first && Date.parse(text) <= instants.last, 'expected a time of the years 1 to 9999')
+export const instant = () =>
+  z.iso.datetime({ offset: true }).refine((text) => Date.parse(text) >= instants.first && Date.parse(text) <= instants.last, 'expected a time of the years 1 to 9999')
 
 /** An instant, ISO 8601 in UTC with milliseconds. */
 export const Timestamp = z.string().meta({ format: 'date-time', examples: ['2026-01-31T12:00:00.000Z'] })

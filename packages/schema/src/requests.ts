@@ -17,7 +17,7 @@ const oneOf = <T extends z.ZodType>(item: T) => z.union([item, z.array(item).min
 const name = z.string().min(1).max(200)
 const idempotencyKey = z.string().min(1).max(200)
 const description = z.string().max(10_000)
-const revision = ordinal.meta({ description: 'Refuse unless the draft is at this revision' })
+const revision = ordinal().meta({ description: 'Refuse unless the draft is at this revision' })
 
 export const OneWorkflow = z.strictObject({ workflow: WorkflowRef })
 export type OneWorkflow = z.infer<typeof OneWorkflow>
@@ -61,7 +61,7 @@ export type PublishWorkflow = z.infer<typeof PublishWorkflow>
 export const ListVersions = z.strictObject({ workflow: WorkflowRef, ...pageInput })
 export type ListVersions = z.infer<typeof ListVersions>
 
-export const OneVersion = z.strictObject({ workflow: WorkflowRef, version: ordinal })
+export const OneVersion = z.strictObject({ workflow: WorkflowRef, version: ordinal() })
 export type OneVersion = z.infer<typeof OneVersion>
 
 export const EditWorkflow = z.strictObject({ workflow: WorkflowRef, operations: z.array(EditOperation).min(1).max(1000), revision: revision.optional() })
@@ -112,14 +112,14 @@ export type OneRun = z.infer<typeof OneRun>
 /** What is said beside `where` holds with it. */
 export const ListRuns = z.strictObject({
   workflow: WorkflowRef.optional(),
-  version: ordinal.optional(),
+  version: ordinal().optional(),
   status: oneOf(RunStatus).optional(),
   tag: z.string().min(1).max(100).optional(),
   waitingOn: oneOf(WaitingKind).optional().meta({ description: 'Only those that this keeps from moving' }),
   trigger: z.string().min(1).max(50).optional().meta({ description: 'Only those that were started so' }),
   sessionId: Id.optional().meta({ description: 'Only the rounds of this session' }),
-  createdAfter: instant.optional().meta({ description: 'Only those made at this time or later' }),
-  createdBefore: instant.optional().meta({ description: 'Only those made before this time' }),
+  createdAfter: instant().optional().meta({ description: 'Only those made at this time or later' }),
+  createdBefore: instant().optional().meta({ description: 'Only those made before this time' }),
   ...listInput(runFields),
 })
 export type ListRuns = z.infer<typeof ListRuns>
@@ -154,7 +154,7 @@ export type ListSteps = z.infer<typeof ListSteps>
 
 export const ListEvents = z.strictObject({
   id: Id,
-  after: knownUpTo.optional().meta({ description: 'Begin after the event with this `seq`; a `cursor` goes on from its page instead' }),
+  after: knownUpTo().optional().meta({ description: 'Begin after the event with this `seq`; a `cursor` goes on from its page instead' }),
   cursor: pageInput.cursor,
   limit: pageInput.limit,
 })

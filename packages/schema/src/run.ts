@@ -174,7 +174,7 @@ export type Wait = z.infer<typeof Wait>
 
 export const StartRun = z.strictObject({
   workflow: WorkflowRef,
-  version: ordinal.optional(),
+  version: ordinal().optional(),
   expectHash: z.string().max(100).optional().meta({ description: 'Refuse to start another version than the one with this hash' }),
   input: Json.optional().meta({ description: 'One value for every input node' }),
   inputs: JsonObject.optional().meta({ description: 'Values by the id or title of their input node' }),

@@ -170,7 +170,7 @@ export type ListSessions = z.infer<typeof ListSessions>
 
 export const ListSessionEvents = z.strictObject({
   id: Id,
-  after: knownUpTo.optional().meta({ description: 'Begin after the event with this `seq`; a `cursor` goes on from its page instead' }),
+  after: knownUpTo().optional().meta({ description: 'Begin after the event with this `seq`; a `cursor` goes on from its page instead' }),
   cursor: pageInput.cursor,
   limit: pageInput.limit,
 })
@@ -201,7 +201,7 @@ export type SentMessage = z.infer<typeof SentMessage>
 export const ListLines = z.strictObject({
   id: Id,
   kind: LineKind.optional(),
-  after: knownUpTo.optional().meta({ description: 'Only what comes after the line of this number' }),
+  after: knownUpTo().optional().meta({ description: 'Only what comes after the line of this number' }),
   afterId: z.string().max(100).optional().meta({ description: 'Only what comes after the line of this id; everything, where there is none' }),
   since: z.string().max(40).optional().meta({ description: 'Only what is later than this time; microseconds count' }),
   cursor: pageInput.cursor,

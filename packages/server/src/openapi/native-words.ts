@@ -1,4 +1,4 @@
-import { type FaultKind, faultKinds } from '@sluice/schema'
+import { type FaultKind, faultKinds, whereLimits } from '@sluice/schema'
 import { allCodes, kindOf, kinds } from './problems.ts'
 
 export const tags = [
@@ -69,7 +69,7 @@ open a stream with a one-use \`ticket\`.
 **Lists** answer \`{items, nextCursor, total?}\`; send \`nextCursor\` as \`cursor\` until it is null, with the same \`order\`. What to list is said by \`where\`, as JSON:
 \`{"status": {"in": ["failed", "held"]}, "or": [{"tags": {"has": "vip"}}, {"lane": null}]}\`. All that an object says holds; a value alone is \`{"eq": value}\`.
 A comparison is true or false: \`null\` is equal to null alone, and what is not equal to a value may be null. Texts are compared by code point; \`ilike\` and \`contains\`
-take A–Z for a–z. Null comes last in an \`order\`, first where it is downwards; what is equal in it is in the order of ids.
+take A–Z for a–z. Of a field that is JSON a path says what is meant, \`{"context.topic": "billing"}\`: at most ${whereLimits.termsInJson} such, and ${whereLimits.orderInJson} in an \`order\`. Null comes last in an \`order\`, first where it is downwards; what is equal in it is in the order of ids.
 
 **Again, once.** \`Idempotency-Key\` makes what is sent again answer as the first one did: a start, a decision, a signal, a new workflow. The same key with
 another request is a 409.

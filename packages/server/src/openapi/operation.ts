@@ -1,6 +1,7 @@
 import type { Json, JsonObject } from '@sluice/schema'
 import type { Address, Reply } from './addresses.ts'
 import type { Description, Example, Note } from './description.ts'
+import { byteHeaders, otherBytes } from './bytes.ts'
 import type { Content, Parts } from './generate.ts'
 import { problemsOf } from './problems.ts'
 import { successAt, withExample } from './replies.ts'
@@ -19,7 +20,7 @@ export function operationAt(address: Address, parts: Parts, description: Descrip
   const own = [reply, stream].flatMap((door) => (door ? faultsAt(description.notes[door.name], door.path) : []))
   const body = parts.rest(address).requestBody
   const security = action === 'public' ? [] : stream ? anyOf({ ...description.securitySchemes, ...description.streamSecuritySchemes }) : undefined
-  const parameters = parametersAt(address, parts, description, replyNote?.example)
+  const parameters = [...parametersAt(address, parts, description, replyNote?.example), ...(reply?.isBytes ? byteHeaders : [])]
   return given({
     operationId,
     summary,
@@ -28,7 +29,7 @@ export function operationAt(address: Address, parts: Parts, description: Descrip
     security,
     parameters: parameters.length > 0 ? parameters : undefined,
     requestBody: body && { required: !takes.body!.safeParse({}).success, content: withExample(bodiesOf(address, body.content), bodyOf(replyNote?.example, address)) },
-    responses: { [reply?.status ?? 200]: successAt(address, parts, description), ...problemsOf(address, own, description.errors, parts.error) },
+    responses: { [reply?.status ?? 200]: successAt(address, parts, description), ...(reply?.isBytes && otherBytes), ...problemsOf(address, own, description.errors, parts.error) },
   })
 }
 

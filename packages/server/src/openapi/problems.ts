@@ -2,6 +2,7 @@ import { type FaultCode, faultKinds, type FaultKind, faults, type JsonObject } f
 import type { z } from 'zod'
 import type { ProblemCode } from '../rpc/faults.ts'
 import type { Address } from './addresses.ts'
+import { rangeMissed } from './bytes.ts'
 
 /** How the errors of an API look, whatever went wrong. */
 export interface ErrorForm {
@@ -68,7 +69,10 @@ export function problemsOf({ takes, reply, stream, method }: Address, own: reado
     if (!before.includes(code)) byStatus.set(status, { codes: [...before, code] })
   }
   const sorted = [...byStatus].sort(([one], [other]) => one - other)
-  return Object.fromEntries(sorted.map(([status, { name, codes }]) => [status, name ? { $ref: `#/components/responses/${name}` } : responseFor(codes, form, schema)]))
+  return {
+    ...Object.fromEntries(sorted.map(([status, { name, codes }]) => [status, name ? { $ref: `#/components/responses/${name}` } : responseFor(codes, form, schema)])),
+    ...(reply?.isBytes && rangeMissed(schema)),
+  }
 }
 
 function responseFor(codes: readonly ProblemCode[], form: ErrorForm, schema: JsonObject): JsonObject {
