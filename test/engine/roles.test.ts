@@ -12,5 +12,5 @@ test('a server that only serves moves no run; a worker takes it over, and answer
   expect(ended).toMatchObject({ status: 'completed', output: { v: { answer: 42 } } })
   const statusOf = async (path: string): Promise<number> => (await fetch(worker.url + path, { headers: { authorization: `Bearer ${server.token}` } })).status
   expect([await statusOf('/health'), await statusOf('/ready')]).toEqual([200, 200])
-  expect(await Promise.all([`/v1/runs/${run.id}`, '/v1/workflows', '/trpc/runs.list', '/docs'].map(statusOf))).toEqual([404, 404, 404, 404])
+  expect(await Promise.all([`/v1/runs/${run.id}`, '/v1/workflows', '/trpc/runs.list', '/docs', '/'].map(statusOf))).toEqual([404, 404, 404, 404, 404])
 })

@@ -24,7 +24,11 @@ export function mountHealth(app: FastifyInstance, ready: () => Promise<void>, le
     if (!isReady) reply.code(503).header('retry-after', '2')
     return { status: isReady ? 'ready' : 'unavailable' }
   })
-  app.get('/', { config }, async (request, reply) => {
+}
+
+/** For who comes by where there is something to see. */
+export function mountStart(app: FastifyInstance): void {
+  app.get('/', { config: { bare: true } }, async (request, reply) => {
     if (!/text\/html/.test(request.headers.accept ?? '')) return { name: 'sluice', links }
     return reply.header('content-security-policy', startPolicy).type('text/html; charset=utf-8').send(startPage(links))
   })

@@ -13,7 +13,7 @@ import { applyCors } from './cors.ts'
 import { nativeFace, type Face } from './face.ts'
 import { mountDocs, type ApiPage } from './docs.ts'
 import { createFailing, factsOf, type Failing } from './failing.ts'
-import { mountHealth } from './health.ts'
+import { mountHealth, mountStart } from './health.ts'
 import { createLimits } from './limits.ts'
 import { addressOf, createListener, dress, type App } from './listener.ts'
 import { mountMetrics } from './metrics.ts'
@@ -94,6 +94,7 @@ export async function createHttp(options: HttpOptions): Promise<HttpServer> {
   addSteps(app, { origins, admission, failing, log })
   mountHealth(app, ready, () => state.leaving)
   mountMetrics(app, { metrics, origins, token: config.metricsToken, isOpen: isPrivate(config) })
+  if (serves) mountStart(app)
   if (serves && documents) mountDocs(app, documents)
   if (serves) mountTrpc(app, { parts, openStreams, report, stream })
   bind(app, places, { files: parts.files, openStreams, report, stream, baseUrl: (request) => config.publicUrl ?? `${request.protocol}://${request.host}` })
