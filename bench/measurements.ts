@@ -1,10 +1,11 @@
 import { approval } from './approval/approval.ts'
 import type { Measurement } from './measurement.ts'
 import { reading } from './reading/reading.ts'
+import { subscribers } from './subscribers/subscribers.ts'
 import { throughput } from './throughput/throughput.ts'
 
 /** In the order in which they are done; each has its place in docs/performance.md. */
-export const measurements = { throughput, approval, reading } satisfies Record<string, Measurement>
+export const measurements = { throughput, approval, reading, subscribers } satisfies Record<string, Measurement>
 
 export type MeasurementName = keyof typeof measurements
 

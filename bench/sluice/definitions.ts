@@ -25,3 +25,14 @@ export const approvalThenStep: Definition = {
   ],
   links: [{ source: 'approval', target: 'step' }],
 }
+
+/** Waits for a person, then tells of so many rounds of a loop. */
+export const approvalThenLoop = (times: number): Definition => ({
+  kind: 'workflow',
+  nodes: [
+    { id: 'approval', type: 'human', config: { kind: 'approval', message: 'May we?' } },
+    { id: 'loop', type: 'loop', config: { times } },
+    { id: 'body', type: 'static-value', config: { values: {} }, parentId: 'loop' },
+  ],
+  links: [{ source: 'approval', target: 'loop' }],
+})

@@ -1,0 +1,15 @@
+import type { Transport } from './transports.ts'
+
+/** Where to subscribe, and as whom. */
+export interface Stream {
+  transport: Transport
+  url: string
+  token: string
+  runId: string
+}
+
+/** To the process of the subscribers. */
+export type Order = { do: 'open'; stream: Stream; subscribers: number } | { do: 'count'; until: number; withinMs: number }
+
+/** Deliveries to all of them so far, and the moment of the last one in milliseconds since 1970. */
+export type Answer = { delivered: number; lastAt: number } | { failed: string }
