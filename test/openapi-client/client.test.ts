@@ -36,6 +36,7 @@ test('a client generated from openapi/sluice.json knows the types, and does the 
     output: { amount: 1250 },
     same: true,
     refused: [409, 'pause_decided'],
+    found: [1, true, ['where', 'password_hash']],
     types: expect.arrayContaining(['run.queued', 'pause.opened', 'pause.decided', 'run.completed']),
     amounts: [{ amount: 1250 }],
     live: expect.arrayContaining(['run.queued', 'run.completed']),

@@ -36,12 +36,16 @@ export async function mainJob(baseUrl: string, login: { email: string; password:
   const ended: Run = must(await api.GET('/v1/runs/{id}/wait', { params: { path: { id: run.id }, query: { until: 'finished', ms: 10_000 } } }))
   const events = must(await api.GET('/v1/runs/{id}/events', { params: { path: { id: run.id }, query: { after: 0 } } }))
   const amounts = events.items.flatMap((event) => (event.type === 'run.completed' ? [event.output] : []))
+  const where = JSON.stringify({ status: { in: ['completed', 'failed'] }, or: [{ workflowId: workflow.id }, { tags: { has: 'vip' } }] })
+  const found = must(await api.GET('/v1/runs', { params: { query: { where, order: '-created,id', trigger: 'manual', limit: 10, count: true } } }))
+  const wrong = await api.GET('/v1/runs', { params: { query: { where: '{"password_hash":null}' } } })
   await api.DELETE('/v1/workflows/{workflow}', { params: { path: { workflow: workflow.handle } } })
   return {
     status: ended.status,
     output: ended.output,
     same: again.id === run.id,
     refused: [response.status, error?.error.code],
+    found: [found.total, found.items[0]?.id === run.id, wrong.error?.error.issues[0]?.path],
     types: events.items.map(({ type }) => type),
     amounts,
     live: await follow(baseUrl, token, run.id),

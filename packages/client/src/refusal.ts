@@ -91,7 +91,7 @@ function errorOf(facts: Facts | null, answer: Required<Pick<ErrorFacts, 'status'
 }
 
 /** `Retry-After` is seconds or a date. */
-export function secondsOf(retryAfter: string | null, now = Date.now()): number | undefined {
+function secondsOf(retryAfter: string | null, now = Date.now()): number | undefined {
   if (retryAfter === null || retryAfter.trim() === '') return undefined
   const seconds = Number(retryAfter)
   if (Number.isFinite(seconds)) return Math.max(0, seconds)

@@ -10,7 +10,7 @@ export const Handle = z.string().regex(/^[A-Za-z0-9._-]{1,100}$/, 'expected 1 to
 export const WorkflowRef = z.string().min(1).max(100).meta({ description: 'The id or the handle of a workflow' })
 
 /** What is counted up is kept as an integer of 32 bits: no version, revision, line or event has a higher number. */
-export const mostCounted = 2_147_483_647
+const mostCounted = 2_147_483_647
 
 // Functions, so that documents have no words of their own for them.
 

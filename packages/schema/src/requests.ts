@@ -3,9 +3,9 @@ import { ApiKey, keyFields, secretFields } from './access.ts'
 import { listInput, whereOf } from './conditions.ts'
 import { Definition, EditOperation, Node, NodeId } from './definition.ts'
 import { eventFields } from './event.ts'
-import { Handle, Id, Timestamp, WorkflowRef, instant, knownUpTo, ordinal } from './ids.ts'
+import { Handle, Id, Timestamp, WorkflowRef, instant, ordinal } from './ids.ts'
 import { Json, JsonObject } from './json.ts'
-import { pageInput } from './list.ts'
+import { eventsInput, pageInput } from './list.ts'
 import { PauseStatus, pauseFields } from './pause.ts'
 import { RunStatus, StepError, Wait, WaitingKind, runFields } from './run.ts'
 import { workflowFields } from './workflow.ts'
@@ -152,12 +152,7 @@ export type ForkRun = z.infer<typeof ForkRun>
 export const ListSteps = z.strictObject({ id: Id, nodeId: NodeId.optional(), cursor: pageInput.cursor, limit: pageInput.limit })
 export type ListSteps = z.infer<typeof ListSteps>
 
-export const ListEvents = z.strictObject({
-  id: Id,
-  after: knownUpTo().optional().meta({ description: 'Begin after the event with this `seq`; a `cursor` goes on from its page instead' }),
-  cursor: pageInput.cursor,
-  limit: pageInput.limit,
-})
+export const ListEvents = z.strictObject({ id: Id, ...eventsInput })
 export type ListEvents = z.infer<typeof ListEvents>
 
 const cursor = z.string().min(1).max(500)

@@ -3,7 +3,7 @@ import { listInput } from './conditions.ts'
 import { Id, Timestamp, WorkflowRef, knownUpTo } from './ids.ts'
 import { Json, JsonObject } from './json.ts'
 import { limits } from './limits.ts'
-import { pageInput } from './list.ts'
+import { eventsInput, pageInput } from './list.ts'
 import { StepState } from './run.ts'
 
 /** Of a bound session it is that of its rounds; of an unbound one what its client wrote. */
@@ -168,12 +168,7 @@ export const ListSessions = z.strictObject({
 })
 export type ListSessions = z.infer<typeof ListSessions>
 
-export const ListSessionEvents = z.strictObject({
-  id: Id,
-  after: knownUpTo().optional().meta({ description: 'Begin after the event with this `seq`; a `cursor` goes on from its page instead' }),
-  cursor: pageInput.cursor,
-  limit: pageInput.limit,
-})
+export const ListSessionEvents = z.strictObject({ id: Id, ...eventsInput })
 export type ListSessionEvents = z.infer<typeof ListSessionEvents>
 
 /** A message: to a session; to a workflow, in a new session that is bound to it; or to nobody, in a new unbound one. */

@@ -64,7 +64,7 @@ function inside(value: Json, key: string): Json {
 }
 
 /** Whose values come first. Of one type; null after all. */
-export function compareKeys(one: Value | null, other: Value | null): number {
+function compareKeys(one: Value | null, other: Value | null): number {
   if (one === null || other === null) return Number(one === null) - Number(other === null)
   return compareValues(one, other)
 }
