@@ -10,6 +10,12 @@ export function cpuOfFamily(pid: number): number {
   return tickMs * (own.self + own.ended + living.reduce((sum, { self }) => sum + self, 0))
 }
 
+/** CPU milliseconds of a process alone. */
+export const cpuOfProcess = (pid: number): number => tickMs * timesOf(pid).self
+
+/** Bytes of a process alone that are in memory (RSS). */
+export const memoryOfProcess = (pid: number): number => 1024 * Number(/^VmRSS:\s+(\d+)/m.exec(contentOf(`/proc/${pid}/status`))?.[1] ?? 0)
+
 /** Bytes of a process and its children; what they have in common is counted once. */
 export const memoryOfFamily = (pid: number): number => [pid, ...childrenOf(pid)].reduce((sum, each) => sum + proportional(each), 0)
 
@@ -25,7 +31,7 @@ function fieldsOf(pid: number): string[] {
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
 }
 
-function childrenOf(pid: number): number[] {
+export function childrenOf(pid: number): number[] {
   const processes = readdirSync('/proc').map(Number).filter(Number.isInteger)
   return processes.filter((each) => Number(fieldsOf(each)[1]) === pid)
 }

@@ -36,3 +36,10 @@ export const approvalThenLoop = (times: number): Definition => ({
   ],
   links: [{ source: 'approval', target: 'loop' }],
 })
+
+/** Waits for a person; needs no node but the library's. */
+export const approvalAlone: Definition = {
+  kind: 'workflow',
+  nodes: [{ id: 'approval', type: 'human', config: { kind: 'approval', message: 'May we?' } }],
+  links: [],
+}
