@@ -1,4 +1,5 @@
 import { approval } from './approval/approval.ts'
+import { growth } from './growth/growth.ts'
 import { idle } from './idle/idle.ts'
 import type { Measurement } from './measurement.ts'
 import { reading } from './reading/reading.ts'
@@ -6,7 +7,7 @@ import { subscribers } from './subscribers/subscribers.ts'
 import { throughput } from './throughput/throughput.ts'
 
 /** In the order in which they are done; each has its place in docs/performance.md. */
-export const measurements = { throughput, approval, reading, subscribers, idle } satisfies Record<string, Measurement>
+export const measurements = { throughput, approval, reading, subscribers, idle, growth } satisfies Record<string, Measurement>
 
 export type MeasurementName = keyof typeof measurements
 

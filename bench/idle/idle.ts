@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Measurement, Measuring } from '../measurement.ts'
 import { cpuOfFamily, cpuOfProcess, memoryOfFamily, memoryOfProcess } from '../meters/processes.ts'
-import { figure, megabytes } from '../page/figure.ts'
+import { count, figure, megabytes } from '../page/figure.ts'
 import { table } from '../page/table.ts'
 import { takeTurns } from '../race.ts'
 import { medians } from '../statistics.ts'
@@ -27,7 +27,7 @@ export const idle: Measurement = {
   async measure(measuring) {
     const paused = measuring.quick ? most / 10 : most
     const rounds = await takeTurns(measuring, names, (name) => once(name, paused, measuring))
-    const label = { 'idle-empty': 'nothing in it', 'idle-paused': `${figure(paused)} runs wait` }
+    const label = { 'idle-empty': 'nothing in it', 'idle-paused': `${count(paused)} runs wait` }
     const rows = [...rounds].map(([name, each]) => [label[name], ...cells(medians(each))])
     const head = ['`npm start`', 'first start ms', 'start ms', 'MB Node', 'MB PostgreSQL', 'CPU ms/s Node', 'CPU ms/s PostgreSQL']
     return { markdown: [table(head, rows), wanted, `Medians of ${measuring.rounds}, ${figure(measuring.seconds)} s of rest each. ${notMeasured}`].join('\n\n'), charts: [] }

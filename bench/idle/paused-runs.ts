@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { embeddedUrl } from '../../packages/server/src/embedded/running.ts'
+import { copies } from '../sluice/copies.ts'
 import { approvalAlone } from '../sluice/definitions.ts'
 import { logIn } from '../sluice/caller.ts'
 
@@ -12,28 +13,9 @@ export async function pauseRuns(count: number, { url, dataDir }: { url: string; 
   const client = new pg.Client(embeddedUrl(dataDir)!)
   await client.connect()
   try {
-    for (const copy of copies) await client.query(copy, [id, count - 1])
+    for (const copy of Object.values(copies)) await client.query(copy, [id, 1, count - 1])
     await client.query('vacuum analyze')
   } finally {
     await client.end()
   }
 }
-
-/** A run's id with a number in place of its last six characters. */
-const numbered = (id: string): string => `left(${id}, 9) || lpad(n::text, 6, '0')`
-
-/** The rows of a table that are the run's, again for each number, with other ids. */
-const copyOf = (table: string, ofRun: string, ids: Record<string, string>): string => {
-  const changed = Object.entries(ids).map(([column, value]) => `'${column}', ${value}`)
-  return `insert into ${table} select made.* from ${table} one, generate_series(1, $2::int) n,
-    jsonb_populate_record(null::${table}, to_jsonb(one) || jsonb_build_object(${changed.join(', ')})) made where one.${ofRun} = $1`
-}
-
-const copies = [
-  copyOf('runs', 'id', { id: numbered('one.id') }),
-  copyOf('steps', 'run_id', { run_id: numbered('one.run_id') }),
-  copyOf('pauses', 'run_id', { id: numbered('one.id'), run_id: numbered('one.run_id') }),
-  `insert into events (workspace_id, subject_kind, subject_id, seq, workflow_id, owner, type, data, at)
-   select workspace_id, subject_kind, ${numbered('subject_id')}, seq, workflow_id, owner, type, data, at
-   from events, generate_series(1, $2::int) n where subject_kind = 'run' and subject_id = $1`,
-]

@@ -1,4 +1,4 @@
-import { figure } from './figure.ts'
+import { count } from './figure.ts'
 
 export interface Series {
   name: string
@@ -47,7 +47,7 @@ export function chart({ title, x, y, series }: ChartOf): string {
     `<rect width="${width}" height="${height}" fill="#fff"/>`,
     text(plot.left, 26, title, 'font-size="15" font-weight="600"'),
     ...decades(points.map(([, value]) => value)).map((value) => gridLine(up(value), value)),
-    ...[...new Set(points.map(([at]) => at))].map((at) => text(across(at), plot.bottom + 20, figure(at), 'text-anchor="middle"')),
+    ...[...new Set(points.map(([at]) => at))].map((at) => text(across(at), plot.bottom + 20, count(at), 'text-anchor="middle"')),
     text((plot.left + plot.right) / 2, height - 10, x, 'text-anchor="middle"'),
     text(plot.left, plot.top - 8, y, 'text-anchor="middle"'),
     ...lines,

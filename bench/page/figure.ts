@@ -6,6 +6,9 @@ export function figure(value: number): string {
   return value.toLocaleString('en-US', { minimumFractionDigits: decimals, maximumFractionDigits: decimals })
 }
 
+/** How many there are of something. */
+export const count = (value: number): string => value.toLocaleString('en-US', { maximumFractionDigits: 0 })
+
 export const megabytes = (bytes: number): string => figure(bytes / 1024 ** 2)
 
 export const kilobytes = (bytes: number): string => figure(bytes / 1024)

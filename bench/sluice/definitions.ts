@@ -43,3 +43,20 @@ export const approvalAlone: Definition = {
   nodes: [{ id: 'approval', type: 'human', config: { kind: 'approval', message: 'May we?' } }],
   links: [],
 }
+
+/** So many steps one after another. */
+export const loopOfSteps = (times: number): Definition => ({
+  kind: 'workflow',
+  nodes: [
+    { id: 'loop', type: 'loop', config: { times } },
+    { id: 'body', type: step.type, parentId: 'loop' },
+  ],
+  links: [],
+})
+
+/** What it is started with is recorded, and goes by three steps. */
+export const inputThenSteps: Definition = {
+  ...threeSteps,
+  nodes: [{ id: 'input', type: 'input' }, ...threeSteps.nodes],
+  links: [{ source: 'input', target: 'first' }, ...threeSteps.links],
+}

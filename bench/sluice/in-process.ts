@@ -8,7 +8,7 @@ import { createCatalogue } from '../../packages/server/src/nodes/catalogue.ts'
 import type { AnyNode } from '../../packages/server/src/nodes/contract.ts'
 import { createOutside } from '../../packages/server/src/outside/outside.ts'
 import { createSandbox } from '../../packages/server/src/sandbox/sandbox.ts'
-import { openDatabase } from '../../packages/server/src/store/database.ts'
+import { type Database, openDatabase } from '../../packages/server/src/store/database.ts'
 import { migrate } from '../../packages/server/src/store/migrate.ts'
 import { openOrm } from '../../packages/server/src/store/orm.ts'
 import { createLog } from '../../packages/server/src/telemetry.ts'
@@ -23,6 +23,7 @@ import { step as noStep } from './step.ts'
 export interface InProcess {
   engine: Engine
   actor: Actor
+  database: Database
   /** Answers with the workflow's id. */
   draw(definition: Definition): Promise<string>
   close(): Promise<void>
@@ -51,6 +52,7 @@ export async function openInProcess(databaseUrl: string, step: AnyNode = noStep)
   return {
     engine,
     actor,
+    database,
     draw: async (definition) => (await workflows.create(actor, { name: 'Three steps', definition })).id,
     async close() {
       await Promise.all([worker.drain(1_000), clock.stop()])

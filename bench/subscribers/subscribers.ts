@@ -1,5 +1,5 @@
 import type { Measurement } from '../measurement.ts'
-import { figure, kilobytes } from '../page/figure.ts'
+import { count, figure, kilobytes } from '../page/figure.ts'
 import { table } from '../page/table.ts'
 import { inOwnDatabase, takeTurns } from '../race.ts'
 import { medians } from '../statistics.ts'
@@ -22,13 +22,13 @@ export const subscribers: Measurement = {
       return figures
     })
     const rows = [...rounds].map(([name, each]) => [`\`${name}\``, ...cells(medians(each))])
-    const head = [`${figure(size.subscribers)} subscribers of one run`, 'deliveries/s', 'deliveries', 'CPU ms of 1,000', 'kB each, idle', 'kB each, at most']
+    const head = [`${count(size.subscribers)} subscribers of one run`, 'deliveries/s', 'deliveries', 'CPU ms of 1,000', 'kB each, idle', 'kB each, at most']
     const abouts = [...rounds.keys()].map((name) => `- \`${name}\`: ${transports[name]}`).join('\n')
     return { markdown: [table(head, rows), wanted, abouts, `Medians of ${measuring.rounds}. ${notMeasured}`].join('\n\n'), charts: [] }
   },
 }
 
-const cells = (each: Figures): string[] => [...[each.perSecond, each.events, each.cpuPerThousand].map(figure), kilobytes(each.idleBytesEach), kilobytes(each.busyBytesEach)]
+const cells = (each: Figures): string[] => [figure(each.perSecond), count(each.events), figure(each.cpuPerThousand), kilobytes(each.idleBytesEach), kilobytes(each.busyBytesEach)]
 
 const wanted = 'Wanted over the native stream: 100,000 deliveries/s, at most 50 kB a subscriber.'
 
