@@ -30,7 +30,7 @@ export function section(results: Results<Name>, method: { seconds: number; round
 const notMeasured =
   'Not measured here: steps that do something, several servers on one database, a PostgreSQL on another machine (each round trip then costs its way), ' +
   'a table that is full already, a worker that dies. The load and what is loaded share the cores of one machine, and with `http` the sender takes its part of them too. ' +
-  'Statements and transactions are counted at the connections of the contestant, WAL and the CPU of PostgreSQL over all it did meanwhile; CPU in milliseconds of one core. ' +
+  'Statements and transactions are counted at the connections of the contestant, with what it does beside (polling, signs of life), WAL and the CPU of PostgreSQL over all it did meanwhile; CPU in milliseconds of one core. ' +
   'Memory is that of the whole process after the load (RSS), and of all processes of PostgreSQL with what they share counted once (PSS).'
 
 function overview({ inFlight, of }: Results<Name>): string {
