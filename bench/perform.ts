@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Contestants } from './contestant.ts'
+import type { Contestants, Load } from './contestant.ts'
 import { type Memory, type Spent, openMeters } from './meters/meters.ts'
 import { quantile } from './statistics.ts'
 
@@ -19,6 +19,11 @@ export type Figures = Record<'perSecond' | 'p50' | 'p99' | 'statements' | 'trans
 
 /** Compiled, planned and filled by then: a share of the measured time. */
 const warmShare = 0.5
+/** Those in flight tend to end together, in waves: fewer than these would show the wave, not the rate. */
+const fewestTurns = 2
+/** Beyond the time, for those that are slow. */
+const patienceMs = 60_000
+const sliceMs = 50
 
 /** Figures for each number in flight, in the order asked. */
 export async function perform({ field, contestant, databaseUrl, postgresPid, inFlight, seconds }: Task): Promise<Figures[]> {
@@ -29,11 +34,10 @@ export async function perform({ field, contestant, databaseUrl, postgresPid, inF
   const figures: Figures[] = []
   for (const each of inFlight) {
     const running = await load(each)
-    await sleep(seconds * warmShare * 1000)
-    await Promise.all([running.take(), meters.read()])
-    await sleep(seconds * 1000)
-    const [ended, spent] = await Promise.all([running.take(), meters.read()])
-    figures.push(figuresOf(ended, spent, meters.memory()))
+    await gather(running, seconds * warmShare, each)
+    await meters.read()
+    const ended = await gather(running, seconds, each * fewestTurns)
+    figures.push(figuresOf(ended, await meters.read(), meters.memory()))
     await running.stop()
   }
   await close()
@@ -41,8 +45,20 @@ export async function perform({ field, contestant, databaseUrl, postgresPid, inF
   return figures
 }
 
+/** All that ended in so many seconds, and until there are so many of them. */
+async function gather(load: Load, seconds: number, fewest: number): Promise<number[]> {
+  const end = performance.now() + seconds * 1000
+  await sleep(seconds * 1000)
+  let ended = await load.take()
+  while (ended.length < fewest && performance.now() < end + patienceMs) {
+    await sleep(sliceMs)
+    ended = ended.concat(await load.take())
+  }
+  return ended
+}
+
 function figuresOf(ended: readonly number[], { ms, ...spent }: Spent, memory: Memory): Figures {
-  if (ended.length === 0) throw new Error('None ended within the time: measure for longer')
+  if (ended.length === 0) throw new Error('None ended within the time')
   const ofOne = (amount: number): number => amount / ended.length
   return {
     perSecond: ended.length / (ms / 1000),
