@@ -205,14 +205,17 @@ function textOf(output: Json, isInner = false): string | null {
 
 // ── what becomes of the session ────────────────────────────────────────────────────────────────────────────────────────
 
+/** What the column holds: a node that counts wildly does not keep a session from being written. */
+const mostTokens = 2_147_483_647
+
 /** `others`: whether another round of the session is live. */
 export function apply(telling: Telling, session: OpenSession, others: boolean): void {
   const { row } = session
   const from = { runId: telling.runId }
   const spent = telling.begins ? { prompt_tokens: 0, completion_tokens: 0 } : row
   session.set({
-    prompt_tokens: spent.prompt_tokens + telling.usage.promptTokens,
-    completion_tokens: spent.completion_tokens + telling.usage.completionTokens,
+    prompt_tokens: Math.min(spent.prompt_tokens + telling.usage.promptTokens, mostTokens),
+    completion_tokens: Math.min(spent.completion_tokens + telling.usage.completionTokens, mostTokens),
     ...(telling.steps && { steps: JSON.stringify(telling.steps), progress: telling.progress }),
     ...(telling.begins && { current_step_id: null }),
     ...(telling.currentStepId !== null && { current_step_id: telling.currentStepId }),

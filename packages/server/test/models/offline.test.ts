@@ -272,4 +272,30 @@ describe('what would take long', () => {
     await ask({}, `${piece.repeat(Math.floor(99_000 / piece.length))} what is it?`)
     expect(performance.now() - began).toBeLessThan(10_000)
   })
+
+  const label = (count: number): string => Array.from({ length: count }, (_, at) => `"k${at}":1`).join(',')
+  const strings = (...names: string[]): JsonObject => ({ type: 'object', properties: Object.fromEntries(names.map((name) => [name, { type: 'string' }])) })
+  test.each<[string, string, JsonObject?]>([
+    ['a fence that is never closed, before empty lines', '```\n'.padEnd(99_000, '\n')],
+    ['fences that open and open', '```\nx'.repeat(19_000)],
+    ['a gap inside a value', `total: x${' '.repeat(99_000)}y`, strings('total')],
+    ['a gap inside a list', `tags: x${' '.repeat(99_000)}y`, { type: 'object', properties: { tags: { type: 'array', items: { type: 'string' } } } }],
+    ['keys below a very long key', `{"${'ab '.repeat(25_000)}":{${label(2_000)}}}`],
+    ['thousands of choices', 'word '.repeat(19_000), { type: 'object', properties: { a: { enum: Array.from({ length: 20_000 }, (_, at) => `v${at}`) } } }],
+    [
+      'thousands of columns',
+      `Which column?\n${'c,'.repeat(12_000).replaceAll('c', () => `c${Math.random().toString(36).slice(2, 5)}`)}c\n${','.repeat(12_000)}`,
+      strings('column', 'field'),
+    ],
+  ])('%s is read in time', async (_, content, outputSchema) => {
+    const began = performance.now()
+    await ask({ ...(outputSchema && { outputSchema }) }, content).catch((error: unknown) => expect(error).toBeInstanceOf(ModelError))
+    expect(performance.now() - began).toBeLessThan(8_000)
+  })
+
+  test('JSON that is nested without end is text like any other', async () => {
+    const nested = `{"total":${'['.repeat(49_000)}${']'.repeat(49_000)}} What is the total?`
+    expect(await ask({}, nested)).toMatchObject({ finishReason: 'stop' })
+    expect(await said('{"total": [[1], [2]]} What is the total?')).toBe('total: [[1],[2]]')
+  })
 })

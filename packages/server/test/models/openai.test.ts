@@ -108,6 +108,40 @@ test('an endpoint that asks for no key is sent none, and an empty answer is one'
   expect(toy.asked('open')[0]!.headers.authorization).toBeUndefined()
 })
 
+test.each([
+  ['negative', -5],
+  ['more than there can be', 9_000_000_000],
+  ['no whole number', 1.5],
+])('counts that cannot be are estimated, and the answer is not lost over them: %s', async (name, count) => {
+  const whole = { choices: [{ index: 0, delta: { content: 'Hello' }, finish_reason: 'stop' }], usage: { prompt_tokens: count, completion_tokens: 1 } }
+  toy.on(name, send(event(whole)))
+  expect(await complete(name)).toMatchObject({ text: 'Hello', usage: { promptTokens: 1, completionTokens: 2, estimated: true } })
+})
+
+test.each([
+  ['in a fence', '```json\n{"a": 1}\n```', { a: 1 }],
+  ['in a fence with gaps', ' ```\n\n{"a": 1}   ```\n', { a: 1 }],
+])('JSON %s is read as JSON', async (name, text, value) => {
+  toy.on(name, say(text))
+  expect(await complete(name, { outputSchema: { type: 'object' } })).toMatchObject({ structured: value })
+})
+
+test('an answer that is a fence and a very long gap is refused in time', async () => {
+  toy.on('gap', say(`\`\`\`\n${'\n'.repeat(300_000)}x`))
+  const began = performance.now()
+  await expect(complete('gap', { outputSchema: { type: 'object' } })).rejects.toMatchObject({ code: 'answer_invalid' })
+  expect(performance.now() - began).toBeLessThan(8_000)
+})
+
+test('an answer whose head nobody could take is hung up on', async () => {
+  toy.on('odd', (response) => {
+    response.writeHead(799)
+    response.write('and so on')
+  })
+  await expect(complete('odd')).rejects.toMatchObject({ code: 'network', retry: true })
+  await toy.left('odd')
+})
+
 test('what the environment says to the client library reaches nobody', async () => {
   process.env['OPENAI_ORG_ID'] = 'org-of-the-environment'
   process.env['OPENAI_CUSTOM_HEADERS'] = 'x-custom: of-the-environment'

@@ -13,6 +13,8 @@ export interface Fact {
 /** More are not looked for. */
 const mostFacts = 2_000
 const longestLabel = 6
+/** Words of the keys that lead to a value in JSON. */
+const longestPath = 24
 
 /** In the order in which they stand; what JSON says comes first. */
 export function factsIn(text: string): Fact[] {
@@ -25,6 +27,20 @@ export function factsIn(text: string): Fact[] {
   return facts.slice(0, mostFacts)
 }
 
+/** The text with each fenced block replaced. It is gone through once, however many fences are opened and never closed. */
+function withoutBlocks(text: string, replace: (whole: string, inside: string) => string): string {
+  const [opening, closing] = [/```(?:json)?[^\S\n]*\n/gi, /\n[^\S\n]*```/g]
+  let [rest, at] = ['', 0]
+  for (let open = opening.exec(text); open; open = opening.exec(text)) {
+    closing.lastIndex = opening.lastIndex
+    const close = closing.exec(text)
+    if (!close) break
+    rest += text.slice(at, open.index) + replace(text.slice(open.index, closing.lastIndex), text.slice(opening.lastIndex, close.index))
+    at = opening.lastIndex = closing.lastIndex
+  }
+  return rest + text.slice(at)
+}
+
 /** JSON that stands in a text by itself, and the text without it: fenced blocks, else what is from the first brace to the last. */
 export function splitJson(text: string): { values: Json[]; rest: string } {
   const values: Json[] = []
@@ -34,7 +50,7 @@ export function splitJson(text: string): { values: Json[]; rest: string } {
     values.push(value)
     return '\n'
   }
-  const rest = text.replace(/```(?:json)?[^\S\n]*\n([\s\S]*?)\n\s*```/gi, take)
+  const rest = withoutBlocks(text, take)
   if (values.length > 0) return { values, rest }
   const from = text.search(/[[{]/)
   const to = Math.max(text.lastIndexOf('}'), text.lastIndexOf(']')) + 1
@@ -42,7 +58,20 @@ export function splitJson(text: string): { values: Json[]; rest: string } {
   return { values, rest: text.slice(0, from) + take(text.slice(from, to), text.slice(from, to)) + text.slice(to) }
 }
 
+/** Deeper JSON is nobody's data, and no recursion is to meet it. */
+const deepest = 200
+
+function isDeep(text: string): boolean {
+  let depth = 0
+  for (const [bracket] of text.matchAll(/[[\]{}]/g)) {
+    depth += bracket === '[' || bracket === '{' ? 1 : -1
+    if (depth > deepest) return true
+  }
+  return false
+}
+
 function parsed(text: string): JsonObject | Json[] | null {
+  if (isDeep(text)) return null
   try {
     const value = JSON.parse(text) as Json
     return typeof value === 'object' ? value : null
@@ -53,15 +82,22 @@ function parsed(text: string): JsonObject | Json[] | null {
 
 function factsOfJson(root: Json): Fact[] {
   const facts: Fact[] = []
-  let layer: { path: string[]; value: Json }[] = [{ path: [], value: root }]
+  let layer: Fact[] = [{ label: '', words: [], value: root }]
   // Outer keys before inner ones: they are the more likely to be meant.
   while (layer.length > 0 && facts.length < mostFacts) {
-    for (const { path, value } of layer) if (path.length > 0) facts.push({ label: path.join('.'), words: path.flatMap(wordsOfName), value })
-    layer = layer.flatMap(({ path, value }) =>
-      typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value).map(([key, inner]) => ({ path: [...path, key], value: inner })) : [],
-    )
+    layer = layer.flatMap(factsInside)
+    facts.push(...layer.slice(0, mostFacts - facts.length))
   }
   return facts
+}
+
+function factsInside({ label, words, value }: Fact): Fact[] {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return []
+  return Object.entries(value).map(([key, inner]) => ({
+    label: label === '' ? key : `${label}.${key}`,
+    words: [...words, ...wordsOfName(key)].slice(-longestPath),
+    value: inner,
+  }))
 }
 
 const separator = /(?<=[\p{L}\p{M}\p{N})\]*"'])\s{0,3}(?::(?!\/\/)(?!\d\d\b)|=(?!=))\s{0,3}/u
@@ -98,7 +134,7 @@ function spoken(clause: string): Fact[] {
 }
 
 function factOf(label: string, value: string): Fact[] {
-  const said = value.replace(/[\s.,;|]+$/, '').trim()
+  const said = value.replace(/(?<![\s.,;|])[\s.,;|]+$/, '').trim()
   const words = tellingWords(label).slice(-longestLabel)
   return said === '' || words.length === 0 ? [] : [{ label: label.trim(), words, value: unquoted(said) }]
 }

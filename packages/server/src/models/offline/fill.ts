@@ -3,7 +3,7 @@ import { ModelError } from '../error.ts'
 import { answerTo } from './answer.ts'
 import { fit } from './facts.ts'
 import type { Fact } from './facts.ts'
-import { allows, allowsText, coerced, finderOf, isObject, mentions, resolved, textOf } from './fitting.ts'
+import { allows, allowsText, coerced, finderOf, isObject, mentioning, resolved, textOf } from './fitting.ts'
 import { partOf } from './reading.ts'
 import type { Reading } from './reading.ts'
 import { summaryOf } from './summary.ts'
@@ -42,10 +42,16 @@ const deepest = 32
 
 /** Of looking at one field, however short the text. */
 const leastEffort = 1_000
+/** Of comparing a name with one label, or a choice with one value. */
+const factEffort = 20
+
+function spend({ effort }: Reading, characters: number): void {
+  effort.left -= characters
+  if (effort.left < 0) throw new ModelError('context_too_long', 'The schema asks for more than the offline model can look for in a text of this length')
+}
 
 function valueOf(place: Place): Json | undefined {
-  place.reading.effort.left -= place.reading.text.length + leastEffort
-  if (place.reading.effort.left < 0) throw new ModelError('context_too_long', 'The schema has too many fields for the offline model to look for in a text of this length')
+  spend(place.reading, place.reading.text.length + leastEffort + place.reading.facts.length * factEffort)
   const schema = resolved(place)
   if (place.depth > deepest) return undefined
   if ('const' in schema) return schema['const']
@@ -130,7 +136,8 @@ function ofArray(place: Place): Json | undefined {
 
 /** The items that a labelled value gives. */
 function itemsOf(value: Json, items: JsonObject, reading: Reading): Json[] {
-  const parts = Array.isArray(value) ? value : typeof value === 'string' ? value.split(/\s*[;|]\s*|,\s+|\s+and\s+/i).filter((part) => part.trim() !== '') : [value]
+  const parts = Array.isArray(value) ? value : typeof value === 'string' ? value.split(/[;|]|,\s+|\sand\s/i).filter((part) => part.trim() !== '') : [value]
+  if (Array.isArray(items['enum'])) spend(reading, parts.length * items['enum'].length * factEffort)
   return parts.flatMap((part) => {
     const filled = isObject(part) ? fill(items, partOf(JSON.stringify(part), reading)) : { value: coerced(part, items) }
     return 'value' in filled && filled.value !== undefined ? [filled.value] : []
@@ -139,7 +146,10 @@ function itemsOf(value: Json, items: JsonObject, reading: Reading): Json[] {
 
 /** All that a text has of what the items are. Of words nobody can say which are meant. */
 function allIn(text: string, items: JsonObject): Json[] {
-  if (Array.isArray(items['enum'])) return items['enum'].filter((each) => typeof each === 'string' && mentions(text, each))
+  if (Array.isArray(items['enum'])) {
+    const isSaid = mentioning(text)
+    return items['enum'].filter((each) => typeof each === 'string' && isSaid(each))
+  }
   if (items['type'] === 'number' || items['type'] === 'integer') return numbersIn(text).filter((each) => allows(items, each))
   const find = finderOf(items)
   return find ? [...new Set(find(text))] : []
@@ -166,11 +176,15 @@ function ofBoolean(place: Place): boolean | undefined {
 
 function ofEnum(place: Place, values: Json[]): Json | undefined {
   for (const { value } of labelled(place)) {
-    const said = values.find((each) => each === value) ?? values.find((each) => typeof value === 'string' && typeof each === 'string' && mentions(value, each))
+    spend(place.reading, values.length * factEffort)
+    const isSaid = mentioning(typeof value === 'string' ? value : '')
+    const said = values.find((each) => each === value) ?? values.find((each) => typeof each === 'string' && isSaid(each))
     if (said !== undefined) return said
   }
+  spend(place.reading, values.length * factEffort)
   const numbers = new Set(numbersIn(place.reading.text))
-  const mentioned = values.filter((each) => (typeof each === 'string' ? mentions(place.reading.text, each) : typeof each === 'number' && numbers.has(each)))
+  const isMentioned = mentioning(place.reading.text)
+  const mentioned = values.filter((each) => (typeof each === 'string' ? isMentioned(each) : typeof each === 'number' && numbers.has(each)))
   return mentioned.length === 1 ? mentioned[0] : place.schema['default']
 }
 
@@ -216,7 +230,7 @@ function columnFor({ words, schema, reading }: Place): string | undefined {
   const said = [...words, ...tellingWords(typeof schema['description'] === 'string' ? schema['description'] : '')]
   if (reading.columns.length === 0 || !said.some((word) => columnNames.has(word))) return undefined
   const [before = '', ...after] = spokenOf(reading).split(/\s(?:by|per|for each|grouped by)\s/i)
-  const named = (text: string) => reading.columns.find((column) => mentions(text, column))
+  const named = (text: string) => reading.columns.find(mentioning(text))
   const grouping = words.some((word) => word === 'by' || word.startsWith('group') || word === 'dimension')
   return grouping ? named(after.join(' ')) : (named(before) ?? named(spokenOf(reading)))
 }

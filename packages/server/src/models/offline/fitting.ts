@@ -19,9 +19,15 @@ export const finderOf = ({ format }: JsonObject): ((text: string) => string[]) |
 export const textOf = (value: Json): string => (typeof value === 'string' ? value : JSON.stringify(value))
 
 /** Whether a text has the words of a value, one after another. */
-export function mentions(text: string, value: string): boolean {
-  const wanted = wordsOfName(value)
-  return wanted.length > 0 && ` ${wordsOfName(text).join(' ')} `.includes(` ${wanted.join(' ')} `)
+export const mentions = (text: string, value: string): boolean => mentioning(text)(value)
+
+/** The same of many values: the text is read once. */
+export function mentioning(text: string): (value: string) => boolean {
+  const said = ` ${wordsOfName(text).join(' ')} `
+  return (value) => {
+    const wanted = wordsOfName(value)
+    return wanted.length > 0 && said.includes(` ${wanted.join(' ')} `)
+  }
 }
 
 /** A labelled value as the schema wants it; undefined when it cannot be that. */
@@ -31,7 +37,10 @@ export function coerced(value: Json, schema: JsonObject): Json | undefined {
     return number !== undefined && allows(schema, number) ? number : undefined
   }
   if (schema['type'] === 'boolean') return typeof value === 'boolean' ? value : typeof value === 'string' ? (booleanOf(value) ?? undefined) : undefined
-  if (Array.isArray(schema['enum'])) return schema['enum'].find((each) => each === value || (typeof each === 'string' && typeof value === 'string' && mentions(value, each)))
+  if (Array.isArray(schema['enum'])) {
+    const isSaid = typeof value === 'string' ? mentioning(value) : null
+    return schema['enum'].find((each) => each === value || (typeof each === 'string' && isSaid?.(each)))
+  }
   const find = finderOf(schema)
   if (find) return find(textOf(value))[0]
   if (typeof value === 'object') return schema['type'] === undefined ? value : undefined

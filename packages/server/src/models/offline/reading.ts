@@ -16,6 +16,8 @@ export interface Reading {
 }
 
 const mostEffort = 5_000_000
+/** A table that has more is none that a question could be about. */
+const mostColumns = 200
 
 export function readingOf(messages: readonly Message[], effort = { left: mostEffort }): Reading {
   const material = messages.filter(({ role }) => role === 'user' || role === 'tool').map(({ content }) => content)
@@ -24,7 +26,7 @@ export function readingOf(messages: readonly Message[], effort = { left: mostEff
     question: messages.findLast(({ role }) => role === 'user')?.content ?? '',
     text: newestFirst.join('\n'),
     facts: newestFirst.flatMap(factsIn),
-    columns: [...new Set(newestFirst.flatMap(columnsIn))],
+    columns: [...new Set(newestFirst.flatMap(columnsIn))].slice(0, mostColumns),
     effort,
   }
 }

@@ -58,7 +58,7 @@ function numberOf(found: string): number | null {
 }
 
 export const emailsIn = (text: string): string[] => text.match(/(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}/g) ?? []
-export const urlsIn = (text: string): string[] => (text.match(/https?:\/\/[^\s<>"'`)\]}]{1,2000}/g) ?? []).map((url) => url.replace(/[.,;:!?]+$/, ''))
+export const urlsIn = (text: string): string[] => (text.match(/https?:\/\/[^\s<>"'`)\]}]{1,2000}/g) ?? []).map((url) => url.replace(/(?<![.,;:!?])[.,;:!?]+$/, ''))
 export const uuidsIn = (text: string): string[] => text.match(/\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b/gi) ?? []
 /** What stands in quotation marks. */
 export const quotedIn = (text: string): string[] => [...text.matchAll(/"([^"\n]{1,500})"|“([^”\n]{1,500})”/g)].map(([, plain, curly]) => (plain ?? curly)!)

@@ -11,6 +11,9 @@ const PieceOfCall = z.object({
   function: z.object({ name: z.string().nullish(), arguments: z.string().nullish() }).nullish(),
 })
 
+/** No answer has more; and their sums stay numbers that every table holds. */
+const Count = z.int().min(0).max(100_000_000)
+
 const Chunk = z.object({
   model: z.string().nullish(),
   choices: z
@@ -22,7 +25,8 @@ const Chunk = z.object({
       }),
     )
     .nullish(),
-  usage: z.object({ prompt_tokens: z.int().min(0), completion_tokens: z.int().min(0) }).nullish(),
+  // An answer is not lost over counts that cannot be: they are estimated then.
+  usage: z.object({ prompt_tokens: Count, completion_tokens: Count }).nullish().catch(null),
 })
 
 interface Calling {
@@ -95,10 +99,14 @@ function callOf({ id, name, arguments: given }: Calling, at: number, hide: (text
 
 /** Models that are asked in words like to put a fence around JSON. */
 function valueIn(text: string): Json {
-  const bare = /^\s*```(?:json)?\s*\n([\s\S]*?)\n?\s*```\s*$/i.exec(text)?.[1] ?? text
-  const value = jsonOf(bare)
+  const value = jsonOf(unfenced(text.trim()))
   if (value === undefined) throw invalid('The model was asked for JSON and answered something else')
   return value
+}
+
+function unfenced(text: string): string {
+  const opening = /^```(?:json)?[^\S\n]*\n/i.exec(text)
+  return opening && text.endsWith('```') ? text.slice(opening[0].length, -3) : text
 }
 
 function jsonOf(text: string): Json | undefined {

@@ -1,3 +1,5 @@
+import { hostOf } from '../../outside/allow-list.ts'
+import { OutsideError } from '../../outside/error.ts'
 import type { Outside } from '../../outside/outside.ts'
 
 /** What the client library sends beside these tells of the machine it runs on, which is nobody's business. */
@@ -14,9 +16,10 @@ export interface Bounds {
 export function fetchOver(outside: Outside, bounds: Bounds): typeof fetch {
   return async (input, init = {}) => {
     const headers = new Headers(init.headers)
+    const url = input instanceof Request ? input.url : String(input)
     const answer = await outside.open({
       method: init.method ?? 'GET',
-      url: input instanceof Request ? input.url : String(input),
+      url,
       headers: Object.fromEntries([...headers].filter(([name]) => sent.has(name))),
       body: typeof init.body === 'string' ? init.body : null,
       traceparent: headers.get('traceparent'),
@@ -25,7 +28,13 @@ export function fetchOver(outside: Outside, bounds: Bounds): typeof fetch {
     })
     const close = (): null => (answer.close(), null)
     const body = withoutBody.has(answer.status) ? close() : streamOf(answer.body, answer.close)
-    return new Response(body, { status: answer.status, headers: answer.headers })
+    try {
+      return new Response(body, { status: answer.status, headers: answer.headers })
+    } catch {
+      // A status or a header that no browser would take. The connection is not left open for it.
+      answer.close()
+      throw new OutsideError('network', `the answer of ${hostOf(new URL(url))} cannot be read`)
+    }
   }
 }
 
