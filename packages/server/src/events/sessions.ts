@@ -1,7 +1,7 @@
-import type { Line, LineKind } from '@sluice/schema'
+import { Fault, type Line, type LineKind } from '@sluice/schema'
 import type { Tx } from '../store/database.ts'
 import { newId } from '../store/ids.ts'
-import { type EventRow, insertEvents } from '../store/rows/events.ts'
+import { type EventRow, hasEvents, insertEvents } from '../store/rows/events.ts'
 import { deleteSession, insertSession, type LineWrite, saveSessions, type SessionRow } from '../store/rows/sessions.ts'
 import { lineTold, recordFrom } from '../store/views/sessions.ts'
 
@@ -143,10 +143,15 @@ function changed(was: SessionRow, row: SessionRow): Parameters<typeof saveSessio
   return { ...row, metadata: sent('metadata'), subject: sent('subject'), steps: sent('steps'), context: sent('context') }
 }
 
-/** Inserts a session and tells of it. False when its id is there already. */
+/**
+ * Inserts a session and tells of it. False when its id is there already. Throws a Fault `id_taken` for the id of one whose
+ * deletion is still told: its history has ended, and another's is not its continuation.
+ */
 export async function addSession(tx: Tx, row: SessionRow): Promise<boolean> {
   const first: SessionRow = { ...row, seq: 1 }
   if (!(await insertSession(tx, first))) return false
+  // Asked when the row is in: who waited for the deletion sees what it left.
+  if (await hasEvents(tx, 'session', row.id)) throw new Fault('id_taken', { message: 'The id is that of a session that was deleted; a day after that it is free' })
   await insertEvents(tx, [eventOf(first, 1, 'created', { record: recordFrom(first) }, first.created_at)])
   return true
 }

@@ -38,6 +38,11 @@ export async function insertEvents(tx: Tx, rows: readonly EventRow[]): Promise<v
   ])
 }
 
+export async function hasEvents(tx: Tx, kind: SubjectKind, id: string): Promise<boolean> {
+  const rows = await tx.query({ name: 'events-has', text: 'select 1 from events where subject_id = $1 and subject_kind = $2 limit 1' }, [id, kind])
+  return rows.length > 0
+}
+
 /** Wakes the listeners of every process when the transaction commits. */
 export async function notify(tx: Tx, payload: string): Promise<void> {
   await tx.query({ name: 'notify', text: `select pg_notify('sluice', $1)` }, [payload])
