@@ -249,6 +249,7 @@ export async function ownerFacts(tx: Tx, workspaceId: string, userId: string): P
 }
 
 const scopeMessages = 50
+/** With them it is full: the newest is there however long it is. */
 const scopeMessageChars = 64_000
 
 /** What the expressions of a round see of its session: its newest messages too, up to the round's own. */
@@ -262,7 +263,7 @@ export async function sessionScope(tx: Tx, id: string, runId: string): Promise<J
             select number, data, sum(length(data->>'text')) over (order by number desc) as so_far from (
               select number, data from lines where session_id = $1 and kind = 'message' and (run_id is null or run_id <= $2) order by number desc limit ${scopeMessages}
             ) as newest
-          ) as measured where so_far <= ${scopeMessageChars}
+          ) as measured where so_far - length(data->>'text') < ${scopeMessageChars}
         ), '[]')) as session
         from sessions where id = $1`,
     },
