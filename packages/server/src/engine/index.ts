@@ -29,6 +29,7 @@ import { type Worker, createWorker } from './worker.ts'
 
 export type { Actor, Engine } from './engine.ts'
 export type { Rounds } from './rounds.ts'
+export { endOf } from './telling.ts'
 export { createQueue, type Queue } from './queue.ts'
 
 export interface EngineParts {
@@ -132,7 +133,7 @@ export function createEngine(parts: EngineParts): Engines {
 
   return {
     engine,
-    rounds: createRounds({ database, door, starter }),
+    rounds: createRounds({ door, starter }),
     worker: createWorker({
       database,
       queue,

@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '@sluice/schema'
-import type { Database, Tx } from '../store/database.ts'
+import type { Tx } from '../store/database.ts'
 import { readPause } from '../store/rows/pauses.ts'
 import { askingRound, deleteRounds, lockLane, lockRounds } from '../store/rows/runs.ts'
 import { decisionOf } from './answers.ts'
@@ -22,7 +22,7 @@ export interface Rounds {
    */
   stop(tx: Tx, workspaceId: string, sessionId: string, first?: () => Promise<void>): Promise<{ stopped: boolean; passed: Passed[] }>
   /** The round under way that asks a question, and the oldest that it asks: free text may answer it. */
-  asks(sessionId: string): Promise<{ id: string; pause_id: string } | null>
+  asks(tx: Tx, sessionId: string): Promise<{ id: string; pause_id: string } | null>
   /** Decides the oldest open question of the round under way by free text; null when there is none. */
   answer(tx: Tx, actor: Actor, sessionId: string, text: string): Promise<Answered | null>
   passed: Door['passed']
@@ -36,7 +36,7 @@ export interface Answered {
   passed: Passed
 }
 
-export function createRounds({ database, door, starter }: { database: Database; door: Door; starter: Starter }): Rounds {
+export function createRounds({ door, starter }: { door: Door; starter: Starter }): Rounds {
   return {
     begin: (tx, actor, round) => starter.startRound(tx, actor, round),
     begun: (run) => starter.begun(run),
@@ -49,7 +49,7 @@ export function createRounds({ database, door, starter }: { database: Database; 
       for (const { id } of rounds.toReversed()) passed.push(await door.pass(id, workspaceId, () => [{ is: 'cancelled', undo: false }], tx))
       return { stopped: passed.every(({ state }) => state.run.status !== 'compensating'), passed }
     },
-    asks: async (sessionId) => (await askingRound(database, sessionId)) ?? null,
+    asks: async (tx, sessionId) => (await askingRound(tx, sessionId)) ?? null,
     async answer(tx, actor, sessionId, text) {
       await lockLane(tx, actor.workspaceId, laneOf(sessionId).key)
       const asking = await askingRound(tx, sessionId)

@@ -42,7 +42,7 @@ async function createRunning({ tx, rounds, after }: Within, actor: Client, workf
 const contextOf = (session: Pick<SessionRow, 'context'>): Json => JSON.parse(session.context) as Json
 
 /** Somebody else's only as an admin; and whoever it is, they are a member. */
-async function checkOwner(tx: Tx, actor: Client, user: string): Promise<void> {
+export async function checkOwner(tx: Tx, actor: Client, user: string): Promise<void> {
   if (user !== actor.userId && !actor.seesAll) throw new Fault('permission_denied', { message: 'Sessions of others are for admins to make' })
   const { member, user: isUser } = await ownerFacts(tx, actor.workspaceId, user)
   if (!member && (isUser || user !== actor.userId)) throw new Fault('input_invalid', { issues: [{ path: ['user'], message: 'There is no such member' }] })
@@ -61,7 +61,7 @@ export async function update(within: Within, actor: Client, input: UpdateSession
   const row = await locked(within.tx, actor, id)
   // Checked before its rounds were cancelled, which is a change of its own.
   if (!(row.workflow_id !== null && status === 'idle' && status !== seen.status)) expect(row, ifUpdated)
-  await changeSession(within.tx, row, (session) => session.set(row.workflow_id === null ? withStop(fields, row.status) : withoutDerived(fields)))
+  await changeSession(within.tx, row, (session) => session.set(row.workflow_id === null ? withStop(fields, row) : withoutDerived(fields)))
   within.after.session(actor.workspaceId, id)
   return id
 }
@@ -129,8 +129,7 @@ export async function stop(within: Within, actor: Client, { id }: OneSession): P
   const stopped = seen.workflow_id === null || (await stopRounds(within, actor, id))
   const row = await locked(tx, actor, id)
   if (stopped && (row.status === 'running' || row.status === 'waiting')) {
-    const last = new Date(Math.max(Date.now(), Math.ceil(row.line_at / 1000)))
-    await changeSession(tx, row, (session) => session.set({ status: 'stopped', stopped_at: last }))
+    await changeSession(tx, row, (session) => session.set(withStop({ status: 'stopped' }, row)))
   }
   after.session(actor.workspaceId, id)
   return id

@@ -1,4 +1,5 @@
-import { type CreateSession, Fault, type Issue, type Json, limits, type UpdateSession } from '@sluice/schema'
+import { type CreateSession, Fault, type Issue, type Json, limits, type SessionStatus, type UpdateSession } from '@sluice/schema'
+import { endOf } from '../engine/index.ts'
 import type { SessionFields } from '../events/sessions.ts'
 import type { SessionRow } from '../store/rows/sessions.ts'
 
@@ -40,8 +41,8 @@ export function withoutDerived({ status: _status, current_step_id: _current, ste
 }
 
 /** Of an unbound session the status is its client's. */
-export const withStop = (fields: Partial<SessionFields>, was: SessionRow['status'] | null): Partial<SessionFields> =>
-  fields.status === undefined || fields.status === was ? fields : { ...fields, stopped_at: fields.status === 'stopped' ? new Date() : null }
+export const withStop = (fields: Partial<SessionFields>, was: { status: SessionStatus | null; line_at: number }): Partial<SessionFields> =>
+  fields.status === undefined || fields.status === was.status ? fields : { ...fields, stopped_at: fields.status === 'stopped' ? endOf(was) : null }
 
 export const statusRefused = (status: string): Fault =>
   new Fault('input_invalid', { issues: [{ path: ['status'], message: `A bound session takes running and idle: ${status} is for its rounds to say` }] })
@@ -79,6 +80,6 @@ export function newSession(
     completion_tokens: 0,
     created_at: now,
     updated_at: now,
-    ...(bound ? withoutDerived(fields) : withStop(fields, null)),
+    ...(bound ? withoutDerived(fields) : withStop(fields, { status: null, line_at: 0 })),
   }
 }

@@ -5,7 +5,7 @@ import { newId } from '../store/ids.ts'
 import { redirectKey, takeKey } from '../store/rows/idempotency.ts'
 import { readSession, type SessionRow } from '../store/rows/sessions.ts'
 import { maySee } from '../store/views/sessions.ts'
-import { locked } from './change.ts'
+import { checkOwner, locked } from './change.ts'
 import { newSession } from './fields.ts'
 import type { Client, Within } from './within.ts'
 
@@ -31,7 +31,7 @@ export async function send(within: Within, actor: Client, given: SendMessage, ma
   const { idempotencyKey, lineIds: _view, ...request } = input
   const target = await targetOf(within, actor, input.to)
   const bound = target.is === 'workflow' || (target.is === 'session' && target.row.workflow_id !== null)
-  const asking = mayAnswer && bound && target.is === 'session' ? await within.rounds.asks(target.row.id) : null
+  const asking = mayAnswer && bound && target.is === 'session' ? await within.rounds.asks(within.tx, target.row.id) : null
   const sent: Sent = { sessionId: target.is === 'session' ? target.row.id : newId(), messageId: newId(), runId: asking?.id ?? null, pauseId: asking?.pause_id ?? null }
   const key = idempotencyKey === undefined ? null : { workspaceId: actor.workspaceId, actor: actor.principalId, key: `send:${idempotencyKey}` }
   if (key) {
@@ -40,6 +40,7 @@ export async function send(within: Within, actor: Client, given: SendMessage, ma
     if (kept && kept.fingerprint !== fingerprint) throw new Fault('idempotency_conflict')
     if (kept) return kept.reply as Sent
   }
+  if (target.is !== 'session') await checkOwner(within.tx, actor, actor.userId)
   if (asking) await answer(within, actor, input, sent)
   else if (bound) sent.runId = await start(within, actor, input, sent, target)
   else await keep(within, actor, input, sent, target)

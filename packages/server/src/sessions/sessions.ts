@@ -2,7 +2,6 @@ import {
   Fault,
   type CreateSession,
   type GetSession,
-  type Line,
   type OneFileOfMessage,
   type OneMessage,
   type OneSession,
@@ -60,7 +59,9 @@ export function createSessions(parts: Rooms): Sessions {
     delete: (actor, input) => within((each) => change.remove(each, actor, input)),
     async send(actor, input) {
       const sent = await sendOvertaken((mayAnswer) => within((each) => send(each, actor, input, mayAnswer)))
-      const [session, message]: [Session, Line] = await Promise.all([read(actor, sent.sessionId, input), getLine(database, sent.sessionId, sent.messageId)])
+      // One after the other: of a message that went with its session the answer is that the session is gone.
+      const session = await read(actor, sent.sessionId, input)
+      const message = await getLine(database, sent.sessionId, sent.messageId)
       return { session, message, runId: sent.runId, pauseId: sent.pauseId }
     },
     stop: async (actor, input) => read(actor, await within((each) => change.stop(each, actor, { id: input.id })), input),
