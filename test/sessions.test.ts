@@ -147,6 +147,14 @@ describe('an unbound session', () => {
     expect((await update(stopped, { status: 'running' })).stoppedAt).toBeNull()
   })
 
+  test('that its client stops is stopped after its last line, whatever the clock says', async () => {
+    const { session } = await send(undefined, 'Hello')
+    await server.db.database.query('update sessions set line_at = line_at + 60000000 where id = $1', [session.id])
+    const [last] = await server.db.database.query<{ line_at: number }>('select line_at from sessions where id = $1', [session.id])
+    const { stoppedAt } = await update(session, { status: 'stopped' })
+    expect(Date.parse(stoppedAt!)).toBeGreaterThanOrEqual(last!.line_at / 1000)
+  })
+
   test('is bounded in what it keeps', async () => {
     const { issues } = await refusal(create({ metadata: { long: 'x'.repeat(70_000) } }))
     expect(issues).toEqual([{ path: ['metadata'], message: expect.stringContaining('65536 are allowed') }])
@@ -308,6 +316,16 @@ describe('a bound session', () => {
     expect(plain.output).toEqual({ answer: { text: '///' } })
   })
 
+  test('shows them a long message too, and of those before it what there is room for', async () => {
+    const flow = await workflow({ in: 'input', answer: template('{% for each in session.messages %}{{ each.text | size }} {% endfor %}') }, ['in > answer'])
+    const { session } = await send(flow.id, 'one')
+    await ended(session)
+    await send(session.id, 'x'.repeat(70_000))
+    await expect.poll(async () => (await said(session)).at(-1), { timeout: 15_000 }).toBe('assistant: 70000 ')
+    await send(session.id, 'two')
+    await expect.poll(async () => (await said(session)).at(-1), { timeout: 15_000 }).toBe('assistant: 70000 6 3 ')
+  })
+
   test('a run sets single keys of the context with the step that sets them, also for the steps that follow in the same breath', async () => {
     const flow = await workflow(
       {
@@ -444,6 +462,25 @@ describe('messages', () => {
     expect(await refusal(send(flow.id, 'Goodbye', { idempotencyKey: 'k1' }))).toMatchObject({ status: 409, code: 'idempotency_conflict' })
     await ended(first.session)
     expect(await said(first.session)).toEqual(['user: Hello', 'assistant: You said Hello'])
+  })
+
+  test('sent again when what they made is gone are told so: that the session is, or that the message is', async () => {
+    const flow = await echo()
+    for (const to of [flow.id, undefined]) {
+      const again = () => send(to, 'Hello', { idempotencyKey: `gone-${to}` })
+      const { session, message } = await again()
+      await server.call('DELETE', `/v1/sessions/${session.id}/messages/${message.id}`)
+      expect((await refusal(again())).code).toBe('line_missing')
+      await remove(session)
+      for (let time = 0; time < 4; time++) expect((await refusal(again())).code).toBe('session_missing')
+    }
+  })
+
+  test('to more sessions at once than there are connections are all taken', async () => {
+    const flow = await echo()
+    const made = await Promise.all(Array.from({ length: 48 }, () => create({ workflow: flow.id })))
+    const sent = await Promise.all(made.map((each) => send(each.id, 'Hello')))
+    expect(new Set(sent.map(({ runId }) => runId)).size).toBe(48)
   })
 
   test('that start nothing are not kept: of a draft that cannot be published, of nobody', async () => {
@@ -927,8 +964,9 @@ describe('who sees a session', () => {
         void (async () => {
           let text = ''
           for await (const { item } of items) {
-            text += JSON.stringify(item)
-            if (text.includes(theirs.id)) return done(text)
+            const told = JSON.stringify(item)
+            text += told
+            if (told.includes(theirs.id)) return done(text)
           }
         })().catch(fail)
         return () => void items.return().catch(() => {})
@@ -962,6 +1000,22 @@ describe('who sees a session', () => {
         () => false,
       )
       await Promise.all(made)
+      const theirs = await server.db.database.query('select id from sessions where user_id = $1', [leaving.id])
+      if (await gone) expect(theirs).toEqual([])
+      else expect(theirs.length).toBeGreaterThan(0)
+    }
+  })
+
+  test('a user who leaves while they send is refused, or leaves no session behind', async () => {
+    const flow = await echo()
+    for (let round = 0; round < 4; round++) {
+      const leaving = await member('operator')
+      const sent = Array.from({ length: 8 }, (_, index) => send(index % 2 ? flow.id : undefined, 'Hello', {}, { as: leaving.token }).catch((error: unknown) => error))
+      const gone = server.call('DELETE', `/v1/users/${leaving.id}`).then(
+        () => true,
+        () => false,
+      )
+      await Promise.all(sent)
       const theirs = await server.db.database.query('select id from sessions where user_id = $1', [leaving.id])
       if (await gone) expect(theirs).toEqual([])
       else expect(theirs.length).toBeGreaterThan(0)
@@ -1020,6 +1074,17 @@ describe('a deletion', () => {
       [session.id, runId],
     )
     expect(left).toEqual([{ what: 'deleted' }])
+  })
+
+  test('of a session is its end: nobody has its id, and what is told of it, while that is told', async () => {
+    const id = 'abcdefghijklmn9'
+    await create({ id, context: { mine: true } })
+    await remove({ id })
+    expect(await refusal(create({ id }))).toMatchObject({ status: 409, code: 'id_taken' })
+    expect((await refusal(server.call('PUT', `/v1/sessions/${id}`, { title: 'Again' }))).code).toBe('id_taken')
+    for (const as of [other.token, stranger.token]) expect((await refusal(create({ id }, { as }))).code).toBe('id_taken')
+    await server.db.database.query('delete from events where subject_id = $1', [id])
+    expect((await events(await create({ id }))).map(({ seq, type }) => [seq, type])).toEqual([[1, 'created']])
   })
 
   test('of a session whose round still ends takes the round when it has', async () => {
