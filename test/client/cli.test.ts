@@ -141,6 +141,13 @@ describe('who asks', () => {
     expect(existsSync(account())).toBe(false)
   })
 
+  test('a login that cannot be kept says so, and leaves no key behind', async () => {
+    const before = (await sluice.keys.list()).items.filter(({ revokedAt }) => revokedAt === null).length
+    await writeFile(join(folder, '.config'), 'no folder')
+    expect(await login(admin.password)).toEqual({ code: 1, stdout: '', stderr: expect.stringContaining(`The login cannot be kept in ${account()}: `) as string })
+    expect((await sluice.keys.list()).items.filter(({ revokedAt }) => revokedAt === null)).toHaveLength(before)
+  })
+
   test('a key that was kept goes to no other server', async () => {
     await run(['login', '--url', server.url, '--key', key], { env: {} })
     expect(await run(['workflows', 'list'], { env: {} })).toMatchObject({ code: 0 })
@@ -291,6 +298,18 @@ describe.runIf(hasScript)('in a terminal', () => {
     expect([code, stdout]).toEqual([0, expect.stringContaining('Logged in at')])
     expect(stdout).not.toContain(admin.password)
   })
+})
+
+test('output that cannot be written is a failure; output that nobody reads any more is none', async () => {
+  const list = async (into: string): Promise<unknown> => {
+    const shell = spawn('bash', ['-c', `set -o pipefail; '${process.execPath}' '${bin}' workflows list --json ${into}`], {
+      env: { PATH: process.env['PATH']!, HOME: folder, ...keyed() },
+      stdio: 'ignore',
+    })
+    return (await once(shell, 'close'))[0]
+  }
+  expect(await list('> /dev/full')).toBe(1)
+  expect(await list('| true')).toBe(0)
 })
 
 test('help names the commands, the exit codes and what the environment says', async () => {

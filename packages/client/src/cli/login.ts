@@ -26,7 +26,11 @@ export async function login({ url: given, key, email, workspace }: LoginOptions,
     .catch((error: unknown) => {
       throw error instanceof UnauthenticatedError ? new Failure(`${url} does not know this key`) : error
     })
-  await keepAccount(account)
+  await keepAccount(account).catch(async (error: Error) => {
+    // Nobody would know of it any more.
+    await revoke(account).catch(() => {})
+    throw new Failure(`The login cannot be kept in ${accountFile()}: ${error.message}`)
+  })
   // It is not the credential of anything any more. Where that fails, it is in the list of keys.
   if (before) await revoke(before).catch(() => {})
   return `Logged in at ${url} as ${me.user.email}, in the workspace ${me.workspace.name}. Kept in ${accountFile()}`

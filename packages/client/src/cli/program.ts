@@ -5,7 +5,7 @@ import { exits, Failure, Interrupted, lineOf, name } from './failure.ts'
 import { inputOf, objectOf } from './json-argument.ts'
 import { leavable } from './leaving.ts'
 import { openSession, type Session } from './session.ts'
-import { plain, table } from './text.ts'
+import { plain, shown, table } from './text.ts'
 
 const print = (text: string): void => void process.stdout.write(`${text}\n`)
 const tell = (text: string): void => void process.stderr.write(`${text}\n`)
@@ -52,7 +52,7 @@ function commands(session: () => Promise<Session>, at: (url: string) => void, ex
     .option('--key <key>', 'an API key in place of a password; - reads it from the input')
     .option('--email <email>', 'whose password is asked for')
     .option('--workspace <workspace>', 'its id or handle; your default one unless given')
-    .action(async (options: object) => print(await (await import('./login.ts')).login(options, at)))
+    .action(async (options: object) => print(plain(await (await import('./login.ts')).login(options, at))))
 
   program
     .command('logout')
@@ -73,7 +73,7 @@ function commands(session: () => Promise<Session>, at: (url: string) => void, ex
       const { pull } = await import('./pull/pull.ts')
       const { files, workflows, unpublished, warnings } = await pull((await session()).sluice, { out, only, check })
       for (const warning of warnings) tell(warning)
-      if (unpublished.length > 0) tell(`Left out, as they were never published: ${unpublished.join(', ')}`)
+      if (unpublished.length > 0) tell(plain(`Left out, as they were never published: ${unpublished.join(', ')}`))
       print(`${check ? 'Up to date' : 'Wrote'}: ${files.join(' and ')} (${workflows} ${workflows === 1 ? 'workflow' : 'workflows'})`)
     })
 
@@ -93,7 +93,7 @@ function commands(session: () => Promise<Session>, at: (url: string) => void, ex
         version === null ? '-' : String(version),
         String(activity.runs),
         String(activity.active),
-        plain(title),
+        title,
       ]
       await printAll(sluice.workflows.list(), json, ['HANDLE', 'VERSION', 'RUNS', 'ACTIVE', 'NAME'], row)
     })
@@ -131,8 +131,8 @@ function addRuns(runs: Command, session: () => Promise<Session>, exit: (code: nu
       const run = await sluice.workflow(workflow).start(given, idempotencyKey === undefined ? {} : { idempotencyKey })
       if (isWatched) return exit(await (await import('./watch.ts')).watch(sluice, run, { json }))
       if (wait) return exit(await awaited(run, json))
-      print(json ? JSON.stringify(run.run) : run.id)
-      if (!json && process.stdout.isTTY) tell(`Started. To watch it: ${name()} run watch ${run.id}`)
+      print(json ? JSON.stringify(run.run) : plain(run.id))
+      if (!json && process.stdout.isTTY) tell(plain(`Started. To watch it: ${name()} run watch ${run.id}`))
     })
 
   runs
@@ -155,7 +155,7 @@ async function awaited(run: RunHandle, json: boolean): Promise<number> {
   })
   const { status, output, reason }: Run = run.run
   if (json) print(JSON.stringify(run.run))
-  else if (status === 'completed') print(JSON.stringify(output, null, 2))
+  else if (status === 'completed') print(shown(output))
   else tell(plain(`Run ${run.id} ended ${status}${reason ? `: ${reason.message}${reason.step ? ` (${reason.step})` : ''}` : ''}`))
   return exitOf(run.run)
 }
@@ -172,7 +172,7 @@ function addPauses(pauses: Command, session: () => Promise<Session>): void {
     .option('--json', 'one JSON object a line')
     .action(async ({ status, run: runId, json = false }: { status: (typeof pauseStatuses)[number] | 'all'; run?: string; json?: boolean }) => {
       const { sluice } = await session()
-      const row = ({ id, runId: of, step, status: now, message }: Pause): string[] => [id, of, now, plain(step), plain(message)]
+      const row = ({ id, runId: of, step, status: now, message }: Pause): string[] => [id, of, now, step, message]
       await printAll(sluice.pauses.list({ ...(status !== 'all' && { status }), ...(runId !== undefined && { runId }) }), json, ['PAUSE', 'RUN', 'STATUS', 'STEP', 'MESSAGE'], row)
     })
 
@@ -192,7 +192,7 @@ function addPauses(pauses: Command, session: () => Promise<Session>): void {
       const said = { ...(inputs !== undefined && { inputs: objectOf(inputs, '--inputs') }), ...(comments !== undefined && { comments }) }
       const { sluice } = await session()
       const pause = await sluice.pauses.decide({ id, action, ...said })
-      print(json ? JSON.stringify(pause) : `${plain(pause.step)} of run ${pause.runId} is ${pause.status}`)
+      print(json ? JSON.stringify(pause) : plain(`${pause.step} of run ${pause.runId} is ${pause.status}`))
     })
 }
 

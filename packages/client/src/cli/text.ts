@@ -43,8 +43,15 @@ export function lasting(ms: number): string {
 /** `4 s` until something: whole seconds, so that it counts down evenly. */
 export const within = (ms: number): string => (ms < 60_000 ? `${Math.max(0, Math.ceil(ms / 1_000))} s` : lasting(ms))
 
-/** A table without lines; the last column is as long as it is. */
-export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+/** JSON for people: the same value, and nothing in it that a terminal would take for a command or for another direction. */
+export const shown = (value: unknown): string =>
+  (JSON.stringify(value, null, 2) ?? 'null').replaceAll(/[^\P{C}\n]/gu, (character) =>
+    [...Array(character.length).keys()].map((at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`).join(''),
+  )
+
+/** A table without lines; the last column is as long as it is. Each cell is on one line, and plain. */
+export function table(head: readonly string[], given: readonly (readonly string[])[]): string {
+  const rows = given.map((row) => row.map(plain))
   const widths = head.map((_, at) => Math.max(...[head, ...rows].map((row) => widthOf(row[at] ?? ''))))
   return [head, ...rows].map((row) => row.map((cell, at) => (at === row.length - 1 ? cell : fill(cell, widths[at]!))).join('  ')).join('\n')
 }

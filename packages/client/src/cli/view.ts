@@ -77,8 +77,8 @@ function headOf(picture: Picture, { width, now, paint }: Screen): string {
   const took = picture.startedAt === null ? '' : ` · ${lasting((picture.endedAt ?? now) - picture.startedAt)}`
   const style: Style =
     picture.status === 'completed' ? 'green' : picture.status === 'failed' ? 'red' : picture.status === 'waiting' || picture.status === 'held' ? 'yellow' : 'cyan'
-  const tail = ` ${picture.status}${took}`
-  const title = cut(`${plain(picture.title)} · ${picture.id}`, Math.max(8, width - widthOf(tail)))
+  const tail = ` ${plain(picture.status)}${took}`
+  const title = cut(plain(`${picture.title} · ${picture.id}`), Math.max(8, width - widthOf(tail)))
   return `${paint('bold', title)}${paint(style, cut(tail, Math.max(0, width - widthOf(title))))}`
 }
 
@@ -226,5 +226,5 @@ function commandOf({ id, form }: Pause, { program }: Screen): string {
   const required = form?.['required']
   const names = Array.isArray(required) ? required.filter((name) => typeof name === 'string') : []
   const inputs = names.length > 0 ? ` --inputs '{${names.map((name) => `${JSON.stringify(name)}: …`).join(', ')}}'` : ''
-  return `  ${program} pauses decide ${id} approve${plain(inputs) && ` ${plain(inputs)}`}`
+  return `  ${program} pauses decide ${plain(id)} approve${plain(inputs) && ` ${plain(inputs)}`}`
 }

@@ -6,7 +6,7 @@ import { exits, name } from './failure.ts'
 import { leavable } from './leaving.ts'
 import { lineOfEvent } from './line.ts'
 import { blankPicture, type Picture, tell } from './picture.ts'
-import { plain } from './text.ts'
+import { plain, shown } from './text.ts'
 import { type Paint, view } from './view.ts'
 
 /** One frame in so many milliseconds: smooth enough to the eye, and next to nothing to do. */
@@ -32,7 +32,7 @@ export async function watch(sluice: Sluice, run: RunHandle, { json = false }: { 
       showing.end()
     }
   })
-  if (!json && isLive() && run.status === 'completed') print(`\nOutput: ${JSON.stringify(run.run.output, null, 2)}`)
+  if (!json && isLive() && run.status === 'completed') print(`\nOutput: ${shown(run.run.output)}`)
   return exitOf(run.run)
 }
 

@@ -185,3 +185,10 @@ test('names and keys are safe', () => {
   expect(['invoice', 'größe-prüfen', '3d.print_v2x', '日本', '', 'class'].map(typeNameOf)).toEqual(['Invoice', 'GroEPrufen', 'N3DPrintV2X', 'N', 'N', 'Class'])
   expect([keyOf('a_1$'), keyOf('1a'), keyOf("it's"), keyOf('a\\"b'), quoted('a\u2028b\n')]).toEqual(['a_1$', "'1a'", "'it\\'s'", "'a\\\\\"b'", "'a\\u2028b\\n'"])
 })
+
+test('a handle that means something to every object is a key like any other', async () => {
+  const handles = ['__proto__', 'constructor', 'toString']
+  const { values } = await typesFile(handles.map((handle) => pulled(handle, defined({ in: input() }, []))))
+  const { versions } = (await import(`data:text/javascript,${encodeURIComponent(values)}`)) as { versions: object }
+  expect(Object.entries(versions).toSorted()).toEqual(handles.map((handle) => [handle, `hash of ${handle}`]).toSorted())
+})

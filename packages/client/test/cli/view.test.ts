@@ -1,7 +1,7 @@
 import type { Definition, Pause, RunEvent } from '@sluice/schema'
 import { describe, expect, test } from 'vitest'
 import { blankPicture, type Picture, tell } from '../../src/cli/picture.ts'
-import { cut, fill, lasting, plain, widthOf, within } from '../../src/cli/text.ts'
+import { cut, fill, lasting, plain, shown, table, widthOf, within } from '../../src/cli/text.ts'
 import { type Screen, view } from '../../src/cli/view.ts'
 
 const start = Date.parse('2026-01-31T12:00:00.000Z')
@@ -170,5 +170,30 @@ describe('texts of other people', () => {
       '3 d 4 h',
     ])
     expect([3_001, 0, -1, 61_000].map(within)).toEqual(['4 s', '0 s', '0 s', '1 m 1 s'])
+  })
+})
+
+describe('what a server says cannot command a terminal', () => {
+  const evil = 'a\u001b[2J\u009b31m\u202eb\u0007\u007f\nc'
+  // The line breaks are ours.
+  const commands = /[^\P{C}\n]/u
+
+  test('in a table, which stays one line a row', () => {
+    const lines = table(['HANDLE', 'NAME'], [[evil, evil]]).split('\n')
+    expect(lines).toHaveLength(2)
+    expect(lines.join('')).not.toMatch(commands)
+  })
+
+  test('in JSON, which stays the same value', () => {
+    const value = { [evil]: [evil, 1, null, { deep: '\u{e0001}é✔' }] }
+    expect(shown(value)).not.toMatch(commands)
+    expect(JSON.parse(shown(value))).toEqual(value)
+    expect(shown({ a: 'é✔ 漢' })).toBe('{\n  "a": "é✔ 漢"\n}')
+  })
+
+  test('in the picture of a run, ids and states too', () => {
+    const shownRun = blankPicture({ id: evil, title: evil, status: evil as Picture['status'] }, null)
+    told(shownRun, { type: 'pause.opened', pause: pause({ id: evil, step: evil, message: evil }) })
+    expect(view(shownRun, screen()).join('\n')).not.toMatch(commands)
   })
 })

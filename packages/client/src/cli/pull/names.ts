@@ -13,6 +13,9 @@ export function typeNameOf(text: string): string {
 /** A key of an object type: as it is where it is an identifier, else quoted. */
 export const keyOf = (text: string): string => (/^[A-Za-z_$][\w$]*$/.test(text) ? text : quoted(text))
 
+/** The same of an object that is made: `__proto__` would otherwise be its prototype, and no key. */
+export const ownKeyOf = (text: string): string => (text === '__proto__' ? `['__proto__']` : keyOf(text))
+
 /** Line separators of Unicode are none in JSON, but in TypeScript. */
 export function quoted(text: string): string {
   const inner = JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"').replaceAll("'", "\\'")

@@ -1,4 +1,4 @@
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { NotFoundError } from '../../errors.ts'
 import type { Sluice } from '../../client.ts'
 import { Failure } from '../failure.ts'
@@ -72,6 +72,7 @@ async function replace(path: string, text: string): Promise<void> {
     await writeFile(next, text)
     await rename(next, path)
   } catch (error) {
+    await rm(next, { force: true })
     throw new Failure(`${path} cannot be written: ${(error as Error).message}`)
   }
 }

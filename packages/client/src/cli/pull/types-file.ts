@@ -1,6 +1,6 @@
 import type { JsonObject, Version } from '@sluice/schema'
 import { type Declared, Declarations } from './declare.ts'
-import { byText, keyOf, quoted, typeNameOf } from './names.ts'
+import { byText, keyOf, ownKeyOf, quoted, typeNameOf } from './names.ts'
 import { toldBy } from './told-by-graph.ts'
 import { SchemaRefused } from './typed-schema.ts'
 
@@ -36,7 +36,7 @@ export async function typesFile(pulled: readonly Pulled[]): Promise<TypesFile> {
     texts.push(...workflow.declared.map(({ text }) => text))
   }
   const known = [`declare module '@sluice/client' {`, '  interface WorkflowTypes {', ...entries, '  }', '}'].join('\n')
-  const hashes = sorted.map(({ handle, version }) => `  ${keyOf(handle)}: ${quoted(version.hash)},`)
+  const hashes = sorted.map(({ handle, version }) => `  ${ownKeyOf(handle)}: ${quoted(version.hash)},`)
   const constant = ['/** For `createClient({ versions })`: a start of another version throws `VersionSkewError`. */', 'export const versions = {', ...hashes, '}'].join('\n')
   const types = [
     '/** For `createClient({ versions })`: a start of another version throws `VersionSkewError`. */',
