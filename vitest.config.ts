@@ -10,8 +10,8 @@ export default defineConfig({
     teardownTimeout: 20_000,
     projects: [
       { test: { ...bounds, name: 'rooms', include: ['packages/*/test/**/*.test.ts'] } },
-      // Starts PostgreSQL once for all of them.
-      { test: { ...bounds, name: 'house', include: ['test/**/*.test.ts'], globalSetup: ['test/support/postgres.ts'] } },
+      // Starts PostgreSQL once for all of them. Many start servers, which takes its time where much else runs.
+      { test: { ...bounds, testTimeout: 60_000, name: 'house', include: ['test/**/*.test.ts'], globalSetup: ['test/support/postgres.ts'] } },
     ],
   },
 })

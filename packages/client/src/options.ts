@@ -35,7 +35,7 @@ export interface ClientOptions {
   fetch?: typeof fetch | undefined
   /** Milliseconds, of one attempt; 30,000 unless set. */
   timeoutMs?: number | undefined
-  /** How often a call is repeated after a failure that may pass; 4 unless set. */
+  /** How often a call is repeated after a failure that may pass; 6 unless set. */
   retries?: number | undefined
   /** Milliseconds before the first repeat; doubles up to 10 s. 200 unless set. */
   backoffMs?: number | undefined
