@@ -1,7 +1,7 @@
 import { Fault, type CreateWorkspace, type ListWorkspaces, type OneWorkspace, type Page, type UpdateWorkspace, type Workspace } from '@sluice/schema'
 import { countOwned, insertMember, listPeople, memberOf } from '../store/entities/member.ts'
 import { lockUser } from '../store/entities/user.ts'
-import { belongingOf, deleteWorkspace, insertWorkspace, lockWorkspace, updateWorkspace, usesOf, workspaceById, type Belonging } from '../store/entities/workspace.ts'
+import { belongingOf, closeWorkspace, deleteWorkspace, insertWorkspace, updateWorkspace, usesOf, workspaceById, type Belonging } from '../store/entities/workspace.ts'
 import { sqlState } from '../store/database.ts'
 import { newId } from '../store/ids.ts'
 import type { EntityManager, Orm } from '../store/orm.ts'
@@ -85,7 +85,7 @@ export function createWorkspaces(orm: Orm, database: Tx, standings: Standings, n
         const { id, handle } = await named(em, principal, workspace)
         if (handle === first) throw new Fault('workspace_in_use', { message: `The workspace ${first} stays` })
         // Runs and members refer to it: none can come while it is locked.
-        await lockWorkspace(em, id)
+        await closeWorkspace(em, id)
         const { liveRuns, members } = await usesOf(em, id)
         if (liveRuns > 0) throw new Fault('workspace_in_use', { message: 'Runs of the workspace are live: cancel them, or wait', details: { liveRuns } })
         if (members > 0)

@@ -29,8 +29,16 @@ export const workspaceByHandle = (em: EntityManager, handle: string): Promise<Wo
 /** By id or handle; an id wins over a handle of the same spelling. */
 export const findWorkspace = async (em: EntityManager, ref: string): Promise<WorkspaceRow | null> => (await workspaceById(em, ref)) ?? workspaceByHandle(em, ref)
 
-/** Who changes the members of a workspace goes one after another, so that its last owner cannot leave twice at once. */
+/**
+ * Who changes the members of a workspace goes one after another, so that its last owner cannot leave twice at once. What
+ * refers to the workspace is written meanwhile: who holds a member and writes such a row would wait in a circle.
+ */
 export async function lockWorkspace(em: EntityManager, id: string): Promise<void> {
+  await em.execute('select 1 from workspaces where id = ? for no key update', [id])
+}
+
+/** Nothing that refers to it comes any more, and none of its members is changed. */
+export async function closeWorkspace(em: EntityManager, id: string): Promise<void> {
   await em.execute('select 1 from workspaces where id = ? for update', [id])
 }
 
