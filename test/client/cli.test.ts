@@ -149,7 +149,8 @@ describe('who asks', () => {
   })
 
   test('a key that was kept goes to no other server', async () => {
-    await run(['login', '--url', server.url, '--key', key], { env: {} })
+    expect(await run(['login', '--url', server.url, '--key', key], { env: {} })).toMatchObject({ code: 0, stderr: expect.stringContaining('--key - reads') as string })
+    expect(await run(['login', '--url', server.url, '--key', '-'], { env: {}, input: `${key}\n` })).toMatchObject({ code: 0, stderr: '' })
     expect(await run(['workflows', 'list'], { env: {} })).toMatchObject({ code: 0 })
     const elsewhere = await run(['workflows', 'list'], { env: { SLUICE_URL: 'http://127.0.0.1:17878' } })
     expect(elsewhere).toMatchObject({ code: 1, stderr: expect.stringContaining(`Not logged in at http://127.0.0.1:17878, but at ${server.url}`) as string })

@@ -52,7 +52,11 @@ function commands(session: () => Promise<Session>, at: (url: string) => void, ex
     .option('--key <key>', 'an API key in place of a password; - reads it from the input')
     .option('--email <email>', 'whose password is asked for')
     .option('--workspace <workspace>', 'its id or handle; your default one unless given')
-    .action(async (options: object) => print(plain(await (await import('./login.ts')).login(options, at))))
+    .action(async (options: { key?: string }) => {
+      print(plain(await (await import('./login.ts')).login(options, at)))
+      if (options.key !== undefined && options.key !== '-')
+        tell('Others on this machine see the arguments of a command, and shells keep them: --key - reads the key from the input')
+    })
 
   program
     .command('logout')
