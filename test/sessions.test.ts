@@ -745,6 +745,15 @@ describe('files of messages', () => {
     expect(await inUse(a)).toBe(false)
   })
 
+  test('are of messages alone: a log has none to take', async () => {
+    const { session, message } = await send((await echo()).id, 'Hello')
+    await ended(session)
+    const [log] = await lines(session, 'log')
+    for (const { id } of [log!, message, { id: '0000000nothing0' }]) {
+      expect(await refusal(server.call('DELETE', `/v1/sessions/${session.id}/messages/${id}/files/0000000nothing0`))).toMatchObject({ status: 404, code: 'line_missing' })
+    }
+  })
+
   test('are free again when the session is deleted', async () => {
     const a = await upload('a.txt')
     const { session } = await send(undefined, 'one', { files: [a] })

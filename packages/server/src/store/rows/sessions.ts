@@ -199,7 +199,8 @@ export async function deleteDocument(tx: Tx, sessionId: string, messageId: strin
           update lines set data = jsonb_set(data::jsonb, '{files}', (data::jsonb->'files') - $3::text)::json where session_id = $1 and id = $2 and kind = 'message'
         ), told as (
           update events set data = jsonb_set(data::jsonb, '{line,files}', (data::jsonb->'line'->'files') - $3::text)::json
-          where subject_kind = 'session' and subject_id = $1 and type = 'line.added' and data->'line'->>'id' = $2
+          where subject_kind = 'session' and subject_id = $1 and type = 'line.added' and data->'line'->>'kind' = 'message'
+            and data->'line'->>'id' = $2
         )
         delete from lines where session_id = $1 and kind = 'document' and data->>'messageId' = $2 and data->>'fileId' = $3::text
         returning number, id, $3::text as file`,
