@@ -72,7 +72,7 @@ export function createClient(options: ClientOptions): Sluice {
   const callsAs = (credentials: Credentials): Calls =>
     createCalls(createTransport({ url, credentials, fetch: send }), {
       timeoutMs: options.timeoutMs ?? 30_000,
-      // Some 12 s in all: a server that is started anew is back by then.
+      // 6 to 13 s in all: a server that is started anew is back by then.
       retries: options.retries ?? 6,
       backoff: { firstMs: options.backoffMs ?? 200, mostMs: mostBackoffMs },
       signal: options.signal,

@@ -22,16 +22,4 @@ function withKeys(schema: JsonObject, name: string, keys: Meanings['keys']): Jso
   return { ...schema, properties: Object.fromEntries(properties) }
 }
 
-/** What lacks words: schemas by name, and keys as `Schema.key`. */
-export function unexplained({ components }: Document): string[] {
-  return Object.entries(components.schemas).flatMap(([name, schema]) => [...('description' in schema ? [] : [name]), ...keysOf(schema).map((key) => `${name}.${key}`)])
-}
-
-function keysOf(schema: JsonObject): string[] {
-  const own = isObject(schema['properties']) ? Object.entries(schema['properties']) : []
-  const silent = own.flatMap(([key, property]) => (isObject(property) && !('description' in property) && !('$ref' in property) ? [key] : []))
-  const kinds = ['anyOf', 'oneOf'].flatMap((of) => (Array.isArray(schema[of]) ? schema[of] : []))
-  return [...silent, ...kinds.flatMap((kind) => (isObject(kind) ? keysOf(kind) : []))]
-}
-
 const isObject = (value: Json | undefined): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value)
