@@ -118,6 +118,11 @@ describe('who asks', () => {
     const kept = await readFile(account(), 'utf8')
     expect(kept).not.toContain(admin.password)
     expect(await run(['workflows', 'list'], { env: {} })).toMatchObject({ code: 0, stdout: expect.stringMatching(/^HANDLE +VERSION[^]*\nship /) as string })
+    // Logged in with the very key that is kept, it stays, and stays this machine's.
+    const { key } = JSON.parse(kept) as { key: string }
+    expect(await run(['login', '--url', server.url, '--key', '-'], { env: {}, input: `${key}\n` })).toMatchObject({ code: 0 })
+    expect(await readFile(account(), 'utf8')).toBe(kept)
+    expect(await run(['workflows', 'list'], { env: {} })).toMatchObject({ code: 0 })
     // Logged in again, the key of before is nobody's.
     await login(admin.password)
     expect(await readFile(account(), 'utf8')).not.toBe(kept)

@@ -68,7 +68,7 @@ export interface RunNouns {
 /** Of the calls that wait for a result, each this long: proxies end what is silent for a minute. */
 const sliceMs = 30_000
 
-/** A run outlives its server; so does the wait for it, for about five minutes of pauses between attempts. */
+/** A run outlives its server; so does the wait for it, for two to four minutes of pauses between attempts. */
 const patientRetries = 30
 
 /** Events of a run are numbered from 1: after 0 is all of them. */

@@ -28,5 +28,4 @@ export const ListFiles = z.strictObject({ userId: Id.optional(), ...pageInput })
 export type ListFiles = z.infer<typeof ListFiles>
 
 /** What can use a file. */
-export const fileSubjects = ['session', 'workflow', 'run'] as const
-export type FileSubject = { kind: (typeof fileSubjects)[number]; id: string }
+export type FileSubject = { kind: 'session' | 'workflow' | 'run'; id: string }

@@ -137,7 +137,7 @@ const schema = z.object({
   /** How long runs, events, keys, unused files and audit entries are kept. */
   retention: read(periodsWanted, periodsOf).default(defaultPeriods),
   logLevel: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
-  /** How long streams and steps get to end after SIGTERM. */
+  /** How long steps under way get to end after SIGTERM: of more than 5,000, 5,000. */
   drainMs: whole('milliseconds from 0 to 8000', 0, 8_000).default(8_000),
 })
 

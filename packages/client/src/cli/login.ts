@@ -20,7 +20,8 @@ export async function login({ url: given, key, email, workspace }: LoginOptions,
   const before = await readAccount().catch(() => null)
   const url = address(given ?? process.env['SLUICE_URL'] ?? before?.url ?? defaultUrl)
   at(url)
-  const account = key === undefined ? await byPassword(url, email, workspace) : { url, key: key === '-' ? await ask('Key: ', { hidden: true }) : key, keyId: null }
+  const account = key === undefined ? await byPassword(url, email, workspace) : withKey(url, key === '-' ? await ask('Key: ', { hidden: true }) : key, before)
+  const isSame = before?.key === account.key
   const me = await createClient({ url, apiKey: account.key, retries: 1 })
     .auth.me()
     .catch((error: unknown) => {
@@ -28,13 +29,16 @@ export async function login({ url: given, key, email, workspace }: LoginOptions,
     })
   await keepAccount(account).catch(async (error: Error) => {
     // Nobody would know of it any more.
-    await revoke(account).catch(() => {})
+    if (!isSame) await revoke(account).catch(() => {})
     throw new Failure(`The login cannot be kept in ${accountFile()}: ${error.message}`)
   })
   // It is not the credential of anything any more. Where that fails, it is in the list of keys.
-  if (before) await revoke(before).catch(() => {})
+  if (before && !isSame) await revoke(before).catch(() => {})
   return `Logged in at ${url} as ${me.user.email}, in the workspace ${me.workspace.name}. Kept in ${accountFile()}`
 }
+
+/** The key of the login before stays what it was: made for this machine, or not. */
+const withKey = (url: string, key: string, before: Account | null): Account => ({ url, key, keyId: before?.key === key ? before.keyId : null })
 
 async function byPassword(url: string, givenEmail: string | undefined, workspace: string | undefined): Promise<Account> {
   const email = givenEmail ?? (await ask('Email: '))

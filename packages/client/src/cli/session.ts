@@ -7,7 +7,7 @@ export interface Session {
   sluice: Sluice
 }
 
-/** Somebody waits at the terminal: a server that is away is told of at once, not after half a minute of attempts. */
+/** Somebody waits at the terminal: a server that is away is told of at once, not after all the attempts of a program. */
 const retries = 1
 
 export async function openSession(): Promise<Session> {

@@ -5,7 +5,7 @@ import type { Orm } from '../store/orm.ts'
 import type { Tx } from '../store/index.ts'
 import { listKeys } from '../store/views/identity.ts'
 import { digest, randomToken } from './digest.ts'
-import { authorize, covers, decide, scopes as knownScopes } from './policy.ts'
+import { authorize, covers, reachesOthers, scopes as knownScopes } from './policy.ts'
 import type { Principal } from './principal.ts'
 import type { Standings } from './standings.ts'
 
@@ -18,9 +18,6 @@ export interface Keys {
   /** Holds everywhere within two seconds. A second one changes nothing. Throws `key_missing`. */
   revoke(principal: Principal, input: OneKey): Promise<void>
 }
-
-/** No user's id: to ask whether the keys of all may be seen. */
-const everybody = '*'
 
 /** Live ones a user has in a workspace. */
 const most = 100
@@ -70,7 +67,7 @@ export function createKeys(orm: Orm, database: Tx, standings: Standings, now: ()
     async list(principal, { userId, ...asked } = {}) {
       authorize(principal, 'keys.manage')
       if (userId !== undefined) authorize(principal, 'keys.manage', { ownerId: userId }, 'user_missing')
-      const ofAll = decide(principal, 'keys.manage', { ownerId: everybody }) === 'allow'
+      const ofAll = reachesOthers(principal, 'keys.manage')
       return listKeys(database, { workspaceId: principal.workspaceId, userId: ofAll ? (userId ?? null) : principal.userId }, { limit: 100, ...asked })
     },
 

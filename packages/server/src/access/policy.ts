@@ -90,6 +90,9 @@ export function decide(principal: Principal, action: Action, resource: Resource 
   return atLeast(principal.role, rule.least) && (rule.anyScope || covers(principal.scopes, action)) ? 'allow' : 'deny'
 }
 
+/** Whether the action reaches what belongs to others; `*` is no user's id. */
+export const reachesOthers = (principal: Principal, action: Action): boolean => decide(principal, action, { ownerId: '*' }) === 'allow'
+
 /** Throws `permission_denied`, or for what is hidden the fault of a missing one of its kind. */
 export function authorize(principal: Principal, action: Action, resource?: Resource, missing: FaultCode = 'permission_denied'): void {
   const decision = decide(principal, action, resource)

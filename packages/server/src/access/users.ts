@@ -11,7 +11,7 @@ import type { Tx } from '../store/index.ts'
 import { listUsers } from '../store/views/identity.ts'
 import { issuePasswordToken, resetLifetimeMs } from './password-tokens.ts'
 import { checkEmail } from './passwords.ts'
-import { authorize, decide } from './policy.ts'
+import { authorize, reachesOthers } from './policy.ts'
 import type { Principal } from './principal.ts'
 import type { Standings } from './standings.ts'
 
@@ -31,9 +31,6 @@ export interface Users {
   resetPassword(principal: Principal, input: OneUser): Promise<PasswordToken>
 }
 
-/** No user's id: to ask whether all may be seen. */
-const everybody = '*'
-
 export function createUsers(orm: Orm, database: Tx, standings: Standings, now: () => number): Users {
   /** As far as this principal may change the user: themselves with a login of their own, others as an owner. */
   function mayManage(principal: Principal, id: string): void {
@@ -45,7 +42,7 @@ export function createUsers(orm: Orm, database: Tx, standings: Standings, now: (
     async list(principal, asked = {}) {
       authorize(principal, 'users.read')
       const { workspaceId, userId } = principal
-      const ofAll = decide(principal, 'users.read', { ownerId: everybody }) === 'allow'
+      const ofAll = reachesOthers(principal, 'users.read')
       return listUsers(database, { workspaceId, userId: ofAll ? null : userId }, { limit: 50, ...asked })
     },
 

@@ -276,12 +276,14 @@ export function createCommitter(parts: {
       const began = performance.now()
       const done = await write(batch)
       parts.observer.wrote(batch.length, performance.now() - began)
-      const told = batch.filter((each) => done.has(each.change.run.id) && each.change.events.length > 0)
-      for (const each of batch) if (done.has(each.change.run.id)) tellTimers(each.change.timers, parts.timed)
+      const held = batch.filter((each) => done.has(each.change.run.id))
+      const told = held.filter((each) => each.change.events.length > 0)
+      for (const each of held) tellTimers(each.change.timers, parts.timed)
       parts.doorbell.ring({
         runs: told.map((each) => each.change.run.id),
         workspaces: told.map((each) => each.change.run.workspaceId),
-        sessions: told.flatMap((each) => each.change.telling?.sessionId ?? []),
+        // Also of a turn that tells nothing of its run.
+        sessions: held.flatMap((each) => each.change.telling?.sessionId ?? []),
       })
       for (const each of batch) each.resolve(done.has(each.change.run.id) ? 'done' : 'stale')
     } catch (error) {

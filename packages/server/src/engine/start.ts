@@ -110,8 +110,9 @@ export function createStarter(parts: { database: Database; queue: Queue; doorbel
     // What the answer is to wait for, and what the caller takes the workflow for, do not make it another run.
     const { idempotencyKey, wait: _wait, expectHash: _hash, ...request } = input
     if (idempotencyKey !== undefined) {
-      const kept = await takeKey(tx, { workspaceId, actor: actor.principalId, key: `start:${idempotencyKey}`, fingerprint: fingerprintOf(request), reply: JSON.stringify({ id }) })
-      if (kept && kept.fingerprint !== fingerprintOf(request)) throw new Fault('idempotency_conflict')
+      const fingerprint = fingerprintOf(request)
+      const kept = await takeKey(tx, { workspaceId, actor: actor.principalId, key: `start:${idempotencyKey}`, fingerprint, reply: JSON.stringify({ id }) })
+      if (kept && kept.fingerprint !== fingerprint) throw new Fault('idempotency_conflict')
       if (kept) return { id: (kept.reply as { id: string }).id, made: false }
     }
     const { sessionId } = input

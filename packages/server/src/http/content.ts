@@ -6,7 +6,7 @@ import { problemOf, type Problem } from '../rpc/faults.ts'
 import { createWriter, ReaderGone, type WriterOptions } from './writer.ts'
 
 /** The first and the last byte of a part. */
-export interface Range {
+interface Range {
   start: number
   end: number
 }
@@ -63,7 +63,7 @@ const isKnown = (header: string | undefined, etag: string): boolean =>
   header !== undefined && (header.trim() === '*' || header.split(',').some((each) => each.trim().replace(/^W\//, '') === etag))
 
 /** Null: all of it, as when the header is none of ours, asks for several, or is about another state of the file. */
-export function rangeOf(headers: IncomingHttpHeaders, etag: string, bytes: number): Range | 'missed' | null {
+function rangeOf(headers: IncomingHttpHeaders, etag: string, bytes: number): Range | 'missed' | null {
   const condition = headers['if-range']
   if (condition !== undefined && condition !== etag) return null
   const [, first, last] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(headers.range?.trim() ?? '') ?? []

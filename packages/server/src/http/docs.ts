@@ -55,8 +55,13 @@ const kept = new Map<string, Promise<{ bytes: Buffer; tag: string }>>()
 
 /** Read once; browsers ask whether theirs is still the one. */
 async function sendAsset(name: string, type: string, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-  const asset = kept.get(name) ?? readAsset(name)
-  kept.set(name, asset)
+  let asset = kept.get(name)
+  if (!asset) {
+    asset = readAsset(name)
+    kept.set(name, asset)
+    // One that could not be read is tried again by who asks next.
+    asset.catch(() => kept.delete(name))
+  }
   const { bytes, tag } = await asset
   reply.headers({ etag: tag, 'cache-control': 'no-cache' })
   return request.headers['if-none-match'] === tag ? reply.code(304).send() : reply.type(`${type}; charset=utf-8`).send(bytes)

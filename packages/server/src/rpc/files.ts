@@ -1,6 +1,6 @@
 import { limits, ListFiles, OneFile, pageOf, StoredFile, UploadedFiles } from '@sluice/schema'
 import { z } from 'zod'
-import { decide } from '../access/policy.ts'
+import { reachesOthers } from '../access/policy.ts'
 import type { Principal } from '../access/principal.ts'
 import type { FileContent, FileUser } from '../files/files.ts'
 import { ReceivedFile } from '../files/received.ts'
@@ -20,12 +20,10 @@ const Upload = z.strictObject({
 
 const uploading = `Each file has at most ${limits.uploadBytes / 1024 / 1024} MiB, and a form at most ${limits.filesPerUpload} of them: all are stored, or none. What nothing uses goes after a while, a day unless the server is told otherwise.`
 
-/** Whose user id is nobody's: to ask whether files of all may be seen. */
-const everybody = '*'
 const asking = ({ principal }: { principal: Principal }): FileUser => ({
   workspaceId: principal.workspaceId,
   userId: principal.userId,
-  others: decide(principal, 'files.use', { ownerId: everybody }) === 'allow',
+  others: reachesOthers(principal, 'files.use'),
 })
 
 export const files = router({

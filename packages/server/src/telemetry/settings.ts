@@ -16,14 +16,12 @@ export function tracingOf(env: Environment): Tracing | null {
   const isOff = given('OTEL_SDK_DISABLED')?.toLowerCase() === 'true' || given('OTEL_TRACES_EXPORTER')?.toLowerCase() === 'none'
   if (url === null || isOff) return null
   if (ofTraces('PROTOCOL') === 'grpc') throw new Error('OTEL_EXPORTER_OTLP_PROTOCOL must be http/json or http/protobuf: traces are sent as JSON over HTTP')
+  const attributes = pairs(given('OTEL_RESOURCE_ATTRIBUTES') ?? '')
   return {
     url,
     headers: pairs(ofTraces('HEADERS') ?? ''),
     timeoutMs: milliseconds('OTEL_EXPORTER_OTLP_TIMEOUT', ofTraces('TIMEOUT'), 10_000),
-    resource: {
-      ...pairs(given('OTEL_RESOURCE_ATTRIBUTES') ?? ''),
-      'service.name': given('OTEL_SERVICE_NAME') ?? pairs(given('OTEL_RESOURCE_ATTRIBUTES') ?? '')['service.name'] ?? 'sluice',
-    },
+    resource: { ...attributes, 'service.name': given('OTEL_SERVICE_NAME') ?? attributes['service.name'] ?? 'sluice' },
     ratio: ratioOf(given('OTEL_TRACES_SAMPLER'), given('OTEL_TRACES_SAMPLER_ARG')),
     delayMs: milliseconds('OTEL_BSP_SCHEDULE_DELAY', given('OTEL_BSP_SCHEDULE_DELAY'), 5_000),
   }

@@ -18,10 +18,7 @@ export const finderOf = ({ format }: JsonObject): ((text: string) => string[]) |
 
 export const textOf = (value: Json): string => (typeof value === 'string' ? value : JSON.stringify(value))
 
-/** Whether a text has the words of a value, one after another. */
-export const mentions = (text: string, value: string): boolean => mentioning(text)(value)
-
-/** The same of many values: the text is read once. */
+/** Whether a text has the words of a value, one after another; the text is read once for many values. */
 export function mentioning(text: string): (value: string) => boolean {
   const said = ` ${wordsOfName(text).join(' ')} `
   return (value) => {
