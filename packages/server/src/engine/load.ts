@@ -1,12 +1,12 @@
 import type { Json } from '@sluice/schema'
 import type { Plan } from '../workflows/plans.ts'
 import type { PauseRecord } from '../store/rows/pauses.ts'
-import type { RunRow } from '../store/rows/runs.ts'
+import type { NewRun, RunRow } from '../store/rows/runs.ts'
 import type { SignalRecord } from '../store/rows/signals.ts'
 import type { StepRecord } from '../store/rows/steps.ts'
 import { derive } from './frontier.ts'
-import { nothing, payloadOfText } from './payload.ts'
-import { type Compensation, type PauseRow, type RunHead, type RunState, type StepRow, keyOf } from './state.ts'
+import { type Payload, nothing, payloadOfText } from './payload.ts'
+import { type Compensation, type PauseRow, type RunHead, type RunState, type StepRow, keyOf, stateOf } from './state.ts'
 
 const ms = (date: Date | null): number | null => (date ? date.getTime() : null)
 
@@ -45,6 +45,45 @@ export function headOf(row: RunRow): RunHead {
     createdAt: row.created_at.getTime(),
     startedAt: ms(row.started_at),
     endedAt: ms(row.ended_at),
+  }
+}
+
+/** The head of a run that is about to be stored, as `headOf` gives it once it is: queued, with its first event. */
+export function headOfNew(run: NewRun, input: Payload = payloadOfText(run.input)): RunHead {
+  return {
+    id: run.id,
+    workspaceId: run.workspaceId,
+    workflowId: run.workflowId,
+    version: run.version,
+    trial: run.trial !== null,
+    status: 'queued',
+    waitingKind: null,
+    heldAt: null,
+    epoch: 0,
+    revision: 0,
+    deaths: 0,
+    seq: 1,
+    progress: 0,
+    steps: 0,
+    input,
+    keyedInput: run.keyedInput,
+    output: null,
+    reason: null,
+    ending: null,
+    transactionId: run.transactionId,
+    lane: run.lane,
+    sessionId: run.sessionId,
+    parentRunId: run.parentRunId,
+    parentStep: run.parentStep,
+    rootRunId: run.rootRunId,
+    depth: run.depth,
+    trigger: run.trigger,
+    tags: run.tags,
+    traceparent: run.traceparent,
+    deadlineAt: ms(run.deadlineAt),
+    createdAt: run.createdAt.getTime(),
+    startedAt: null,
+    endedAt: null,
   }
 }
 
@@ -95,26 +134,15 @@ function pauseFrom(row: PauseRecord): PauseRow {
   }
 }
 
+/** A queued run without rows of its own but its head: nothing is to be read, and nothing follows from it yet. */
+export const freshState = (head: RunHead, plan: Plan): RunState => stateOf(plan.graph, head)
+
 /** A run's rows as the machine moves them. */
 export function stateFrom(row: RunRow, plan: Plan, rows: { steps: readonly StepRecord[]; pauses: readonly PauseRecord[]; signals: readonly SignalRecord[] }): RunState {
-  const steps = rows.steps.map(stepFrom)
-  const state: RunState = {
-    graph: plan.graph,
-    run: headOf(row),
-    steps: new Map(steps.map((step) => [keyOf(step), step])),
-    pauses: new Map(rows.pauses.map((pause) => [pause.id, pauseFrom(pause)])),
-    signals: rows.signals.map((signal) => ({ id: signal.id, name: signal.name, payload: payloadOfText(signal.payload) })),
-    ready: new Set(),
-    deferred: new Set(),
-    flight: new Set(),
-    waits: new Set(),
-    open: new Map(),
-    halted: new Set(),
-    attention: new Set(),
-    undoing: null,
-    settledTop: 0,
-    settles: 0,
-  }
+  const state = stateOf(plan.graph, headOf(row))
+  for (const step of rows.steps.map(stepFrom)) state.steps.set(keyOf(step), step)
+  for (const pause of rows.pauses) state.pauses.set(pause.id, pauseFrom(pause))
+  for (const { id, name, payload } of rows.signals) state.signals.push({ id, name, payload: payloadOfText(payload) })
   derive(state)
   return state
 }

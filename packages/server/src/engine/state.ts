@@ -169,6 +169,25 @@ export interface RunState {
   settles: number
 }
 
+/** A run of which nothing is known but its head. */
+export const stateOf = (graph: Graph, run: RunHead): RunState => ({
+  graph,
+  run,
+  steps: new Map(),
+  pauses: new Map(),
+  signals: [],
+  ready: new Set(),
+  deferred: new Set(),
+  flight: new Set(),
+  waits: new Set(),
+  open: new Map(),
+  halted: new Set(),
+  attention: new Set(),
+  undoing: null,
+  settledTop: 0,
+  settles: 0,
+})
+
 /** The key of a step inside its run. */
 export const stepKey = (nodeId: string, iteration: string): string => `${nodeId}\n${iteration}`
 export const keyOf = (step: { nodeId: string; iteration: string }): string => stepKey(step.nodeId, step.iteration)

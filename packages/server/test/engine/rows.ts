@@ -2,7 +2,7 @@ import { graphOf, type Graph } from '../../src/workflows/graph.ts'
 import type { Definition } from '@sluice/schema'
 import { derive } from '../../src/engine/frontier.ts'
 import { nothing, payloadOfText } from '../../src/engine/payload.ts'
-import { type PauseRow, type RunHead, type RunState, type StepRow, isTerminal, keyOf } from '../../src/engine/state.ts'
+import { type PauseRow, type RunHead, type RunState, type StepRow, isTerminal, keyOf, stateOf } from '../../src/engine/state.ts'
 import type { Turn } from '../../src/engine/turn.ts'
 
 /** What PostgreSQL keeps of one run, as text: nothing of a state in memory can leak into the next. */
@@ -41,24 +41,11 @@ export class Rows {
   }
 
   load(): RunState {
-    const state: RunState = {
-      graph: this.graph,
-      run: this.run(),
-      // By key, as rows come from a table: not in the order they came to be.
-      steps: new Map([...this.steps.keys()].sort((a, b) => a.localeCompare(b)).map((key) => [key, this.step(key)!])),
-      pauses: new Map(this.openPauses().map((pause) => [pause.id, pause])),
-      signals: this.signals.filter((signal) => signal.consumedBy === null).map(({ id, name, text }) => ({ id, name, payload: payloadOfText(text) })),
-      ready: new Set(),
-      deferred: new Set(),
-      flight: new Set(),
-      waits: new Set(),
-      open: new Map(),
-      halted: new Set(),
-      attention: new Set(),
-      undoing: null,
-      settledTop: 0,
-      settles: 0,
-    }
+    const state = stateOf(this.graph, this.run())
+    // By key, as rows come from a table: not in the order they came to be.
+    for (const key of [...this.steps.keys()].sort((a, b) => a.localeCompare(b))) state.steps.set(key, this.step(key)!)
+    for (const pause of this.openPauses()) state.pauses.set(pause.id, pause)
+    for (const { id, name, text, consumedBy } of this.signals) if (consumedBy === null) state.signals.push({ id, name, payload: payloadOfText(text) })
     derive(state)
     return state
   }
