@@ -15,11 +15,11 @@ export interface Postgres {
   stop(): Promise<void>
 }
 
-/** The one that comes with Sluice, as `npm start` runs it, fsync and all, in a temporary directory. */
-export async function startPostgres(): Promise<Postgres> {
+/** The one that comes with Sluice, as `npm start` runs it, fsync and all, in a temporary directory. Settings of PostgreSQL come over its own. */
+export async function startPostgres(settings: Record<string, string> = {}): Promise<Postgres> {
   const dataDir = await mkdtemp(join(tmpdir(), 'sluice-bench-'))
   const remove = () => rm(dataDir, { recursive: true, force: true })
-  const embedded = await startEmbedded({ dataDir, log: createLog({ level: 'error' }) }).catch(async (error: unknown) => {
+  const embedded = await startEmbedded({ dataDir, settings, log: createLog({ level: 'error' }) }).catch(async (error: unknown) => {
     await remove()
     throw error
   })

@@ -13,6 +13,12 @@ export function cpuOfFamily(pid: number): number {
 /** CPU milliseconds of a process alone. */
 export const cpuOfProcess = (pid: number): number => tickMs * timesOf(pid).self
 
+/** CPU milliseconds of our own main thread. */
+export function cpuOfMainThread(): number {
+  const { self } = timesOf(`self/task/${process.pid}`)
+  return tickMs * self
+}
+
 /** Bytes of a process alone that are in memory (RSS). */
 export const memoryOfProcess = (pid: number): number => 1024 * Number(/^VmRSS:\s+(\d+)/m.exec(contentOf(`/proc/${pid}/status`))?.[1] ?? 0)
 
@@ -20,13 +26,13 @@ export const memoryOfProcess = (pid: number): number => 1024 * Number(/^VmRSS:\s
 export const memoryOfFamily = (pid: number): number => [pid, ...childrenOf(pid)].reduce((sum, each) => sum + proportional(each), 0)
 
 /** In ticks. One that has ended meanwhile is among what its parent counts. */
-function timesOf(pid: number): { self: number; ended: number } {
+function timesOf(pid: number | string): { self: number; ended: number } {
   const [user = 0, system = 0, endedUser = 0, endedSystem = 0] = fieldsOf(pid).slice(11, 15).map(Number)
   return { self: user + system, ended: endedUser + endedSystem }
 }
 
 /** State, parent and so on: the name before them stands in brackets and may hold spaces. */
-function fieldsOf(pid: number): string[] {
+function fieldsOf(pid: number | string): string[] {
   const stat = contentOf(`/proc/${pid}/stat`)
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
 }

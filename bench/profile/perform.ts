@@ -1,0 +1,72 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Contestants } from '../contestant.ts'
+import { openMeters } from '../meters/meters.ts'
+import { cpuOfMainThread } from '../meters/processes.ts'
+import type { Place } from '../race.ts'
+import { type FunctionTime, profileCpu } from './cpu-profile.ts'
+import { type StatementTime, nameStatements, timeStatements } from './statement-times.ts'
+
+/** For the process that runs one contestant under the profiler. */
+export interface Task {
+  /** The address of the module that exports the `contestants`. */
+  field: string
+  contestant: string
+  inFlight: number
+  seconds: number
+}
+
+/** Of one run, in milliseconds of CPU. */
+export interface Profiled {
+  runs: number
+  perSecond: number
+  cpuNode: number
+  cpuPostgres: number
+  /** Of Node's CPU: what its main thread was at, and its other threads. */
+  causes: [cause: string, ms: number][]
+  /** Shares of Node's CPU, the largest first. */
+  functions: FunctionTime[]
+  /** Milliseconds inside PostgreSQL and calls of one run, the longest first. */
+  statements: StatementTime[]
+}
+
+const shownFunctions = 40
+
+export async function perform({ field, contestant, inFlight, seconds, databaseUrl, postgresPid }: Task & Place): Promise<Profiled> {
+  nameStatements()
+  const meters = await openMeters(databaseUrl, postgresPid)
+  const { contestants } = (await import(field)) as { contestants: Contestants }
+  const { open } = await contestants[contestant]!.read()
+  const { load, close } = await open(databaseUrl)
+  const running = await load(inFlight)
+  await sleep(seconds * 500)
+
+  const readStatements = await timeStatements(databaseUrl)
+  const endProfile = await profileCpu()
+  await running.take()
+  await meters.read()
+  const main = cpuOfMainThread()
+  await sleep(seconds * 1000)
+  const runs = (await running.take()).length
+  const spent = await meters.read()
+  const onMain = Math.min(1, (cpuOfMainThread() - main) / spent.cpuNode)
+  const statements = await readStatements()
+  const { causes, functions } = await endProfile()
+  await running.stop()
+  await close()
+  await meters.close()
+  if (runs === 0) throw new Error('None ended within the time')
+
+  const cpuNode = spent.cpuNode / runs
+  return {
+    runs,
+    perSecond: runs / (spent.ms / 1000),
+    cpuNode,
+    cpuPostgres: spent.cpuPostgres / runs,
+    causes: [
+      ...[...causes].map(([cause, share]): [string, number] => [cause, share * onMain * cpuNode]),
+      ['Node: other threads (compiler, collector, pool)', (1 - onMain) * cpuNode],
+    ],
+    functions: functions.slice(0, shownFunctions).map((each) => ({ ...each, share: each.share * onMain })),
+    statements: statements.map(({ name, calls, ms }) => ({ name, calls: calls / runs, ms: ms / runs })),
+  }
+}
