@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
-import { buildConnector } from 'undici'
+import type { buildConnector } from 'undici'
 import { isPublicAddress } from './addresses.ts'
 import type { AllowList } from './allow-list.ts'
 import { OutsideError } from './error.ts'
@@ -9,6 +9,10 @@ export interface Address {
   address: string
   family: 4 | 6
 }
+
+/** How the HTTP client opens connections, and what makes it such a way. */
+export type BuildConnector = typeof buildConnector
+export type Connector = buildConnector.connector
 
 /** Resolves a name to all of its addresses. */
 export type Lookup = (host: string) => Promise<Address[]>
@@ -21,12 +25,12 @@ export const systemLookup: Lookup = async (host) => (await lookup(host, { all: t
  * addresses that were checked: a second answer of the name server is never asked for. A connection that is used again is
  * one that was opened here.
  */
-export function guardedConnector(allow: AllowList, resolve: Lookup): buildConnector.connector {
+export function guardedConnector(build: BuildConnector, allow: AllowList, resolve: Lookup): Connector {
   return (options, callback) => {
     const host = options.hostname.replace(/^\[|\]$/g, '')
     const port = Number(options.port) || (options.protocol === 'https:' ? 443 : 80)
     checkedAddresses(host, port, allow, resolve).then(
-      (addresses) => pinnedTo(addresses)({ ...options, hostname: host }, callback),
+      (addresses) => pinnedTo(build, addresses)({ ...options, hostname: host }, callback),
       (error: unknown) => callback(error instanceof Error ? error : new Error('lookup failed'), null),
     )
   }
@@ -43,8 +47,8 @@ async function checkedAddresses(host: string, port: number, allow: AllowList, re
 const connectTimeoutMs = 10_000
 
 // Node tries the addresses one after another by itself (happy eyeballs); all it is told of are the checked ones.
-const pinnedTo = (addresses: Address[]) =>
-  buildConnector({
+const pinnedTo = (build: BuildConnector, addresses: Address[]) =>
+  build({
     allowH2: false,
     timeout: connectTimeoutMs,
     maxCachedSessions: 0,

@@ -1,4 +1,3 @@
-import { request } from 'undici'
 import type { Dispatcher } from 'undici'
 import { hostOf } from './allow-list.ts'
 import { acceptedEncodings, decodersOf, readBody } from './body.ts'
@@ -53,12 +52,12 @@ interface Reply {
   body: Dispatcher.ResponseData['body']
 }
 
-export function send(dispatcher: Dispatcher, hop: Hop, signal: AbortSignal): Promise<Reply> {
+export function send(dispatcher: Dispatcher, { url, ...hop }: Hop, signal: AbortSignal): Promise<Reply> {
   const headers = Object.fromEntries(hop.headers)
   if (!hop.headers.has('accept-encoding')) headers['accept-encoding'] = acceptedEncodings
   if (!hop.headers.has('user-agent')) headers['user-agent'] = 'sluice'
   // Raw headers: a list of names and values, which no name in it can confuse.
-  return request(hop.url, { dispatcher, method: hop.method, headers, body: hop.body, signal, responseHeaders: 'raw' })
+  return dispatcher.request({ origin: url.origin, path: url.pathname + url.search, method: hop.method, headers, body: hop.body, signal, responseHeaders: 'raw' })
 }
 
 async function read(hop: Hop, reply: Reply, headers: Record<string, string>, { maxBytes }: Bounds): Promise<Pick<Answer, 'headers' | 'body'>> {

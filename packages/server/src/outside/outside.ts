@@ -1,8 +1,8 @@
-import { Agent } from 'undici'
+import type { Agent } from 'undici'
 import { orAborted } from './aborted.ts'
 import { allowListOf, hostOf } from './allow-list.ts'
 import { guardedConnector, systemLookup } from './connector.ts'
-import type { Lookup } from './connector.ts'
+import type { BuildConnector, Connector, Lookup } from './connector.ts'
 import { OutsideError, asOutsideError } from './error.ts'
 import { follow } from './exchange.ts'
 import type { Answer } from './exchange.ts'
@@ -56,17 +56,24 @@ export interface OutsideOptions {
 const defaults = { timeoutMs: 30_000, maxBytes: 2 * 1024 * 1024, maxRedirects: 5 }
 
 export function createOutside(options: OutsideOptions): Outside {
-  const connect = guardedConnector(allowListOf(options.allow), options.lookup ?? systemLookup)
-  // The client's own time-outs are off: ours covers the exchange as a whole.
-  const agent = new Agent({ connect, allowH2: false, pipelining: 1, connections: 64, headersTimeout: 0, bodyTimeout: 0 })
+  const allowed = allowListOf(options.allow)
+  let client: Promise<Agent> | undefined
+  // Loaded when something is first asked for: a server that asks nobody is spared 30 MB.
+  const agent = () => (client ??= agentThrough((build) => guardedConnector(build, allowed, options.lookup ?? systemLookup)))
   const { watchers } = options
   const watched = <I extends HopInput, A extends { status: number }>(input: I, send: (input: I) => Promise<A>): Promise<A> =>
     watchers ? watch(input, send, watchers) : send(input)
   return {
-    request: (input) => watched(input, (asked) => exchange(agent, asked)),
-    open: (input) => watched(input, (asked) => openStream(agent, asked)),
-    close: () => agent.destroy(),
+    request: (input) => watched(input, async (asked) => exchange(await agent(), asked)),
+    open: (input) => watched(input, async (asked) => openStream(await agent(), asked)),
+    close: async () => (await client)?.destroy(),
   }
+}
+
+async function agentThrough(connector: (build: BuildConnector) => Connector): Promise<Agent> {
+  const { Agent: Client, buildConnector } = await import('undici')
+  // The client's own time-outs are off: ours covers the exchange as a whole.
+  return new Client({ connect: connector(buildConnector), allowH2: false, pipelining: 1, connections: 64, headersTimeout: 0, bodyTimeout: 0 })
 }
 
 async function exchange(agent: Agent, input: OutsideRequest): Promise<OutsideAnswer> {
