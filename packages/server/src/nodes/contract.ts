@@ -1,5 +1,5 @@
 import type { DefinitionKind, Json, JsonObject, PauseKind } from '@sluice/schema'
-import type { Schema } from 'effect'
+import type * as Schema from 'effect/Schema'
 
 /**
  * All that the engine knows of nodes. A node type is one value: what it says of itself (title, config, handles), how the

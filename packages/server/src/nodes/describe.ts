@@ -1,5 +1,5 @@
 import type { Json, JsonObject, NodeType } from '@sluice/schema'
-import { Schema } from 'effect'
+import * as Schema from 'effect/Schema'
 import type { AnyNode, Reading } from './contract.ts'
 import { isJsonObject } from './values.ts'
 

@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '@sluice/schema'
-import { Schema } from 'effect'
+import * as Schema from 'effect/Schema'
 import { StepFailure } from './contract.ts'
 
 /** What configs hold beside text, and how it is taken out of them. */

@@ -1,5 +1,5 @@
 import type { JsonObject } from '@sluice/schema'
-import { Schema } from 'effect'
+import * as Schema from 'effect/Schema'
 import type { AnyNode } from '../nodes/contract.ts'
 
 /** A node's config, decoded by its declaration: the one place where Effect's schemas are asked. */

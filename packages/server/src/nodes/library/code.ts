@@ -1,5 +1,5 @@
 import { limits } from '@sluice/schema'
-import { Schema } from 'effect'
+import * as Schema from 'effect/Schema'
 import { SandboxError } from '../../sandbox/error.ts'
 import type { SandboxErrorCode } from '../../sandbox/error.ts'
 import type { Sandbox } from '../../sandbox/sandbox.ts'

@@ -1,5 +1,5 @@
 import type { JsonObject } from '@sluice/schema'
-import { Schema } from 'effect'
+import * as Schema from 'effect/Schema'
 import { defineNode, StepFailure } from '../contract.ts'
 import { Milliseconds, millisecondsOf } from '../values.ts'
 

@@ -1,6 +1,6 @@
 import { limits } from '@sluice/schema'
 import type { JsonObject } from '@sluice/schema'
-import { Schema } from 'effect'
+import * as Schema from 'effect/Schema'
 import { OutsideError } from '../../outside/error.ts'
 import type { OutsideErrorCode } from '../../outside/error.ts'
 import type { Outside, OutsideAnswer } from '../../outside/outside.ts'

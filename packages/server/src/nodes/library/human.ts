@@ -1,5 +1,5 @@
 import type { JsonObject } from '@sluice/schema'
-import { Schema } from 'effect'
+import * as Schema from 'effect/Schema'
 import { defineNode } from '../contract.ts'
 import { JsonMap, Milliseconds, millisecondsOf } from '../values.ts'
 

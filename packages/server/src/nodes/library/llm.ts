@@ -1,4 +1,4 @@
-import { Schema } from 'effect'
+import * as Schema from 'effect/Schema'
 import { ModelError } from '../../models/error.ts'
 import type { Answer, Message, Model, Models } from '../../models/model.ts'
 import { defineNode, StepFailure } from '../contract.ts'

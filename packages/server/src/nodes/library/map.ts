@@ -1,5 +1,5 @@
 import { limits } from '@sluice/schema'
-import { Schema } from 'effect'
+import * as Schema from 'effect/Schema'
 import { defineNode, StepFailure } from '../contract.ts'
 import { AnyJson } from '../values.ts'
 

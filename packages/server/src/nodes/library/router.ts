@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '@sluice/schema'
-import { Schema } from 'effect'
+import * as Schema from 'effect/Schema'
 import { defineNode, passThrough } from '../contract.ts'
 import { isJsonObject } from '../values.ts'
 

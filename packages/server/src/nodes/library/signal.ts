@@ -1,4 +1,4 @@
-import { Schema } from 'effect'
+import * as Schema from 'effect/Schema'
 import { defineNode, StepFailure } from '../contract.ts'
 import { Milliseconds, millisecondsOf } from '../values.ts'
 

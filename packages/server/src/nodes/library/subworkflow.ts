@@ -1,4 +1,4 @@
-import { Schema } from 'effect'
+import * as Schema from 'effect/Schema'
 import { defineNode, passThrough } from '../contract.ts'
 import { AnyJson } from '../values.ts'
 
