@@ -8,7 +8,7 @@ import { valuesAt } from '../workflows/readings.ts'
 import type { AttemptRef, Happening } from './happening.ts'
 import { type Payload, nothing, payloadOf } from './payload.ts'
 import { type BodyValue, type ReadOutputs, type Surroundings, bytesOfScope, outputOfScope, surroundingsOf } from './scope.ts'
-import { type RunState, childIteration, idempotencyKey, iterationIndex, parentIteration, stepKey } from './state.ts'
+import { type RunState, childIteration, idempotencyKey, iterationIndex, keyAt, parentIteration, stepKey } from './state.ts'
 import { type Task, root } from './turn.ts'
 
 /** What one try of one step needs beside the run itself. */
@@ -220,7 +220,7 @@ async function bodyValue(run: Surround, parent: GraphNode, iteration: string): P
 }
 
 async function itemsOf(run: Surround, node: GraphNode, iteration: string): Promise<Json[]> {
-  const key = stepKey(node.id, iteration)
+  const key = keyAt(node, iteration)
   const known = run.items.get(key)
   if (known) return known
   const prepared = run.plan.prepared.node(node.id)
@@ -256,7 +256,7 @@ async function outputOfRun(run: Surround): Promise<Payload> {
 
 async function resultsOf(run: Surround, node: GraphNode, iteration: string): Promise<Payload> {
   const { returns } = run.plan
-  const body = run.state.steps.get(stepKey(node.id, iteration))!.body!
+  const body = run.state.steps.get(keyAt(node, iteration))!.body!
   const failures = new Set(body.failures.map((failure) => failure.index))
   const iterations = Array.from({ length: body.total! }, (_, index) => (failures.has(index) ? null : childIteration(iteration, index)))
   bound(
@@ -277,7 +277,7 @@ async function nextOfLoop(run: Surround, node: GraphNode, iteration: string): Pr
   const prepared = run.plan.prepared.node(node.id)
   const { behaviour } = prepared.declaration
   if (behaviour.is !== 'loop') throw new Error(`${node.id} is no loop`)
-  const count = run.state.steps.get(stepKey(node.id, iteration))!.body!.next
+  const count = run.state.steps.get(keyAt(node, iteration))!.body!.next
   const last = count === 0 ? null : await lastOf(run, node, iteration, count)
   const { scope } = await surroundingsOf(around(run), node, iteration, prepared.names)
   const config = prepared.render(

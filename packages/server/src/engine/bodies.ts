@@ -11,7 +11,7 @@ import { type Turn, nodeOf, touch } from './turn.ts'
 
 export function fanned(turn: Turn, step: StepRow, plan: Extract<Happening, { is: 'fanned' }>): void {
   const { state } = turn
-  state.flight.delete(keyOf(step))
+  state.flight.delete(step.key)
   state.run.deaths = 0
   step.waitingFor = null
   step.body = {
@@ -28,7 +28,7 @@ export function fanned(turn: Turn, step: StepRow, plan: Extract<Happening, { is:
   }
   touch(turn, step)
   if (isHalted(state, step.nodeId, step.iteration)) closeHalted(turn, step)
-  else state.attention.add(keyOf(step))
+  else state.attention.add(step.key)
 }
 
 /** Opens what iterations may be open, and asks what is to be asked. Only for the holder of the claim. */
@@ -56,9 +56,9 @@ function openIteration(turn: Turn, step: StepRow): void {
 
 function ask(turn: Turn, step: StepRow): void {
   step.body!.asked = true
-  turn.state.flight.add(askKey(keyOf(step)))
+  turn.state.flight.add(askKey(step.key))
   touch(turn, step)
-  turn.tasks.push({ key: keyOf(step), nodeId: step.nodeId, iteration: step.iteration, phase: 'ask', attempt: 0 })
+  turn.tasks.push({ key: step.key, nodeId: step.nodeId, iteration: step.iteration, phase: 'ask', attempt: 0 })
 }
 
 /** The step of a body's question, if the question is still open and its answer still counts. */
@@ -71,11 +71,11 @@ function asked(turn: Turn, ref: StepRef): StepRow | null {
 /** Takes a question back: it was answered, or nobody is there to answer it. Says whether the body goes on. */
 export function withdraw(turn: Turn, step: StepRow): boolean {
   const { state } = turn
-  state.flight.delete(askKey(keyOf(step)))
+  state.flight.delete(askKey(step.key))
   step.body!.asked = false
   touch(turn, step)
   const goesOn = !isHalted(state, step.nodeId, step.iteration)
-  if (goesOn) state.attention.add(keyOf(step))
+  if (goesOn) state.attention.add(step.key)
   else closeHalted(turn, step)
   return goesOn
 }
@@ -83,7 +83,7 @@ export function withdraw(turn: Turn, step: StepRow): boolean {
 export function answered(turn: Turn, answer: Extract<Happening, { is: 'asked' }>): void {
   const step = asked(turn, answer)
   if (!step) return
-  turn.state.attention.delete(keyOf(step))
+  turn.state.attention.delete(step.key)
   if (answer.more && step.body!.total === null) openIteration(turn, step)
   else completeStep(turn, step, answer.output, ['default'])
 }

@@ -3,7 +3,7 @@ import { withdraw } from './bodies.ts'
 import { conclude, stop, terminate } from './ending.ts'
 import { follow, isHalted, openScope } from './frontier.ts'
 import { failStep } from './settling.ts'
-import { type StepRow, deadlineOf, isSettled, keyOf, stepKey } from './state.ts'
+import { type StepRow, deadlineOf, isSettled, stepKey } from './state.ts'
 import { type Turn, emit, flightId, moveRun, moveStep, nodeOf, noteOutcome, setTimer, touch } from './turn.ts'
 import { endUndoing, retryUndoing } from './undoing.ts'
 
@@ -23,11 +23,11 @@ export function start(turn: Turn): void {
   // A fork or a trial brings results along: they count as settled from the start, and are nobody's to undo.
   // They are gathered first: what follows from one of them may settle others, which then are followed already.
   const brought = graph.top.flatMap((node) => {
-    const step = state.steps.get(stepKey(node.id, ''))
+    const step = state.steps.get(node.key)
     return step && isSettled(step.state) ? [step] : []
   })
   for (const given of brought) {
-    state.ready.delete(keyOf(given))
+    state.ready.delete(given.key)
     if (nodeOf(turn, given).reachable) follow(turn, given)
     given.settled = null
     touch(turn, given)

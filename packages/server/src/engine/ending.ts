@@ -2,7 +2,7 @@ import type { Reason, ReasonCode, StepError, TerminalStatus } from '@sluice/sche
 import { giveUp, isDrained, isHalted, isInside, undoKey } from './frontier.ts'
 import type { Payload } from './payload.ts'
 import { type Ending, type RunState, type StepRow, deadlineOf, isSettled } from './state.ts'
-import { type Turn, emit, emitOutput, moveRun, nodeOf, pauseData, setTimer, touch } from './turn.ts'
+import { type Turn, emit, emitRunCompleted, moveRun, nodeOf, pauseData, setTimer, touch } from './turn.ts'
 import { beginUndoing, planUndoing } from './undoing.ts'
 
 /**
@@ -80,9 +80,9 @@ function fence(turn: Turn): void {
 /** Children that are still to end: those of scopes that came to theirs, and those whose time was up. */
 export function tellChildren(turn: Turn): void {
   const { state } = turn
-  for (const key of state.waits) {
-    const step = state.steps.get(key)
-    if (step?.waitingFor?.kind === 'child' && (isOverdue(step) || isHalted(state, step.nodeId, step.iteration))) turn.childrenToCancel.add(step.waitingFor.runId!)
+  for (const key of state.children) {
+    const step = state.steps.get(key)!
+    if (isOverdue(step) || isHalted(state, step.nodeId, step.iteration)) turn.childrenToCancel.add(step.waitingFor!.runId!)
   }
 }
 
@@ -160,7 +160,7 @@ export function terminate(turn: Turn, to: TerminalStatus, reason: Reason | null,
   run.output = output
   if (to === 'completed') run.progress = 100
   for (const step of state.steps.values()) if (!isSettled(step.state)) giveUp(turn, step)
-  for (const set of [state.ready, state.deferred, state.flight, state.waits, state.attention]) set.clear()
-  if (output) emitOutput(turn, 'run.completed', {}, output, run.id)
+  for (const set of [state.ready, state.deferred, state.flight, state.waits, state.children, state.attention]) set.clear()
+  if (output) emitRunCompleted(turn, output)
   else emit(turn, `run.${to}` as 'run.failed', { reason })
 }

@@ -1,6 +1,6 @@
 import type { SkipReason, StepError } from '@sluice/schema'
 import type { GraphNode } from '../workflows/graph.ts'
-import { type Body, type RunState, type StepRow, childIteration, isDeferred, isSettled, keyOf, parentIteration, scopeKey, stepKey } from './state.ts'
+import { type Body, type RunState, type StepRow, childIteration, isDeferred, isSettled, keyAt, parentIteration, scopeKey } from './state.ts'
 import { type Turn, emitStep, moveStep, nodeOf, stepOf } from './turn.ts'
 
 /**
@@ -10,30 +10,46 @@ import { type Turn, emitStep, moveStep, nodeOf, stepOf } from './turn.ts'
 
 type Reach = 'open' | 'run' | SkipReason
 
-/** Whether a path was taken, and if not, why. */
-function taken(step: StepRow, handle: string): true | SkipReason {
-  if (step.route?.includes(handle)) return true
+/** Whether a path was taken, and if not, why. Two links from one source are one path that may be taken by either handle. */
+function taken(step: StepRow, handles: readonly string[]): true | SkipReason {
+  const { route } = step
+  if (route && handles.some((handle) => route.includes(handle))) return true
   if (step.state === 'failed') return 'upstream_failed'
   if (step.state === 'skipped') return step.skipReason ?? 'route'
-  return step.route?.includes('declined') ? 'declined' : 'route'
+  return route?.includes('declined') ? 'declined' : 'route'
 }
 
 export function reach(state: RunState, node: GraphNode, iteration: string): Reach {
   if (node.entry) return 'run'
+  if (isOpen(state, node, iteration)) return 'open'
   let reason: SkipReason = 'route'
-  // Two links from one source are one path that may be taken by either handle.
-  const paths = new Map<GraphNode, boolean>()
-  for (const link of node.incoming) {
-    if (!link.source.reachable) continue
-    const source = state.steps.get(stepKey(link.source.id, iteration))
-    if (!source || !isSettled(source.state)) return 'open'
-    const way = taken(source, link.handle)
-    paths.set(link.source, paths.get(link.source) === true || way === true)
-    if (way !== true && (way === 'upstream_failed' || reason === 'route')) reason = way
+  let ways = 0
+  for (const { source, handles } of node.paths) {
+    const way = taken(state.steps.get(keyAt(source, iteration))!, handles)
+    if (way === true) ways++
+    else if (way === 'upstream_failed' || reason === 'route') reason = way
   }
-  const ways = [...paths.values()]
-  const runs = node.join === 'all' ? ways.every(Boolean) : ways.some(Boolean)
-  return runs ? 'run' : reason
+  return (node.join === 'all' ? ways === node.paths.length : ways > 0) ? 'run' : reason
+}
+
+/**
+ * Whether a way in has not settled. What has settled stays so, and is not looked at again: a node that 1,000 lead to
+ * would look at them 500,000 times.
+ */
+function isOpen(state: RunState, node: GraphNode, iteration: string): boolean {
+  const { paths } = node
+  const hasSettled = (at: number): boolean => {
+    const source = state.steps.get(keyAt(paths[at]!.source, iteration))
+    return source !== undefined && isSettled(source.state)
+  }
+  if (paths.length === 1) return !hasSettled(0)
+  const key = keyAt(node, iteration)
+  const known = state.looked.get(key) ?? 0
+  let at = known
+  while (at < paths.length && hasSettled(at)) at++
+  if (at === paths.length) state.looked.delete(key)
+  else if (at > known) state.looked.set(key, at)
+  return at < paths.length
 }
 
 /** Whether the failure of a step is taken up by a link drawn for it. */
@@ -71,7 +87,7 @@ export function isHalted(state: RunState, nodeId: string, iteration: string): bo
 /** Whether attempts, questions or children are still under way inside a scope. */
 export function isDrained(state: RunState, scope: string): boolean {
   for (const key of state.flight) if (isInside(state, key, scope)) return false
-  for (const key of state.waits) if (state.steps.get(key)?.waitingFor?.kind === 'child' && isInside(state, key, scope)) return false
+  for (const key of state.children) if (isInside(state, key, scope)) return false
   return true
 }
 
@@ -90,7 +106,7 @@ export function openScope(turn: Turn, parent: GraphNode | null, iteration: strin
   for (const node of members) {
     if (!node.reachable) continue
     count++
-    if (node.entry) state.ready.add(stepKey(node.id, iteration))
+    if (node.entry) state.ready.add(keyAt(node, iteration))
   }
   if (count > 0 || !parent) state.open.set(scopeKey(parent, iteration), count)
   return count
@@ -113,7 +129,7 @@ export function follow(turn: Turn, settled: StepRow): boolean {
     if (isHalted(state, step.nodeId, step.iteration)) continue
     for (const link of node.outgoing) {
       const target = link.target
-      const key = stepKey(target.id, step.iteration)
+      const key = keyAt(target, step.iteration)
       if (!target.reachable || state.ready.has(key) || state.steps.has(key)) continue
       const reached = reach(state, target, step.iteration)
       if (reached === 'run') state.ready.add(key)
@@ -138,7 +154,7 @@ function skip(turn: Turn, node: GraphNode, iteration: string, reason: SkipReason
 export function failureIn(state: RunState, parent: GraphNode | null, iteration: string): { step: StepRow; error: StepError } | null {
   let first: StepRow | null = null
   for (const node of parent ? parent.body : state.graph.top) {
-    const step = state.steps.get(stepKey(node.id, iteration))
+    const step = state.steps.get(keyAt(node, iteration))
     if (step && isUnhandled(step) && (!first || step.settled! < first.settled!)) first = step
   }
   return first ? { step: first, error: first.error ?? { code: 'failed', message: 'The step failed' } } : null
@@ -149,16 +165,17 @@ export function derive(state: RunState): void {
   const { graph, steps } = state
   for (const step of steps.values()) {
     state.settles = Math.max(state.settles, step.settled ?? 0)
-    const key = keyOf(step)
+    const { key } = step
     if (step.state === 'running' && (!step.body || step.body.asked)) state.flight.add(step.body ? askKey(key) : key)
     if (step.state === 'waiting' || step.state === 'retrying') state.waits.add(key)
+    if (step.state === 'waiting' && step.waitingFor?.kind === 'child') state.children.add(key)
     if (step.compensation?.state === 'running') state.flight.add(undoKey(key))
     if (step.compensation && ['waiting', 'retrying'].includes(step.compensation.state)) state.waits.add(undoKey(key))
   }
   if (state.run.startedAt === null) return
   deriveScope(state, null, '')
   for (const node of graph.top) {
-    const step = steps.get(stepKey(node.id, ''))
+    const step = steps.get(node.key)
     if (node.reachable && step && isSettled(step.state) && step.state !== 'cancelled') state.settledTop++
   }
 }
@@ -168,7 +185,7 @@ function deriveScope(state: RunState, parent: GraphNode | null, iteration: strin
   const scope = scopeKey(parent, iteration)
   if (!deriveOpen(state, parent, iteration, members)) return
   for (const node of members) {
-    const key = stepKey(node.id, iteration)
+    const key = keyAt(node, iteration)
     const step = state.steps.get(key)
     if (!isHalted(state, node.id, iteration)) {
       if (!step ? reach(state, node, iteration) === 'run' : step.state === 'pending') (step && isDeferred(step) ? state.deferred : state.ready).add(key)
@@ -190,7 +207,7 @@ function deriveOpen(state: RunState, parent: GraphNode | null, iteration: string
   let open = 0
   let failed = false
   for (const node of members) {
-    const step = state.steps.get(stepKey(node.id, iteration))
+    const step = state.steps.get(keyAt(node, iteration))
     if (!step || !isSettled(step.state)) open++
     if (step && state.graph.onFailure === 'stop' && isUnhandled(step)) failed = true
   }
@@ -200,7 +217,7 @@ function deriveOpen(state: RunState, parent: GraphNode | null, iteration: string
   }
   if (open === 0) return false
   state.open.set(scope, open)
-  if (failed || state.steps.get(stepKey(parent.id, parentIteration(iteration)))?.body?.error) state.halted.add(scope)
+  if (failed || state.steps.get(keyAt(parent, parentIteration(iteration)))?.body?.error) state.halted.add(scope)
   return true
 }
 

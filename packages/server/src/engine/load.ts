@@ -6,7 +6,7 @@ import type { SignalRecord } from '../store/rows/signals.ts'
 import type { StepRecord } from '../store/rows/steps.ts'
 import { derive } from './frontier.ts'
 import { type Payload, nothing, payloadOfText } from './payload.ts'
-import { type Compensation, type PauseRow, type RunHead, type RunState, type StepRow, keyOf, stateOf } from './state.ts'
+import { type Compensation, type PauseRow, type RunHead, type RunState, type StepRow, stateOf, stepKey } from './state.ts'
 
 const ms = (date: Date | null): number | null => (date ? date.getTime() : null)
 
@@ -89,6 +89,7 @@ export function headOfNew(run: NewRun, input: Payload = payloadOfText(run.input)
 
 function stepFrom(row: StepRecord): StepRow {
   return {
+    key: stepKey(row.node_id, row.iteration),
     nodeId: row.node_id,
     iteration: row.iteration,
     state: row.state as StepRow['state'],
@@ -140,7 +141,7 @@ export const freshState = (head: RunHead, plan: Plan): RunState => stateOf(plan.
 /** A run's rows as the machine moves them. */
 export function stateFrom(row: RunRow, plan: Plan, rows: { steps: readonly StepRecord[]; pauses: readonly PauseRecord[]; signals: readonly SignalRecord[] }): RunState {
   const state = stateOf(plan.graph, headOf(row))
-  for (const step of rows.steps.map(stepFrom)) state.steps.set(keyOf(step), step)
+  for (const step of rows.steps.map(stepFrom)) state.steps.set(step.key, step)
   for (const pause of rows.pauses) state.pauses.set(pause.id, pauseFrom(pause))
   for (const { id, name, payload } of rows.signals) state.signals.push({ id, name, payload: payloadOfText(payload) })
   derive(state)

@@ -154,7 +154,10 @@ export function proceed(turn: Turn): void {
   if (state.open.get('') === 0 && !state.flight.has(askKey(root))) finish(turn)
 }
 
-const isBlocked = (turn: Turn): boolean => [...turn.state.pauses.values()].some((pause) => pause.blocks === 'run')
+function isBlocked(turn: Turn): boolean {
+  for (const pause of turn.state.pauses.values()) if (pause.blocks === 'run') return true
+  return false
+}
 
 /** Lets in as many of those that would open a pause as there are places left, less those let in that have not opened theirs. */
 function admit(turn: Turn): void {
@@ -220,8 +223,8 @@ export function rest(turn: Turn): void {
   const { state } = turn
   const { run } = state
   if (isTerminal(run.status) || run.status === 'queued') return
-  const top = state.graph.top.reduce((count, node) => count + (node.reachable ? 1 : 0), 0)
-  run.progress = Math.max(run.progress, top === 0 ? 0 : Math.min(99, Math.floor((state.settledTop / top) * 100)))
+  const { reached } = state.graph
+  run.progress = Math.max(run.progress, reached === 0 ? 0 : Math.min(99, Math.floor((state.settledTop / reached) * 100)))
   if (run.status === 'cancelling' || run.status === 'compensating' || run.waitingKind === 'version') return
   const kind = waitingKind(turn)
   if (kind === run.waitingKind && (kind !== null) === (run.status === 'waiting')) return

@@ -3,7 +3,7 @@ import { limits } from '@sluice/schema'
 import { type Scope, StepFailure } from '../nodes/contract.ts'
 import { type GraphNode, upstreamOf } from '../workflows/graph.ts'
 import type { Payload } from './payload.ts'
-import { type RunState, type StepRow, parentIteration, stepKey } from './state.ts'
+import { type RunState, type StepRow, keyAt, parentIteration } from './state.ts'
 
 /** Reads outputs that are too large to stay in memory, by step key. */
 export type ReadOutputs = (steps: readonly StepRow[]) => Promise<Map<string, Payload>>
@@ -33,7 +33,7 @@ export async function surroundingsOf(
   const { state } = around
   const direct = predecessors(state, node, iteration)
   const whole = names.has('nodes') || names.has('data')
-  const own = undoing ? state.steps.get(stepKey(node.id, iteration)) : undefined
+  const own = undoing ? state.steps.get(keyAt(node, iteration)) : undefined
   const itself: [string, StepRow][] = own?.state === 'completed' ? [[node.name, own]] : []
   const beside = new Map([...direct, ...itself])
   const all = whole ? new Map([...everythingUpstream(state, node, iteration), ...itself]) : beside
@@ -52,7 +52,7 @@ function predecessors(state: RunState, node: GraphNode, iteration: string): Map<
   const found = new Map<string, StepRow>()
   const links = [...node.incoming].sort((a, b) => a.source.order - b.source.order)
   for (const link of links) {
-    const step = state.steps.get(stepKey(link.source.id, iteration))
+    const step = state.steps.get(keyAt(link.source, iteration))
     if (step?.route?.includes(link.handle)) found.set(link.source.name, step)
   }
   return found
@@ -65,7 +65,7 @@ function everythingUpstream(state: RunState, node: GraphNode, iteration: string)
   while (at) {
     const layer = new Map<string, StepRow>()
     for (const source of upstreamOf(at)) {
-      const step = state.steps.get(stepKey(source.id, iteration))
+      const step = state.steps.get(keyAt(source, iteration))
       if (step?.state === 'completed') layer.set(source.name, step)
     }
     layers.unshift(layer)
@@ -80,7 +80,7 @@ async function outputs(around: Surroundings, steps: ReadonlyMap<string, StepRow>
   const fetched = large.length > 0 ? await around.read(large) : new Map<string, Payload>()
   const values = new Map<StepRow, Json>()
   for (const step of steps.values()) {
-    const payload = step.output ?? fetched.get(stepKey(step.nodeId, step.iteration))
+    const payload = step.output ?? fetched.get(step.key)
     values.set(step, step.state === 'failed' ? { error: { ...step.error } as JsonObject } : (payload?.value ?? null))
   }
   return values
@@ -137,7 +137,7 @@ function giversOf(state: RunState, parent: GraphNode | null, iteration: string, 
   const giving = declared.length > 0 ? declared : members.filter((node) => node.outgoing.length === 0)
   const steps = new Map<string, StepRow>()
   for (const node of giving) {
-    const step = state.steps.get(stepKey(node.id, iteration))
+    const step = state.steps.get(keyAt(node, iteration))
     if (step?.state === 'completed') steps.set(node.name, step)
   }
   return { declared, steps }

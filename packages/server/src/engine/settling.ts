@@ -5,8 +5,8 @@ import { halt, reasonOf, stop } from './ending.ts'
 import { failureIn, follow, giveUp, isBodyDue, isDrained, isHalted, isHandled } from './frontier.ts'
 import type { Payload } from './payload.ts'
 import { retryDelay } from './retry.ts'
-import { type StepRow, childIteration, isSettled, iterationIndex, keyOf, parentIteration, scopeKey, stepKey } from './state.ts'
-import { type Turn, boundedError, emitOutput, emitStep, moveStep, nodeOf, outputKey, setTimer, touch } from './turn.ts'
+import { type StepRow, childIteration, isSettled, iterationIndex, keyAt, parentIteration, scopeKey } from './state.ts'
+import { type Turn, boundedError, emitCompleted, emitStep, moveStep, nodeOf, setTimer, touch } from './turn.ts'
 
 /**
  * How a step comes to its result, and what follows from it: the next ones, the iteration that this closes, the body that
@@ -21,8 +21,7 @@ export function completeStep(turn: Turn, step: StepRow, output: Payload, route: 
   step.route = route
   step.error = null
   moveStep(turn, step, 'completed')
-  const node = nodeOf(turn, step)
-  emitOutput(turn, 'step.completed', { nodeId: node.id, step: node.name, iteration: step.iteration, route }, output, outputKey(turn, step))
+  emitCompleted(turn, step, output)
   turn.state.run.deaths = 0
   settled(turn, step)
 }
@@ -97,7 +96,7 @@ function closeScope(turn: Turn, parent: GraphNode, iteration: string): void {
   state.open.delete(scopeKey(parent, iteration))
   state.halted.delete(scopeKey(parent, iteration))
   for (const node of parent.body) {
-    const step = state.steps.get(stepKey(node.id, iteration))
+    const step = state.steps.get(keyAt(node, iteration))
     if (!step || isSettled(step.state)) continue
     for (let index = 0; index < (step.body?.next ?? 0); index++) closeScope(turn, node, childIteration(iteration, index))
     giveUp(turn, step)
@@ -107,7 +106,7 @@ function closeScope(turn: Turn, parent: GraphNode, iteration: string): void {
 /** An iteration has come to its end, well or not. */
 export function iterationDone(turn: Turn, parent: GraphNode, iteration: string): void {
   const { state } = turn
-  const step = state.steps.get(stepKey(parent.id, parentIteration(iteration)))!
+  const step = state.steps.get(keyAt(parent, parentIteration(iteration)))!
   const body = step.body!
   const failure = failureIn(state, parent, iteration)
   body.live--
@@ -115,7 +114,7 @@ export function iterationDone(turn: Turn, parent: GraphNode, iteration: string):
   if (failure) recordFailure(turn, step, iteration, failure)
   else if (!body.error) body.done++
   if (body.error) return failBody(turn, step, body.error)
-  if (isBodyDue(body)) state.attention.add(keyOf(step))
+  if (isBodyDue(body)) state.attention.add(step.key)
 }
 
 function recordFailure(turn: Turn, step: StepRow, iteration: string, failure: { step: StepRow; error: StepError }): void {
@@ -132,7 +131,7 @@ export function failBody(turn: Turn, step: StepRow, error: StepError): void {
   const body = step.body!
   const node = nodeOf(turn, step)
   body.error = boundedError(error)
-  state.attention.delete(keyOf(step))
+  state.attention.delete(step.key)
   touch(turn, step)
   for (let index = 0; index < body.next; index++) {
     const iteration = childIteration(step.iteration, index)

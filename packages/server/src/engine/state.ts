@@ -90,6 +90,8 @@ export interface Body {
 }
 
 export interface StepRow {
+  /** `stepKey` of the two, put together once. */
+  readonly key: string
   nodeId: string
   iteration: string
   state: StepState
@@ -155,6 +157,10 @@ export interface RunState {
   flight: Set<string>
   /** Steps waiting or retrying. */
   waits: Set<string>
+  /** Those of them that wait for a child. */
+  children: Set<string>
+  /** Of steps with several ways in, how many of these are known to have settled: who looks again goes on from there. */
+  looked: Map<string, number>
   /** Unsettled nodes of the scopes that are live, by scope key: the top, and iterations that are not done. */
   open: Map<string, number>
   /** Live iterations in which nothing new starts, because a step in them failed for good or their body did. */
@@ -180,6 +186,8 @@ export const stateOf = (graph: Graph, run: RunHead): RunState => ({
   deferred: new Set(),
   flight: new Set(),
   waits: new Set(),
+  children: new Set(),
+  looked: new Map(),
   open: new Map(),
   halted: new Set(),
   attention: new Set(),
@@ -190,10 +198,12 @@ export const stateOf = (graph: Graph, run: RunHead): RunState => ({
 
 /** The key of a step inside its run. */
 export const stepKey = (nodeId: string, iteration: string): string => `${nodeId}\n${iteration}`
+/** Of whatever names a step but its row, which has it. */
 export const keyOf = (step: { nodeId: string; iteration: string }): string => stepKey(step.nodeId, step.iteration)
+export const keyAt = (node: GraphNode, iteration: string): string => (iteration === '' ? node.key : node.key + iteration)
 
 /** The key of a scope: the top, or one iteration of a body. */
-export const scopeKey = (parent: GraphNode | null, iteration: string): string => (parent ? stepKey(parent.id, iteration) : '')
+export const scopeKey = (parent: GraphNode | null, iteration: string): string => (parent ? keyAt(parent, iteration) : '')
 
 /** The iteration path of the body step's own scope: `2.0` inside `2`. */
 export const childIteration = (iteration: string, index: number): string => (iteration === '' ? String(index) : `${iteration}.${index}`)
@@ -222,7 +232,8 @@ export const deadlineOf = (run: RunHead): number | null => (run.startedAt === nu
 export const shownStatus = (run: { status: CoreStatus; heldAt: number | null }): RunStatus =>
   run.heldAt !== null && (run.status === 'queued' || run.status === 'running' || run.status === 'waiting') ? 'held' : run.status
 
-export const newStep = (nodeId: string, iteration: string): StepRow => ({
+export const newStep = (nodeId: string, iteration: string, key = stepKey(nodeId, iteration)): StepRow => ({
+  key,
   nodeId,
   iteration,
   state: 'pending',

@@ -1,7 +1,7 @@
 import type { Json, JsonObject, SessionStatus, SessionStep } from '@sluice/schema'
 import { limits } from '@sluice/schema'
 import type { OpenSession, Said } from '../events/sessions.ts'
-import { type RunState, type StepRow, isTerminal, stepKey } from './state.ts'
+import { type RunState, type StepRow, isTerminal } from './state.ts'
 import type { Turn, Usage } from './turn.ts'
 
 /**
@@ -91,7 +91,7 @@ const time = (ms: number | null): string | null => (ms === null ? null : new Dat
 
 const stepsOf = (state: RunState): SessionStep[] =>
   state.graph.top.map((node) => {
-    const step = state.steps.get(stepKey(node.id, ''))
+    const step = state.steps.get(node.key)
     return { id: node.id, name: node.name, type: node.type, status: step?.state ?? 'pending', startedAt: time(step?.startedAt ?? null), endedAt: time(step?.endedAt ?? null) }
   })
 
@@ -101,7 +101,7 @@ const underWay: ReadonlySet<string> = new Set(['running', 'waiting', 'retrying']
 function currentOf(state: RunState): string | null {
   let current: StepRow | undefined
   for (const node of state.graph.top) {
-    const step = state.steps.get(stepKey(node.id, ''))
+    const step = state.steps.get(node.key)
     if (step && underWay.has(step.state) && (!current || step.startedAt! >= current.startedAt!)) current = step
   }
   return current?.nodeId ?? null

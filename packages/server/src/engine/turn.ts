@@ -2,7 +2,7 @@ import type { Json, JsonObject, RunEventType, StepError, StepState } from '@slui
 import { limits } from '@sluice/schema'
 import type { GraphNode } from '../workflows/graph.ts'
 import type { Payload } from './payload.ts'
-import { type CoreStatus, type PauseRow, type RunState, type StepRow, idempotencyKey, isDeferred, isSettled, keyOf, newStep, stepKey } from './state.ts'
+import { type CoreStatus, type PauseRow, type RunState, type StepRow, idempotencyKey, isDeferred, isSettled, keyAt, keyOf, newStep, stepKey } from './state.ts'
 
 /**
  * One turn of the machine: happenings go in, and what is to be committed gathers here. The state is moved in place; a turn
@@ -142,7 +142,7 @@ export function moveRun(turn: Turn, to: CoreStatus): void {
 export function moveStep(turn: Turn, step: StepRow, to: StepState): void {
   if (!stepMoves[step.state].includes(to)) throw new IllegalMove(`step ${turn.state.run.id}/${step.nodeId}/${step.iteration}: ${step.state} → ${to}`)
   const { flight, waits, ready, deferred, attention } = turn.state
-  const key = keyOf(step)
+  const { key } = step
   leave(turn, step)
   step.state = to
   flight.delete(key)
@@ -158,6 +158,7 @@ export function moveStep(turn: Turn, step: StepRow, to: StepState): void {
   // A body's step runs without an attempt of its own: the flights are its children's, and its questions.
   if (to === 'running' && !step.body) flight.add(key)
   if (to === 'waiting' || to === 'retrying') waits.add(key)
+  if (to === 'waiting' && step.waitingFor?.kind === 'child') turn.state.children.add(key)
   if (to === 'pending') (isDeferred(step) ? deferred : ready).add(key)
   touch(turn, step)
 }
@@ -172,6 +173,7 @@ export function noteOutcome(turn: Turn, step: StepRow, phase: Outcome['phase'], 
 function leave(turn: Turn, step: StepRow): void {
   if (step.state === 'waiting') {
     if (step.waitingFor?.until) setTimer(turn, step, 'wait', null)
+    turn.state.children.delete(step.key)
     step.waitingFor = null
   }
   if (step.state === 'retrying') {
@@ -181,15 +183,15 @@ function leave(turn: Turn, step: StepRow): void {
 }
 
 export function touch(turn: Turn, step: StepRow): void {
-  turn.steps.set(keyOf(step), step)
+  turn.steps.set(step.key, step)
 }
 
 /** The row of a step, made when it is first touched. */
 export function stepOf(turn: Turn, node: GraphNode, iteration: string): StepRow {
-  const key = stepKey(node.id, iteration)
+  const key = keyAt(node, iteration)
   let step = turn.state.steps.get(key)
   if (!step) {
-    step = newStep(node.id, iteration)
+    step = newStep(node.id, iteration, key)
     turn.state.steps.set(key, step)
   }
   return step
@@ -205,22 +207,33 @@ export function setTimer(turn: Turn, step: { nodeId: string; iteration: string }
   turn.timers.set(`${keyOf(step)}\n${kind}`, { nodeId: step.nodeId, iteration: step.iteration, kind, dueAt })
 }
 
-export function emit(turn: Turn, type: RunEventType, data: { [key: string]: unknown } = {}): void {
-  turn.events.push({ type, data: JSON.stringify(data) })
+export function emit(turn: Turn, type: RunEventType, data?: { [key: string]: unknown }): void {
+  turn.events.push({ type, data: data ? JSON.stringify(data) : '{}' })
 }
 
-export function emitStep(turn: Turn, type: RunEventType, step: { nodeId: string; iteration: string }, data: { [key: string]: unknown } = {}): void {
-  emit(turn, type, { nodeId: step.nodeId, step: nodeOf(turn, step).name, iteration: step.iteration, ...data })
+/** What the node's events begin with is text already, and an iteration is digits and dots. */
+const toldOf = (turn: Turn, step: { nodeId: string; iteration: string }): string => `${nodeOf(turn, step).told},"iteration":"${step.iteration}"`
+
+export function emitStep(turn: Turn, type: RunEventType, step: { nodeId: string; iteration: string }, data?: { [key: string]: unknown }): void {
+  turn.events.push({ type, data: `${toldOf(turn, step)}${data ? `,${JSON.stringify(data).slice(1)}` : '}'}` })
 }
 
-/** An event that carries an output: its text goes in as it stands, or, when it is large, a reference to it. */
-export function emitOutput(turn: Turn, type: RunEventType, data: { [key: string]: unknown }, output: Payload, key: string): void {
-  if (output.bytes > limits.eventOutputBytes) return emit(turn, type, { ...data, outputRef: { runId: turn.state.run.id, key, bytes: output.bytes } })
-  const text = JSON.stringify(data)
-  turn.events.push({ type, data: `${text.slice(0, -1)}${text === '{}' ? '' : ','}"output":${output.text}}` })
+/** The output of a step. */
+export function emitCompleted(turn: Turn, step: StepRow, output: Payload): void {
+  const key = (): string => idempotencyKey(turn.state.run.id, step.nodeId, step.iteration)
+  turn.events.push({ type: 'step.completed', data: `${toldOf(turn, step)},"route":${JSON.stringify(step.route)},${outputText(turn, output, key)}}` })
 }
 
-export const outputKey = (turn: Turn, step: { nodeId: string; iteration: string }): string => idempotencyKey(turn.state.run.id, step.nodeId, step.iteration)
+/** That of the run. */
+export function emitRunCompleted(turn: Turn, output: Payload): void {
+  turn.events.push({ type: 'run.completed', data: `{${outputText(turn, output, () => turn.state.run.id)}}` })
+}
+
+/** The text of an output goes into its event as it stands, or, when it is large, a reference to it. */
+function outputText(turn: Turn, output: Payload, key: () => string): string {
+  if (output.bytes <= limits.eventOutputBytes) return `"output":${output.text}`
+  return `"outputRef":${JSON.stringify({ runId: turn.state.run.id, key: key(), bytes: output.bytes })}`
+}
 
 /** What a pause looks like in an event: large values by their size alone, so that the frame stays within its limit. */
 export function pauseData(turn: Turn, pause: PauseRow): { pause: Json } {

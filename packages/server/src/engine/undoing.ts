@@ -3,7 +3,7 @@ import { undoKey } from './frontier.ts'
 import type { Waiting } from './happening.ts'
 import type { Payload } from './payload.ts'
 import { retryDelay } from './retry.ts'
-import { type StepRow, keyOf } from './state.ts'
+import { type StepRow } from './state.ts'
 import { type Turn, boundedError, emitStep, nodeOf, noteOutcome, setTimer, touch } from './turn.ts'
 
 /** The undoing of one step: a course of its own beside the step's, whose result it never overwrites. */
@@ -23,7 +23,7 @@ export function planUndoing(turn: Turn): string[] {
     step.compensation = { state: 'pending', attempts: 0, failures: 0, lastAttemptAt: null, retryAt: null, error: null, output: null, reported: null }
     touch(turn, step)
   }
-  return steps.sort((a, b) => a.settled! - b.settled!).map(keyOf)
+  return steps.sort((a, b) => a.settled! - b.settled!).map((step) => step.key)
 }
 
 export function beginUndoing(turn: Turn, step: StepRow): void {
@@ -33,11 +33,11 @@ export function beginUndoing(turn: Turn, step: StepRow): void {
   undo.lastAttemptAt = turn.now
   undo.retryAt = null
   undo.reported = null
-  turn.state.flight.add(undoKey(keyOf(step)))
+  turn.state.flight.add(undoKey(step.key))
   turn.state.run.steps++
   touch(turn, step)
   emitStep(turn, 'step.compensating', step, { attempt: undo.attempts })
-  turn.tasks.push({ key: keyOf(step), nodeId: step.nodeId, iteration: step.iteration, phase: 'compensate', attempt: undo.attempts })
+  turn.tasks.push({ key: step.key, nodeId: step.nodeId, iteration: step.iteration, phase: 'compensate', attempt: undo.attempts })
 }
 
 /** Undoing that waits does so for a report, for as long as the node's time-out allows, counted from its attempt. */
@@ -74,15 +74,15 @@ export function retryUndoing(turn: Turn, step: StepRow): void {
   const undo = step.compensation!
   undo.state = 'pending'
   undo.retryAt = null
-  turn.state.flight.delete(undoKey(keyOf(step)))
-  turn.state.waits.delete(undoKey(keyOf(step)))
+  turn.state.flight.delete(undoKey(step.key))
+  turn.state.waits.delete(undoKey(step.key))
   touch(turn, step)
 }
 
 export function endUndoing(turn: Turn, step: StepRow, outcome: { error: StepError } | { output: Payload }): void {
   const { state } = turn
   const undo = step.compensation!
-  const key = keyOf(step)
+  const { key } = step
   closeUndoTimer(turn, step)
   state.flight.delete(undoKey(key))
   state.waits.delete(undoKey(key))
@@ -104,8 +104,8 @@ export function endUndoing(turn: Turn, step: StepRow, outcome: { error: StepErro
 
 function leaveUndoing(turn: Turn, step: StepRow, to: 'waiting' | 'retrying'): void {
   step.compensation!.state = to
-  turn.state.flight.delete(undoKey(keyOf(step)))
-  turn.state.waits.add(undoKey(keyOf(step)))
+  turn.state.flight.delete(undoKey(step.key))
+  turn.state.waits.add(undoKey(step.key))
   touch(turn, step)
 }
 

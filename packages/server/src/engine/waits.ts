@@ -143,7 +143,7 @@ export function reported(turn: Turn, report: Extract<Happening, { is: 'reported'
 function reportedUndoing(turn: Turn, step: StepRow, report: Extract<Happening, { is: 'reported' }>): void {
   if (step.compensation?.state !== 'waiting') return
   step.compensation.reported = report.fingerprint
-  turn.state.waits.delete(undoKey(keyOf(step)))
+  turn.state.waits.delete(undoKey(step.key))
   if ('failed' in report.outcome) return failUndoing(turn, step, report.outcome.failed, true)
   endUndoing(turn, step, { output: report.outcome.completed })
 }
@@ -151,7 +151,7 @@ function reportedUndoing(turn: Turn, step: StepRow, report: Extract<Happening, {
 /** Takes the oldest signal of the name that is kept, also one that came in this very turn; else waits for the next. */
 function awaitSignal(turn: Turn, step: StepRow, name: string, afterMs: number | null): void {
   const kept = takeFirst(turn.state.signals, name)
-  if (kept) turn.signals.consumed.push({ id: kept.id, by: keyOf(step) })
+  if (kept) turn.signals.consumed.push({ id: kept.id, by: step.key })
   const signal = kept ?? takeFirst(turn.signals.kept, name)
   if (!signal) return park(turn, step, 'signal', afterMs, { signal: name })
   completeStep(turn, step, signal.payload, ['default'])
@@ -175,7 +175,7 @@ export function signalled(turn: Turn, signal: Extract<Happening, { is: 'signalle
 }
 
 /** By the time they came to wait; the key decides between equals, so that every process picks the same. */
-const isBefore = (a: StepRow, b: StepRow): boolean => (a.lastAttemptAt !== b.lastAttemptAt ? a.lastAttemptAt! < b.lastAttemptAt! : keyOf(a) < keyOf(b))
+const isBefore = (a: StepRow, b: StepRow): boolean => (a.lastAttemptAt !== b.lastAttemptAt ? a.lastAttemptAt! < b.lastAttemptAt! : a.key < b.key)
 
 export function childEnded(turn: Turn, happening: Extract<Happening, { is: 'childEnded' }>): void {
   const step = turn.state.steps.get(keyOf(happening))

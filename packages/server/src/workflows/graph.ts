@@ -11,11 +11,21 @@ export interface GraphLink {
   handle: string
 }
 
+/** A way into a node: from one source, by any of these handles. */
+export interface GraphPath {
+  source: GraphNode
+  handles: string[]
+}
+
 export interface GraphNode {
   id: string
   type: string
   /** The title when it is unique in the definition, else the id. */
   name: string
+  /** What the keys of its steps begin with; at the top the key itself, and not put together again each time. */
+  key: string
+  /** How its events begin, as JSON text that is open still: the same in all runs. */
+  told: string
   definition: Node
   /** The map or loop whose body this is in. */
   parent: GraphNode | null
@@ -23,6 +33,8 @@ export interface GraphNode {
   body: GraphNode[]
   incoming: GraphLink[]
   outgoing: GraphLink[]
+  /** The ways in from nodes that are part of the run, in topological order. */
+  paths: GraphPath[]
   join: Join
   entry: boolean
   /** Whether an entry of its scope leads here. What none reaches is not part of the run. */
@@ -37,6 +49,8 @@ export interface Graph {
   nodes: ReadonlyMap<string, GraphNode>
   /** Top-level nodes, in topological order. */
   top: GraphNode[]
+  /** How many of them are part of the run. */
+  reached: number
   /** Nodes on a cycle, and those behind one: not in any order. */
   unordered: GraphNode[]
   onFailure: 'stop' | 'continue'
@@ -57,15 +71,19 @@ export function graphOf(definition: Definition, types: GraphTypes): Graph {
   const names = stepNames(definition)
   for (const node of definition.nodes) {
     if (nodes.has(node.id)) continue
+    const name = names.get(node.id)!
     nodes.set(node.id, {
       id: node.id,
       type: node.type,
-      name: names.get(node.id)!,
+      name,
+      key: `${node.id}\n`,
+      told: `{"nodeId":${JSON.stringify(node.id)},"step":${JSON.stringify(name)}`,
       definition: node,
       parent: null,
       body: [],
       incoming: [],
       outgoing: [],
+      paths: [],
       join: node.type === 'coalesce' ? 'any' : (node.settings?.join ?? join),
       entry: false,
       reachable: false,
@@ -84,18 +102,22 @@ export function graphOf(definition: Definition, types: GraphTypes): Graph {
     scope.push(node)
   }
   const unordered: GraphNode[] = []
+  let top: GraphNode[] = []
   for (const [parent, members] of scopes) {
     const sorted = topological(members)
     if (parent) parent.body = sorted
+    else top = sorted
     const inOrder = new Set(sorted)
     unordered.push(...members.filter((node) => !inOrder.has(node)))
     const declared = parent ? [] : sorted.filter((node) => types.isEntry(node.type))
     for (const node of declared.length > 0 ? declared : sorted.filter((each) => each.incoming.length === 0)) node.entry = true
     for (const node of sorted) node.reachable = node.entry || node.incoming.some((link) => link.source.reachable)
+    for (const node of sorted) node.paths = pathsTo(node)
   }
   return {
     nodes,
-    top: scopes.has(null) ? topological(scopes.get(null)!) : [],
+    top,
+    reached: top.filter((node) => node.reachable).length,
     unordered,
     onFailure: definition.settings?.onFailure ?? 'stop',
     timeoutMs: definition.settings?.timeoutMs ?? null,
@@ -122,6 +144,17 @@ function connect(nodes: Map<string, GraphNode>, link: Link): void {
   const made: GraphLink = { source, target, handle: link.sourceHandle ?? 'default' }
   source.outgoing.push(made)
   target.incoming.push(made)
+}
+
+function pathsTo(node: GraphNode): GraphPath[] {
+  const paths = new Map<GraphNode, GraphPath>()
+  for (const { source, handle } of node.incoming) {
+    if (!source.reachable) continue
+    const path = paths.get(source) ?? { source, handles: [] }
+    paths.set(source, path)
+    path.handles.push(handle)
+  }
+  return [...paths.values()].sort((a, b) => a.source.order - b.source.order)
 }
 
 /** Kahn's order, by place in the definition where the graph leaves a choice; nodes on a cycle are left out. */

@@ -179,6 +179,7 @@ function viewOf(state: RunState): unknown {
   const always = {
     flight,
     waits: sorted(state.waits),
+    children: sorted(state.children),
     ready: sorted(state.ready),
     deferred: sorted(state.deferred),
     attention: sorted(state.attention),
