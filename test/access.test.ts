@@ -61,7 +61,7 @@ async function stranger() {
 
 beforeAll(async () => {
   db = await testDatabase()
-  orm = await openOrm(db.url)
+  orm = openOrm(db.url)
 })
 
 afterAll(async () => {
@@ -583,7 +583,7 @@ describe('what is kept and what is said', () => {
 
   test('a PostgreSQL that is away is an outage, at once, for every question', async () => {
     const url = 'postgres://nobody@127.0.0.1:1/nothing'
-    const [lostOrm, lost] = [await openOrm(url), openDatabase({ url })]
+    const [lostOrm, lost] = [openOrm(url), openDatabase({ url })]
     const access = createAccess({ orm: lostOrm, database: lost, secret, now })
     const { token } = await member('viewer')
     const started = performance.now()

@@ -46,7 +46,7 @@ const deed = ({ details, ...about }: Pick<Deed, 'action' | 'resource' | 'workspa
 
 async function atHand<T>(databaseUrl: string, work: (parts: { database: Database; orm: Orm; audit: Audit }) => Promise<T>): Promise<T> {
   const database = openDatabase({ url: databaseUrl, max: 1 })
-  const orm = await openOrm(databaseUrl)
+  const orm = openOrm(databaseUrl)
   const audit = createAudit({ database, onError: () => {} })
   try {
     return await work({ database, orm, audit })

@@ -5,6 +5,7 @@ import { anyUser, insertUser, lockUser, raiseEpoch, updateUser, userByEmail, typ
 import { insertWorkspace, lockFirstStart, lockWorkspace } from '../store/entities/workspace.ts'
 import { newId } from '../store/ids.ts'
 import { StatementRefused, type EntityManager, type Orm } from '../store/orm.ts'
+import { hasUsers } from '../store/rows/identity.ts'
 import type { Tx } from '../store/index.ts'
 import { listMembers } from '../store/views/identity.ts'
 import { randomToken } from './digest.ts'
@@ -70,7 +71,7 @@ export function createMembers(orm: Orm, database: Tx, passwords: Passwords, stan
 
   return {
     async bootstrap({ adminEmail, adminPassword }) {
-      if (await orm.unit(anyUser)) return null
+      if (await hasUsers(database)) return null
       const email = checkEmail(adminEmail ?? 'admin@sluice.local', 'adminEmail')
       if (adminPassword !== undefined) checkNewPassword(adminPassword, 'adminPassword')
       const password = adminPassword ?? randomToken().slice(0, 20)

@@ -1,7 +1,17 @@
 import { Fault, type CreateWorkspace, type ListWorkspaces, type OneWorkspace, type Page, type UpdateWorkspace, type Workspace } from '@sluice/schema'
 import { countOwned, insertMember, listPeople, memberOf } from '../store/entities/member.ts'
 import { lockUser } from '../store/entities/user.ts'
-import { belongingOf, closeWorkspace, deleteWorkspace, insertWorkspace, updateWorkspace, usesOf, workspaceById, type Belonging } from '../store/entities/workspace.ts'
+import {
+  belongingOf,
+  closeWorkspace,
+  deleteWorkspace,
+  insertWorkspace,
+  updateWorkspace,
+  usesOf,
+  workspaceById,
+  type Belonging,
+  type WorkspaceRow,
+} from '../store/entities/workspace.ts'
 import { sqlState } from '../store/database.ts'
 import { newId } from '../store/ids.ts'
 import type { EntityManager, Orm } from '../store/orm.ts'
@@ -62,7 +72,7 @@ export function createWorkspaces(orm: Orm, database: Tx, standings: Standings, n
           await insertMember(em, { workspaceId: id, userId, role: 'owner', createdAt: row.createdAt })
         })
         .catch(taken)
-      return asWorkspace({ ...row, role: 'owner', isDefault: false })
+      return asWorkspace(row, { role: 'owner', isDefault: false })
     },
 
     async update(principal, { workspace, name, handle }) {
@@ -112,13 +122,22 @@ async function named(em: EntityManager, principal: Principal, ref: string): Prom
 async function here(em: EntityManager, { userId, workspaceId, role, credential }: Principal): Promise<Workspace> {
   const row = await workspaceById(em, workspaceId)
   if (!row) throw new Fault('workspace_missing')
-  if (credential === 'anonymous') return asWorkspace({ ...row, role, isDefault: true })
+  if (credential === 'anonymous') return asWorkspace(row, { role, isDefault: true })
   const belonging = await belongingOf(em, userId, workspaceId)
   if (!belonging) throw new Fault('workspace_missing')
-  return asWorkspace(belonging)
+  return asWorkspace(belonging, belonging)
 }
 
-const asWorkspace = ({ id, handle, name, role, isDefault, createdAt }: Belonging): Workspace => ({ id, handle, name, role, isDefault, created: createdAt.toISOString() })
+type Standing = Pick<Belonging, 'role' | 'isDefault'>
+
+const asWorkspace = ({ id, handle, name, createdAt }: WorkspaceRow, { role, isDefault }: Standing): Workspace => ({
+  id,
+  handle,
+  name,
+  role,
+  isDefault,
+  created: createdAt.toISOString(),
+})
 
 function checkHandle(handle: string | undefined): void {
   if (handle === first) throw new Fault('handle_taken')

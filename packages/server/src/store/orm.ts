@@ -1,13 +1,13 @@
-import { MikroORM, type EntityManager } from '@mikro-orm/postgresql'
+import type { EntityManager } from '@mikro-orm/postgresql'
 import type { Pool } from 'pg'
 import { bounds, outage, sqlState } from './database.ts'
-import { ApiKey } from './entities/api-key.ts'
-import { Member } from './entities/member.ts'
-import { PasswordToken } from './entities/password-token.ts'
-import { RefreshToken } from './entities/refresh-token.ts'
-import { Secret } from './entities/secret.ts'
-import { User } from './entities/user.ts'
-import { Workspace } from './entities/workspace.ts'
+import { mapApiKey } from './entities/api-key.ts'
+import { mapMember } from './entities/member.ts'
+import { mapPasswordToken } from './entities/password-token.ts'
+import { mapRefreshToken } from './entities/refresh-token.ts'
+import { mapSecret } from './entities/secret.ts'
+import { mapUser } from './entities/user.ts'
+import { mapWorkspace } from './entities/workspace.ts'
 import { type LinkWatch, watchLink } from './link.ts'
 
 export type { EntityManager }
@@ -37,13 +37,32 @@ export class StatementRefused extends Error {
 /** Logins and keys are few and their lookups cached: four connections of the server's share are plenty. Bounded like the pool of `database.ts`. */
 const pool = { ...bounds, max: 4, idleTimeoutMillis: 60_000, application_name: 'sluice identity' }
 
-/** Opens without connecting: the first unit of work does. Fails then with an `Outage` when PostgreSQL is away. */
-export async function openOrm(url: string): Promise<Orm> {
+/**
+ * The first unit of work connects, and loads MikroORM, which takes longer to load and more memory than the rest of the store;
+ * a server that nobody logs in to does without. Fails then with an `Outage` when PostgreSQL is away.
+ */
+export function openOrm(url: string): Orm {
+  let opened: Promise<Opened> | undefined
+  const fork = async () => (await (opened ??= open(url))).fork()
+  return {
+    unit: (work) => guard(async () => work(await fork())),
+    transaction: (work) => guard(async () => (await fork()).transactional(work)),
+    close: async () => (await opened)?.close(),
+  }
+}
+
+interface Opened {
+  fork(): EntityManager
+  close(): Promise<void>
+}
+
+async function open(url: string): Promise<Opened> {
+  const mikro = await import('@mikro-orm/postgresql')
   const options = { ...pool, connectionString: url }
   let link: LinkWatch | undefined
-  const orm = await MikroORM.init({
+  const orm = await mikro.MikroORM.init({
     clientUrl: url,
-    entities: [ApiKey, Member, PasswordToken, RefreshToken, Secret, User, Workspace],
+    entities: [mapApiKey, mapMember, mapPasswordToken, mapRefreshToken, mapSecret, mapUser, mapWorkspace].map((map) => map(mikro)),
     // The address as pg itself reads it, with all that a URL may say of sockets and TLS.
     driverOptions: { ...options, onPoolCreated: (made: Pool) => void (link = watchLink(made, options)) },
     migrations: { snapshot: false },
@@ -52,8 +71,7 @@ export async function openOrm(url: string): Promise<Orm> {
     logger: () => {},
   })
   return {
-    unit: (work) => guard(() => work(orm.em.fork())),
-    transaction: (work) => guard(() => orm.em.fork().transactional(work)),
+    fork: () => orm.em.fork(),
     async close() {
       link?.stop()
       await orm.close(true)

@@ -1,41 +1,44 @@
 import { roles, type Role } from '@sluice/schema'
-import { defineEntity, p, type EntityManager } from '@mikro-orm/postgresql'
+import type * as Mikro from '@mikro-orm/postgresql'
+import type { EntityManager } from '@mikro-orm/postgresql'
 
 /** What a user may do in a workspace. */
-export const Member = defineEntity({
-  name: 'Member',
-  tableName: 'members',
-  properties: {
-    workspaceId: p.string().primary(),
-    userId: p.string().primary(),
-    role: p.enum(roles),
-    createdAt: p.datetime(3),
-  },
-})
-
-export interface MemberRow {
-  workspaceId: string
-  userId: string
-  role: Role
-  createdAt: Date
+export class MemberRow {
+  declare workspaceId: string
+  declare userId: string
+  declare role: Role
+  declare createdAt: Date
 }
+
+export const mapMember = ({ defineEntity, p }: typeof Mikro) =>
+  defineEntity({
+    class: MemberRow,
+    tableName: 'members',
+    properties: {
+      workspaceId: p.string().primary(),
+      userId: p.string().primary(),
+      role: p.enum(roles),
+      createdAt: p.datetime(3),
+    },
+  })
 
 export async function insertMember(em: EntityManager, row: MemberRow): Promise<void> {
-  await em.insert(Member, row)
+  await em.insert(MemberRow, row)
 }
 
-export const memberOf = (em: EntityManager, workspaceId: string, userId: string): Promise<MemberRow | null> => em.findOne(Member, { workspaceId, userId })
+export const memberOf = (em: EntityManager, workspaceId: string, userId: string): Promise<MemberRow | null> => em.findOne(MemberRow, { workspaceId, userId })
 
 /** The workspace a user joined first: where a login goes when the default one is no longer theirs. */
 export const firstMembership = (em: EntityManager, userId: string): Promise<MemberRow | null> =>
-  em.findOne(Member, { userId }, { orderBy: { createdAt: 'asc', workspaceId: 'asc' } })
+  em.findOne(MemberRow, { userId }, { orderBy: { createdAt: 'asc', workspaceId: 'asc' } })
 
 /** All that a user belongs to, as it stands now. */
-export const membershipsOf = (em: EntityManager, userId: string): Promise<MemberRow[]> => em.find(Member, { userId }, { orderBy: { workspaceId: 'asc' }, disableIdentityMap: true })
+export const membershipsOf = (em: EntityManager, userId: string): Promise<MemberRow[]> =>
+  em.find(MemberRow, { userId }, { orderBy: { workspaceId: 'asc' }, disableIdentityMap: true })
 
-export const countMemberships = (em: EntityManager, userId: string): Promise<number> => em.count(Member, { userId })
+export const countMemberships = (em: EntityManager, userId: string): Promise<number> => em.count(MemberRow, { userId })
 
-export const countOwned = (em: EntityManager, userId: string): Promise<number> => em.count(Member, { userId, role: 'owner' })
+export const countOwned = (em: EntityManager, userId: string): Promise<number> => em.count(MemberRow, { userId, role: 'owner' })
 
 /** A member with the user that they are. */
 export interface Person extends MemberRow {
@@ -77,12 +80,12 @@ interface PersonRow {
   user_created_at: string | Date
 }
 
-export const countOwners = (em: EntityManager, workspaceId: string): Promise<number> => em.count(Member, { workspaceId, role: 'owner' })
+export const countOwners = (em: EntityManager, workspaceId: string): Promise<number> => em.count(MemberRow, { workspaceId, role: 'owner' })
 
 export async function updateRole(em: EntityManager, workspaceId: string, userId: string, role: Role): Promise<void> {
-  await em.nativeUpdate(Member, { workspaceId, userId }, { role })
+  await em.nativeUpdate(MemberRow, { workspaceId, userId }, { role })
 }
 
 export async function deleteMember(em: EntityManager, workspaceId: string, userId: string): Promise<void> {
-  await em.nativeDelete(Member, { workspaceId, userId })
+  await em.nativeDelete(MemberRow, { workspaceId, userId })
 }

@@ -1,30 +1,33 @@
-import { defineEntity, p, type EntityManager } from '@mikro-orm/postgresql'
+import type * as Mikro from '@mikro-orm/postgresql'
+import type { EntityManager } from '@mikro-orm/postgresql'
 
 /** The right to set one user's password, once. */
-export const PasswordToken = defineEntity({
-  name: 'PasswordToken',
-  tableName: 'password_tokens',
-  properties: {
-    hash: p.blob().$type<Buffer>().primary(),
-    userId: p.string(),
-    expiresAt: p.datetime(3),
-  },
-})
-
-export interface PasswordTokenRow {
+export class PasswordTokenRow {
   /** SHA-256 of the token. */
-  hash: Buffer
-  userId: string
-  expiresAt: Date
+  declare hash: Buffer
+  declare userId: string
+  declare expiresAt: Date
 }
+
+export const mapPasswordToken = ({ defineEntity, p }: typeof Mikro) =>
+  defineEntity({
+    class: PasswordTokenRow,
+    tableName: 'password_tokens',
+    properties: {
+      hash: p.blob().$type<Buffer>().primary(),
+      userId: p.string(),
+      expiresAt: p.datetime(3),
+    },
+  })
 
 /** In place of the user's earlier ones. */
 export async function putPasswordToken(em: EntityManager, row: PasswordTokenRow): Promise<void> {
   await deletePasswordTokens(em, row.userId)
-  await em.insert(PasswordToken, row)
+  await em.insert(PasswordTokenRow, row)
 }
 
-export const passwordTokenLives = async (em: EntityManager, hash: Buffer, now: Date): Promise<boolean> => (await em.count(PasswordToken, { hash, expiresAt: { $gt: now } })) === 1
+export const passwordTokenLives = async (em: EntityManager, hash: Buffer, now: Date): Promise<boolean> =>
+  (await em.count(PasswordTokenRow, { hash, expiresAt: { $gt: now } })) === 1
 
 /** The user it was for. The delete is what makes it one use: of two at once one gets the row. */
 export async function takePasswordToken(em: EntityManager, hash: Buffer, now: Date): Promise<string | undefined> {
@@ -33,5 +36,5 @@ export async function takePasswordToken(em: EntityManager, hash: Buffer, now: Da
 }
 
 export async function deletePasswordTokens(em: EntityManager, userId: string): Promise<void> {
-  await em.nativeDelete(PasswordToken, { userId })
+  await em.nativeDelete(PasswordTokenRow, { userId })
 }

@@ -1,38 +1,40 @@
-import { defineEntity, p, type EntityManager } from '@mikro-orm/postgresql'
+import type * as Mikro from '@mikro-orm/postgresql'
+import type { EntityManager } from '@mikro-orm/postgresql'
 
 /** One use of a login's right to new tokens. All that descend from one login are a family. */
-export const RefreshToken = defineEntity({
-  name: 'RefreshToken',
-  tableName: 'refresh_tokens',
-  properties: {
-    hash: p.blob().$type<Buffer>().primary(),
-    family: p.string(),
-    replaces: p.blob().$type<Buffer>().strictNullable(),
-    userId: p.string(),
-    workspaceId: p.string(),
-    tokenEpoch: p.integer(),
-    usedAt: p.datetime(3).strictNullable(),
-    expiresAt: p.datetime(3),
-  },
-})
-
-export interface RefreshTokenRow {
+export class RefreshTokenRow {
   /** SHA-256 of the token. */
-  hash: Buffer
-  family: string
+  declare hash: Buffer
+  declare family: string
   /** The hash of the token that it was given for; null of a login's first. */
-  replaces: Buffer | null
-  userId: string
-  workspaceId: string
+  declare replaces: Buffer | null
+  declare userId: string
+  declare workspaceId: string
   /** The user's at the login: raised since, the token is dead. */
-  tokenEpoch: number
+  declare tokenEpoch: number
   /** Kept after its use: whoever presents it again has stolen it, or was stolen from. */
-  usedAt: Date | null
-  expiresAt: Date
+  declare usedAt: Date | null
+  declare expiresAt: Date
 }
 
+export const mapRefreshToken = ({ defineEntity, p }: typeof Mikro) =>
+  defineEntity({
+    class: RefreshTokenRow,
+    tableName: 'refresh_tokens',
+    properties: {
+      hash: p.blob().$type<Buffer>().primary(),
+      family: p.string(),
+      replaces: p.blob().$type<Buffer>().strictNullable(),
+      userId: p.string(),
+      workspaceId: p.string(),
+      tokenEpoch: p.integer(),
+      usedAt: p.datetime(3).strictNullable(),
+      expiresAt: p.datetime(3),
+    },
+  })
+
 export async function insertRefreshToken(em: EntityManager, row: RefreshTokenRow): Promise<void> {
-  await em.insert(RefreshToken, row)
+  await em.insert(RefreshTokenRow, row)
 }
 
 export type RefreshUse = { is: 'used' | 'again'; row: RefreshTokenRow } | null
@@ -46,29 +48,29 @@ export type RefreshUse = { is: 'used' | 'again'; row: RefreshTokenRow } | null
  * come, and is then `again`: whoever holds a copy is still found out, by the next use of either.
  */
 export async function useRefreshToken(em: EntityManager, hash: Buffer, { now, graceMs }: { now: Date; graceMs: number }): Promise<RefreshUse> {
-  const known = await em.findOne(RefreshToken, { hash }, { disableIdentityMap: true })
+  const known = await em.findOne(RefreshTokenRow, { hash }, { disableIdentityMap: true })
   if (!known) return null
   const { family } = known
   await em.execute('select pg_advisory_xact_lock(hashtextextended(?, 7465))', [family])
   // Read once more: what was written by whoever held the lock.
-  const row = await em.findOne(RefreshToken, { hash }, { disableIdentityMap: true })
-  const unused = await em.findOne(RefreshToken, { family, usedAt: null }, { disableIdentityMap: true })
+  const row = await em.findOne(RefreshTokenRow, { hash }, { disableIdentityMap: true })
+  const unused = await em.findOne(RefreshTokenRow, { family, usedAt: null }, { disableIdentityMap: true })
   const isUnused = unused?.hash.equals(hash) === true
   if (!row || (isUnused && row.expiresAt <= now)) return null
   const lost = row.usedAt !== null && now.getTime() - row.usedAt.getTime() <= graceMs && unused?.replaces?.equals(hash) === true
   if (!unused || (!isUnused && !lost)) return { is: 'again', row }
-  await em.nativeUpdate(RefreshToken, { hash: unused.hash }, { usedAt: now })
+  await em.nativeUpdate(RefreshTokenRow, { hash: unused.hash }, { usedAt: now })
   return { is: 'used', row }
 }
 
 export async function deleteFamily(em: EntityManager, family: string): Promise<void> {
-  await em.nativeDelete(RefreshToken, { family })
+  await em.nativeDelete(RefreshTokenRow, { family })
 }
 
 export async function deleteRefreshTokens(em: EntityManager, userId: string): Promise<void> {
-  await em.nativeDelete(RefreshToken, { userId })
+  await em.nativeDelete(RefreshTokenRow, { userId })
 }
 
 export async function deleteExpiredRefreshTokens(em: EntityManager, userId: string, now: Date): Promise<void> {
-  await em.nativeDelete(RefreshToken, { userId, expiresAt: { $lte: now } })
+  await em.nativeDelete(RefreshTokenRow, { userId, expiresAt: { $lte: now } })
 }

@@ -1,39 +1,41 @@
-import { defineEntity, p, type EntityManager } from '@mikro-orm/postgresql'
+import type * as Mikro from '@mikro-orm/postgresql'
+import type { EntityManager } from '@mikro-orm/postgresql'
 
 /** A person with an email and a password. */
-export const User = defineEntity({
-  name: 'User',
-  tableName: 'users',
-  properties: {
-    id: p.string().primary(),
-    email: p.string(),
-    name: p.string(),
-    passwordHash: p.string(),
-    tokenEpoch: p.integer(),
-    defaultWorkspaceId: p.string().strictNullable(),
-    createdAt: p.datetime(3),
-    updatedAt: p.datetime(3),
-  },
-})
-
-export interface UserRow {
-  id: string
+export class UserRow {
+  declare id: string
   /** In the spelling of `normalEmail`: it is compared as it stands. */
-  email: string
-  name: string
+  declare email: string
+  declare name: string
   /** Empty: none has been set yet. */
-  passwordHash: string
-  tokenEpoch: number
-  defaultWorkspaceId: string | null
-  createdAt: Date
-  updatedAt: Date
+  declare passwordHash: string
+  declare tokenEpoch: number
+  declare defaultWorkspaceId: string | null
+  declare createdAt: Date
+  declare updatedAt: Date
 }
 
-export const insertUser = (em: EntityManager, row: UserRow): Promise<string> => em.insert(User, row)
+export const mapUser = ({ defineEntity, p }: typeof Mikro) =>
+  defineEntity({
+    class: UserRow,
+    tableName: 'users',
+    properties: {
+      id: p.string().primary(),
+      email: p.string(),
+      name: p.string(),
+      passwordHash: p.string(),
+      tokenEpoch: p.integer(),
+      defaultWorkspaceId: p.string().strictNullable(),
+      createdAt: p.datetime(3),
+      updatedAt: p.datetime(3),
+    },
+  })
 
-export const userById = (em: EntityManager, id: string): Promise<UserRow | null> => em.findOne(User, { id })
+export const insertUser = (em: EntityManager, row: UserRow): Promise<string> => em.insert(UserRow, row)
 
-export const userByEmail = (em: EntityManager, email: string): Promise<UserRow | null> => em.findOne(User, { email })
+export const userById = (em: EntityManager, id: string): Promise<UserRow | null> => em.findOne(UserRow, { id })
+
+export const userByEmail = (em: EntityManager, email: string): Promise<UserRow | null> => em.findOne(UserRow, { email })
 
 export const anyUser = async (em: EntityManager): Promise<boolean> => (await em.execute('select 1 from users limit 1')).length > 0
 
@@ -44,12 +46,12 @@ export async function raiseEpoch(em: EntityManager, userId: string): Promise<voi
 
 /** Answers false when another change came first: the hash is no longer the one that was verified. */
 export const replacePassword = async (em: EntityManager, userId: string, from: string, to: string): Promise<boolean> =>
-  (await em.nativeUpdate(User, { id: userId, passwordHash: from }, { passwordHash: to, updatedAt: new Date() })) === 1
+  (await em.nativeUpdate(UserRow, { id: userId, passwordHash: from }, { passwordHash: to, updatedAt: new Date() })) === 1
 
 /** Waits for others that change the user, and reads what they made of them. */
 export const lockUser = async (em: EntityManager, id: string): Promise<UserRow | null> => {
   await em.execute('select 1 from users where id = ? for update', [id])
-  return em.findOne(User, { id }, { refresh: true })
+  return em.findOne(UserRow, { id }, { refresh: true })
 }
 
 export interface UserChange {
@@ -60,7 +62,7 @@ export interface UserChange {
 }
 
 export async function updateUser(em: EntityManager, id: string, change: UserChange): Promise<void> {
-  await em.nativeUpdate(User, { id }, { ...change, updatedAt: new Date() })
+  await em.nativeUpdate(UserRow, { id }, { ...change, updatedAt: new Date() })
 }
 
 /** Whether sessions of any workspace are the user's. */

@@ -1,30 +1,32 @@
 import type { Role } from '@sluice/schema'
-import { defineEntity, p, type EntityManager } from '@mikro-orm/postgresql'
+import type * as Mikro from '@mikro-orm/postgresql'
+import type { EntityManager } from '@mikro-orm/postgresql'
 
 /** A tenant: every row of Sluice belongs to one. */
-export const Workspace = defineEntity({
-  name: 'Workspace',
-  tableName: 'workspaces',
-  properties: {
-    id: p.string().primary(),
-    handle: p.string(),
-    name: p.string(),
-    createdAt: p.datetime(3),
-  },
-})
-
-export interface WorkspaceRow {
-  id: string
-  handle: string
-  name: string
-  createdAt: Date
+export class WorkspaceRow {
+  declare id: string
+  declare handle: string
+  declare name: string
+  declare createdAt: Date
 }
 
-export const insertWorkspace = (em: EntityManager, row: WorkspaceRow): Promise<string> => em.insert(Workspace, row)
+export const mapWorkspace = ({ defineEntity, p }: typeof Mikro) =>
+  defineEntity({
+    class: WorkspaceRow,
+    tableName: 'workspaces',
+    properties: {
+      id: p.string().primary(),
+      handle: p.string(),
+      name: p.string(),
+      createdAt: p.datetime(3),
+    },
+  })
 
-export const workspaceById = (em: EntityManager, id: string): Promise<WorkspaceRow | null> => em.findOne(Workspace, { id })
+export const insertWorkspace = (em: EntityManager, row: WorkspaceRow): Promise<string> => em.insert(WorkspaceRow, row)
 
-export const workspaceByHandle = (em: EntityManager, handle: string): Promise<WorkspaceRow | null> => em.findOne(Workspace, { handle })
+export const workspaceById = (em: EntityManager, id: string): Promise<WorkspaceRow | null> => em.findOne(WorkspaceRow, { id })
+
+export const workspaceByHandle = (em: EntityManager, handle: string): Promise<WorkspaceRow | null> => em.findOne(WorkspaceRow, { handle })
 
 /** By id or handle; an id wins over a handle of the same spelling. */
 export const findWorkspace = async (em: EntityManager, ref: string): Promise<WorkspaceRow | null> => (await workspaceById(em, ref)) ?? workspaceByHandle(em, ref)
@@ -68,7 +70,7 @@ export async function belongingOf(em: EntityManager, userId: string, workspaceId
 
 /** Throws for a handle that is in use. */
 export async function updateWorkspace(em: EntityManager, id: string, change: { name?: string; handle?: string }): Promise<void> {
-  await em.nativeUpdate(Workspace, { id }, change)
+  await em.nativeUpdate(WorkspaceRow, { id }, change)
 }
 
 /**
@@ -76,7 +78,7 @@ export async function updateWorkspace(em: EntityManager, id: string, change: { n
  * still held a row of the workspace, and told of it, has been waited for.
  */
 export async function deleteWorkspace(em: EntityManager, id: string): Promise<void> {
-  await em.nativeDelete(Workspace, { id })
+  await em.nativeDelete(WorkspaceRow, { id })
   await em.execute('delete from events where workspace_id = ?', [id])
 }
 
