@@ -9,6 +9,8 @@ export interface Asked {
   seconds: number
   rounds: number
   quick: boolean
+  /** Whether everything is measured. */
+  whole: boolean
   /** Whether docs/performance.md is written. */
   write: boolean
 }
@@ -18,7 +20,7 @@ const compared = measurementNames.flatMap((name) => measurements[name].compares)
 export const usage = `npm run bench -- [options]
   --only NAME    a measurement (${measurementNames.join(', ')})
                  or some of those compared (${compared.join(', ')}); may be given again
-  --seconds N    of one figure, after its warm-up; 5 unless given
+  --seconds N    of one figure, after its warm-up; 3 unless given
   --rounds N     medians are taken over so many; 3 unless given
   --quick        one round of one second, fewer points: to see that it works
   --write        write docs/performance.md though it is quick or not whole`
@@ -45,9 +47,10 @@ export function readAsked(args: readonly string[]): Asked | 'help' {
   return {
     measurements: measurementNames.filter((name) => only.length === 0 || only.includes(name) || measurements[name].compares.some((each) => chosen.includes(each))),
     wants: (name) => chosen.length === 0 || chosen.includes(name),
-    seconds: positive('--seconds', values.seconds) ?? (quick ? 1 : 5),
+    seconds: positive('--seconds', values.seconds) ?? (quick ? 1 : 3),
     rounds: Math.ceil(positive('--rounds', values.rounds) ?? (quick ? 1 : 3)),
     quick,
+    whole: only.length === 0,
     write: values.write || (!quick && chosen.length === 0 && values.seconds === undefined && values.rounds === undefined),
   }
 }

@@ -1,3 +1,4 @@
+import type { Aim } from './page/aims.ts'
 import type { Postgres } from './postgres.ts'
 
 /** What a measurement is given. */
@@ -21,6 +22,8 @@ export interface Measuring {
 export interface Section {
   markdown: string
   charts: Chart[]
+  /** What the project wants of these figures. */
+  aims?: Aim[]
 }
 
 export interface Chart {

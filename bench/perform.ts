@@ -22,27 +22,27 @@ const warmShare = 0.5
 /** Those in flight tend to end together, in waves: fewer than these would show the wave, not the rate. */
 const fewestTurns = 2
 /** Beyond the time, for those that are slow. */
-const patienceMs = 60_000
+const patienceMs = 20_000
+/** Who gives no figures for so long is wedged: beyond twice the patience, for opening and for the end of those in flight. */
+export const silenceMs = (seconds: number): number => seconds * 1000 * (1 + warmShare) + 2 * patienceMs + 50_000
 const sliceMs = 50
 
 /** Figures for each number in flight, in the order asked. */
-export async function perform({ field, contestant, databaseUrl, postgresPid, inFlight, seconds }: Task): Promise<Figures[]> {
+export async function* perform({ field, contestant, databaseUrl, postgresPid, inFlight, seconds }: Task): AsyncGenerator<Figures> {
   const meters = await openMeters(databaseUrl, postgresPid)
   const { contestants } = (await import(field)) as { contestants: Contestants }
   const { open } = await contestants[contestant]!.read()
   const { load, close } = await open(databaseUrl)
-  const figures: Figures[] = []
   for (const each of inFlight) {
     const running = await load(each)
     await gather(running, seconds * warmShare, each)
     await meters.read()
     const ended = await gather(running, seconds, each * fewestTurns)
-    figures.push(figuresOf(ended, await meters.read(), meters.memory()))
+    yield figuresOf(ended, await meters.read(), meters.memory())
     await running.stop()
   }
   await close()
   await meters.close()
-  return figures
 }
 
 /** All that ended in so many seconds, and until there are so many of them. */

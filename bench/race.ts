@@ -1,7 +1,7 @@
-import { inOwnProcess } from './measured-process.ts'
+import { type Performed, inOwnProcess } from './measured-process.ts'
 import type { Measuring } from './measurement.ts'
 import { figure } from './page/figure.ts'
-import type { Figures, Task } from './perform.ts'
+import { type Figures, type Task, silenceMs } from './perform.ts'
 import { medians } from './statistics.ts'
 
 /** Who runs, and at how many in flight. */
@@ -12,23 +12,41 @@ export interface Field<Name extends string> {
   inFlight: readonly number[]
 }
 
-/** By contestant, figures for each number in flight. */
+/** By contestant, figures for each number in flight; none where it did not finish. */
 export interface Results<Name extends string> {
   inFlight: readonly number[]
-  of: Map<Name, Figures[]>
+  of: Map<Name, (Figures | undefined)[]>
+  /** A line for each that did not finish. */
+  unfinished: string[]
 }
 
 const performing = new URL('perform.ts', import.meta.url).href
 
-/** All that are wanted, each in a process and on a database of its own, once a round. Medians over the rounds. */
+/**
+ * All that are wanted, each in a process and on a database of its own, once a round. Medians over the rounds. Where one does
+ * not finish, it is not asked again, nor for more in flight.
+ */
 export async function race<Name extends string>(measuring: Measuring, { from, names, inFlight }: Field<Name>): Promise<Results<Name>> {
   const { seconds, say } = measuring
+  const unfinished = new Map<Name, string>()
+  const able = new Map<Name, number>()
   const rounds = await takeTurns(measuring, names, async (contestant) => {
-    const figures = await inOwnDatabase<Omit<Task, 'databaseUrl' | 'postgresPid'>, Figures[]>(measuring, performing, { field: from.href, contestant, inFlight, seconds })
-    say(`${contestant.padEnd(15)} ${figures.map(({ perSecond, p50 }, at) => `${inFlight[at]}: ${figure(perSecond)}/s, p50 ${figure(p50)} ms`).join('   ')}`)
-    return figures
+    const levels = inFlight.slice(0, able.get(contestant) ?? inFlight.length)
+    const given = { field: from.href, contestant, inFlight: levels, seconds }
+    const { results, failed } = await inOwnDatabase<Omit<Task, 'databaseUrl' | 'postgresPid'>, Figures>(measuring, performing, given, silenceMs(seconds))
+    say(`${contestant.padEnd(15)} ${results.map(({ perSecond, p50 }, at) => `${levels[at]}: ${figure(perSecond)}/s, p50 ${figure(p50)} ms`).join('   ')}`)
+    if (failed !== null) say(`${contestant.padEnd(15)} ${failed}`)
+    if (results.length < levels.length) {
+      able.set(contestant, results.length)
+      unfinished.set(contestant, `\`${contestant}\` did not finish with ${levels[results.length]} in flight: ${firstLine(failed)}.`)
+    }
+    return results
   })
-  return { inFlight, of: new Map([...rounds].map(([name, each]) => [name, inFlight.map((_, at) => medians(each.map((figures) => figures[at]!)))])) }
+  const over = (each: readonly Figures[][], level: number): Figures | undefined => {
+    const found = each.flatMap((figures) => figures[level] ?? [])
+    return found.length > 0 ? medians(found) : undefined
+  }
+  return { inFlight, of: new Map([...rounds].map(([name, each]) => [name, inFlight.map((_, level) => over(each, level))])), unfinished: [...unfinished.values()] }
 }
 
 /** Those that are wanted, each of them once a round: what each round gave. Who begins a round is the last one of the next. */
@@ -50,6 +68,27 @@ export interface Place {
   postgresPid: number
 }
 
+/** For those that open, work and close within it. */
+const usualSilenceMs = 120_000
+
 /** Has a module's `perform` do the task on a fresh database. */
-export const inOwnDatabase = <Given, Result>({ postgres, signal }: Measuring, module: string, task: Given): Promise<Result> =>
-  postgres.withDatabase((databaseUrl) => inOwnProcess<Given & Place, Result>(module, { ...task, databaseUrl, postgresPid: postgres.pid }, signal))
+export const inOwnDatabase = <Given, Result>(
+  { postgres, signal }: Pick<Measuring, 'postgres' | 'signal'>,
+  module: string,
+  task: Given,
+  silenceMs = usualSilenceMs,
+): Promise<Performed<Result>> =>
+  postgres.withDatabase((databaseUrl) => inOwnProcess<Given & Place, Result>(module, { ...task, databaseUrl, postgresPid: postgres.pid }, { signal, silenceMs }))
+
+/** The one result of a task that has one. Throws why there is none. */
+export function onlyOf<Result>({ results: [result], failed }: Performed<Result>): Result {
+  if (result === undefined) throw new Error(failed ?? 'It gave nothing')
+  return result
+}
+
+/** Of what a process failed with, for a table. */
+export const firstLine = (failed: string | null): string =>
+  (failed ?? 'no reason given')
+    .split('\n')[0]!
+    .replace(/^\w*Error: /, '')
+    .replace(/\.$/, '')

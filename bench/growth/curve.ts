@@ -1,21 +1,24 @@
 import type { Timed } from '../closed-loop.ts'
 import { median } from '../statistics.ts'
 
-/** A cost that is watched while something grows. */
+/** Costs that are watched while something grows. */
 export interface Curve {
   title: string
   /** What grows. */
   x: string
-  /** The cost; lower is better. */
+  /** The costs; lower is better. */
   y: string
   sizes: readonly number[]
   /** On a fresh database, whose sizes come in order. */
   open(databaseUrl: string): Promise<OpenCurve>
 }
 
+/** By the name of its line, a cost. */
+export type Costs = Record<string, number>
+
 export interface OpenCurve {
-  /** The cost at this size, looked at for so many seconds. */
-  at(size: number, seconds: number): Promise<number>
+  /** The costs at this size, each looked at for so many seconds. */
+  at(size: number, seconds: number): Promise<Costs>
   close(): Promise<void>
 }
 

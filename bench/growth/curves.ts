@@ -1,14 +1,17 @@
-import { listRuns } from '../../packages/server/src/store/views/runs.ts'
-import { timed } from '../closed-loop.ts'
-import { copies } from '../sluice/copies.ts'
-import { inputThenSteps, loopOfSteps, threePure, threeSteps } from '../sluice/definitions.ts'
+import { inputThenSteps, loopOfSteps, manySteps, threeSteps } from '../sluice/definitions.ts'
 import { openInProcess } from '../sluice/in-process.ts'
-import { type Curve, medianOf } from './curve.ts'
+import { openFollowed } from '../subscribers/followed.ts'
+import { type Transport, transports } from '../subscribers/transports.ts'
+import { type Costs, type Curve, medianOf } from './curve.ts'
+import { openKeptRuns } from './kept-runs.ts'
 import { manyRunsOf, runOf } from './runs.ts'
+import { openWaitingRuns } from './waiting-runs.ts'
 
 const KiB = 1024
 /** Beside the quotes of a text this still fits what a start may bring. */
 const almostMiB = 1_000 * KiB
+/** A definition may have no more. */
+const mostNodes = 1_000
 
 /** In the order of the page. */
 export const curves = {
@@ -19,7 +22,14 @@ export const curves = {
     sizes: [3, 30, 300, 3_000],
     async open(databaseUrl) {
       const house = await openInProcess(databaseUrl)
-      return { at: async (steps, seconds) => medianOf(runOf(house, await house.draw(loopOfSteps(steps))), seconds), close: house.close }
+      const cost = async (definition: ReturnType<typeof loopOfSteps>, seconds: number) => medianOf(runOf(house, await house.draw(definition)), seconds)
+      return {
+        at: async (steps, seconds): Promise<Costs> => ({
+          'rounds of a loop': await cost(loopOfSteps(steps), seconds),
+          ...(steps <= mostNodes && { 'nodes in a row': await cost(manySteps(steps), seconds) }),
+        }),
+        close: house.close,
+      }
     },
   },
   payload: {
@@ -30,58 +40,55 @@ export const curves = {
     async open(databaseUrl) {
       const house = await openInProcess(databaseUrl)
       const workflow = await house.draw(inputThenSteps)
-      return { at: (bytes, seconds) => medianOf(runOf(house, workflow, 'x'.repeat(bytes)), seconds), close: house.close }
+      return { at: async (bytes, seconds) => ({ 'a run of three steps': await medianOf(runOf(house, workflow, 'x'.repeat(bytes)), seconds) }), close: house.close }
     },
   },
-  'started-at-once': {
-    title: 'Runs started at once',
+  concurrent: {
+    title: 'Runs at once',
     x: 'runs',
     y: 'ms until all have ended',
     sizes: [1, 10, 100, 1_000, 10_000],
     async open(databaseUrl) {
       const house = await openInProcess(databaseUrl)
       const workflow = await house.draw(threeSteps)
-      return { at: (count, seconds) => medianOf(manyRunsOf(house, workflow, count), seconds), close: house.close }
+      return { at: async (count, seconds) => ({ 'runs of three steps': await medianOf(manyRunsOf(house, workflow, count), seconds) }), close: house.close }
     },
   },
-  'runs-kept': listing('Runs in the table, the first page of a filtered list', async () => undefined),
-  'runs-kept-deep': listing(
-    'Runs in the table, a page nine tenths down by its cursor',
-    async (page, kept) => (await page({ offset: Math.floor(kept * 0.9) })).nextCursor ?? undefined,
-  ),
+  waiting: {
+    title: 'Runs that wait for a person',
+    x: 'runs that wait',
+    y: 'ms',
+    sizes: [100, 1_000, 10_000, 100_000],
+    open: openWaitingRuns,
+  },
+  kept: {
+    title: 'Runs in the table',
+    x: 'runs kept',
+    y: 'ms',
+    sizes: [1_000, 10_000, 100_000, 1_000_000],
+    open: openKeptRuns,
+  },
+  followed: {
+    title: 'Subscribers of one run',
+    x: 'subscribers',
+    y: 'ms until all have all events',
+    sizes: [1, 10, 100, 1_000, 5_000],
+    async open(databaseUrl) {
+      const { follow, close } = await openFollowed(databaseUrl)
+      return {
+        async at(subscribers) {
+          const costs: Costs = {}
+          for (const transport of native) costs[`over ${transport}`] = (await follow({ transport, subscribers, times })).lastMs
+          return costs
+        },
+        close,
+      }
+    },
+  },
 } satisfies Record<string, Curve>
 
 export type CurveName = keyof typeof curves
 
-type Listed = Awaited<ReturnType<typeof listRuns>>
-type Page = (asked: { cursor?: string; offset?: number }) => Promise<Listed>
-
-/** A list of runs that filters by status, while more and more of them are kept. */
-function listing(title: string, cursorOf: (page: Page, kept: number) => Promise<string | undefined>): Curve {
-  return {
-    title,
-    x: 'runs kept',
-    y: 'ms a page',
-    sizes: [1_000, 10_000, 100_000, 1_000_000],
-    async open(databaseUrl) {
-      const house = await openInProcess(databaseUrl)
-      const { database, engine, actor } = house
-      const { id } = await engine.start(actor, { workflow: await house.draw(threePure), wait: { until: 'finished', ms: 60_000 } })
-      const page: Page = (asked) => listRuns(database, actor.workspaceId, { status: ['completed'], limit: 50, ...asked })
-      let kept = 1
-      return {
-        async at(size, seconds) {
-          // In pieces that end before a statement may take no longer.
-          for (; kept < size; kept = Math.min(size, kept + piece)) await database.query(copies.runs, [id, kept, Math.min(size, kept + piece) - 1])
-          await database.query('analyze runs')
-          const cursor = await cursorOf(page, kept)
-          const shown = timed(() => page({ cursor }))
-          return medianOf(shown, seconds)
-        },
-        close: house.close,
-      }
-    },
-  }
-}
-
-const piece = 50_000
+/** Rounds of the loop that is followed. */
+const times = 20
+const native = (Object.keys(transports) as Transport[]).filter((name) => transports[name].native)

@@ -1,5 +1,5 @@
 import type { Place } from '../race.ts'
-import type { Curve } from './curve.ts'
+import type { Costs, Curve } from './curve.ts'
 import { type CurveName, curves } from './curves.ts'
 
 /** For the process that measures one curve. */
@@ -9,12 +9,10 @@ export interface Task {
   seconds: number
 }
 
-/** The cost at each size, in the order asked. */
-export async function perform({ curve, sizes, seconds, databaseUrl }: Task & Place): Promise<number[]> {
+/** The costs at each size, in the order asked. */
+export async function* perform({ curve, sizes, seconds, databaseUrl }: Task & Place): AsyncGenerator<Costs> {
   const { open }: Curve = curves[curve]
   const opened = await open(databaseUrl)
-  const costs: number[] = []
-  for (const size of sizes) costs.push(await opened.at(size, seconds))
+  for (const size of sizes) yield await opened.at(size, seconds)
   await opened.close()
-  return costs
 }

@@ -1,8 +1,7 @@
-import pg from 'pg'
 import { embeddedUrl } from '../../packages/server/src/embedded/running.ts'
-import { copies } from '../sluice/copies.ts'
-import { approvalAlone } from '../sluice/definitions.ts'
 import { logIn } from '../sluice/caller.ts'
+import { openCopier } from '../sluice/copies.ts'
+import { approvalAlone } from '../sluice/definitions.ts'
 
 /** Makes so many runs that wait for a person: one by the server that runs here, and copies of its rows. */
 export async function pauseRuns(count: number, { url, dataDir }: { url: string; dataDir: string }): Promise<void> {
@@ -10,12 +9,11 @@ export async function pauseRuns(count: number, { url, dataDir }: { url: string; 
   const workflow = await draw(approvalAlone)
   const { id, status } = (await call('POST', '/v1/runs', { workflow, wait: { until: 'parked' } })) as { id: string; status: string }
   if (status !== 'waiting') throw new Error(`Run ${id} is ${status}`)
-  const client = new pg.Client(embeddedUrl(dataDir)!)
-  await client.connect()
+  const copier = await openCopier(embeddedUrl(dataDir)!)
   try {
-    for (const copy of Object.values(copies)) await client.query(copy, [id, 1, count - 1])
-    await client.query('vacuum analyze')
+    await copier.wholeRuns(id, 1, count - 1)
+    await copier.settle()
   } finally {
-    await client.end()
+    await copier.close()
   }
 }

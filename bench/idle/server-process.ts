@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { childrenOf } from '../meters/processes.ts'
@@ -11,13 +11,17 @@ export interface ServerProcess {
   postgresPid: number
   /** From the start of the process until it said that it is ready. */
   readyMs: number
-  stop(): Promise<void>
 }
+
+/** Who is not ready by then never will be. */
+const readyWithinMs = 60_000
+/** A server promises to be gone in half of it. */
+const goneWithinMs = 20_000
 
 const main = fileURLToPath(new URL('../../packages/server/src/main.ts', import.meta.url))
 
-/** In this data directory; made by the first start. */
-export async function startServer(dataDir: string, signal: AbortSignal): Promise<ServerProcess> {
+/** Starts it in this data directory, which the first one makes, and stops it when the work is done. */
+export async function withServer<T>(dataDir: string, signal: AbortSignal, work: (server: ServerProcess) => Promise<T>): Promise<T> {
   const begun = performance.now()
   const env = {
     PATH: process.env['PATH'],
@@ -30,25 +34,35 @@ export async function startServer(dataDir: string, signal: AbortSignal): Promise
   }
   const child = spawn(process.execPath, [main, 'serve'], { env, stdio: ['ignore', 'pipe', 'inherit'], signal })
   const ended = new Promise<void>((resolve) => child.on('exit', () => resolve()))
-  const url = await new Promise<string>((resolve, reject) => {
+  try {
+    const url = await within(readyWithinMs, child, ready(child))
+    const readyMs = performance.now() - begun
+    const [postgresPid] = childrenOf(child.pid!)
+    if (postgresPid === undefined) throw new Error('The server runs without its PostgreSQL')
+    return await work({ url, pid: child.pid!, postgresPid, readyMs })
+  } finally {
+    child.kill('SIGTERM')
+    await within(goneWithinMs, child, ended)
+  }
+}
+
+/** Where it listens. Throws when it ends instead. */
+const ready = (child: ChildProcess): Promise<string> =>
+  new Promise((resolve, reject) => {
     child.on('error', reject)
-    child.on('exit', (code) => reject(new Error(`The server ended with ${code}`)))
-    createInterface({ input: child.stdout }).on('line', (line) => {
+    child.on('exit', (code, by) => reject(new Error(`The server ended with ${by ?? code}`)))
+    createInterface({ input: child.stdout! }).on('line', (line) => {
       const found = /^Sluice is ready at (\S+)$/.exec(line)
       if (found) resolve(found[1]!)
     })
   })
-  const readyMs = performance.now() - begun
-  const [postgresPid] = childrenOf(child.pid!)
-  if (postgresPid === undefined) throw new Error('The server runs without its PostgreSQL')
-  return {
-    url,
-    pid: child.pid!,
-    postgresPid,
-    readyMs,
-    async stop() {
-      child.kill('SIGTERM')
-      await ended
-    },
+
+/** One that takes longer is killed, which ends what is waited for. */
+async function within<T>(ms: number, child: ChildProcess, what: Promise<T>): Promise<T> {
+  const late = setTimeout(() => child.kill('SIGKILL'), ms)
+  try {
+    return await what
+  } finally {
+    clearTimeout(late)
   }
 }

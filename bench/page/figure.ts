@@ -6,6 +6,9 @@ export function figure(value: number): string {
   return value.toLocaleString('en-US', { minimumFractionDigits: decimals, maximumFractionDigits: decimals })
 }
 
+/** A dash for what was not measured. */
+export const figureOrNone = (value: number | undefined): string => (value === undefined ? '–' : figure(value))
+
 /** How many there are of something. */
 export const count = (value: number): string => value.toLocaleString('en-US', { maximumFractionDigits: 0 })
 

@@ -1,6 +1,9 @@
 import type { Contestants } from '../contestant.ts'
 import { figure } from './figure.ts'
 
+/** Paragraphs, tables and lists one below the other; empty ones are left out. */
+export const sectionOf = (...parts: readonly string[]): string => parts.filter((part) => part !== '').join('\n\n')
+
 /** Who they are: a line each. */
 export const abouts = (contestants: Contestants, names: readonly string[]): string => names.map((name) => `- \`${name}\`: ${contestants[name]!.about}`).join('\n')
 

@@ -31,7 +31,7 @@ export interface Profiled {
 
 const shownFunctions = 40
 
-export async function perform({ field, contestant, inFlight, seconds, databaseUrl, postgresPid }: Task & Place): Promise<Profiled> {
+export async function* perform({ field, contestant, inFlight, seconds, databaseUrl, postgresPid }: Task & Place): AsyncGenerator<Profiled> {
   nameStatements()
   const meters = await openMeters(databaseUrl, postgresPid)
   const { contestants } = (await import(field)) as { contestants: Contestants }
@@ -51,13 +51,9 @@ export async function perform({ field, contestant, inFlight, seconds, databaseUr
   const onMain = Math.min(1, (cpuOfMainThread() - main) / spent.cpuNode)
   const statements = await readStatements()
   const { causes, functions } = await endProfile()
-  await running.stop()
-  await close()
-  await meters.close()
   if (runs === 0) throw new Error('None ended within the time')
-
   const cpuNode = spent.cpuNode / runs
-  return {
+  yield {
     runs,
     perSecond: runs / (spent.ms / 1000),
     cpuNode,
@@ -69,4 +65,7 @@ export async function perform({ field, contestant, inFlight, seconds, databaseUr
     functions: functions.slice(0, shownFunctions).map((each) => ({ ...each, share: each.share * onMain })),
     statements: statements.map(({ name, calls, ms }) => ({ name, calls: calls / runs, ms: ms / runs })),
   }
+  await running.stop()
+  await close()
+  await meters.close()
 }

@@ -1,7 +1,7 @@
 import type { Measurement } from '../measurement.ts'
 import { figure } from '../page/figure.ts'
 import { startPostgres } from '../postgres.ts'
-import { inOwnDatabase, takeTurns } from '../race.ts'
+import { inOwnDatabase, onlyOf, takeTurns } from '../race.ts'
 import type { Profiled, Task } from './perform.ts'
 import { section } from './section.ts'
 import { countingStatements } from './statement-times.ts'
@@ -25,7 +25,7 @@ export const profile: Measurement = {
     const postgres = await startPostgres(countingStatements)
     try {
       const found = await takeTurns({ ...measuring, rounds: 1 }, names, async (name) => {
-        const each = await inOwnDatabase<Task, Profiled>({ ...measuring, postgres }, performing, { field, contestant: profiled[name], inFlight, seconds })
+        const each = onlyOf(await inOwnDatabase<Task, Profiled>({ ...measuring, postgres }, performing, { field, contestant: profiled[name], inFlight, seconds }))
         measuring.say(`${name.padEnd(15)} ${figure(each.perSecond)} runs/s under the profiler, CPU ms a run: Node ${figure(each.cpuNode)}, PostgreSQL ${figure(each.cpuPostgres)}`)
         for (const { at, cause, share } of each.functions) measuring.say(`  ${(share * 100).toFixed(1).padStart(5)} %  ${cause.padEnd(36)} ${at}`)
         return each

@@ -54,6 +54,13 @@ export const loopOfSteps = (times: number): Definition => ({
   links: [],
 })
 
+/** So many nodes, each behind the one before. */
+export const manySteps = (count: number): Definition => ({
+  kind: 'workflow',
+  nodes: Array.from({ length: count }, (_, at) => ({ id: `step-${at}`, type: step.type })),
+  links: Array.from({ length: count - 1 }, (_, at) => ({ source: `step-${at}`, target: `step-${at + 1}` })),
+})
+
 /** What it is started with is recorded, and goes by three steps. */
 export const inputThenSteps: Definition = {
   ...threeSteps,

@@ -1,7 +1,7 @@
 // A process of its own: everybody who follows the run.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { follow } from './follow.ts'
-import type { Answer, Order } from './orders.ts'
+import { type Subscriber, follow } from './follow.ts'
+import type { Answer, Order, Stream } from './orders.ts'
 
 /** Opened at the same time. */
 const atOnce = 50
@@ -16,11 +16,17 @@ function came(events: number): void {
   lastAt = performance.timeOrigin + performance.now()
 }
 
+let opened = 0
+
+function subscriberOf({ tokens, ...stream }: Stream): Subscriber {
+  return { ...stream, token: tokens[opened++ % tokens.length]! }
+}
+
 async function carryOut(order: Order): Promise<Answer> {
   if (order.do === 'open') {
-    for (let opened = 0; opened < order.subscribers; opened += atOnce) {
-      const next = Math.min(atOnce, order.subscribers - opened)
-      await Promise.all(Array.from({ length: next }, () => follow[order.stream.transport](order.stream, came)))
+    for (let begun = 0; begun < order.subscribers; begun += atOnce) {
+      const next = Math.min(atOnce, order.subscribers - begun)
+      await Promise.all(Array.from({ length: next }, () => follow[order.stream.transport](subscriberOf(order.stream), came)))
     }
   } else {
     const end = performance.now() + order.withinMs

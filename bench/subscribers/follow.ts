@@ -3,8 +3,13 @@ import { WebSocket } from 'ws'
 import type { Stream } from './orders.ts'
 import type { Transport } from './transports.ts'
 
+/** One of those who follow. */
+export interface Subscriber extends Omit<Stream, 'tokens'> {
+  token: string
+}
+
 /** Subscribes from the run's first event on; resolves when the stream is open. Tells how many events each piece brought. */
-export type Follow = (stream: Stream, came: (events: number) => void) => Promise<void>
+export type Follow = (stream: Subscriber, came: (events: number) => void) => Promise<void>
 
 export const follow: Record<Transport, Follow> = {
   sse: (stream, came) => overHttp(stream, `/v1/runs/${stream.runId}/events?after=0`, came),
@@ -12,12 +17,12 @@ export const follow: Record<Transport, Follow> = {
   'trpc-socket': overSocket,
 }
 
-const inputOf = ({ runId }: Stream) => ({ runId, after: '0' })
+const inputOf = ({ runId }: Subscriber) => ({ runId, after: '0' })
 
 /** Each event has its id on a line of its own; no data has a line that begins so. */
 const mark = '\nid: '
 
-function overHttp({ url, token }: Stream, path: string, came: (events: number) => void): Promise<void> {
+function overHttp({ url, token }: Subscriber, path: string, came: (events: number) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     const asked = request(url + path, { agent: false, headers: { authorization: `Bearer ${token}`, accept: 'text/event-stream' } }, (response) => {
       if (response.statusCode === 200) resolve()
@@ -39,7 +44,7 @@ function countMarks(response: IncomingMessage, came: (events: number) => void): 
   })
 }
 
-function overSocket(stream: Stream, came: (events: number) => void): Promise<void> {
+function overSocket(stream: Subscriber, came: (events: number) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(`${stream.url.replace('http', 'ws')}/trpc`, { headers: { authorization: `Bearer ${stream.token}` }, perMessageDeflate: false })
     socket.on('error', reject)

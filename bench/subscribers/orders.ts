@@ -1,10 +1,10 @@
 import type { Transport } from './transports.ts'
 
-/** Where to subscribe, and as whom. */
+/** Where to subscribe, and as whom: the tokens go round. */
 export interface Stream {
   transport: Transport
   url: string
-  token: string
+  tokens: readonly string[]
   runId: string
 }
 

@@ -1,8 +1,16 @@
+export interface Told {
+  about: string
+  /** Ours, and not that of tRPC. */
+  native: boolean
+  /** Rounds of the run's loop: as many as it takes some seconds to tell a thousand of. */
+  times: number
+}
+
 /** How a run's events reach who follows it. */
 export const transports = {
-  sse: 'the native stream, `GET /v1/runs/{id}/events`',
-  'trpc-socket': "tRPC's WebSocket, one for each subscriber",
-  'trpc-sse': "tRPC's server-sent events",
-}
+  sse: { about: 'the native stream, `GET /v1/runs/{id}/events`', native: true, times: 200 },
+  'trpc-socket': { about: "tRPC's WebSocket, one for each subscriber", native: false, times: 50 },
+  'trpc-sse': { about: "tRPC's server-sent events", native: false, times: 50 },
+} satisfies Record<string, Told>
 
 export type Transport = keyof typeof transports

@@ -1,8 +1,9 @@
 import type { Section } from '../measurement.ts'
 import { chart } from '../page/chart.ts'
+import { type Aim, atLeast, under } from '../page/aims.ts'
 import { figure, kilobytes, megabytes } from '../page/figure.ts'
 import { table } from '../page/table.ts'
-import { abouts, methodOf } from '../page/words.ts'
+import { abouts, methodOf, sectionOf } from '../page/words.ts'
 import type { Figures } from '../perform.ts'
 import type { Results } from '../race.ts'
 import { type Name, contestants } from './contestants.ts'
@@ -11,21 +12,25 @@ import { type Name, contestants } from './contestants.ts'
 export function section(results: Results<Name>, method: { seconds: number; rounds: number }): Section {
   const names = [...results.of.keys()]
   const file = 'performance-throughput.svg'
-  const markdown = [
+  const markdown = sectionOf(
     `![Runs a second by runs in flight](${file})`,
     overview(results),
-    aims(results),
+    results.unfinished.join(' '),
     ...results.inFlight.map((inFlight, at) => `**${inFlight} in flight**, and what a run costs\n\n${costs(results, at)}`),
     abouts(contestants, names),
     methodOf(method),
     notMeasured,
-  ]
-  const series = names.map((name) => ({ name, points: results.of.get(name)!.map(({ perSecond }, at) => [results.inFlight[at]!, perSecond] as const) }))
+  )
+  const series = names.map((name) => ({ name, points: pointsOf(results, name) })).filter(({ points }) => points.length > 0)
   return {
-    markdown: markdown.filter((part) => part !== '').join('\n\n'),
+    markdown,
     charts: [{ file, svg: chart({ title: 'Durable runs of three steps', x: 'runs in flight', y: 'runs/s', series }) }],
+    aims: aims(results),
   }
 }
+
+const pointsOf = ({ inFlight, of }: Results<Name>, name: Name): [number, number][] =>
+  of.get(name)!.flatMap((figures, at): [number, number][] => (figures ? [[inFlight[at]!, figures.perSecond]] : []))
 
 const notMeasured =
   'Not measured here: steps that do something, several servers on one database, a PostgreSQL on another machine (each round trip then costs its way), ' +
@@ -33,16 +38,25 @@ const notMeasured =
   'Statements and transactions are counted at the connections of the contestant, with what it does beside (polling, signs of life), WAL and the CPU of PostgreSQL over all it did meanwhile; CPU in milliseconds of one core. ' +
   'Memory is that of the whole process after the load (RSS), and of all processes of PostgreSQL with what they share counted once (PSS).'
 
+const baseline = 'group-commit'
+
+/** Runs a second, and in brackets how much that is of the baseline's. */
 function overview({ inFlight, of }: Results<Name>): string {
-  const rows = [...of].map(([name, figures]) => [`\`${name}\``, ...figures.map(({ perSecond }) => figure(perSecond))])
-  return table(['runs/s', ...inFlight.map((each) => `${each} in flight`)], rows)
+  const bare = of.get(baseline)
+  const cell = (perSecond: number | undefined, at: number): string => {
+    if (perSecond === undefined) return '–'
+    const of = bare?.[at]?.perSecond
+    return of ? `${figure(perSecond)} (${figure(perSecond / of)})` : figure(perSecond)
+  }
+  const rows = [...of].map(([name, figures]) => [`\`${name}\``, ...figures.map((each, at) => cell(each?.perSecond, at))])
+  return table([`runs/s (of \`${baseline}\`)`, ...inFlight.map((each) => `${each} in flight`)], rows)
 }
 
 function costs({ of }: Results<Name>, at: number): string {
   const head = ['', 'runs/s', 'p50 ms', 'p99 ms', 'statements', 'transactions', 'WAL kB', 'CPU ms Node', 'CPU ms PostgreSQL', 'MB Node', 'MB PostgreSQL']
   return table(
     head,
-    [...of].map(([name, figures]) => [`\`${name}\``, ...costsOf(figures[at]!)]),
+    [...of].flatMap(([name, figures]) => (figures[at] ? [[`\`${name}\``, ...costsOf(figures[at])]] : [])),
   )
 }
 
@@ -53,19 +67,17 @@ const costsOf = (each: Figures): string[] => [
   ...[each.memoryNode, each.memoryPostgres].map(megabytes),
 ]
 
-/** What the project wants of these figures; empty when not all of them were measured. */
-function aims({ inFlight, of }: Results<Name>): string {
+/** Beside contestants that were measured in the same run. */
+function aims({ inFlight, of }: Results<Name>): Aim[] {
   const at = (name: Name, level: number): Figures | undefined => of.get(name)?.[inFlight.indexOf(level)]
-  const [bare, engine, http, alone, dbos] = [at('group-commit', 64), at('engine', 64), at('http', 64), at('engine', 1), at('dbos', 1)]
-  if (!bare || !engine || !http || !alone || !dbos) return ''
-  const ratio = (a: Figures, b: Figures): number => a.perSecond / b.perSecond
-  return table(
-    ['aim', 'wanted', 'measured'],
-    [
-      ['the engine beside the bare group commit, 64 in flight', '0.5 of its runs/s', figure(ratio(engine, bare))],
-      ['over HTTP beside the bare group commit, 64 in flight', '0.33', figure(ratio(http, bare))],
-      ['p50 through the engine, 64 in flight', 'under 15 ms', figure(engine.p50)],
-      ['one at a time beside DBOS', '1 or more', figure(ratio(alone, dbos))],
-    ],
-  )
+  const ratio = (a: Name, b: Name, level: number): number | undefined => {
+    const [one, other] = [at(a, level), at(b, level)]
+    return one && other && one.perSecond / other.perSecond
+  }
+  return [
+    atLeast("the engine's runs/s of the bare group commit's, 64 in flight", 0.5, ratio('engine', baseline, 64)),
+    atLeast("runs/s over HTTP of the bare group commit's, 64 in flight", 1 / 3, ratio('http', baseline, 64)),
+    under('p50 of a run through the engine, 64 in flight', 15, at('engine', 64)?.p50, ' ms'),
+    atLeast("one run at a time: the engine's runs/s of DBOS's", 1, ratio('engine', 'dbos', 1)),
+  ]
 }
