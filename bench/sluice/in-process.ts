@@ -8,7 +8,7 @@ import { createCatalogue } from '../../packages/server/src/nodes/catalogue.ts'
 import type { AnyNode } from '../../packages/server/src/nodes/contract.ts'
 import { createOutside } from '../../packages/server/src/outside/outside.ts'
 import { createSandbox } from '../../packages/server/src/sandbox/sandbox.ts'
-import { type Database, openDatabase } from '../../packages/server/src/store/database.ts'
+import { type Database, byKey, openDatabase } from '../../packages/server/src/store/database.ts'
 import { migrate } from '../../packages/server/src/store/migrate.ts'
 import { openOrm } from '../../packages/server/src/store/orm.ts'
 import { createLog } from '../../packages/server/src/telemetry.ts'
@@ -30,7 +30,7 @@ export interface InProcess {
 }
 
 /** Connections as in `app.ts`. */
-const connections = { pool: 20, pulse: 3 }
+const connections = { pool: 20, pulse: 3, writers: 8 }
 
 export async function openInProcess(databaseUrl: string, step: AnyNode = noStep): Promise<InProcess> {
   await migrate(databaseUrl, { also: () => migrateQueue(databaseUrl) })
@@ -38,6 +38,7 @@ export async function openInProcess(databaseUrl: string, step: AnyNode = noStep)
   const onError = (error: Error): void => log.error({ err: error }, 'the database met an error')
   const database = openDatabase({ url: databaseUrl, max: connections.pool, onError })
   const pulse = openDatabase({ url: databaseUrl, max: connections.pulse, onError })
+  const writer = openDatabase({ url: databaseUrl, max: connections.writers, settings: byKey, onError })
   const actor = await firstActor(databaseUrl)
   const doorbell = createDoorbell(database)
   const queue = createQueue(pulse, { supervise: true, onError })
@@ -45,7 +46,7 @@ export async function openInProcess(databaseUrl: string, step: AnyNode = noStep)
   const sandbox = createSandbox()
   const catalogue = createCatalogue({ outside, sandbox, models: createModels({ configured: null, outside }) }, [step])
   const workflows = createWorkflows({ database, catalogue })
-  const { engine, worker, clock } = createEngine({ database, queue, doorbell, catalogue, plans: createPlans(catalogue), workflows, secret: async () => '', log })
+  const { engine, worker, clock } = createEngine({ database, writer, queue, doorbell, catalogue, plans: createPlans(catalogue), workflows, secret: async () => '', log })
   await queue.start()
   worker.start()
   clock.start()
@@ -59,7 +60,7 @@ export async function openInProcess(databaseUrl: string, step: AnyNode = noStep)
       await queue.stop()
       await doorbell.close()
       await Promise.all([sandbox.close(), outside.close()])
-      await Promise.all([pulse.close(), database.close()])
+      await Promise.all([pulse.close(), writer.close(), database.close()])
     },
   }
 }

@@ -16,7 +16,7 @@ import { createSandbox } from './sandbox/sandbox.ts'
 import { createRunDeletion } from './retention/delete-run.ts'
 import { createSweeper } from './retention/sweeper.ts'
 import { createSessions } from './sessions/sessions.ts'
-import { openDatabase, Outage } from './store/database.ts'
+import { byKey, openDatabase, Outage } from './store/database.ts'
 import { openOrm } from './store/orm.ts'
 import * as pauseViews from './store/views/pauses.ts'
 import * as runViews from './store/views/runs.ts'
@@ -40,6 +40,8 @@ export interface App {
 
 /** Connections of a server: its pool, what listens, and those of the identity tables stay below PostgreSQL's usual 100. */
 const poolSize = 20
+/** Two batches each of starts and of turns at a time, and beside each what does not fit into one statement. */
+const writers = 8
 
 /** Brings the job queue's own tables up to date; called under the lock that guards ours. */
 export async function migrateQueue(databaseUrl: string): Promise<void> {
@@ -62,12 +64,14 @@ export interface AppParts {
 export async function createApp(config: Config, { databaseUrl, log, nodes = [] }: AppParts): Promise<App> {
   const runs = config.role !== 'api'
   const database = openDatabase({ url: databaseUrl, max: poolSize, onError: (error) => log.debug({ err: error }, 'a connection to PostgreSQL was lost') })
-  const orm = await openOrm(databaseUrl)
+  const orm = openOrm(databaseUrl)
   const access = createAccess({ orm, database, secret: config.secret, ...(config.anonymousRole && { anonymousRole: config.anonymousRole }) })
   const audit = createAudit({ database, onError: (error) => log.warn({ err: error }, 'the audit log could not be written') })
   const doorbell = createDoorbell(database)
   // Signs of life must not wait behind requests: a server that is only busy would be taken for dead.
   const pulse = openDatabase({ url: databaseUrl, max: 3, onError: (error) => log.debug({ err: error }, 'a connection to PostgreSQL was lost') })
+  // Both planned once and for ever.
+  const writer = openDatabase({ url: databaseUrl, max: writers, settings: byKey, onError: (error) => log.debug({ err: error }, 'a connection to PostgreSQL was lost') })
   const queue = createQueue(pulse, { supervise: runs, onError: (error) => log[error instanceof Outage ? 'debug' : 'error']({ err: error }, 'the job queue met an error') })
   const metrics = createMetrics()
   const traces = await exportTraces(config.tracing, { metrics, log })
@@ -87,6 +91,7 @@ export async function createApp(config: Config, { databaseUrl, log, nodes = [] }
   const sweeper = createSweeper({ database, periods: config.retention, log })
   const { engine, rounds, worker, clock } = createEngine({
     database,
+    writer,
     queue,
     doorbell,
     catalogue,
@@ -153,7 +158,7 @@ export async function createApp(config: Config, { databaseUrl, log, nodes = [] }
       await doorbell.close()
       await Promise.all([sandbox.close(), outside.close(), toModel.close(), traces.close()])
       await orm.close()
-      await Promise.all([pulse.close(), database.close()])
+      await Promise.all([pulse.close(), writer.close(), database.close()])
     },
   }
 }

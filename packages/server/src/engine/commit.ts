@@ -1,4 +1,4 @@
-import { type Database, Outage, type Tx } from '../store/database.ts'
+import type { Database, Tx } from '../store/database.ts'
 import { type EventWrite, type RunWrite, type StepWrite, commitRuns } from '../store/rows/commit.ts'
 import { type PauseRecord, upsertPauses } from '../store/rows/pauses.ts'
 import { changeSessions } from '../events/sessions.ts'
@@ -6,10 +6,11 @@ import { deleteRounds, sessionsWithRounds } from '../store/rows/runs.ts'
 import { lockSessions } from '../store/rows/sessions.ts'
 import { consumeSignals, insertSignals } from '../store/rows/signals.ts'
 import { inlineOutputBytes } from '../store/rows/steps.ts'
-import { clearTimers, clearTimersOf, setTimers } from '../store/rows/timers.ts'
+import { clearTimers, setTimers } from '../store/rows/timers.ts'
 import type { Doorbell } from '../events/doorbell.ts'
 import type { Observer } from './observe.ts'
-import type { Job, Queue } from './queue.ts'
+import { inBatches } from './batches.ts'
+import type { Job } from './queue.ts'
 import { type PauseRow, type RunHead, type StepRow, isTerminal } from './state.ts'
 import { type Telling, apply, tellingOf } from './telling.ts'
 import type { Turn } from './turn.ts'
@@ -51,7 +52,7 @@ function runWrite(run: RunHead, seq: number): RunWrite {
     revision: run.revision,
     status: run.status,
     waitingKind: run.waitingKind,
-    heldAt: date(run.heldAt),
+    heldAt: run.heldAt,
     deaths: run.deaths,
     seq,
     progress: run.progress,
@@ -59,9 +60,9 @@ function runWrite(run: RunHead, seq: number): RunWrite {
     output: run.output?.text ?? null,
     reason: json(run.reason),
     ending: json(run.ending),
-    deadlineAt: date(run.deadlineAt),
-    startedAt: date(run.startedAt),
-    endedAt: date(run.endedAt),
+    deadlineAt: run.deadlineAt,
+    startedAt: run.startedAt,
+    endedAt: run.endedAt,
   }
 }
 
@@ -84,11 +85,11 @@ function stepWrite(runId: string, step: StepRow): StepWrite {
     compensateInput: step.compensateInput === undefined ? null : JSON.stringify(step.compensateInput),
     body: json(step.body),
     reported: step.reported,
-    startedAt: date(step.startedAt),
-    lastAttemptAt: date(step.lastAttemptAt),
-    retryAt: date(step.retryAt),
-    timedOutAt: date(step.timedOutAt),
-    endedAt: date(step.endedAt),
+    startedAt: step.startedAt,
+    lastAttemptAt: step.lastAttemptAt,
+    retryAt: step.retryAt,
+    timedOutAt: step.timedOutAt,
+    endedAt: step.endedAt,
   }
 }
 
@@ -144,16 +145,18 @@ export function adopt(turn: Turn): void {
   for (const step of turn.steps.values()) if (step.output && step.output.bytes > inlineOutputBytes) step.output = null
 }
 
-/** Writes changes in the caller's transaction; gives the runs whose change held. */
-export async function writeChanges(tx: Tx, changes: readonly Change[]): Promise<Set<string>> {
-  const done = await commitRuns(
+/** Writes changes in the caller's transaction, and ends the jobs of those that held; gives the runs whose change held. */
+export async function writeChanges(tx: Tx, changes: readonly Change[], jobs: readonly Job[] = []): Promise<Set<string>> {
+  const done = await writeRows(tx, changes, jobs)
+  await writeBeside(
     tx,
-    new Date(),
-    changes.map((change) => change.run),
-    changes.flatMap((change) => change.steps),
-    changes.flatMap((change) => change.events),
+    changes.filter((change) => done.has(change.run.id)),
   )
-  const held = changes.filter((change) => done.has(change.run.id))
+  return done
+}
+
+/** What changes that held write beside the rows of runs, steps and events. */
+export async function writeBeside(tx: Tx, held: readonly Change[]): Promise<void> {
   const pauses = held.flatMap((change) => change.pauses)
   if (pauses.length > 0) await upsertPauses(tx, pauses)
   await writeTimers(tx, held)
@@ -163,8 +166,16 @@ export async function writeChanges(tx: Tx, changes: readonly Change[]): Promise<
   if (consumed.length > 0) await consumeSignals(tx, consumed)
   const tellings = held.flatMap((change) => change.telling ?? [])
   if (tellings.length > 0) await tellSessions(tx, tellings)
-  return done
 }
+
+const writeRows = (tx: Tx, changes: readonly Change[], jobs: readonly Job[]): Promise<Set<string>> =>
+  commitRuns(tx, new Date(), {
+    runs: changes.map((change) => change.run),
+    steps: changes.flatMap((change) => change.steps),
+    events: changes.flatMap((change) => change.events),
+    jobs: jobs.map((job) => ({ id: job.id, runId: job.runId, attempt: job.redelivered })),
+    ended: changes.flatMap((change) => (change.terminal ? [change.run.id] : [])),
+  })
 
 async function tellSessions(tx: Tx, tellings: readonly Telling[]): Promise<void> {
   const ids = [...new Set(tellings.map((telling) => telling.sessionId))]
@@ -183,8 +194,6 @@ async function tellSessions(tx: Tx, tellings: readonly Telling[]): Promise<void>
 }
 
 async function writeTimers(tx: Tx, changes: readonly Change[]): Promise<void> {
-  const ended = changes.filter((change) => change.terminal && (change.timers.size > 0 || change.run.revision > 0)).map((change) => change.run.id)
-  if (ended.length > 0) await clearTimersOf(tx, ended)
   const rows = changes
     .filter((change) => !change.terminal)
     .flatMap((change) =>
@@ -205,38 +214,13 @@ export function tellTimers(timers: Turn['timers'], timed: (dueAt: number) => voi
   for (const { dueAt } of timers.values()) if (dueAt !== null) timed(dueAt)
 }
 
-const isPlain = (write: Submission): boolean => {
-  const { change, completeJob } = write
-  return (
-    completeJob === null &&
-    change.telling === null &&
-    change.pauses.length === 0 &&
-    change.timers.size === 0 &&
-    change.signals.kept.length === 0 &&
-    change.signals.consumed.length === 0 &&
-    !change.terminal
-  )
-}
-
-const mostChanges = 256
-
-/** As many as go together: of one run only one, should two who hold it, one of them no longer, write at the same moment. */
-function nextBatch(waiting: Submission[]): Submission[] {
-  const taken = new Map<string, Submission>()
-  for (const each of waiting) {
-    if (taken.size === mostChanges) break
-    if (!taken.has(each.change.run.id)) taken.set(each.change.run.id, each)
-  }
-  const batch = new Set(taken.values())
-  waiting.splice(0, waiting.length, ...waiting.filter((each) => !batch.has(each)))
-  return [...batch]
-}
+/** Whether its rows are all there is to write: then one statement is enough. */
+export const isPlain = ({ telling, pauses, timers, signals, terminal }: Change): boolean =>
+  telling === null && pauses.length === 0 && (terminal || timers.size === 0) && signals.kept.length === 0 && signals.consumed.length === 0
 
 interface Submission {
   change: Change
   completeJob: Job | null
-  resolve: (result: 'done' | 'stale') => void
-  reject: (error: unknown) => void
 }
 
 export interface Committer {
@@ -247,66 +231,41 @@ export interface Committer {
   submit(change: Change, completeJob: Job | null): Promise<'done' | 'stale'>
 }
 
-/** A batch closes when the one before is done: a lone run waits for nothing, and many share one fsync. */
-export function createCommitter(parts: {
-  database: Database
-  queue: Queue
-  doorbell: Doorbell
-  timed(dueAt: number): void
-  observer: Pick<Observer, 'wrote'>
-  lanes?: number
-}): Committer {
-  const waiting: Submission[] = []
-  const lanes = parts.lanes ?? 2
-  let busy = 0
+export function createCommitter(parts: { database: Database; doorbell: Doorbell; timed(dueAt: number): void; observer: Pick<Observer, 'wrote'> }): Committer {
+  const { database, doorbell, timed, observer } = parts
 
   async function write(batch: readonly Submission[]): Promise<Set<string>> {
-    const changes = batch.map((submission) => submission.change)
-    if (batch.every(isPlain)) return writeChanges(parts.database, changes)
-    return parts.database.transaction(async (tx) => {
-      const done = await writeChanges(tx, changes)
-      const jobs = batch.filter((each) => each.completeJob !== null && done.has(each.change.run.id)).map((each) => each.completeJob!)
-      await parts.queue.complete(tx, jobs)
-      return done
+    if (batch.length === 0) return new Set()
+    const changes = batch.map(({ change }) => change)
+    const jobs = batch.flatMap(({ completeJob }) => completeJob ?? [])
+    return batch.every(({ change }) => isPlain(change)) ? writeRows(database, changes, jobs) : database.transaction((tx) => writeChanges(tx, changes, jobs))
+  }
+
+  const submit = inBatches<Submission, 'done' | 'stale'>({
+    lanes: 2,
+    // Two who hold one run, one of them no longer, may write at the same moment.
+    keyOf: ({ change }) => change.run.id,
+    async work(batch) {
+      const began = performance.now()
+      const [plain, others] = [batch.filter(({ change }) => isPlain(change)), batch.filter(({ change }) => !isPlain(change))]
+      const written = await Promise.all([write(plain), write(others)])
+      observer.wrote(batch.length, performance.now() - began)
+      const isDone = ({ change }: Submission): boolean => written.some((ids) => ids.has(change.run.id))
+      tell(batch.filter(isDone).map(({ change }) => change))
+      return batch.map((each) => (isDone(each) ? 'done' : 'stale'))
+    },
+  })
+
+  function tell(held: readonly Change[]): void {
+    const told = held.filter((change) => change.events.length > 0)
+    for (const change of held) tellTimers(change.timers, timed)
+    doorbell.ring({
+      runs: told.map((change) => change.run.id),
+      workspaces: told.map((change) => change.run.workspaceId),
+      // Also of a turn that tells nothing of its run.
+      sessions: held.flatMap((change) => change.telling?.sessionId ?? []),
     })
   }
 
-  async function flush(batch: readonly Submission[]): Promise<void> {
-    try {
-      const began = performance.now()
-      const done = await write(batch)
-      parts.observer.wrote(batch.length, performance.now() - began)
-      const held = batch.filter((each) => done.has(each.change.run.id))
-      const told = held.filter((each) => each.change.events.length > 0)
-      for (const each of held) tellTimers(each.change.timers, parts.timed)
-      parts.doorbell.ring({
-        runs: told.map((each) => each.change.run.id),
-        workspaces: told.map((each) => each.change.run.workspaceId),
-        // Also of a turn that tells nothing of its run.
-        sessions: held.flatMap((each) => each.change.telling?.sessionId ?? []),
-      })
-      for (const each of batch) each.resolve(done.has(each.change.run.id) ? 'done' : 'stale')
-    } catch (error) {
-      // One bad change must not take its neighbours down: alone, each gets its own answer. An outage is the answer to all.
-      if (batch.length > 1 && !(error instanceof Outage)) await Promise.all(batch.map((each) => flush([each])))
-      else for (const each of batch) each.reject(error)
-    }
-  }
-
-  async function drain(): Promise<void> {
-    busy++
-    try {
-      while (waiting.length > 0) await flush(nextBatch(waiting))
-    } finally {
-      busy--
-    }
-  }
-
-  return {
-    submit: (change, completeJob) =>
-      new Promise((resolve, reject) => {
-        waiting.push({ change, completeJob, resolve, reject })
-        if (busy < lanes) void drain()
-      }),
-  }
+  return { submit: (change, completeJob) => submit({ change, completeJob }) }
 }

@@ -10,6 +10,7 @@ import { outputsOf, stepsOf } from '../store/rows/steps.ts'
 import type { Log } from '../telemetry.ts'
 import type { Plan, Plans } from '../workflows/plans.ts'
 import type { Afterlife } from './afterlife.ts'
+import type { Beginning } from './begin.ts'
 import { type ChildStart, type Evaluated, type Surround, type Work, evaluate, failureOf } from './attempt.ts'
 import { type Committer, adopt, changeOf, isEmpty } from './commit.ts'
 import type { Door } from './door.ts'
@@ -55,6 +56,8 @@ export interface WorkerParts {
   startChild(parent: RunRow, start: ChildStart, failures: number): Promise<string>
   abilities(row: RunRow, step: { nodeId: string; iteration: string }): Pick<Abilities, 'secret'>
   observer: Observer
+  /** Told how a run stands, once that is durable. */
+  note(state: RunState): void
   log: Log
 }
 
@@ -64,6 +67,17 @@ export type HolderParts = WorkerParts & { released(held: Held): void }
 interface Begin {
   task: Task
   evaluated: Evaluated | null
+}
+
+/** A turn, what it begins, and what is to come of the run and its job once it is durable. */
+interface Taken {
+  turn: Turn
+  begins: Begin[]
+  /** Whether nothing is under way. */
+  parked: boolean
+  /** Children that were not told yet to end. */
+  untold: string[]
+  keepsJob: boolean
 }
 
 /** Instant tasks done in one turn before it is committed: a long chain of them is not one giant commit. */
@@ -151,9 +165,12 @@ export class Holder implements Held {
   }
 
   private kick(): void {
-    if (this.turning || this.gone) return
+    if (!this.turning && !this.gone) this.turns(() => this.turnAround())
+  }
+
+  private turns(work: () => Promise<void>): void {
     this.turning = true
-    this.turnAround()
+    work()
       .catch((error: unknown) => {
         // Let go without completing the job: it comes back, and is counted, so that a run that always does this ends.
         if (!this.gone) this.parts.log.error({ err: error, runId: this.runId }, 'a run could not be moved')
@@ -171,32 +188,54 @@ export class Holder implements Held {
       again = false
       if ((this.moved || this.spoilt) && !(await this.readAnew())) return
       const happenings = this.inbox.splice(0)
-      const { turn, begins } = await this.turn(happenings)
-      const parked = isParked(turn) && !this.leaving
-      const untold = [...turn.childrenToCancel].filter((child) => !this.told.has(child))
-      if (isEmpty(turn) && !parked && untold.length === 0) continue
-      // The job of a run that ended stays until the parent and the lane know: else a crash here would leave them waiting.
-      const keepsJob = untold.length > 0 || (isTerminal(this.state.run.status) && this.parts.afterlife.isNeeded(this.state))
-      const result = await this.commit(turn, parked && !keepsJob ? this.job : null)
+      const taken = this.lookedAt(await this.turn(happenings))
+      if (isEmpty(taken.turn) && !taken.parked && taken.untold.length === 0) continue
+      const result = await this.commit(taken.turn, taken.parked && !taken.keepsJob ? this.job : null)
       if (this.gone) return
       if (result === 'stale') {
         this.inbox.unshift(...happenings)
         this.spoilt = true
         continue
       }
-      adopt(turn)
-      this.parts.observer.committed(turn)
-      this.report(turn)
-      this.follow(turn, begins)
-      for (const child of untold) await this.cancelChild(child)
-      if (!parked || this.gone) continue
-      if (!keepsJob) return this.abandon()
-      if (isTerminal(this.state.run.status)) {
-        await this.parts.afterlife.settle(this.state, this.job, () => !this.gone)
-        return this.abandon()
-      }
-      again = true
+      again = await this.goOn(taken)
     } while (!this.gone && (again || this.moved || this.spoilt || this.inbox.length > 0))
+  }
+
+  private lookedAt(turned: { turn: Turn; begins: Begin[] }): Taken {
+    const { run } = this.state
+    const untold = [...turned.turn.childrenToCancel].filter((child) => !this.told.has(child))
+    // The job of a run that ended stays until the parent and the lane know: else a crash here would leave them waiting.
+    const keepsJob = untold.length > 0 || (isTerminal(run.status) && this.parts.afterlife.isNeeded(this.state))
+    return { ...turned, parked: isParked(turned.turn) && !this.leaving, untold, keepsJob }
+  }
+
+  /** Once a turn is durable. Gives whether it is to be turned again. */
+  private async goOn({ turn, begins, parked, untold, keepsJob }: Taken): Promise<boolean> {
+    adopt(turn)
+    this.parts.observer.committed(turn)
+    this.parts.note(this.state)
+    this.report(turn)
+    this.follow(turn, begins)
+    for (const child of untold) await this.cancelChild(child)
+    if (!parked || this.gone) return false
+    if (keepsJob && !isTerminal(this.state.run.status)) return true
+    if (keepsJob) await this.parts.afterlife.settle(this.state, this.job, () => !this.gone)
+    this.abandon()
+    return false
+  }
+
+  /** The first turn of a run that is not stored yet, to be stored with it. */
+  async first(): Promise<Beginning> {
+    this.turning = true
+    const taken = this.lookedAt(await this.turn([{ is: 'started' }]))
+    return {
+      change: changeOf(taken.turn),
+      job: taken.parked && !taken.keepsJob ? null : this.job,
+      begun: () => {
+        if (!this.gone) this.turns(() => this.goOn(taken).then((again) => (again ? this.turnAround() : undefined)))
+      },
+      dropped: () => this.abandon(),
+    }
   }
 
   /** One line for a run that has ended. One that failed is worth a look; of the others there may be thousands a second. */

@@ -15,6 +15,7 @@ import type { Workflows } from '../workflows/workflows.ts'
 import { createAfterlife } from './afterlife.ts'
 import { createAnswers } from './answers.ts'
 import { type Clock, createClock } from './clock.ts'
+import { createBeginner } from './begin.ts'
 import { createCommitter } from './commit.ts'
 import { type Passed, createDoor } from './door.ts'
 import type { Actor, Engine } from './engine.ts'
@@ -24,7 +25,7 @@ import type { Queue } from './queue.ts'
 import { type Rounds, createRounds } from './rounds.ts'
 import { createStarter } from './start.ts'
 import { forkRun, tryNode } from './trials.ts'
-import { createWaitFor } from './waiting.ts'
+import { createWaiting } from './waiting.ts'
 import { type Worker, createWorker } from './worker.ts'
 
 export type { Actor, Engine } from './engine.ts'
@@ -34,6 +35,8 @@ export { createQueue, type Queue } from './queue.ts'
 
 export interface EngineParts {
   database: Database
+  /** For what is written in batches: sessions with the settings `byKey`. */
+  writer: Database
   queue: Queue
   doorbell: Doorbell
   catalogue: Catalogue
@@ -57,16 +60,17 @@ export interface Engines {
 }
 
 export function createEngine(parts: EngineParts): Engines {
-  const { database, queue, doorbell, plans, workflows, catalogue, metrics = createMetrics(), traces = untraced, log } = parts
+  const { database, writer, queue, doorbell, plans, workflows, catalogue, metrics = createMetrics(), traces = untraced, log } = parts
   const observer = createObserver({ metrics, traces })
   const timed = (dueAt: number): void => clock.expect(dueAt)
   const door = createDoor({ database, queue, doorbell, plans, timed, observer })
   const clock = createClock({ database, door, queue, doorbell, log })
-  const starter = createStarter({ database, queue, doorbell, door, workflows, observer })
+  const beginner = createBeginner({ database: writer, doorbell, handOver: (run, plan) => worker.begin(run, plan), timed })
+  const starter = createStarter({ database, queue, doorbell, door, workflows, plans, beginner, observer })
   const operations = createOperations({ database, door })
   const answers = createAnswers({ database, door, workflows })
-  const waitFor = createWaitFor(database, doorbell)
-  const committer = createCommitter({ database, queue, doorbell, timed, observer })
+  const { waitFor, note } = createWaiting({ database, doorbell, holds: (runId) => worker.holds(runId) })
+  const committer = createCommitter({ database: writer, doorbell, timed, observer })
   const afterlife = createAfterlife({ database, queue, doorbell, door, startsChildren: (type) => catalogue.get(type)?.behaviour.is === 'child' })
   const trialParts = { database, catalogue, plans, workflows, starter, waitFor }
 
@@ -74,8 +78,8 @@ export function createEngine(parts: EngineParts): Engines {
 
   const engine: Engine = {
     async start(actor, input) {
-      const id = await starter.start(actor, input)
-      if (input.wait) await waitFor(id, input.wait.until, input.wait.ms)
+      const { id, ended } = await starter.start(actor, input)
+      if (input.wait && !ended) await waitFor(id, input.wait.until, input.wait.ms)
       return read(actor, id)
     },
     async wait(actor, { id, until, ms }) {
@@ -131,24 +135,22 @@ export function createEngine(parts: EngineParts): Engines {
     },
   }
 
-  return {
-    engine,
-    rounds: createRounds({ door, starter }),
-    worker: createWorker({
-      database,
-      queue,
-      doorbell,
-      plans,
-      committer,
-      door,
-      afterlife,
-      startChild: (parent, start, failures) => starter.startChild(parent, start, failures),
-      abilities: (row) => ({ secret: (name) => secretFor(parts, row.workspace_id, name) }),
-      observer,
-      log,
-    }),
-    clock,
-  }
+  const worker = createWorker({
+    database,
+    queue,
+    doorbell,
+    plans,
+    committer,
+    door,
+    afterlife,
+    startChild: (parent, start, failures) => starter.startChild(parent, start, failures),
+    abilities: (row) => ({ secret: (name) => secretFor(parts, row.workspace_id, name) }),
+    observer,
+    note,
+    log,
+  })
+
+  return { engine, rounds: createRounds({ door, starter }), worker, clock }
 }
 
 /** A secret that is not there is the step's failure. */

@@ -1,5 +1,6 @@
 import { type Definition, Fault, type Issue, type Json, type JsonObject, type Lane, type Node, type StartRun, limits, stepNames } from '@sluice/schema'
 import type { Doorbell } from '../events/doorbell.ts'
+import { Recent } from '../expressions/index.ts'
 import { type OpenSession, addSession, changeSession } from '../events/sessions.ts'
 import { StepFailure } from '../nodes/contract.ts'
 import { fingerprintOf } from '../store/fingerprint.ts'
@@ -11,8 +12,11 @@ import { type NewRun, type RunRow, childOf, insertRun, lanePeers, lockLane, lock
 import { type SessionRow, lockSession } from '../store/rows/sessions.ts'
 import { seedSteps } from '../store/rows/steps.ts'
 import { checkValue } from '../workflows/json-schema.ts'
+import type { Plan, Plans } from '../workflows/plans.ts'
+import type { Startable } from '../workflows/publish.ts'
 import type { Workflows } from '../workflows/workflows.ts'
 import type { ChildStart } from './attempt.ts'
+import type { Beginner } from './begin.ts'
 import type { Door } from './door.ts'
 import type { Actor } from './engine.ts'
 import type { Observer } from './observe.ts'
@@ -40,9 +44,26 @@ export interface NewRound {
   plan(session: SessionRow): { input: Json; change(session: OpenSession, runId: string): void }
 }
 
+export interface Started {
+  id: string
+  /** Whether it is known to have ended with its start. */
+  ended: boolean
+}
+
+/** A workflow as the last start of it found it. */
+interface Known {
+  workflowId: string
+  /** Of its draft: while it stands, so does the version. */
+  revision: number
+  version: number
+  hash: string
+  definition: Definition
+  plan: Plan
+}
+
 export interface Starter {
-  /** Commits run, first event and job in one transaction; answers with the run's id. */
-  start(actor: Actor, input: StartRun): Promise<string>
+  /** Commits run, first event and job in one transaction. */
+  start(actor: Actor, input: StartRun): Promise<Started>
   startChild(parent: RunRow, start: ChildStart, failures: number): Promise<string>
   /** In the caller's transaction, who tells of it after its commit (`begun`). Gives the run's id; null when a live round keeps it from starting. */
   startRound(tx: Tx, actor: Actor, round: NewRound): Promise<string | null>
@@ -53,8 +74,20 @@ export interface Starter {
 
 const plain = { trial: null, transactionId: null, lane: null, sessionId: null, parentRunId: null, parentStep: null, rootRunId: null, depth: 0, deadlineAt: null, keyedInput: false }
 
-export function createStarter(parts: { database: Database; queue: Queue; doorbell: Doorbell; door: Door; workflows: Workflows; observer: Pick<Observer, 'started'> }): Starter {
-  const { database, queue, doorbell, door, workflows, observer } = parts
+export interface StarterParts {
+  database: Database
+  queue: Queue
+  doorbell: Doorbell
+  door: Door
+  workflows: Workflows
+  plans: Plans
+  beginner: Beginner
+  observer: Pick<Observer, 'started'>
+}
+
+export function createStarter(parts: StarterParts): Starter {
+  const { database, queue, doorbell, door, workflows, plans, beginner, observer } = parts
+  const known = new Recent<Known>(1_000)
 
   async function enqueue(tx: Tx, run: NewRun, seeds: readonly Seed[] = []): Promise<boolean> {
     if (!(await insertRun(tx, run))) return false
@@ -79,16 +112,14 @@ export function createStarter(parts: { database: Database; queue: Queue; doorbel
     if (others && whenLive === 'leave') return null
     const id = await nextId(tx, workspaceId, sessionId)
     const { input, change } = plan(session)
-    const { value, keyed } = givenInput(found.definition, { workflow, input })
+    const given = givenInput(found.definition, { workflow, input })
     await enqueue(tx, {
       ...plain,
       id,
       workspaceId,
       workflowId: found.workflow.id,
       version: found.version,
-      input: payloadOf(value).text,
-      keyedInput: keyed,
-      inputHash: fingerprintOf(value),
+      ...given,
       lane: laneOf(sessionId).key,
       sessionId,
       trigger: 'session',
@@ -104,7 +135,40 @@ export function createStarter(parts: { database: Database; queue: Queue; doorbel
     return id
   }
 
-  async function startIn(tx: Tx, actor: Actor, input: StartRun): Promise<{ id: string; made: boolean }> {
+  /**
+   * Most starts: nothing is to be looked at before the run is stored but its workflow, and that was known a moment ago. Null
+   * where it is not so: then the long way finds out, and says what is wrong, too.
+   */
+  async function startKnown(actor: Actor, input: StartRun): Promise<Started | null> {
+    const { idempotencyKey, wait: _wait, expectHash, ...request } = input
+    if (input.lane || input.sessionId !== undefined || input.transactionId !== undefined || input.version !== undefined) return null
+    const name = knownAs(actor, input)
+    const found = known.get(name)
+    if (!found || (expectHash !== undefined && expectHash !== found.hash)) return null
+    const given = givenInput(found.definition, input, () => null)
+    if (!given) return null
+    const run: NewRun = { ...plain, ...common(actor, input), id: newId(), workflowId: found.workflowId, version: found.version, ...given }
+    const key = idempotencyKey === undefined ? null : { actor: actor.principalId, key: `start:${idempotencyKey}`, fingerprint: fingerprintOf(request) }
+    const begun = await beginner.begin({
+      run,
+      plan: found.plan,
+      pin: { ref: input.workflow, revision: found.revision },
+      key,
+      retainSeconds: found.definition.settings?.retainForSeconds ?? null,
+    })
+    if (begun !== null) return { id: run.id, ended: begun.ended }
+    known.forget(name)
+    return null
+  }
+
+  /** What the next start of the workflow need not ask for again. */
+  async function keep(actor: Actor, input: StartRun, { workflow, version, hash, definition }: Startable): Promise<void> {
+    if (input.version !== undefined) return
+    const plan = await plans.of(database, { workflow_id: workflow.id, version, trial: null })
+    known.of(knownAs(actor, input), () => ({ workflowId: workflow.id, revision: workflow.revision, version, hash, definition, plan }))
+  }
+
+  async function startIn(tx: Tx, actor: Actor, input: StartRun): Promise<{ id: string; made: Startable | null }> {
     const { workspaceId } = actor
     let id = newId()
     // What the answer is to wait for, and what the caller takes the workflow for, do not make it another run.
@@ -113,18 +177,17 @@ export function createStarter(parts: { database: Database; queue: Queue; doorbel
       const fingerprint = fingerprintOf(request)
       const kept = await takeKey(tx, { workspaceId, actor: actor.principalId, key: `start:${idempotencyKey}`, fingerprint, reply: JSON.stringify({ id }) })
       if (kept && kept.fingerprint !== fingerprint) throw new Fault('idempotency_conflict')
-      if (kept) return { id: (kept.reply as { id: string }).id, made: false }
+      if (kept) return { id: (kept.reply as { id: string }).id, made: null }
     }
     const { sessionId } = input
     const lane = laneFor(input)
     const found = await workflows.publishForStart(tx, actor, input.workflow, input.version, input.expectHash)
     const given = givenInput(found.definition, input)
-    const inputHash = fingerprintOf(given.value)
-    const same = await sameTransaction(tx, found, input.transactionId, inputHash)
+    const same = await sameTransaction(tx, found, input.transactionId, given.inputHash)
     const peer = same ?? (lane ? await laneHolder(tx, workspaceId, lane) : null)
     if (peer) {
       if (idempotencyKey !== undefined) await redirectKey(tx, { workspaceId, actor: actor.principalId, key: `start:${idempotencyKey}`, reply: JSON.stringify({ id: peer }) })
-      return { id: peer, made: false }
+      return { id: peer, made: null }
     }
     const entered = sessionId === undefined ? null : await enter(tx, workspaceId, sessionId, found.workflow.id)
     if (entered) {
@@ -133,35 +196,30 @@ export function createStarter(parts: { database: Database; queue: Queue; doorbel
     }
     const run: NewRun = {
       ...plain,
+      ...common(actor, input),
       id,
-      workspaceId,
       workflowId: found.workflow.id,
       version: found.version,
-      input: payloadOf(given.value).text,
-      keyedInput: given.keyed,
-      inputHash,
+      ...given,
       transactionId: input.transactionId ?? null,
       lane: lane?.key ?? null,
       sessionId: sessionId ?? null,
-      trigger: input.trigger ?? 'manual',
-      tags: [...new Set(input.tags ?? [])],
-      startedBy: actor.userId,
-      traceparent: actor.traceparent ?? null,
-      createdAt: new Date(),
     }
     await enqueue(tx, run)
     if (entered && !entered.others) await changeSession(tx, entered.session, (session) => session.set(queued))
-    return { id, made: true }
+    return { id, made: found }
   }
 
   return {
     async start(actor, input) {
-      const started = await database.transaction((tx) => startIn(tx, actor, input))
-      if (started.made) {
-        ring(actor.workspaceId, started.id, input.sessionId)
-        observer.started(false)
+      const quickly = await startKnown(actor, input)
+      const { id, made } = quickly ? { id: quickly.id, made: null } : await database.transaction((tx) => startIn(tx, actor, input))
+      if (made) {
+        ring(actor.workspaceId, id, input.sessionId)
+        await keep(actor, input, made)
       }
-      return started.id
+      if (made || quickly) observer.started(false)
+      return quickly ?? { id, ended: false }
     },
     startRound,
     begun({ id, workspaceId, sessionId }) {
@@ -256,12 +314,29 @@ function asStepFailure(error: unknown): never {
   throw error
 }
 
+/** What a start says of its run, whatever its workflow is. */
+const common = (actor: Actor, input: StartRun) => ({
+  workspaceId: actor.workspaceId,
+  trigger: input.trigger ?? 'manual',
+  tags: [...new Set(input.tags ?? [])],
+  startedBy: actor.userId,
+  traceparent: actor.traceparent ?? null,
+  createdAt: new Date(),
+})
+
+const knownAs = (actor: Actor, input: StartRun): string => `${actor.workspaceId}\n${input.workflow}`
+
+const refuse = (issues: Issue[]): never => {
+  throw new Fault('input_invalid', { issues })
+}
+
 /** The run's input, checked against the schemas of the input nodes. */
-function givenInput(definition: Definition, input: StartRun): { value: Json; keyed: boolean } {
-  if (input.inputs !== undefined && input.input !== undefined) throw new Fault('input_invalid', { issues: [{ path: ['inputs'], message: 'Give input or inputs, not both' }] })
+function givenInput<R = never>(definition: Definition, input: StartRun, otherwise: (issues: Issue[]) => R = refuse) {
+  if (input.inputs !== undefined && input.input !== undefined) return otherwise([{ path: ['inputs'], message: 'Give input or inputs, not both' }])
   const issues = input.inputs !== undefined ? keyedIssues(definition, input.inputs) : inputIssues(definition, input.input ?? null)
-  if (issues.length > 0) throw new Fault('input_invalid', { issues })
-  return input.inputs !== undefined ? { value: input.inputs, keyed: true } : { value: input.input ?? null, keyed: false }
+  if (issues.length > 0) return otherwise(issues)
+  const value = input.inputs ?? input.input ?? null
+  return { input: payloadOf(value).text, keyedInput: input.inputs !== undefined, inputHash: fingerprintOf(value) }
 }
 
 const inputNodes = (definition: Definition): Node[] => definition.nodes.filter((node) => node.type === 'input')

@@ -1,44 +1,98 @@
 import type { Doorbell } from '../events/doorbell.ts'
 import type { Database } from '../store/database.ts'
 import { runStanding } from '../store/rows/runs.ts'
+import { type RunState, isTerminal } from './state.ts'
 
 export type Until = 'accepted' | 'parked' | 'finished'
 
 /** Resolves when the run is as asked, or the time is up: woken by the run's events, never by polling alone. */
 export type WaitFor = (runId: string, until: Until, ms: number, signal?: AbortSignal) => Promise<void>
 
+/** Whether a run has ended, or at least come to rest: waiting, held, or with a retry to come. */
+interface Standing {
+  ended: boolean
+  parked: boolean
+}
+
+export interface Waiting {
+  waitFor: WaitFor
+  /** Told by the worker of this process how a run of its own stands. */
+  note(state: RunState): void
+}
+
 /** A ring may be lost with its connection: look again after this long all the same. */
 const netMs = 2_000
 
-export function createWaitFor(database: Database, doorbell: Doorbell): WaitFor {
-  return async (runId, until, ms, signal) => {
-    if (until === 'accepted' || ms === 0) return
-    const end = Date.now() + ms
-    let rung = false
-    let wake = () => {}
-    const off = doorbell.on(`run:${runId}`, () => {
-      rung = true
-      wake()
-    })
-    try {
-      for (;;) {
-        rung = false
-        const standing = await runStanding(database, runId)
-        if (!standing || standing.ended || (until === 'parked' && standing.parked)) return
-        const left = end - Date.now()
-        if (left <= 0 || signal?.aborted) return
-        if (rung) continue
-        await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, Math.min(left, netMs))
-          wake = () => {
-            clearTimeout(timer)
-            resolve()
-          }
-          signal?.addEventListener('abort', wake, { once: true })
-        })
-      }
-    } finally {
-      off()
+/** `holds`: whether the worker of this process has the run. Then it tells, and nobody asks the database. */
+export function createWaiting(parts: { database: Database; doorbell: Doorbell; holds(runId: string): boolean }): Waiting {
+  const { database, doorbell, holds } = parts
+  const waiters = new Map<string, Set<(standing: Standing) => void>>()
+
+  function listen(runId: string, listener: (standing: Standing) => void): () => void {
+    const all = waiters.get(runId) ?? new Set()
+    waiters.set(runId, all)
+    all.add(listener)
+    return () => {
+      all.delete(listener)
+      if (all.size === 0) waiters.delete(runId)
     }
   }
+
+  return {
+    note(state) {
+      const all = waiters.get(state.run.id)
+      if (!all) return
+      const standing = { ended: isTerminal(state.run.status), parked: isAtRest(state) }
+      for (const tell of all) tell(standing)
+    },
+    async waitFor(runId, until, ms, signal) {
+      if (until === 'accepted' || ms === 0) return
+      const end = Date.now() + ms
+      let noted: Standing | undefined
+      let rung = true
+      let wake = () => {}
+      const offNote = listen(runId, (standing) => {
+        noted = standing
+        wake()
+      })
+      const offBell = doorbell.on(`run:${runId}`, () => {
+        rung = true
+        if (!holds(runId)) wake()
+      })
+      try {
+        for (;;) {
+          if (!noted && rung && !holds(runId)) {
+            rung = false
+            const standing = await runStanding(database, runId)
+            if (!standing) return
+            noted ??= standing
+          }
+          if (noted?.ended || (until === 'parked' && noted?.parked)) return
+          noted = undefined
+          const left = end - Date.now()
+          if (left <= 0 || signal?.aborted) return
+          if (rung && !holds(runId)) continue
+          await new Promise<void>((resolve) => {
+            const timer = setTimeout(
+              () => {
+                rung = true
+                resolve()
+              },
+              Math.min(left, netMs),
+            )
+            wake = () => {
+              clearTimeout(timer)
+              resolve()
+            }
+            signal?.addEventListener('abort', wake, { once: true })
+          })
+        }
+      } finally {
+        offNote()
+        offBell()
+      }
+    },
+  }
 }
+
+const isAtRest = ({ run, waits, steps }: RunState): boolean => run.status === 'waiting' || run.heldAt !== null || [...waits].some((key) => steps.get(key)?.state === 'retrying')

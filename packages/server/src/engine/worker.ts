@@ -1,12 +1,15 @@
+import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Outage } from '../store/database.ts'
 import { openPausesOf } from '../store/rows/pauses.ts'
-import { type RunRow, claimRuns, deathsOf, enterLane, lanePeers, lockLane, runRevisions, setMissing } from '../store/rows/runs.ts'
+import { type NewRun, type RunRow, claimRuns, deathsOf, enterLane, lanePeers, lockLane, rowOfNew, runRevisions, setMissing } from '../store/rows/runs.ts'
 import { keptSignalsOf } from '../store/rows/signals.ts'
 import { stepsOf } from '../store/rows/steps.ts'
+import type { Plan } from '../workflows/plans.ts'
+import type { Beginning, HandOver } from './begin.ts'
 import type { Happening } from './happening.ts'
 import { type Held, Holder, type WorkerParts } from './holder.ts'
-import { stateFrom } from './load.ts'
+import { freshState, headOfNew, stateFrom } from './load.ts'
 import { patiently } from './patience.ts'
 import { type Suspect, createProbation } from './probation.ts'
 import type { Job } from './queue.ts'
@@ -14,10 +17,13 @@ import { isTerminal } from './state.ts'
 
 export interface Worker {
   start(): void
+  /** Takes a run that is about to be stored, where there is room. */
+  begin: HandOver
   /** Takes no new work, hands each run over as soon as its attempts are done, and after `ms` whatever is left. */
   drain(ms: number): Promise<void>
   /** Runs whose claim it holds. */
   readonly held: number
+  holds(runId: string): boolean
 }
 
 /** Runs held at once, and jobs fetched at once. */
@@ -253,10 +259,28 @@ export function createWorker(parts: WorkerParts): Worker {
     }
   }
 
+  /** An epoch as if it had been claimed; the job is written as one that was fetched. */
+  async function begin(run: NewRun, plan: Plan): Promise<Beginning | null> {
+    if (fetching === undefined || stopping || held.size >= mostRuns || plan.missing.length > 0) return null
+    const row = rowOfNew(run)
+    const job: Job = { id: randomUUID(), runId: run.id, redelivered: 0 }
+    const made = new Holder(holding, row, freshState({ ...headOfNew(run), epoch: row.epoch }, plan), plan, job)
+    held.set(run.id, made)
+    try {
+      return await made.first()
+    } catch (error) {
+      log.error({ err: error, runId: run.id }, 'a run could not be begun: it is queued')
+      made.abandon()
+      return null
+    }
+  }
+
   return {
+    begin,
     get held() {
       return held.size
     },
+    holds: (runId) => held.has(runId),
     start() {
       fetching = fetchLoop()
       let beating: Promise<void> | undefined

@@ -31,6 +31,11 @@ export class Recent<V extends {}> {
     return value
   }
 
+  forget(key: string): void {
+    this.#weight -= this.#entries.get(key)?.weight ?? 0
+    this.#entries.delete(key)
+  }
+
   get size(): number {
     return this.#entries.size
   }

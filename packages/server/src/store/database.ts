@@ -25,6 +25,8 @@ export interface DatabaseOptions {
   url: string
   /** Connections of the pool. */
   max?: number
+  /** Of each of its sessions, besides. */
+  settings?: Readonly<Record<string, string>>
   /** Told of errors of idle connections; without a listener they would end the process. */
   onError?: (error: Error) => void
 }
@@ -57,10 +59,18 @@ export const bounds = {
 /** Connections that a silent server does not let us close are left behind. */
 const closeMs = 1_000
 
+/**
+ * For statements of the engine that must take the same way whatever the planner knows of their tables: they are planned once,
+ * when the tables are empty, and find each row by its key. Judged then, a scan of the table looks as good, and is kept.
+ */
+export const byKey = { enable_seqscan: 'off', enable_bitmapscan: 'off', enable_hashjoin: 'off', enable_mergejoin: 'off', jit: 'off', plan_cache_mode: 'force_generic_plan' }
+
 export function openDatabase(options: DatabaseOptions): Database {
   const onError = options.onError ?? (() => {})
   const config = { connectionString: options.url, application_name: 'sluice', ...bounds }
-  const pool = new pg.Pool({ ...config, max: options.max ?? 16, idleTimeoutMillis: 60_000 })
+  const settings = Object.entries(options.settings ?? {}).map(([name, value]) => `set ${name} = ${value}`)
+  const settle = async (client: pg.ClientBase) => void (await client.query(settings.join(';')))
+  const pool = new pg.Pool({ ...config, max: options.max ?? 16, idleTimeoutMillis: 60_000, ...(settings.length > 0 && { onConnect: settle }) })
   pool.on('error', onError)
   pool.on('connect', (client) => client.on('error', onError))
   const link = watchLink(pool, config)

@@ -1,6 +1,8 @@
+import { type Column, arraysOf, namesOf, unnested } from '../columns.ts'
 import type { Tx } from '../database.ts'
+import type { NewRun } from './runs.ts'
 
-/** What one run's turn changes in its row and its steps, and what it tells. */
+/** What one run's turn changes in its row and its steps, and what it tells. Times are milliseconds since 1970. */
 export interface RunWrite {
   id: string
   workspaceId: string
@@ -10,7 +12,7 @@ export interface RunWrite {
   revision: number
   status: string
   waitingKind: string | null
-  heldAt: Date | null
+  heldAt: number | null
   deaths: number
   seq: number
   progress: number
@@ -18,9 +20,9 @@ export interface RunWrite {
   output: string | null
   reason: string | null
   ending: string | null
-  deadlineAt: Date | null
-  startedAt: Date | null
-  endedAt: Date | null
+  deadlineAt: number | null
+  startedAt: number | null
+  endedAt: number | null
 }
 
 export interface StepWrite {
@@ -42,11 +44,11 @@ export interface StepWrite {
   compensateInput: string | null
   body: string | null
   reported: string | null
-  startedAt: Date | null
-  lastAttemptAt: Date | null
-  retryAt: Date | null
-  timedOutAt: Date | null
-  endedAt: Date | null
+  startedAt: number | null
+  lastAttemptAt: number | null
+  retryAt: number | null
+  timedOutAt: number | null
+  endedAt: number | null
 }
 
 export interface EventWrite {
@@ -57,6 +59,95 @@ export interface EventWrite {
   type: string
   data: string
 }
+
+/** A job that pg-boss keeps, and which of its attempts is meant: one that has come to another worker meanwhile is left alone. */
+export interface JobWrite {
+  id: string
+  runId: string
+  attempt: number
+}
+
+const runColumns: readonly Column<RunWrite>[] = [
+  ['id', 'text', (run) => run.id],
+  ['epoch', 'int', (run) => run.epoch],
+  ['revision', 'int', (run) => run.revision],
+  ['status', 'text', (run) => run.status],
+  ['waiting_kind', 'text', (run) => run.waitingKind],
+  ['held_at', 'timestamptz', (run) => run.heldAt],
+  ['deaths', 'int', (run) => run.deaths],
+  ['seq', 'int', (run) => run.seq],
+  ['progress', 'real', (run) => run.progress],
+  ['steps', 'int', (run) => run.steps],
+  ['output', 'json', (run) => run.output],
+  ['reason', 'json', (run) => run.reason],
+  ['ending', 'json', (run) => run.ending],
+  ['deadline_at', 'timestamptz', (run) => run.deadlineAt],
+  ['started_at', 'timestamptz', (run) => run.startedAt],
+  ['ended_at', 'timestamptz', (run) => run.endedAt],
+]
+
+const stepColumns: readonly Column<StepWrite>[] = [
+  ['run_id', 'text', (step) => step.runId],
+  ['node_id', 'text', (step) => step.nodeId],
+  ['iteration', 'text', (step) => step.iteration],
+  ['state', 'text', (step) => step.state],
+  ['attempts', 'int', (step) => step.attempts],
+  ['failures', 'int', (step) => step.failures],
+  ['settled', 'int', (step) => step.settled],
+  ['output', 'json', (step) => step.output],
+  ['output_bytes', 'int', (step) => step.outputBytes],
+  ['route', 'json', (step) => step.route],
+  ['error', 'json', (step) => step.error],
+  ['waiting_for', 'json', (step) => step.waitingFor],
+  ['skip_reason', 'text', (step) => step.skipReason],
+  ['compensation', 'json', (step) => step.compensation],
+  ['compensate_input', 'json', (step) => step.compensateInput],
+  ['body', 'json', (step) => step.body],
+  ['reported', 'text', (step) => step.reported],
+  ['started_at', 'timestamptz', (step) => step.startedAt],
+  ['last_attempt_at', 'timestamptz', (step) => step.lastAttemptAt],
+  ['retry_at', 'timestamptz', (step) => step.retryAt],
+  ['timed_out_at', 'timestamptz', (step) => step.timedOutAt],
+  ['ended_at', 'timestamptz', (step) => step.endedAt],
+]
+
+const eventColumns: readonly Column<EventWrite>[] = [
+  ['run_id', 'text', (event) => event.runId],
+  ['workspace_id', 'text', (event) => event.workspaceId],
+  ['workflow_id', 'text', (event) => event.workflowId],
+  ['seq', 'int', (event) => event.seq],
+  ['type', 'text', (event) => event.type],
+  ['data', 'json', (event) => event.data],
+]
+
+const jobColumns: readonly Column<JobWrite>[] = [
+  ['id', 'uuid', (job) => job.id],
+  ['run_id', 'text', (job) => job.runId],
+  ['attempt', 'int', (job) => job.attempt],
+]
+
+/** Whether a row belongs to a run whose change held. Said so, it is looked up in a hash whatever the planner takes for small. */
+const isIn = (id: string, runs: string): string => `(${id} in (select id from ${runs})) is true`
+
+/** A text array that comes as JSON: arrays of arrays would have to be of one length. */
+const texts = (column: string): string => `case when ${column} is not null then array(select json_array_elements_text(${column})) end`
+
+const insertSteps = (first: number, runs: string): string => `
+  insert into steps (${namesOf(stepColumns)})
+  select ${namesOf(stepColumns).replace(' route,', ` ${texts('route')},`)} from ${unnested('s', stepColumns, first)} where ${isIn('run_id', runs)}`
+
+const insertEvents = (first: number, runs: string): string => `
+  insert into events (subject_id, workspace_id, workflow_id, seq, type, data, subject_kind, at)
+  select ${namesOf(eventColumns)}, 'run', $1 from ${unnested('e', eventColumns, first)} where ${isIn('run_id', runs)}`
+
+const parameters = (...groups: readonly (readonly unknown[])[]): number[] => {
+  let next = 2
+  return groups.map((group) => (next += group.length) - group.length)
+}
+
+// ── turns ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+const [atRuns, atSteps, atEvents, atJobs, atEnded] = parameters(runColumns, stepColumns, eventColumns, jobColumns, [0]) as [number, number, number, number, number]
 
 /**
  * The group commit: the turns of many runs in one statement, and so, where nothing else has to go along, in one round trip
@@ -72,86 +163,176 @@ const commit = {
         deadline_at = w.deadline_at, started_at = w.started_at, ended_at = w.ended_at, updated_at = case when runs.ended_at is null then $1 else runs.updated_at end,
         live_transaction = case when w.ended_at is null then runs.live_transaction end,
         lane_live = case when w.ended_at is null then runs.lane_live end
-      from unnest($2::text[], $3::int[], $4::int[], $5::text[], $6::text[], $7::timestamptz[], $8::int[], $9::int[], $10::real[], $11::int[],
-        $12::json[], $13::json[], $14::json[], $15::timestamptz[], $16::timestamptz[], $17::timestamptz[])
-        as w (id, epoch, revision, status, waiting_kind, held_at, deaths, seq, progress, steps, output, reason, ending, deadline_at, started_at, ended_at)
+      from ${unnested('w', runColumns, atRuns)}
       where runs.id = w.id and runs.epoch = w.epoch and runs.revision = w.revision
       returning runs.id
     ), written as (
-      insert into steps (run_id, node_id, iteration, state, attempts, failures, settled, output, output_bytes, route, error, waiting_for,
-        skip_reason, compensation, compensate_input, body, reported, started_at, last_attempt_at, retry_at, timed_out_at, ended_at)
-      select s.run_id, node_id, iteration, state, attempts, failures, settled, output, output_bytes,
-        case when route is not null then array(select json_array_elements_text(route)) end, error, waiting_for,
-        skip_reason, compensation, compensate_input, body, reported, started_at, last_attempt_at, retry_at, timed_out_at, ended_at
-      from unnest($18::text[], $19::text[], $20::text[], $21::text[], $22::int[], $23::int[], $24::int[], $25::json[], $26::int[], $27::json[],
-        $28::json[], $29::json[], $30::text[], $31::json[], $32::json[], $33::json[], $34::text[], $35::timestamptz[], $36::timestamptz[],
-        $37::timestamptz[], $38::timestamptz[], $39::timestamptz[])
-        as s (run_id, node_id, iteration, state, attempts, failures, settled, output, output_bytes, route, error, waiting_for,
-          skip_reason, compensation, compensate_input, body, reported, started_at, last_attempt_at, retry_at, timed_out_at, ended_at)
-      join moved on moved.id = s.run_id
+      ${insertSteps(atSteps, 'moved')}
       on conflict (run_id, node_id, iteration) do update set
-        state = excluded.state, attempts = excluded.attempts, failures = excluded.failures, settled = excluded.settled,
-        output = coalesce(excluded.output, steps.output), output_bytes = excluded.output_bytes, route = excluded.route, error = excluded.error,
-        waiting_for = excluded.waiting_for, skip_reason = excluded.skip_reason, compensation = excluded.compensation,
-        compensate_input = excluded.compensate_input, body = excluded.body, reported = excluded.reported, started_at = excluded.started_at,
-        last_attempt_at = excluded.last_attempt_at, retry_at = excluded.retry_at, timed_out_at = excluded.timed_out_at, ended_at = excluded.ended_at
+        ${stepColumns
+          .slice(3)
+          .map(([name]) => `${name} = ${name === 'output' ? 'coalesce(excluded.output, steps.output)' : `excluded.${name}`}`)
+          .join(', ')}
     ), told as (
-      insert into events (workspace_id, subject_kind, subject_id, seq, workflow_id, type, data, at)
-      select e.workspace_id, 'run', e.run_id, e.seq, e.workflow_id, e.type, e.data, $1
-      from unnest($40::text[], $41::text[], $42::text[], $43::int[], $44::text[], $45::json[]) as e (run_id, workspace_id, workflow_id, seq, type, data)
-      join moved on moved.id = e.run_id
-      order by e.run_id, e.seq
+      ${insertEvents(atEvents, 'moved')}
+    ), dismissed as (
+      delete from sluice_jobs.job using ${unnested('j', jobColumns, atJobs)}
+      where job.name = 'runs' and job.id = j.id and job.retry_count = j.attempt and job.state = 'active' and ${isIn('j.run_id', 'moved')}
+    ), cleared as (
+      delete from timers using unnest($${atEnded}::text[]) as e (run_id) where timers.run_id = e.run_id and ${isIn('e.run_id', 'moved')}
     )
     select id from moved`,
 }
 
-export async function commitRuns(tx: Tx, at: Date, runs: readonly RunWrite[], steps: readonly StepWrite[], events: readonly EventWrite[]): Promise<Set<string>> {
+export interface Writes {
+  runs: readonly RunWrite[]
+  steps: readonly StepWrite[]
+  events: readonly EventWrite[]
+  /** Jobs that end where their run's change holds. */
+  jobs: readonly JobWrite[]
+  /** Runs whose timers go. */
+  ended: readonly string[]
+}
+
+export async function commitRuns(tx: Tx, at: Date, { runs, steps, events, jobs, ended }: Writes): Promise<Set<string>> {
   const rows = await tx.query<{ id: string }>(commit, [
     at,
-    runs.map((run) => run.id),
-    runs.map((run) => run.epoch),
-    runs.map((run) => run.revision),
-    runs.map((run) => run.status),
-    runs.map((run) => run.waitingKind),
-    runs.map((run) => run.heldAt),
-    runs.map((run) => run.deaths),
-    runs.map((run) => run.seq),
-    runs.map((run) => run.progress),
-    runs.map((run) => run.steps),
-    runs.map((run) => run.output),
-    runs.map((run) => run.reason),
-    runs.map((run) => run.ending),
-    runs.map((run) => run.deadlineAt),
-    runs.map((run) => run.startedAt),
-    runs.map((run) => run.endedAt),
-    steps.map((step) => step.runId),
-    steps.map((step) => step.nodeId),
-    steps.map((step) => step.iteration),
-    steps.map((step) => step.state),
-    steps.map((step) => step.attempts),
-    steps.map((step) => step.failures),
-    steps.map((step) => step.settled),
-    steps.map((step) => step.output),
-    steps.map((step) => step.outputBytes),
-    steps.map((step) => step.route),
-    steps.map((step) => step.error),
-    steps.map((step) => step.waitingFor),
-    steps.map((step) => step.skipReason),
-    steps.map((step) => step.compensation),
-    steps.map((step) => step.compensateInput),
-    steps.map((step) => step.body),
-    steps.map((step) => step.reported),
-    steps.map((step) => step.startedAt),
-    steps.map((step) => step.lastAttemptAt),
-    steps.map((step) => step.retryAt),
-    steps.map((step) => step.timedOutAt),
-    steps.map((step) => step.endedAt),
-    events.map((event) => event.runId),
-    events.map((event) => event.workspaceId),
-    events.map((event) => event.workflowId),
-    events.map((event) => event.seq),
-    events.map((event) => event.type),
-    events.map((event) => event.data),
+    ...arraysOf(runColumns, runs),
+    ...arraysOf(stepColumns, steps),
+    ...arraysOf(eventColumns, events),
+    ...arraysOf(jobColumns, jobs),
+    ended,
+  ])
+  return new Set(rows.map((row) => row.id))
+}
+
+// ── starts ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** A run to be stored, queued or as its first turn leaves it. */
+export interface StartWrite {
+  run: NewRun
+  /** As it stands after its first turn. */
+  moved: Omit<RunWrite, 'id' | 'workspaceId' | 'workflowId' | 'heldAt' | 'deaths'>
+  steps: readonly StepWrite[]
+  events: readonly EventWrite[]
+  /** Null where there is nothing to do. Taken: by the worker that has the run already; else for whoever comes. */
+  job: { id: string; taken: boolean } | null
+  /** The workflow as it was known, under the name it was asked for. */
+  pin: { ref: string; revision: number }
+  key: { actor: string; key: string; fingerprint: string } | null
+  /** Of its version. */
+  retainSeconds: number | null
+}
+
+const startColumns: readonly Column<StartWrite>[] = [
+  ['id', 'text', ({ run }) => run.id],
+  ['workspace_id', 'text', ({ run }) => run.workspaceId],
+  ['workflow_id', 'text', ({ run }) => run.workflowId],
+  ['version', 'int', ({ run }) => run.version],
+  ['input', 'json', ({ run }) => run.input],
+  ['keyed_input', 'boolean', ({ run }) => run.keyedInput],
+  ['input_hash', 'text', ({ run }) => run.inputHash],
+  ['trigger', 'text', ({ run }) => run.trigger],
+  ['tags', 'json', ({ run }) => (run.tags.length > 0 ? JSON.stringify(run.tags) : null)],
+  ['started_by', 'text', ({ run }) => run.startedBy],
+  ['traceparent', 'text', ({ run }) => run.traceparent],
+  ['retain_seconds', 'int', ({ retainSeconds }) => retainSeconds],
+  ['created_at', 'timestamptz', ({ run }) => run.createdAt.getTime()],
+  ['epoch', 'int', ({ moved }) => moved.epoch],
+  ['revision', 'int', ({ moved }) => moved.revision],
+  ['status', 'text', ({ moved }) => moved.status],
+  ['waiting_kind', 'text', ({ moved }) => moved.waitingKind],
+  ['seq', 'int', ({ moved }) => moved.seq],
+  ['progress', 'real', ({ moved }) => moved.progress],
+  ['steps', 'int', ({ moved }) => moved.steps],
+  ['output', 'json', ({ moved }) => moved.output],
+  ['reason', 'json', ({ moved }) => moved.reason],
+  ['ending', 'json', ({ moved }) => moved.ending],
+  ['deadline_at', 'timestamptz', ({ moved }) => moved.deadlineAt],
+  ['started_at', 'timestamptz', ({ moved }) => moved.startedAt],
+  ['ended_at', 'timestamptz', ({ moved }) => moved.endedAt],
+]
+
+/** What a start depends on: its workflow as it was known, and its key. */
+const conditionColumns: readonly Column<StartWrite>[] = [
+  ['ref', 'text', ({ pin }) => pin.ref],
+  ['draft_revision', 'int', ({ pin }) => pin.revision],
+  ['actor', 'text', ({ key }) => key?.actor ?? null],
+  ['key', 'text', ({ key }) => key?.key ?? null],
+  ['fingerprint', 'text', ({ key }) => key?.fingerprint ?? null],
+]
+
+const firstJobColumns: readonly Column<StartWrite>[] = [
+  ['id', 'uuid', ({ job }) => job!.id],
+  ['run_id', 'text', ({ run }) => run.id],
+  ['taken', 'boolean', ({ job }) => job!.taken],
+]
+
+const askedColumns = [...startColumns, ...conditionColumns]
+const [atAsked, atFirstSteps, atFirstEvents, atFirstJobs] = parameters(askedColumns, stepColumns, eventColumns, firstJobColumns) as [number, number, number, number]
+
+/**
+ * Stores many runs in one statement, each with its first turn. Gives the ids of those that were: not those whose workflow
+ * is no longer as it was known, or is just being deleted, and not those whose key is taken.
+ *
+ * The jobs are pg-boss's, written as its own `insert` and `fetch` leave them: a taken one comes back when its worker falls
+ * silent.
+ */
+const begin = {
+  name: 'begin',
+  text: `
+    with asked as materialized (
+      select * from ${unnested('a', askedColumns, atAsked)}
+    ), pinned as materialized (
+      select workflows.id, p.ref from (select distinct workspace_id, workflow_id, ref, draft_revision from asked) p
+      join workflows on workflows.id = p.workflow_id and workflows.workspace_id = p.workspace_id
+      where p.ref in (workflows.id, workflows.handle) and workflows.revision = p.draft_revision and workflows.deleted_at is null
+      for key share of workflows skip locked
+    ), startable as materialized (
+      select * from asked where ((workflow_id, ref) in (select id, ref from pinned)) is true
+    ), keyed as (
+      insert into idempotency (workspace_id, actor, key, fingerprint, reply)
+      select workspace_id, actor, key, fingerprint, json_build_object('id', id) from startable where key is not null order by workspace_id, actor, key
+      on conflict (workspace_id, actor, key) do nothing
+      returning reply ->> 'id' as id
+    ), began as (
+      insert into runs (${namesOf(startColumns)}, updated_at)
+      select ${namesOf(startColumns).replace(' tags,', ` coalesce(${texts('tags')}, '{}'),`)}, $1 from startable
+      where key is null or ${isIn('id', 'keyed')}
+      returning id
+    ), written as (
+      ${insertSteps(atFirstSteps, 'began')}
+    ), told as (
+      ${insertEvents(atFirstEvents, 'began')}
+    ), hired as (
+      insert into sluice_jobs.job (id, name, data, state, singleton_key, policy, started_on, heartbeat_on, heartbeat_seconds, retry_limit, retry_delay,
+        expire_seconds, deletion_seconds, keep_until)
+      select j.id, queue.name, jsonb_build_object('runId', run_id), (case when taken then 'active' else 'created' end)::sluice_jobs.job_state, run_id, queue.policy,
+        case when taken then now() end, case when taken then now() end, queue.heartbeat_seconds, queue.retry_limit, queue.retry_delay,
+        queue.expire_seconds, queue.deletion_seconds, now() + queue.retention_seconds * interval '1 second'
+      from ${unnested('j', firstJobColumns, atFirstJobs)}, sluice_jobs.queue
+      where queue.name = 'runs' and ${isIn('run_id', 'began')}
+      on conflict do nothing
+    )
+    select id from began`,
+}
+
+export async function beginRuns(tx: Tx, at: Date, starts: readonly StartWrite[]): Promise<Set<string>> {
+  const rows = await tx.query<{ id: string }>(begin, [
+    at,
+    ...arraysOf(askedColumns, starts),
+    ...arraysOf(
+      stepColumns,
+      starts.flatMap((start) => start.steps),
+    ),
+    ...arraysOf(
+      eventColumns,
+      starts.flatMap((start) => start.events),
+    ),
+    ...arraysOf(
+      firstJobColumns,
+      starts.filter((start) => start.job !== null),
+    ),
   ])
   return new Set(rows.map((row) => row.id))
 }

@@ -112,6 +112,45 @@ export interface NewRun {
   createdAt: Date
 }
 
+/** A run that is about to be stored, as it is read once it is there and claimed. */
+export const rowOfNew = (run: NewRun): RunRow => ({
+  id: run.id,
+  workspace_id: run.workspaceId,
+  workflow_id: run.workflowId,
+  version: run.version,
+  trial: run.trial,
+  status: 'queued',
+  waiting_kind: null,
+  epoch: 1,
+  revision: 0,
+  deaths: 0,
+  seq: 1,
+  progress: 0,
+  steps: 0,
+  input: run.input,
+  keyed_input: run.keyedInput,
+  output: null,
+  reason: null,
+  ending: null,
+  transaction_id: run.transactionId,
+  lane: run.lane,
+  lane_live: null,
+  parent_run_id: run.parentRunId,
+  parent_step: run.parentStep,
+  root_run_id: run.rootRunId,
+  depth: run.depth,
+  trigger: run.trigger,
+  tags: run.tags,
+  started_by: run.startedBy,
+  session_id: run.sessionId,
+  traceparent: run.traceparent,
+  deadline_at: run.deadlineAt,
+  held_at: null,
+  created_at: run.createdAt,
+  started_at: null,
+  ended_at: null,
+})
+
 /** Inserts a queued run with its first event counted. Gives false where a run of this parent's step is there already. */
 export async function insertRun(tx: Tx, run: NewRun): Promise<boolean> {
   const rows = await tx.query(

@@ -1,0 +1,66 @@
+import { Outage } from '../store/database.ts'
+
+/** Most that go together. */
+const most = 256
+
+interface Asked<Item, Answer> {
+  item: Item
+  resolve(answer: Answer): void
+  reject(error: unknown): void
+}
+
+/**
+ * Gathers what is asked for at the same moment and does it together. A batch closes when one before it is done, with no timer:
+ * a lone one waits for nothing, and many share one round trip and one fsync.
+ */
+export function inBatches<Item, Answer>(parts: {
+  /** Answers in the order of the items. */
+  work(items: readonly Item[]): Promise<readonly Answer[]>
+  /** Of those with the same key only one goes at a time. */
+  keyOf?(item: Item): string
+  /** Batches under way at once. */
+  lanes: number
+}): (item: Item) => Promise<Answer> {
+  const { work, keyOf, lanes } = parts
+  const waiting: Asked<Item, Answer>[] = []
+  let busy = 0
+
+  function next(): Asked<Item, Answer>[] {
+    if (!keyOf) return waiting.splice(0, most)
+    const taken = new Map<string, Asked<Item, Answer>>()
+    for (const each of waiting) {
+      if (taken.size === most) break
+      const key = keyOf(each.item)
+      if (!taken.has(key)) taken.set(key, each)
+    }
+    if (taken.size === waiting.length) return waiting.splice(0)
+    const batch = new Set(taken.values())
+    waiting.splice(0, waiting.length, ...waiting.filter((each) => !batch.has(each)))
+    return [...batch]
+  }
+
+  async function flush(batch: readonly Asked<Item, Answer>[]): Promise<void> {
+    try {
+      const answers = await work(batch.map(({ item }) => item))
+      for (const [index, each] of batch.entries()) each.resolve(answers[index]!)
+    } catch (error) {
+      // A bad one must not take its neighbours down: alone, each gets its own answer. An outage is the answer to all.
+      if (batch.length > 1 && !(error instanceof Outage)) await Promise.all(batch.map((each) => flush([each])))
+      else for (const each of batch) each.reject(error)
+    }
+  }
+
+  async function drain(): Promise<void> {
+    busy++
+    // What is asked for in the same turn of the event loop goes together.
+    await Promise.resolve()
+    while (waiting.length > 0) await flush(next())
+    busy--
+  }
+
+  return (item) =>
+    new Promise((resolve, reject) => {
+      waiting.push({ item, resolve, reject })
+      if (busy < lanes) void drain()
+    })
+}

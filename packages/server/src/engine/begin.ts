@@ -1,0 +1,116 @@
+import { randomUUID } from 'node:crypto'
+import type { Doorbell } from '../events/doorbell.ts'
+import type { Database } from '../store/database.ts'
+import { type StartWrite, beginRuns } from '../store/rows/commit.ts'
+import type { NewRun } from '../store/rows/runs.ts'
+import type { Plan } from '../workflows/plans.ts'
+import { inBatches } from './batches.ts'
+import { type Change, isPlain, tellTimers, writeBeside } from './commit.ts'
+import type { Job } from './queue.ts'
+
+/** A run that is about to be stored, in the hands of the worker of this process already. */
+export interface Beginning {
+  /** What its first turn changes. */
+  change: Change
+  /** The job it is held by; null where it came to rest at once. */
+  job: Job | null
+  /** It is durable: what its first turn begins is begun. */
+  begun(): void
+  /** It was not stored, or nobody knows: it is let go. */
+  dropped(): void
+}
+
+/** The worker of this process, to whom a new run is handed without a round trip. Null where it has no room, or there is none. */
+export type HandOver = (run: NewRun, plan: Plan) => Promise<Beginning | null>
+
+export interface NewStart extends Pick<StartWrite, 'run' | 'pin' | 'key' | 'retainSeconds'> {
+  plan: Plan
+}
+
+export interface Beginner {
+  /**
+   * Stores a run with its first turn, together with others that are started at the same moment. Null when what was known of
+   * its workflow is no longer so, or its key is taken: then nothing of it is stored.
+   */
+  begin(start: NewStart): Promise<{ ended: boolean } | null>
+}
+
+interface Asked {
+  start: StartWrite
+  change: Change | null
+}
+
+export function createBeginner(parts: { database: Database; doorbell: Doorbell; handOver: HandOver; timed(dueAt: number): void }): Beginner {
+  const { database, doorbell, handOver, timed } = parts
+
+  async function write(asked: readonly Asked[]): Promise<Set<string>> {
+    if (asked.length === 0) return new Set()
+    const starts = asked.map(({ start }) => start)
+    if (asked.every(isAlone)) return beginRuns(database, new Date(), starts)
+    return database.transaction(async (tx) => {
+      const begun = await beginRuns(tx, new Date(), starts)
+      await writeBeside(
+        tx,
+        asked.flatMap(({ change }) => (change && begun.has(change.run.id) ? change : [])),
+      )
+      return begun
+    })
+  }
+
+  const store = inBatches<Asked, boolean>({
+    lanes: 2,
+    async work(asked) {
+      const written = await Promise.all([write(asked.filter(isAlone)), write(asked.filter((each) => !isAlone(each)))])
+      return asked.map(({ start }) => written.some((ids) => ids.has(start.run.id)))
+    },
+  })
+
+  return {
+    async begin({ plan, ...start }) {
+      const { id, workspaceId } = start.run
+      const beginning = await handOver(start.run, plan)
+      const isStored = await store({ start: beginning ? moved(start, beginning) : queued(start), change: beginning?.change ?? null }).catch((error: unknown) => {
+        beginning?.dropped()
+        throw error
+      })
+      if (!isStored) {
+        beginning?.dropped()
+        return null
+      }
+      if (beginning) tellTimers(beginning.change.timers, timed)
+      beginning?.begun()
+      doorbell.ring({ runs: [id], workspaces: [workspaceId], jobs: beginning === null })
+      return { ended: beginning?.change.terminal ?? false }
+    },
+  }
+}
+
+const isAlone = ({ change }: Asked): boolean => change === null || isPlain(change)
+
+const firstEvent = (run: NewRun): StartWrite['events'][number] => ({
+  runId: run.id,
+  workspaceId: run.workspaceId,
+  workflowId: run.workflowId,
+  seq: 1,
+  type: 'run.queued',
+  data: JSON.stringify({ workflowId: run.workflowId, version: run.version }),
+})
+
+const atRest = { waitingKind: null, progress: 0, steps: 0, output: null, reason: null, ending: null, deadlineAt: null, startedAt: null, endedAt: null }
+
+/** For whoever comes. */
+const queued = (start: Omit<NewStart, 'plan'>): StartWrite => ({
+  ...start,
+  moved: { ...atRest, epoch: 0, revision: 0, status: 'queued', seq: 1 },
+  steps: [],
+  events: [firstEvent(start.run)],
+  job: { id: randomUUID(), taken: false },
+})
+
+const moved = (start: Omit<NewStart, 'plan'>, { change, job }: Beginning): StartWrite => ({
+  ...start,
+  moved: { ...change.run, revision: change.run.revision + 1 },
+  steps: change.steps,
+  events: [firstEvent(start.run), ...change.events],
+  job: job && { id: job.id, taken: true },
+})
