@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { authorize, type Action } from '../access/policy.ts'
 import type { Principal } from '../access/principal.ts'
 import type { Actor } from '../engine/engine.ts'
+import { called, isProcedure } from './call.ts'
 import type { Context } from './context.ts'
 import { problemOf, trpcCodes, type ProblemCode } from './faults.ts'
 import { deedOf } from './witness.ts'
@@ -71,7 +72,9 @@ const t = initTRPC
     },
   })
 
-export const router = t.router
+/** A noun's procedures, each called by our own means (`call.ts`), whatever the face. */
+export const router: typeof t.router = (procedures) =>
+  t.router(Object.fromEntries(Object.entries(procedures).map(([name, each]) => [name, isProcedure(each) ? called(each) : each])) as typeof procedures)
 
 /** The same error under the name tRPC has for its kind, with the fault as its cause. */
 export function nameError(error: unknown): TRPCError {
