@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { StoredList } from '../packages/server/src/store/conditions/fields.ts'
 import { type ListAsked, listPage, pageIn } from '../packages/server/src/store/conditions/list.ts'
 import { endsOpen } from '../packages/server/src/store/conditions/pattern.ts'
+import { timeOf } from '../packages/server/src/store/ids.ts'
 import { type TestDatabase, testDatabase } from './support/database.ts'
 
 /** A record with a field of every type, and each that can be null. */
@@ -16,6 +17,7 @@ interface Thing {
   done: boolean
   seen: boolean | null
   at: string
+  born: string
   due: string | null
   tags: string[]
   labels: string[] | null
@@ -33,6 +35,7 @@ const things: StoredList<Thing> = {
     done: { type: 'boolean', sql: 'things.done', of: (thing) => thing.done },
     seen: { type: 'boolean', nullable: true, sql: 'things.seen', of: (thing) => thing.seen },
     at: { type: 'time', sql: 'things.at', of: (thing) => thing.at },
+    born: { type: 'time', ofId: true, sql: 'things.born', of: (thing) => thing.born },
     due: { type: 'time', nullable: true, sql: 'things.due', of: (thing) => thing.due },
     tags: { type: 'texts', sql: 'things.tags', of: (thing) => thing.tags },
     labels: { type: 'texts', nullable: true, sql: 'things.labels', of: (thing) => thing.labels },
@@ -44,7 +47,7 @@ const things: StoredList<Thing> = {
 const table = `
   create table things (
     batch int not null, id text collate "en-x-icu" not null, name text collate "en-x-icu" not null, note text collate "en-x-icu", size int not null, weight float8, done boolean not null, seen boolean,
-    at timestamptz(3) not null, due timestamptz(3), tags text[] not null, labels text[], data json, primary key (batch, id)
+    at timestamptz(3) not null, born timestamptz(3) not null, due timestamptz(3), tags text[] not null, labels text[], data json, primary key (batch, id)
   )`
 
 // ── what is random ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -109,7 +112,7 @@ const json: fc.Arbitrary<Json> = fc.letrec<{ json: Json }>((tie) => ({
   json: fc.oneof({ maxDepth: 3, withCrossShrink: true }, scalars, fc.array(tie('json'), { maxLength: 3 }), fc.dictionary(keys, tie('json'), { maxKeys: 3, noNullPrototype: true })),
 })).json
 
-const record: fc.Arbitrary<Thing> = fc.record({
+const unborn: fc.Arbitrary<Omit<Thing, 'born'>> = fc.record({
   id: ids,
   name: texts,
   note: orNull(texts),
@@ -123,6 +126,12 @@ const record: fc.Arbitrary<Thing> = fc.record({
   labels: orNull(fc.array(texts, { maxLength: 2 })),
   data: json,
 })
+const bornAt = (id: string): string => new Date(timeOf(id)).toISOString()
+const record: fc.Arbitrary<Thing> = unborn.map((thing) => ({ ...thing, born: bornAt(thing.id) }))
+const births = fc.oneof(
+  instants,
+  fc.tuple(ids, fc.constantFrom(-1, 0, 0, 1)).map(([id, more]) => new Date(timeOf(id) + more).toISOString()),
+)
 const plain: Thing = {
   id: '',
   name: '',
@@ -132,6 +141,7 @@ const plain: Thing = {
   done: false,
   seen: null,
   at: '2026-01-31T12:00:00.000Z',
+  born: '2026-01-31T12:00:00.000Z',
   due: null,
   tags: [],
   labels: null,
@@ -167,6 +177,7 @@ const leaf = fc.oneof(
   on(field('size', 'weight'), comparisons(fc.oneof(numbers, integers), fc.oneof(numbers, integers))),
   on(field('done', 'seen'), comparisons(fc.boolean(), null)),
   on(field('at', 'due'), comparisons(instants, instants)),
+  on(field('born'), comparisons(births, births)),
   on(field('tags', 'labels'), alone('has', texts) as fc.Arbitrary<Json>),
   on(paths, comparisons(scalars, fc.oneof(texts, numbers), true)),
 )
@@ -210,8 +221,8 @@ afterAll(() => db.close())
 async function stored(records: readonly Thing[]): Promise<number> {
   batch++
   for (const { data, ...rest } of records) {
-    const { id, name, note, size, weight, done, seen, at, due, tags, labels } = rest
-    await db.database.query('insert into things values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)', [
+    const { id, name, note, size, weight, done, seen, at, born, due, tags, labels } = rest
+    await db.database.query('insert into things values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)', [
       batch,
       id,
       name,
@@ -221,6 +232,7 @@ async function stored(records: readonly Thing[]): Promise<number> {
       done,
       seen,
       at,
+      born,
       due,
       tags,
       labels,
@@ -230,8 +242,8 @@ async function stored(records: readonly Thing[]): Promise<number> {
   return batch
 }
 
-const read = (of: number, asked: ListAsked): Promise<Page<string>> =>
-  listPage(db.database, things, asked, { select: 'things.*', from: 'things', scope: 'things.batch = $1', values: [of], item: (row: { id: string }) => row.id })
+const read = (of: number, asked: ListAsked, list = things): Promise<Page<string>> =>
+  listPage(db.database, list, asked, { select: 'things.*', from: 'things', scope: 'things.batch = $1', values: [of], item: (row: { id: string }) => row.id })
 
 const remembered = (of: readonly Thing[], asked: ListAsked): Page<string> => {
   const page = pageIn(of, things, asked)
@@ -292,6 +304,20 @@ describe('the conditions of a list mean the same in SQL and in memory', () => {
         }
       }),
       { numRuns: 100 },
+    )
+  })
+
+  test('of when an id was made, asked of the id and of what is stored', async () => {
+    const { born } = things.fields
+    const asStored: StoredList<Thing> = { ...things, fields: { ...things.fields, born: { ...born!, ofId: false } } }
+    const orders = fc.constantFrom<Order>('born', '-born', ['-born', '-id'], ['born', '-id'], ['done', '-born'], ['born', 'name'])
+    await fc.assert(
+      fc.asyncProperty(records, on(field('born'), comparisons(births, births)), orders, async (some, where, order) => {
+        const of = await stored(some)
+        const asked: ListAsked = { where: where as Where, order, limit: all }
+        expect((await read(of, asked)).items, JSON.stringify(asked)).toEqual((await read(of, asked, asStored)).items)
+      }),
+      { numRuns: 300 },
     )
   })
 

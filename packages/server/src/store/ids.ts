@@ -22,8 +22,10 @@ export function newId(now = Date.now()): string {
 /** The millisecond an id was made in. */
 export const timeOf = (id: string): number => Number.parseInt(id.slice(0, 9), 36)
 
-/** No id of this millisecond or a later one sorts before it. */
-export const firstIdOf = (ms: number): string => base36(Math.max(0, ms), 9)
+/** No id of this millisecond or a later one sorts before it, and no earlier one after it. */
+export const firstIdOf = (ms: number): string => (ms < 36 ** 9 ? base36(Math.max(0, ms), 9) : afterAll)
+
+const afterAll = 'z'.repeat(16)
 
 function base36(value: number, length: number): string {
   let text = ''

@@ -1,5 +1,6 @@
 import { Fault, type Issue, type Order, type Scalar, type Where, instants, orderFields, whereLimits } from '@sluice/schema'
 import { idForm } from '../cursor.ts'
+import { firstIdOf } from '../ids.ts'
 import type { Checked, Key, ListFields, Place, Value } from './fields.ts'
 import { endsOpen } from './pattern.ts'
 
@@ -74,6 +75,7 @@ function compared(at: Place, operator: Operator, value: Scalar | readonly Scalar
     const read = valueOf(at, value as string | number)
     if (read === undefined || typeof read === 'boolean') return refused(checking, path, expected[at.type])
     if (at.type === 'id' && !idForm.test(String(read))) return refused(checking, path, 'expected an id')
+    if (at.ofId) return madeWithin(checking.list, { [operator]: Number(read) })
     return { is: operator, at, value: read }
   }
   const text = String(value)
@@ -90,10 +92,19 @@ function oneOf(at: Place, values: readonly Scalar[], checking: Checking, path: P
     if (known === undefined) refused(checking, path.at(-1) === 'in' ? [...path, index] : path, expected[at.type])
     else read.push(known)
   }
-  const some: Checked = { is: 'in', at, values: read }
+  const some: Checked = at.ofId ? { is: 'or', of: read.map((ms) => madeWithin(checking.list, { gte: Number(ms), lte: Number(ms) })) } : { is: 'in', at, values: read }
   if (!values.includes(null)) return some
   return read.length === 0 ? { is: 'null', at } : { is: 'or', of: [{ is: 'null', at }, some] }
 }
+
+/** Of records whose ids were made in these milliseconds. */
+function madeWithin(list: ListFields<never>, { gt, gte = gt === undefined ? undefined : gt + 1, lte, lt = lte === undefined ? undefined : lte + 1 }: Bounds): Checked {
+  const at = placeOf(list, list.id)!
+  const bounds = [gte === undefined ? [] : [{ is: 'gte', at, value: firstIdOf(gte) } as const], lt === undefined ? [] : [{ is: 'lt', at, value: firstIdOf(lt) } as const]]
+  return { is: 'and', of: bounds.flat() }
+}
+
+type Bounds = { [Is in 'lt' | 'lte' | 'gt' | 'gte']?: number }
 
 const expected: Record<Place['type'], string> = {
   id: 'expected an id',
@@ -131,7 +142,7 @@ export function placeOf<R>({ fields }: ListFields<R>, name: string): Place | und
   const [field = '', ...path] = name.split('.')
   const known = Object.hasOwn(fields, field) ? fields[field] : undefined
   if (!known || name.length > 255 || (known.type === 'json') !== path.length > 0 || !path.every((each) => segment.test(each))) return undefined
-  return { field, type: known.type, nullable: known.nullable ?? false, path }
+  return { field, type: known.type, nullable: known.nullable ?? false, ofId: known.ofId ?? false, path }
 }
 
 /** The keys of an order, made total by the id. Throws a Fault `input_invalid` for a field that there is none of, or that has no order. */
@@ -143,7 +154,8 @@ export function checkOrder<R>(order: Order | undefined, list: ListFields<R>): re
   if (wanted.length > whereLimits.order) throw new Fault('input_invalid', { issues: [{ path: ['order'], message: `at most ${whereLimits.order} fields` }] })
   for (const [index, name] of wanted.entries()) {
     const descending = name.startsWith('-')
-    const at = placeOf(list, name.replace(/^[-+]/, ''))
+    const named = placeOf(list, name.replace(/^[-+]/, ''))
+    const at = named?.ofId && endsWithId(wanted.slice(index + 1), list.id, descending) ? placeOf(list, list.id) : named
     if (!at) issues.push({ path: ['order', index], message: unknownField(list) })
     else if (at.type === 'texts') issues.push({ path: ['order', index], message: `${at.field} has no order` })
     else keys.push(...keysAt(at, descending))
@@ -156,6 +168,9 @@ export function checkOrder<R>(order: Order | undefined, list: ListFields<R>): re
   if (keys.at(-1)!.at.field !== list.id) keys.push(...keysAt(placeOf(list, list.id)!, keys.at(-1)!.descending))
   return keys
 }
+
+/** Whether nothing but the id comes after an instant that the id was made in: then the order is that of ids. */
+const endsWithId = ([next]: readonly string[], id: string, descending: boolean): boolean => next === undefined || next.replace(/^[+]/, '') === `${descending ? '-' : ''}${id}`
 
 const keysAt = (at: Place, descending: boolean): Key[] =>
   (at.type === 'json' ? (['rank', 'number', 'text'] as const) : (['whole'] as const)).map((part) => ({ at, part, descending }))

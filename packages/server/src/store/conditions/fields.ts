@@ -31,6 +31,8 @@ export interface Field<R> {
   type: FieldType
   /** Unless said it never is null. */
   nullable?: boolean
+  /** The instant that its id was made in: what is asked of it is asked of ids, which an index is in anyway. */
+  ofId?: boolean
   /** An instant as ISO 8601. */
   of(record: R): Json
 }
@@ -58,6 +60,7 @@ export interface Place {
   field: string
   type: FieldType
   nullable: boolean
+  ofId: boolean
   path: readonly string[]
 }
 

@@ -39,9 +39,11 @@ export async function lockWorkspace(em: EntityManager, id: string): Promise<void
   await em.execute('select 1 from workspaces where id = ? for no key update', [id])
 }
 
-/** Nothing that refers to it comes any more, and none of its members is changed. */
+/** Nothing that refers to it comes any more, no run either, and none of its members is changed. */
 export async function closeWorkspace(em: EntityManager, id: string): Promise<void> {
   await em.execute('select 1 from workspaces where id = ? for update', [id])
+  // Whoever starts a run holds its workflow.
+  await em.execute('select 1 from workflows where workspace_id = ? for update', [id])
 }
 
 /** Until the end of the transaction, one process alone is at its first start. */
@@ -74,12 +76,31 @@ export async function updateWorkspace(em: EntityManager, id: string, change: { n
 }
 
 /**
- * With all that is in it. Its events refer to nothing, and so are not taken along by themselves: they go last, when whoever
- * still held a row of the workspace, and told of it, has been waited for.
+ * A closed workspace with all that is in it. Its runs, their steps and its events refer to nothing, and so are not taken along by
+ * themselves, but piece by piece: a statement has only so much time. Events go last, when whoever still held a row of the
+ * workspace, and told of it, has been waited for.
  */
 export async function deleteWorkspace(em: EntityManager, id: string): Promise<void> {
+  while ((await deleteSomeRuns(em, id)) > 0);
   await em.nativeDelete(WorkspaceRow, { id })
-  await em.execute('delete from events where workspace_id = ?', [id])
+  while ((await deleteSomeEvents(em, id)) > 0);
+}
+
+async function deleteSomeRuns(em: EntityManager, workspaceId: string): Promise<number> {
+  const runs = await em.execute<{ id: string }[]>('select id from runs where workspace_id = ? order by id limit 5000 for update', [workspaceId])
+  const ids = JSON.stringify(runs.map((run) => run.id))
+  await em.execute('delete from runs where id in (select json_array_elements_text(?::json))', [ids])
+  await em.execute('delete from steps where run_id in (select json_array_elements_text(?::json))', [ids])
+  return runs.length
+}
+
+async function deleteSomeEvents(em: EntityManager, workspaceId: string): Promise<number> {
+  const { affectedRows } = await em.execute<{ affectedRows: number }>(
+    'delete from events where ctid = any(array(select ctid from events where workspace_id = ? limit 20000))',
+    [workspaceId],
+    'run',
+  )
+  return affectedRows
 }
 
 /** How much of what keeps a workspace from being deleted there is: runs that have not ended, members whose default it is or who have no other. */

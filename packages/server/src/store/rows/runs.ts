@@ -151,7 +151,7 @@ export const rowOfNew = (run: NewRun): RunRow => ({
   ended_at: null,
 })
 
-/** Inserts a queued run with its first event counted. Gives false where a run of this parent's step is there already. */
+/** Inserts a queued run with its first event counted. Gives false where a run of this parent's step is there already, or its workflow has gone. */
 export async function insertRun(tx: Tx, run: NewRun): Promise<boolean> {
   const rows = await tx.query(
     {
@@ -159,7 +159,8 @@ export async function insertRun(tx: Tx, run: NewRun): Promise<boolean> {
       text: `
         insert into runs (id, workspace_id, workflow_id, version, trial, status, seq, input, input_hash, transaction_id, live_transaction,
           lane, parent_run_id, parent_step, root_run_id, depth, trigger, tags, started_by, deadline_at, created_at, keyed_input, traceparent, session_id, retain_seconds, updated_at)
-        values ($1, $2, $3, $4, $5::json, 'queued', 1, $6::json, $7, $8, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, (select retain_seconds from versions where workflow_id = $3 and number = $4), $18)
+        select $1, $2, $3, $4, $5::json, 'queued', 1, $6::json, $7, $8, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, (select retain_seconds from versions where workflow_id = $3 and number = $4), $18
+        from workflows where workflows.id = $3 and workflows.workspace_id = $2 for key share
         on conflict (parent_run_id, parent_step) where parent_run_id is not null do nothing
         returning id`,
     },
@@ -251,8 +252,8 @@ export async function sessionsWithRounds(tx: Tx, sessionIds: readonly string[]):
 }
 
 /** Takes the ended rounds of a session, their children, and all that was kept of them. */
-export const deleteRounds = (tx: Tx, sessionId: string): Promise<unknown> =>
-  tx.query(
+export async function deleteRounds(tx: Tx, sessionId: string): Promise<void> {
+  const gone = await tx.query<{ id: string }>(
     {
       name: 'rounds-delete',
       text: `
@@ -260,11 +261,21 @@ export const deleteRounds = (tx: Tx, sessionId: string): Promise<unknown> =>
           select id from runs where session_id = $1 and ended_at is not null
           union all
           select child.id from runs child join tree on child.parent_run_id = tree.id where child.ended_at is not null
-        ), gone as (delete from runs using tree where runs.id = tree.id returning runs.id)
-        delete from events using gone where subject_kind = 'run' and subject_id = gone.id`,
+        )
+        delete from runs using tree where runs.id = tree.id returning runs.id`,
     },
     [sessionId],
   )
+  await tx.query(
+    {
+      name: 'rounds-delete-rest',
+      text: `
+        with steps_gone as (delete from steps where run_id = any($1))
+        delete from events where subject_kind = 'run' and subject_id = any($1)`,
+    },
+    [gone.map(({ id }) => id)],
+  )
+}
 
 // ── transaction ids and lanes ──────────────────────────────────────────────────────────────────────────────────────────
 

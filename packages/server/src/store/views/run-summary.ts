@@ -1,11 +1,12 @@
 import { type RunField, RunStatus, type RunSummary, type Scalar, terminalStatuses } from '@sluice/schema'
 import type { StoredList } from '../conditions/fields.ts'
+import { timeOf } from '../ids.ts'
 
 /** The status as the world sees it: a hold lies over those that it can lie on. */
 export const shownStatus = `case when held_at is not null and status in ('queued', 'running', 'waiting') then 'held' else status end`
 
 export const summaryColumns = `id, workflow_id, version, ${shownStatus} as status, waiting_kind, progress, reason, transaction_id, lane, parent_run_id, session_id, trigger, tags,
-  created_at, started_at, ended_at, updated_at`
+  started_at, ended_at, updated_at`
 
 /** A row of `summaryColumns`, or the JSON of one. */
 export interface SummaryRow {
@@ -22,7 +23,6 @@ export interface SummaryRow {
   session_id: string | null
   trigger: string
   tags: string[]
-  created_at: Date | string
   started_at: Date | string | null
   ended_at: Date | string | null
   updated_at: Date | string
@@ -45,7 +45,7 @@ export const summaryFrom = (row: SummaryRow): RunSummary => ({
   sessionId: row.session_id,
   trigger: row.trigger,
   tags: row.tags,
-  created: iso(row.created_at),
+  created: new Date(timeOf(row.id)).toISOString(),
   startedAt: row.started_at && iso(row.started_at),
   endedAt: row.ended_at && iso(row.ended_at),
   updated: iso(row.updated_at),
@@ -90,7 +90,7 @@ export const runList: StoredList<RunSummary, RunField> = {
     trigger: { type: 'text', sql: 'trigger', of: (run) => run.trigger },
     // The index is over runs that have any.
     tags: { type: 'texts', sql: 'tags', of: (run) => run.tags, narrow: () => `tags <> '{}'` },
-    created: { type: 'time', sql: 'created_at', of: (run) => run.created },
+    created: { type: 'time', sql: 'created_at', ofId: true, of: (run) => run.created },
     startedAt: { type: 'time', nullable: true, sql: 'started_at', of: (run) => run.startedAt },
     endedAt: { type: 'time', nullable: true, sql: 'ended_at', of: (run) => run.endedAt },
     updated: { type: 'time', sql: 'updated_at', of: (run) => run.updated },

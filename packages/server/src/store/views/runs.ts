@@ -162,7 +162,6 @@ function waitingOn(row: RunRecord, waits: readonly WaitRow[], names: ReadonlyMap
 /** Runs of a workspace, newest first unless asked otherwise; trials are listed nowhere. Throws a Fault `workflow_missing` for an unknown workflow. */
 export async function listRuns(tx: Tx, workspaceId: string, asked: ListRuns): Promise<Page<RunSummary>> {
   const { workflow, version, status, tag, waitingOn: kinds, trigger, sessionId, createdAfter, createdBefore } = asked
-  const dated = createdAfter !== undefined || createdBefore !== undefined
   const also: Where<RunField> = {
     ...(workflow !== undefined && { workflowId: await resolveWorkflow(tx, workspaceId, workflow) }),
     version,
@@ -171,16 +170,9 @@ export async function listRuns(tx: Tx, workspaceId: string, asked: ListRuns): Pr
     waitingOn: among(kinds),
     trigger,
     sessionId,
-    created: dated ? { gte: createdAfter, lt: createdBefore } : undefined,
+    created: { gte: createdAfter, lt: createdBefore },
   }
-  // The order that dates have an index in; of ids all that are newer would have to be read.
-  const { order = dated ? '-created' : undefined } = asked
-  return listPage(
-    tx,
-    runList,
-    { ...asked, order, also },
-    { select: summaryColumns, from: 'runs', scope: 'workspace_id = $1 and trial is null', values: [workspaceId], item: summaryFrom },
-  )
+  return listPage(tx, runList, { ...asked, also }, { select: summaryColumns, from: 'runs', scope: 'workspace_id = $1 and trial is null', values: [workspaceId], item: summaryFrom })
 }
 
 /** An id wins over a handle. */
