@@ -14,7 +14,10 @@ export interface Copier {
   close(): Promise<void>
 }
 
-/** A run's id with a number in place of its last six characters. */
+/** The id of a copy of this run: its number stands in place of the last six characters. */
+export const copyOf = (id: string, n: number): string => `${id.slice(0, 9)}${String(n).padStart(6, '0')}`
+
+/** The same in SQL. */
 const numbered = (id: string): string => `left(${id}, 9) || lpad(n::text, 6, '0')`
 
 const tables = {

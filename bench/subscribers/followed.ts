@@ -23,7 +23,7 @@ export interface Following {
 export type Figures = Record<'lastMs' | 'perSecond' | 'deliveries' | 'cpuPerThousand' | 'idleBytesEach' | 'busyBytesEach', number>
 
 export interface Followed {
-  /** A run that waits, that so many follow, and that is then decided. Throws when not every event reaches everybody. */
+  /** A run that waits, that so many follow, and that is decided when each of them has what was told so far. Throws when not every event reaches everybody. */
   follow(following: Following): Promise<Figures>
   close(): Promise<void>
 }
@@ -45,9 +45,9 @@ export async function openFollowed(databaseUrl: string): Promise<Followed> {
       const audience = openAudience()
       const before = process.memoryUsage.rss()
       await audience.order({ do: 'open', stream: { transport, url: served.url, tokens, runId }, subscribers })
+      const { delivered: known } = await audience.order({ do: 'count', until: subscribers * (await eventsOf(client, runId)), withinMs })
       await sleep(settleMs)
       const idle = process.memoryUsage.rss()
-      const { delivered: known } = await audience.order({ do: 'count', until: 0, withinMs: 0 })
       const most = watchMemory()
 
       const begun = performance.timeOrigin + performance.now()
