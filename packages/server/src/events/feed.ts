@@ -1,29 +1,36 @@
-import { type Event, Fault, limits, type Line, type EventField, type PassedEvent, type ResyncEvent, type SnapshotEvent, terminalEvents, type Where } from '@sluice/schema'
+import { type Event, Fault, limits, type Line, type EventField, type PassedEvent, type ResyncEvent, type SnapshotEvent, type Where } from '@sluice/schema'
 import type { Database, Tx } from '../store/database.ts'
-import { type LoggedEvent, feedRun, feedSession, freeze, logEnd, runEventsAfter, sessionEventsAfter, trimmedTo, workspaceEventsAfter } from '../store/rows/feeds.ts'
+import { feedRun, feedSession, freeze, logEnd } from '../store/rows/feeds.ts'
 import { getRun, liveRuns, resolveWorkflow } from '../store/views/runs.ts'
 import { lineTold, maySee, newestLines, recordFrom, seenSession, type Viewer } from '../store/views/sessions.ts'
 import type { Doorbell, Topic } from './doorbell.ts'
-import { createSieve, type Told } from './sieve.ts'
+import { runLog, sessionLog, workspaceLog } from './logs.ts'
+import { cursorOf, endOf, numbered, numberOf, type Place, placeOf } from './place.ts'
+import { createSieve, type Sieve } from './sieve.ts'
+import { type Log, openTail, type Tail } from './tail.ts'
 
 export type FeedItem = Event | SnapshotEvent | ResyncEvent | PassedEvent
+
+/** What there was to tell at one moment, never empty. The same array for all who are told the same. */
+export type Batch = readonly FeedItem[]
 
 /**
  * The log as streams: what was missed, then what comes, each event once and in order.
  *
  * F1. An event is read from the log, never handed over by who wrote it: a subscriber on another server sees the same.
  * F2. A ring says that there is something to read; a lost one costs two seconds, no event.
- * F3. Nothing is read ahead: a slow consumer holds one page.
- * F4. What `where` leaves out is passed all the same: the cursor moves over it, and a run's stream ends with the run.
+ * F3. Nothing is read ahead: a slow consumer holds one batch, of some 256 KiB or of one event.
+ * F4. What a stream leaves out is passed all the same: the cursor moves over it, and a run's stream ends with the run.
+ * F5. What many follow is read, sieved and given once (tail.ts); what one of them may see never depends on the others.
  */
 export interface Feed {
   /** Of one run; ends after its terminal event. Without a cursor: a snapshot, and what comes after it. */
-  run(of: { workspaceId: string; runId: string } & Asked, signal: AbortSignal): Promise<AsyncIterable<FeedItem>>
-  workflow(of: { workspaceId: string; workflow: string } & Asked, signal: AbortSignal): Promise<AsyncIterable<FeedItem>>
+  run(of: { workspaceId: string; runId: string } & Asked, signal: AbortSignal): Promise<AsyncIterable<Batch>>
+  workflow(of: { workspaceId: string; workflow: string } & Asked, signal: AbortSignal): Promise<AsyncIterable<Batch>>
   /** Of one session; ends when it is deleted. A snapshot holds its newest lines. */
-  session(of: { viewer: Viewer; sessionId: string } & Asked, signal: AbortSignal): Promise<AsyncIterable<FeedItem>>
+  session(of: { viewer: Viewer; sessionId: string } & Asked, signal: AbortSignal): Promise<AsyncIterable<Batch>>
   /** As far as the viewer may see: of sessions their own alone, unless they are an admin. */
-  workspace(of: { viewer: Viewer } & Asked, signal: AbortSignal): Promise<AsyncIterable<FeedItem>>
+  workspace(of: { viewer: Viewer } & Asked, signal: AbortSignal): Promise<AsyncIterable<Batch>>
 }
 
 /** After which cursor, and which events: a snapshot and a resync come in any case. */
@@ -32,168 +39,131 @@ export interface Asked {
   where?: Where<EventField> | undefined
 }
 
-const pageSize = 100
-const netMs = 2_000
 /** Of a session's snapshot. */
 const snapshotLines = 100
 const snapshotLineBytes = limits.snapshotBytes / 2
+/** After so many events that were left out the consumer is told how far the stream is: it need not go through them again. */
+const mostSilent = 100
 
-interface Page {
-  items: FeedItem[]
-  /** There may be more at once. */
-  full: boolean
-  /** Nothing comes after these. */
-  last: boolean
+/** How a stream begins, or begins anew. */
+interface Start {
+  snapshot: SnapshotEvent
+  place: Place
+  /** Nothing comes after it. */
+  isLast: boolean
+}
+
+interface Stream {
+  log: Log
+  sieve: Sieve
+  /** Null: it begins with a snapshot. */
+  after: Place | null
+  start(): Promise<Start>
 }
 
 export function createFeed({ database, doorbell }: { database: Database; doorbell: Doorbell }): Feed {
-  /** Pages as long as there are some; then, woken by the bell, more of them. */
-  async function* pages(topic: Topic, read: () => Promise<Page>, signal: AbortSignal): AsyncGenerator<FeedItem> {
-    let rung = true
-    let wake = () => {}
-    const ring = (): void => {
-      rung = true
-      wake()
-    }
-    const off = doorbell.on(topic, ring)
-    signal.addEventListener('abort', ring, { once: true })
+  const tails = new Map<Topic, Tail>()
+
+  function tailOf(log: Log): Tail {
+    const known = tails.get(log.topic)
+    if (known) return known
+    const tail = openTail(log, doorbell, () => void (tails.get(log.topic) === tail && tails.delete(log.topic)))
+    tails.set(log.topic, tail)
+    return tail
+  }
+
+  async function* batches({ log, sieve, after, start }: Stream, signal: AbortSignal): AsyncGenerator<Batch> {
+    const follower = tailOf(log).follow(signal)
+    let place = after
+    let silence = 0
     try {
-      while (!signal.aborted) {
-        rung = false
-        const page = await read()
-        for (const item of page.items) {
-          if (signal.aborted) return
-          yield item
+      if (!place) {
+        const begun = await start()
+        yield [begun.snapshot]
+        if (begun.isLast) return
+        ;({ place } = begun)
+      }
+      for (let next = await follower.next(place); next !== 'over'; next = await follower.next(place)) {
+        if (next === 'trimmed') {
+          const anew = await start()
+          yield [{ type: 'resync', cursor: anew.snapshot.cursor }]
+          yield [anew.snapshot]
+          ;({ place } = anew)
+          continue
         }
-        if (page.last) return
-        if (page.full || rung) continue
-        await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, netMs)
-          wake = () => {
-            clearTimeout(timer)
-            resolve()
-          }
-        })
+        place = next.end
+        const sifted = next.sift(sieve)
+        silence = sifted.events.length > 0 ? sifted.silence : silence + sifted.silence
+        if (sifted.events.length > 0) yield sifted.events
+        if (next.isLast) return
+        if (silence < mostSilent) continue
+        silence = 0
+        yield next.passed
       }
     } finally {
-      off()
-      signal.removeEventListener('abort', ring)
+      follower.leave()
     }
   }
 
-  async function ofWorkspace(
-    workspaceId: string,
-    wanted: { workflowId: string } | { viewer: Viewer },
-    { after, where }: Asked,
-    signal: AbortSignal,
-  ): Promise<AsyncIterable<FeedItem>> {
-    let place = after === undefined ? null : placeOf(after)
-    const sieve = createSieve(where)
-    const workflowId = 'workflowId' in wanted ? wanted.workflowId : null
-    const isWanted = (row: LoggedEvent): boolean => ('viewer' in wanted ? row.owner === null || maySee(wanted.viewer, row.owner) : row.workflow_id === workflowId)
-    const snapshot = async (): Promise<SnapshotEvent> =>
+  function ofWorkspace(workspaceId: string, workflowId: string | null, scope: Sieve, { after, where }: Asked): Stream {
+    const start = (): Promise<Start> =>
       database.transaction(async (tx) => {
         await freeze(tx)
-        const end = await logEnd(tx)
         // What the snapshot shows is at least as new as the cursor: an event in between may come again, none is missed.
-        place = { xid: String(BigInt(end) - 1n), position: Number.MAX_SAFE_INTEGER }
-        return { type: 'snapshot', cursor: cursorOf(place), runs: await liveRuns(tx, workspaceId, workflowId) }
+        const place = endOf(BigInt(await logEnd(tx)) - 1n)
+        return { snapshot: { type: 'snapshot', cursor: cursorOf(place), runs: await liveRuns(tx, workspaceId, workflowId) }, place, isLast: false }
       })
-    async function read(): Promise<Page> {
-      if (!place) return { items: [await snapshot()], full: true, last: false }
-      const trimmed = await trimmedTo(database, workspaceId)
-      if (trimmed && isBefore(place, trimmed)) {
-        const anew = await snapshot()
-        return { items: [{ type: 'resync', cursor: anew.cursor }, anew], full: true, last: false }
-      }
-      const rows = await workspaceEventsAfter(database, workspaceId, place.xid, place.position, pageSize)
-      const end = rows.at(-1)
-      if (end) place = { xid: end.xid, position: end.position }
-      return { items: sieve(rows.filter(isWanted).map((row) => toldFrom(row, cursorOf(row)))), full: rows.length === pageSize, last: false }
-    }
-    return pages(`workspace:${workspaceId}`, read, signal)
+    return { log: workspaceLog(database, workspaceId), sieve: createSieve(where, scope), after: after === undefined ? null : placeOf(after), start }
   }
 
   return {
     async run({ workspaceId, runId, after, where }, signal) {
       const run = await feedRun(database, runId)
       if (run?.workspace_id !== workspaceId) throw new Fault('run_missing')
-      let seq = after === undefined ? null : seqOf(after)
-      const sieve = createSieve(where)
-      async function read(): Promise<Page> {
-        if (seq === null) {
-          const snapshot = await runSnapshot(database, workspaceId, runId)
-          seq = Number(snapshot.cursor)
-          return { items: [snapshot], full: true, last: typeof snapshot.run?.endedAt === 'string' }
-        }
-        const rows = await runEventsAfter(database, runId, seq, pageSize)
-        seq = rows.at(-1)?.seq ?? seq
-        if (rows.length === 0) return nothingAfter(seq, await feedRun(database, runId))
-        return { items: sieve(rows.map((row) => toldFrom(row, String(row.seq)))), full: rows.length === pageSize, last: rows.some((row) => isTerminal(row.type)) }
-      }
-      return pages(`run:${runId}`, read, signal)
+      const start = () => runStart(database, workspaceId, runId)
+      return batches({ log: runLog(database, runId), sieve: createSieve(where), after: after === undefined ? null : numberOf(after), start }, signal)
     },
     async workflow({ workspaceId, workflow, ...asked }, signal) {
-      return ofWorkspace(workspaceId, { workflowId: await resolveWorkflow(database, workspaceId, workflow) }, asked, signal)
+      const workflowId = await resolveWorkflow(database, workspaceId, workflow)
+      const scope: Sieve = { key: `workflow ${workflowId}`, fits: (told) => told.workflowId === workflowId && told.owner === null }
+      return batches(ofWorkspace(workspaceId, workflowId, scope, asked), signal)
     },
     async session({ viewer, sessionId, after, where }, signal) {
       const session = await feedSession(database, sessionId)
       if (session?.workspace_id !== viewer.workspaceId || !maySee(viewer, session.owner) || (session.gone && after === undefined)) throw new Fault('session_missing')
-      let seq = after === undefined ? null : seqOf(after)
-      const sieve = createSieve(where)
-      async function anew(): Promise<SnapshotEvent> {
-        const snapshot = await sessionSnapshot(database, viewer, sessionId)
-        seq = Number(snapshot.cursor)
-        return snapshot
-      }
-      async function read(): Promise<Page> {
-        if (seq === null) return { items: [await anew()], full: true, last: false }
-        let rows = await sessionEventsAfter(database, sessionId, seq, pageSize)
-        if (rows.length === 0) {
-          const now = await feedSession(database, sessionId)
-          if (!now || now.seq <= seq) return { items: [], full: false, last: now?.gone ?? true }
-          // It has moved since, or what it moved by is trimmed.
-          rows = await sessionEventsAfter(database, sessionId, seq, pageSize)
-        }
-        const [first] = rows
-        // What is missing before the last event of a session went with it.
-        if (!first || (first.seq !== seq + 1 && first.type !== 'deleted')) return resync()
-        seq = rows.at(-1)!.seq
-        return { items: sieve(rows.map((row) => toldFrom(row, String(row.seq)))), full: rows.length === pageSize, last: rows.at(-1)!.type === 'deleted' }
-      }
-      async function resync(): Promise<Page> {
-        const snapshot = await anew()
-        return { items: [{ type: 'resync', cursor: snapshot.cursor }, snapshot], full: true, last: false }
-      }
-      return pages(`session:${sessionId}`, read, signal)
+      const start = () => sessionStart(database, viewer, sessionId)
+      return batches({ log: sessionLog(database, sessionId), sieve: createSieve(where), after: after === undefined ? null : numberOf(after), start }, signal)
     },
-    workspace: ({ viewer, ...asked }, signal) => ofWorkspace(viewer.workspaceId, { viewer }, asked, signal),
+    async workspace({ viewer, ...asked }, signal) {
+      return batches(ofWorkspace(viewer.workspaceId, null, seenBy(viewer), asked), signal)
+    },
   }
 }
 
-/** Nothing was there to read: the run has ended before, it still goes on, or it has moved since, and is to be read again. */
-function nothingAfter(seq: number, run: { ended: boolean; seq: number } | undefined): Page {
-  return { items: [], full: run !== undefined && run.seq > seq, last: run === undefined || (run.ended && run.seq <= seq) }
-}
+/** All admins see the same. */
+const seenBy = (viewer: Viewer): Sieve => ({
+  key: viewer.seesAll ? 'all' : `user ${viewer.userId}`,
+  fits: ({ owner }) => owner === null || maySee(viewer, owner),
+})
 
-const isTerminal = (type: string): boolean => (terminalEvents as readonly string[]).includes(type)
-
-function runSnapshot(database: Database, workspaceId: string, runId: string): Promise<SnapshotEvent> {
+function runStart(database: Database, workspaceId: string, runId: string): Promise<Start> {
   return database.transaction(async (tx: Tx) => {
     await freeze(tx)
     const head = await feedRun(tx, runId)
     // It was deleted, or its time was over.
     if (!head) throw new Fault('run_missing')
-    return { type: 'snapshot', cursor: String(head.seq), run: await getRun(tx, workspaceId, runId) }
+    const run = await getRun(tx, workspaceId, runId)
+    return { snapshot: { type: 'snapshot', cursor: String(head.seq), run }, place: numbered(head.seq), isLast: run.endedAt !== null }
   })
 }
 
-function sessionSnapshot(database: Database, viewer: Viewer, sessionId: string): Promise<SnapshotEvent> {
+function sessionStart(database: Database, viewer: Viewer, sessionId: string): Promise<Start> {
   return database.transaction(async (tx: Tx) => {
     await freeze(tx)
     const row = await seenSession(tx, viewer, sessionId)
     const lines = (await newestLines(tx, sessionId, snapshotLines)).map(lineTold)
-    return { type: 'snapshot', cursor: String(row.seq), session: recordFrom(row), lines: lines.slice(firstThatFits(lines)) }
+    const snapshot: SnapshotEvent = { type: 'snapshot', cursor: String(row.seq), session: recordFrom(row), lines: lines.slice(firstThatFits(lines)) }
+    return { snapshot, place: numbered(row.seq), isLast: false }
   })
 }
 
@@ -203,31 +173,3 @@ function firstThatFits(lines: readonly Line[]): number {
   const before = lines.findLastIndex((line) => (room -= Buffer.byteLength(JSON.stringify(line))) < 0)
   return before + 1
 }
-
-function toldFrom(row: LoggedEvent, cursor: string): Told {
-  const { subject_kind: kind, subject_id: id, seq, type, data, at } = row
-  const event = { subject: { kind, id }, seq, cursor, at: at.toISOString(), type, ...(JSON.parse(data) as object) } as Event
-  return { event, workflowId: row.workflow_id }
-}
-
-// ── cursors: a run's is its seq, a workspace's the place in its log ──────────────────────────────────────────────────────
-
-interface Place {
-  xid: string
-  position: number
-}
-
-const cursorOf = (place: Place): string => `${place.xid}.${place.position}`
-
-function placeOf(cursor: string): Place {
-  const [, xid, position] = /^(\d{1,20})\.(\d{1,16})$/.exec(cursor) ?? []
-  if (xid === undefined || BigInt(xid) > 18_446_744_073_709_551_615n) throw new Fault('cursor_invalid')
-  return { xid, position: Number(position) }
-}
-
-function seqOf(cursor: string): number {
-  if (!/^\d{1,9}$/.test(cursor)) throw new Fault('cursor_invalid')
-  return Number(cursor)
-}
-
-const isBefore = (a: Place, b: Place): boolean => BigInt(a.xid) < BigInt(b.xid) || (a.xid === b.xid && a.position < b.position)

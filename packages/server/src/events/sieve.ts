@@ -1,38 +1,32 @@
-import type { Event, EventField, Json, PassedEvent, Where } from '@sluice/schema'
+import type { Event, EventField, Json, Where } from '@sluice/schema'
 import { checkWhere } from '../store/conditions/check.ts'
 import type { ListFields } from '../store/conditions/fields.ts'
 import { predicate } from '../store/conditions/memory.ts'
 
-/** An event as it is told, and the workflow whose run it is of. */
+/** An event as it is told, and what decides to whom. */
 export interface Told {
   event: Event
+  /** The workflow whose run it is of. */
   workflowId: string | null
+  /** Whom alone, beside admins, it may be told to. */
+  owner: string | null
 }
 
-/** Gives what of a page is wanted. */
-export type Sieve = (told: readonly Told[]) => (Event | PassedEvent)[]
-
-/** After so many events that were left out the consumer is told how far the stream is: it need not go through them again. */
-const mostSilent = 100
-
-/** Throws a Fault `input_invalid` before anything is streamed. Remembers how much it has left out: one a stream. */
-export function createSieve(where: Where<EventField> | undefined): Sieve {
-  if (where === undefined) return (told) => told.map(({ event }) => event)
-  const fits = predicate(checkWhere(where, eventList), eventList)
-  let silent = 0
-  return (told) => {
-    const given: (Event | PassedEvent)[] = []
-    for (const each of told) {
-      silent++
-      if (!fits(each)) continue
-      given.push(each.event)
-      silent = 0
-    }
-    if (silent < mostSilent) return given
-    silent = 0
-    return [...given, { type: 'passed', cursor: told.at(-1)!.event.cursor }]
-  }
+/** What of a log a stream tells. */
+export interface Sieve {
+  /** Sieves of the same key let the same through: what one has sifted is not sifted again. */
+  key: string
+  fits(told: Told): boolean
 }
+
+/** Of the events within a scope those that `where` asks for. Throws a Fault `input_invalid` before anything is streamed. */
+export function createSieve(where: Where<EventField> | undefined, scope: Sieve = all): Sieve {
+  if (where === undefined) return scope
+  const asked = predicate(checkWhere(where, eventList), eventList)
+  return { key: `${scope.key} ${JSON.stringify(where)}`, fits: (told) => scope.fits(told) && asked(told) }
+}
+
+const all: Sieve = { key: '', fits: () => true }
 
 const carried = (key: EventField) => ({
   type: 'text' as const,

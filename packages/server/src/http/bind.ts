@@ -5,13 +5,14 @@ import { problemOf } from '../rpc/faults.ts'
 import type { Wire } from './ask.ts'
 import { callerOf, wantsStream } from './caller.ts'
 import { sendContent } from './content.ts'
+import { framesOf, once, sseText } from './frames.ts'
 import { allowForms, receiveForm, type Form } from './form.ts'
 import { checkText, type ReadJson } from './json.ts'
 import type { OpenStreams } from './open-streams.ts'
 import { queryOf } from './query.ts'
 import type { ReplyRow, Row, StreamRow } from './rows.ts'
 import { parametersOf, type Place } from './shapes.ts'
-import { endStream, frameText, sendStream, sseHeaders, type StreamOptions } from './streams.ts'
+import { endStream, sendStream, sseHeaders, type StreamOptions } from './streams.ts'
 
 export interface BindOptions {
   files: Pick<FilesPart, 'receive' | 'discard'>
@@ -41,6 +42,7 @@ function bindAll(app: FastifyInstance, places: readonly Place[], options: BindOp
   for (const { method, shape, rows } of places) {
     const replying = rows.find((row) => row.is === 'reply')
     const streaming = rows.find((row) => row.is === 'stream')
+    const streamed = streaming && streamer(streaming, options)
     const { face } = rows[0]!
     let parameter = 0
     app.route({
@@ -49,7 +51,7 @@ function bindAll(app: FastifyInstance, places: readonly Place[], options: BindOp
       url: shape.replaceAll(':', '::').replace(/\{\}/g, () => `:p${parameter++}`),
       config: { face, template: rows[0]!.path, open: rows.every((row) => row.open), slow: (replying?.takes.length ?? 0) > 0 },
       handler: async (request, reply) => {
-        if (streaming && (!replying || wantsStream(request))) await streamRow(streaming, request, reply, options)
+        if (streamed && (!replying || wantsStream(request))) await streamed(request, reply)
         else await replyRow(replying!, request, reply, options)
         return reply
       },
@@ -89,32 +91,28 @@ function whileSending(error: unknown, request: FastifyRequest, reply: FastifyRep
   report(error, request)
 }
 
-async function streamRow(row: StreamRow, request: FastifyRequest, reply: FastifyReply, { openStreams, report, stream }: BindOptions): Promise<void> {
-  const { raw } = reply
-  if (request.method === 'HEAD') return void reply.headers(sseHeaders).send()
-  const caller = callerOf(request)
-  const input = row.ask(wireOf(row, request))
-  const forget = caller.principal ? openStreams.add(caller.principal, 'sse', (why) => endStream(raw, why)) : () => {}
-  try {
-    const values = await row.stream(caller, input, untilGone(raw))
-    reply.hijack()
-    request.isStream = true
-    if (raw.destroyed) return
-    raw.writeHead(200, { ...(reply.getHeaders() as OutgoingHttpHeaders), ...sseHeaders })
-    const failure = (error: unknown) => {
-      report(error, request)
-      return frameText({ event: 'error', data: JSON.stringify(row.face.render(problemOf(error), caller.requestId).body) })
+function streamer(row: StreamRow, { openStreams, report, stream }: BindOptions): (request: FastifyRequest, reply: FastifyReply) => Promise<void> {
+  const pieceOf = once((batch) => framesOf(row, batch, sseText))
+  return async (request, reply) => {
+    const { raw } = reply
+    if (request.method === 'HEAD') return void reply.headers(sseHeaders).send()
+    const caller = callerOf(request)
+    const input = row.ask(wireOf(row, request))
+    const forget = caller.principal ? openStreams.add(caller.principal, 'sse', (why) => endStream(raw, why)) : () => {}
+    try {
+      const batches = await row.stream(caller, input, untilGone(raw))
+      reply.hijack()
+      request.isStream = true
+      if (raw.destroyed) return
+      raw.writeHead(200, { ...(reply.getHeaders() as OutgoingHttpHeaders), ...sseHeaders })
+      const failure = (error: unknown) => {
+        report(error, request)
+        return sseText({ event: 'error', data: JSON.stringify(row.face.render(problemOf(error), caller.requestId).body) })
+      }
+      await sendStream(raw, batches, { pieceOf, failure }, stream)
+    } finally {
+      forget()
     }
-    await sendStream(raw, framed(values, row), failure, stream)
-  } finally {
-    forget()
-  }
-}
-
-async function* framed(values: AsyncIterable<unknown>, row: StreamRow): AsyncGenerator<string, void> {
-  for await (const value of values) {
-    const frame = row.frame(value)
-    if (frame !== null) yield frame
   }
 }
 

@@ -1,12 +1,13 @@
-import { callTRPCProcedure, isTrackedEnvelope, type AnyTRPCRouter } from '@trpc/server'
+import { callTRPCProcedure, type AnyTRPCRouter } from '@trpc/server'
 import type { z } from 'zod'
 import { authorize } from '../access/policy.ts'
-import type { FeedItem } from '../events/feed.ts'
+import type { Batch, FeedItem } from '../events/feed.ts'
 import type { Context } from '../rpc/context.ts'
+import { Subscription } from '../rpc/subscription.ts'
 import type { BodyType, Meta, Method, Rest, RestStream } from '../rpc/trpc.ts'
 import { askBySchema, type Wire } from './ask.ts'
 import { nativeFace, type Face } from './face.ts'
-import { frameText } from './streams.ts'
+import { type Frame, textOf } from './frames.ts'
 
 interface Addressed {
   /** The procedure, as `runs.get`. */
@@ -43,9 +44,9 @@ export interface ReplyRow extends Addressed {
 
 export interface StreamRow extends Addressed {
   is: 'stream'
-  stream(context: Context, input: unknown, signal: AbortSignal): Promise<AsyncIterable<unknown>>
+  stream(context: Context, input: unknown, signal: AbortSignal): Promise<AsyncIterable<Batch>>
   /** Null: this face does not tell of it. */
-  frame(value: unknown): string | null
+  frame(item: FeedItem): Frame | null
 }
 
 /** One address of a REST API: what `bind` serves and `openapi` describes. A dialect's rows are the same, with its own words. */
@@ -61,7 +62,8 @@ export function rowsOf(router: AnyTRPCRouter, face: Face = nativeFace): Row[] {
       const permit = ({ principal }: Context) => void (principal && meta.action !== 'public' && meta.action !== 'signed-in' && authorize(principal, meta.action))
       return { ...addressed, is: 'reply', method, path, status, takes, gives: gives ?? 'json', permit, call, answer: (value) => value }
     }
-    const streamed = ({ path }: RestStream): StreamRow => ({ ...addressed, is: 'stream', method: 'GET', path, stream: call as StreamRow['stream'], frame: nativeFrame })
+    const stream = async (...asked: Parameters<typeof call>): Promise<AsyncIterable<Batch>> => batchesOf(await call(...asked), name)
+    const streamed = ({ path }: RestStream): StreamRow => ({ ...addressed, is: 'stream', method: 'GET', path, stream, frame: nativeFrame })
     return [...(meta.openapi ? [reply(meta.openapi)] : []), ...(meta.streams ?? []).map(streamed)]
   })
 }
@@ -83,15 +85,9 @@ export function proceduresOf(router: AnyTRPCRouter): Record<string, Found> {
   )
 }
 
-/** Events are shared between subscribers; so are their frames. */
-const frames = new WeakMap<object, string>()
-
-function nativeFrame(value: unknown): string | null {
-  if (!isTrackedEnvelope(value)) return null
-  const item = value[1] as FeedItem
-  const known = frames.get(item)
-  if (known !== undefined) return known
-  const frame = frameText({ id: value[0], event: item.type, data: JSON.stringify(item) })
-  frames.set(item, frame)
-  return frame
+function batchesOf(value: unknown, name: string): AsyncIterable<Batch> {
+  if (value instanceof Subscription) return value.batches
+  throw new Error(`${name} is found as a stream, and is no subscription`)
 }
+
+const nativeFrame = (item: FeedItem): Frame => ({ id: item.cursor, event: item.type, data: textOf(item) })

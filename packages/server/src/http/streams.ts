@@ -2,20 +2,6 @@ import type { ServerResponse } from 'node:http'
 import type { Ending } from './open-streams.ts'
 import { createWriter, ReaderGone, type WriterOptions } from './writer.ts'
 
-/** One message of an SSE stream. `data` is written as it is given: serialise once, send to all. */
-export interface Frame {
-  id?: string
-  event?: string
-  data: string
-}
-
-const oneLine = (text: string): string => text.replace(/[\r\n\0]/g, ' ')
-
-export function frameText({ id, event, data }: Frame): string {
-  const lines = data.includes('\n') || data.includes('\r') ? data.split(/\r\n|\r|\n/) : [data]
-  return `${id === undefined ? '' : `id: ${oneLine(id)}\n`}${event === undefined ? '' : `event: ${oneLine(event)}\n`}${lines.map((line) => `data: ${line}\n`).join('')}\n`
-}
-
 export interface StreamOptions extends WriterOptions {
   heartbeatMs?: number
 }
@@ -31,18 +17,29 @@ export const sseHeaders = {
 /** Milliseconds before a reader that lost its stream connects again. */
 const retryMs = 2_000
 
+/** How what is streamed is written. */
+export interface Manner<T> {
+  /** Null: there is nothing in it to be told. */
+  pieceOf(value: T): string | Uint8Array | null
+  /** The last piece, of a failure under way. */
+  failure(error: unknown): string
+}
+
 /**
- * Writes frames until they end or the reader goes. The head goes out at once, comments keep the line alive, and the next
- * frame is asked for only when this one is taken. A failure under way is told by `failure` as the last frame.
+ * Writes what comes until it ends or the reader goes. The head goes out at once, comments keep the line alive, and the next
+ * piece is asked for only when this one is taken.
  */
-export async function sendStream(response: ServerResponse, frames: AsyncIterable<string>, failure: (error: unknown) => string, options: StreamOptions = {}): Promise<void> {
+export async function sendStream<T>(response: ServerResponse, values: AsyncIterable<T>, { pieceOf, failure }: Manner<T>, options: StreamOptions = {}): Promise<void> {
   const writer = createWriter(response, options)
   const beat = setInterval(() => writer.beat(':\n\n'), options.heartbeatMs ?? 15_000)
-  const iterator = frames[Symbol.asyncIterator]()
+  const iterator = values[Symbol.asyncIterator]()
   const left = departure(response)
   try {
     await writer.write(`retry: ${retryMs}\n\n`)
-    for (let next = await left.before(iterator.next()); next && !next.done; next = await left.before(iterator.next())) await writer.write(next.value)
+    for (let next = await left.before(iterator.next()); next && !next.done; next = await left.before(iterator.next())) {
+      const piece = pieceOf(next.value)
+      if (piece !== null) await writer.write(piece)
+    }
   } catch (error) {
     if (!(error instanceof ReaderGone)) await writer.write(failure(error)).catch(() => {})
   } finally {

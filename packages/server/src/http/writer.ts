@@ -29,7 +29,8 @@ export function createWriter(response: ServerResponse, { maxBytes = limits.strea
     async write(piece) {
       if (response.destroyed || response.writableEnded) throw new ReaderGone('The connection is closed')
       const bytes = typeof piece === 'string' ? Buffer.byteLength(piece) : piece.byteLength
-      if (response.writableLength + bytes > maxBytes) drop('The reader is too slow')
+      // One piece alone is never too much: a snapshot may be as large as what may wait.
+      if (response.writableLength > 0 && response.writableLength + bytes > maxBytes) drop('The reader is too slow')
       if (response.write(piece)) return
       if (!(await room(response, stallMs))) drop('The reader is too slow')
       if (response.destroyed) throw new ReaderGone('The connection is closed')

@@ -1,10 +1,9 @@
 import { Subscribe, WatchWorkflow } from '@sluice/schema'
-import { tracked, type TrackedEnvelope } from '@trpc/server'
 import { authorize } from '../access/policy.ts'
 import type { Principal } from '../access/principal.ts'
-import type { Feed, FeedItem } from '../events/feed.ts'
-import type { Context } from './context.ts'
-import { can, nameError, router, type RestStream } from './trpc.ts'
+import type { Batch, Feed } from '../events/feed.ts'
+import { Subscription } from './subscription.ts'
+import { can, router, type RestStream } from './trpc.ts'
 import { viewerOf } from './viewer.ts'
 
 const tags = ['events']
@@ -17,10 +16,9 @@ const streams: RestStream[] = [
 
 export const events = router({
   // Not a generator: that there is no such run is said before the stream begins.
-  subscribe: can('events.read', streams, Subscribe).subscription(async ({ ctx, input, signal = new AbortController().signal }) => {
-    const items = await follow(ctx.parts.feed, ctx.principal, input, signal)
-    return delivered(items, ctx)
-  }),
+  subscribe: can('events.read', streams, Subscribe).subscription(
+    async ({ ctx, input, signal = new AbortController().signal }) => new Subscription(await follow(ctx.parts.feed, ctx.principal, input, signal), ctx),
+  ),
 })
 
 function follow(
@@ -28,7 +26,7 @@ function follow(
   principal: Principal,
   { runId, workflow, sessionId, where, after, lastEventId = after }: Subscribe,
   signal: AbortSignal,
-): Promise<AsyncIterable<FeedItem>> {
+): Promise<AsyncIterable<Batch>> {
   const { workspaceId } = principal
   if (runId !== undefined) return feed.run({ workspaceId, runId, after: lastEventId, where }, signal)
   if (workflow !== undefined) return feed.workflow({ workspaceId, workflow, after: lastEventId, where }, signal)
@@ -40,17 +38,5 @@ function follow(
 /** The events of a workflow's runs, under the noun of the workflow. */
 export const watch = can('events.read', [], WatchWorkflow).subscription(
   async ({ ctx, input: { workflow, where, after, lastEventId = after }, signal = new AbortController().signal }) =>
-    delivered(await ctx.parts.feed.workflow({ workspaceId: ctx.actor.workspaceId, workflow, after: lastEventId, where }, signal), ctx),
+    new Subscription(await ctx.parts.feed.workflow({ workspaceId: ctx.actor.workspaceId, workflow, after: lastEventId, where }, signal), ctx),
 )
-
-/** Each item under its cursor, and the next one only when the consumer has taken this one: nothing piles up here. */
-async function* delivered(items: AsyncIterable<FeedItem>, { flow }: Context): AsyncGenerator<TrackedEnvelope<FeedItem>, void> {
-  try {
-    for await (const item of items) {
-      yield tracked(item.cursor, item)
-      await flow?.()
-    }
-  } catch (error) {
-    throw nameError(error)
-  }
-}

@@ -1,5 +1,7 @@
 import { Fault, type Event, type EventField, type Where } from '@sluice/schema'
 import { expect, test } from 'vitest'
+import { Page } from '../../src/events/page.ts'
+import { numbered } from '../../src/events/place.ts'
 import { createSieve, type Told } from '../../src/events/sieve.ts'
 
 const run = 'run000000000001'
@@ -7,28 +9,53 @@ const workflow = 'workflow0000001'
 const told = (seq: number, more: object = { type: 'progress', progress: seq }): Told => ({
   event: { subject: { kind: 'run', id: run }, seq, cursor: `c${seq}`, at: '2026-01-31T12:00:00.000Z', ...more } as Event,
   workflowId: workflow,
+  owner: null,
 })
-const many = (from: number, to: number): Told[] => Array.from({ length: to - from + 1 }, (_, index) => told(from + index))
-const cursors = (where: Where<EventField>, ...pages: Told[][]): string[][] => {
-  const sieve = createSieve(where)
-  return pages.map((page) => sieve(page).map((item) => `${item.cursor}${item.type === 'passed' ? ' passed' : ''}`))
+const pageOf = (...all: Told[]): Page => {
+  const entries = all.map((each) => ({ ...each, place: numbered(each.event.seq) }))
+  return new Page({ after: numbered(all[0]!.event.seq - 1), end: entries.at(-1)!.place, entries, isLast: false, bytes: 0 })
 }
+const cursors = (where: Where<EventField> | undefined, page: Page) => page.sift(createSieve(where)).events.map(({ cursor }) => cursor)
 
 test('picks events by what they carry; what one does not carry is null', () => {
-  const page = [
+  const page = pageOf(
     told(1, { type: 'run.started' }),
     told(2, { type: 'step.started', nodeId: 'a', step: 'A', iteration: '' }),
     told(3, { type: 'log', nodeId: 'b', step: 'B', iteration: '', level: 'error' }),
-  ]
-  expect(cursors({ nodeId: 'a' }, page)).toEqual([['c2']])
-  expect(cursors({ nodeId: { ne: 'a' } }, page)).toEqual([['c1', 'c3']])
-  expect(cursors({ or: [{ type: { like: 'run.%' } }, { level: 'error' }] }, page)).toEqual([['c1', 'c3']])
-  expect(cursors({ workflowId: workflow, runId: run, seq: { gt: 1 }, sessionId: null }, page)).toEqual([['c2', 'c3']])
+  )
+  expect(cursors(undefined, page)).toEqual(['c1', 'c2', 'c3'])
+  expect(cursors({ nodeId: 'a' }, page)).toEqual(['c2'])
+  expect(cursors({ nodeId: { ne: 'a' } }, page)).toEqual(['c1', 'c3'])
+  expect(cursors({ or: [{ type: { like: 'run.%' } }, { level: 'error' }] }, page)).toEqual(['c1', 'c3'])
+  expect(cursors({ workflowId: workflow, runId: run, seq: { gt: 1 }, sessionId: null }, page)).toEqual(['c2', 'c3'])
 })
 
-test('says how far it has come after a hundred that were not wanted, over pages too', () => {
-  expect(cursors({ type: 'log' }, many(1, 99), many(100, 100), many(101, 150))).toEqual([[], ['c100 passed'], []])
-  expect(cursors({ type: 'log' }, [...many(1, 90), told(91, { type: 'log' })], many(92, 190), many(191, 191))).toEqual([['c91'], [], ['c191 passed']])
+test('within its scope alone', () => {
+  const mine = (who: string) => ({ key: who, fits: ({ owner }: Told) => owner === who })
+  const page = pageOf(told(1), { ...told(2), owner: 'ada' }, { ...told(3), owner: 'bob' })
+  for (const [who, cursor] of [
+    ['ada', 'c2'],
+    ['bob', 'c3'],
+  ] as const)
+    expect(page.sift(createSieve({ type: 'progress' }, mine(who))).events.map((event) => event.cursor)).toEqual([cursor])
+})
+
+test('is asked about an event once, however many ask for the same', () => {
+  let asked = 0
+  const counting = { key: 'some', fits: () => ++asked > 0 }
+  const page = pageOf(told(1), told(2))
+  const first = page.sift(createSieve({ type: 'progress' }, counting))
+  expect(page.sift(createSieve({ type: 'progress' }, { ...counting })).events).toBe(first.events)
+  expect(asked).toBe(2)
+  page.sift(createSieve({ type: 'log' }, counting))
+  expect(asked).toBe(4)
+})
+
+test('tells how many were left out since the last one that was not', () => {
+  const page = pageOf(told(1), told(2, { type: 'log' }), told(3), told(4))
+  expect(page.sift(createSieve({ type: 'log' }))).toMatchObject({ events: [{ seq: 2 }], silence: 2 })
+  expect(page.sift(createSieve({ type: 'message' }))).toEqual({ events: [], silence: 4 })
+  expect(page.passed).toEqual([{ type: 'passed', cursor: 'c4' }])
 })
 
 test('what cannot be asked of events is refused before there are any', () => {

@@ -60,7 +60,7 @@ export function flood(served: Served): { count: number; ended: boolean } {
   async function* events(signal: AbortSignal) {
     try {
       while (!signal.aborted) {
-        yield bigEvent(++taken.count, big)
+        yield [bigEvent(++taken.count, big)]
         // As the real feed does: let others run.
         if (taken.count % 16 === 0) await sleep(0)
       }

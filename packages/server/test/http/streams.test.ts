@@ -3,7 +3,8 @@ import { connect, type AddressInfo, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Event } from '@sluice/schema'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { frameText, sendStream } from '../../src/http/streams.ts'
+import { sseText } from '../../src/http/frames.ts'
+import { sendStream } from '../../src/http/streams.ts'
 import { event, ids, lastEvent } from '../rpc/toys.ts'
 import { bigEvent, flood, serve, until, type Served } from './serve.ts'
 
@@ -84,7 +85,7 @@ describe('a stream of events', () => {
     const served = await serve()
     served.parts.feed.workspace = async () => breaking()
     async function* breaking() {
-      yield event(1)
+      yield [event(1)]
       throw new Error('10.0.0.7 went away')
     }
     const stream = await follow(served, '/v1/events')
@@ -112,7 +113,7 @@ describe('a stream of events', () => {
     let over = false
     const server = createServer((_request, response) => {
       const silent: AsyncIterable<string> = { [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => {}) }) }
-      void sendStream(response, silent, () => '').then(() => (over = true))
+      void sendStream(response, silent, { pieceOf: String, failure: String }).then(() => (over = true))
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     onTestFinished(() => void server.close())
@@ -135,7 +136,7 @@ describe('a stream of events', () => {
   })
 
   test('frames cannot be broken out of', () => {
-    expect(frameText({ id: 'a\nevent: x', event: 'b\r\ndata: y', data: 'one\ntwo\r\nthree' })).toBe('id: a event: x\nevent: b  data: y\ndata: one\ndata: two\ndata: three\n\n')
+    expect(sseText({ id: 'a\nevent: x', event: 'b\r\ndata: y', data: 'one\ntwo\r\nthree' })).toBe('id: a event: x\nevent: b  data: y\ndata: one\ndata: two\ndata: three\n\n')
   })
 })
 

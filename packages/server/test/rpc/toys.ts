@@ -2,7 +2,7 @@ import { Fault, type Account, type Event, type Member, type Pause, type Run, typ
 import type { Deed } from '../../src/access/audit.ts'
 import type { Credential, Principal } from '../../src/access/authenticate.ts'
 import type { Actor } from '../../src/engine/engine.ts'
-import type { FeedItem } from '../../src/events/feed.ts'
+import type { Batch, FeedItem } from '../../src/events/feed.ts'
 import type { Incoming } from '../../src/files/blobs.ts'
 import { ReceivedFile } from '../../src/files/received.ts'
 import type { Parts } from '../../src/rpc/context.ts'
@@ -172,7 +172,7 @@ export interface ToyFeed {
 export const event = (seq: number, type: 'run.started' | 'run.resumed' = 'run.resumed'): Event => ({ subject: { kind: 'run', id: ids.run }, seq, cursor: `c${seq}`, at, type })
 export const lastEvent = (seq: number): Event => ({ subject: { kind: 'run', id: ids.run }, seq, cursor: `c${seq}`, at, type: 'run.completed', output: 1 })
 
-function createFeed(): ToyFeed & { follow(after: string | undefined, signal: AbortSignal): AsyncGenerator<FeedItem> } {
+function createFeed(): ToyFeed & { follow(after: string | undefined, signal: AbortSignal): AsyncGenerator<Batch> } {
   let wake = () => {}
   let woken = new Promise<void>((resolve) => (wake = resolve))
   const feed = {
@@ -194,7 +194,7 @@ function createFeed(): ToyFeed & { follow(after: string | undefined, signal: Abo
           const item = feed.events[next]
           if (item) {
             next++
-            yield item
+            yield [item]
             if (item.type === 'run.completed') return
           } else await Promise.race([woken, new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))])
         }

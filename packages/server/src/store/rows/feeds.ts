@@ -14,22 +14,44 @@ export interface LoggedEvent {
   /** JSON text of what the type adds. */
   data: string
   at: Date
+  /** How many there were to be read together with it; it came with fewer when they were too large together. */
+  found: number
   [more: string]: unknown
+}
+
+/** The most of a page: rows, and bytes of data, of which the last row may go beyond. */
+export interface Most {
+  rows: number
+  bytes: number
 }
 
 const columns = 'subject_kind, subject_id, seq, xid::text as xid, position, workflow_id, owner, type, data::text as data, at'
 
+/** The first events by an order, at most $1, and of those as many as come to $2 bytes. `found` tells how many there were. */
+const firstOf = (where: string, order: string): string => `
+  select ${columns}, found from (
+    select *, (count(*) over ())::int as found, sum(octet_length(data::text)) over (order by ${order}) - octet_length(data::text) as before
+    from (select * from events where ${where} order by ${order} limit $1) first
+  ) page where before <= $2 order by ${order.replaceAll(/\w+/g, 'page.$&')}`
+
+const runText = firstOf("subject_id = $3 and subject_kind = 'run' and seq > $4", 'seq')
+const sessionText = firstOf("subject_id = $3 and subject_kind = 'session' and seq > $4", 'seq')
+const workspaceText = firstOf('workspace_id = $3 and (xid, position) > ($4::xid8, $5::bigint) and xid < pg_snapshot_xmin(pg_current_snapshot())', 'xid, position')
+
 /** A run's events after a `seq`. Its numbers are given under its row lock: what is read has no gap that fills later. */
-export const runEventsAfter = (tx: Tx, runId: string, seq: number, limit: number): Promise<LoggedEvent[]> =>
-  tx.query({ name: 'feed-run', text: `select ${columns} from events where subject_id = $1 and subject_kind = 'run' and seq > $2 order by seq limit $3` }, [runId, seq, limit])
+export const runEventsAfter = (tx: Tx, runId: string, seq: number, { rows, bytes }: Most): Promise<LoggedEvent[]> =>
+  tx.query({ name: 'feed-run', text: runText }, [rows, bytes, runId, seq])
 
 /** A session's events after a `seq`; the same holds. What is older than a day is trimmed: then the first is not the next. */
-export const sessionEventsAfter = (tx: Tx, sessionId: string, seq: number, limit: number): Promise<LoggedEvent[]> =>
-  tx.query({ name: 'feed-session', text: `select ${columns} from events where subject_id = $1 and subject_kind = 'session' and seq > $2 order by seq limit $3` }, [
-    sessionId,
-    seq,
-    limit,
-  ])
+export const sessionEventsAfter = (tx: Tx, sessionId: string, seq: number, { rows, bytes }: Most): Promise<LoggedEvent[]> =>
+  tx.query({ name: 'feed-session', text: sessionText }, [rows, bytes, sessionId, seq])
+
+/**
+ * A workspace's events after a place, up to the oldest transaction still open: a transaction that commits late comes after
+ * all that has been read, so nothing is ever skipped.
+ */
+export const workspaceEventsAfter = (tx: Tx, workspaceId: string, xid: string, position: number, { rows, bytes }: Most): Promise<LoggedEvent[]> =>
+  tx.query({ name: 'feed-workspace', text: workspaceText }, [rows, bytes, workspaceId, xid, position])
 
 /** Whose session it is; of one that was deleted, for as long as its last event is there. */
 export async function feedSession(tx: Tx, sessionId: string): Promise<{ workspace_id: string; owner: string; seq: number; gone: boolean } | undefined> {
@@ -45,22 +67,6 @@ export async function feedSession(tx: Tx, sessionId: string): Promise<{ workspac
   )
   return rows[0]
 }
-
-/**
- * A workspace's events after a place, up to the oldest transaction still open: a transaction that commits late comes after
- * all that has been read, so nothing is ever skipped.
- */
-export const workspaceEventsAfter = (tx: Tx, workspaceId: string, xid: string, position: number, limit: number): Promise<LoggedEvent[]> =>
-  tx.query(
-    {
-      name: 'feed-workspace',
-      text: `
-        select ${columns} from events
-        where workspace_id = $1 and (xid, position) > ($2::xid8, $3::bigint) and xid < pg_snapshot_xmin(pg_current_snapshot())
-        order by events.xid, events.position limit $4`,
-    },
-    [workspaceId, xid, position, limit],
-  )
 
 /** The end of the log as a reader may see it: nothing that commits from now on stands before it. */
 export async function logEnd(tx: Tx): Promise<string> {

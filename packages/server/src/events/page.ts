@@ -1,0 +1,77 @@
+import type { Event, PassedEvent } from '@sluice/schema'
+import { isBefore, type Place } from './place.ts'
+import type { Sieve, Told } from './sieve.ts'
+
+/** An event at its place in the log. */
+export interface Entry extends Told {
+  place: Place
+}
+
+export interface Sifted {
+  /** The same array for all with the same sieve. */
+  events: readonly Event[]
+  /** How many were left out since the last of them, or since the page began. */
+  silence: number
+}
+
+/** All of a log from one place to another, read once for everybody. What is made of it is made once, too. */
+export class Page {
+  readonly after: Place
+  readonly end: Place
+  readonly entries: readonly Entry[]
+  /** Nothing comes after it. */
+  readonly isLast: boolean
+  /** Of its data. */
+  readonly bytes: number
+  readonly #sifted = new Map<string, Sifted>()
+  readonly #rests = new Map<number, Page>()
+  #passed: readonly PassedEvent[] | undefined
+
+  constructor({ after, end, entries, isLast, bytes }: Pick<Page, 'after' | 'end' | 'entries' | 'isLast' | 'bytes'>) {
+    this.after = after
+    this.end = end
+    this.entries = entries
+    this.isLast = isLast
+    this.bytes = bytes
+  }
+
+  /** Whether who is at this place can go on with it. */
+  covers(place: Place): boolean {
+    return place === this.after || (!isBefore(place, this.after) && isBefore(place, this.end))
+  }
+
+  /** What of it is not known yet at a place that it covers. */
+  from(place: Place): Page {
+    const { end, isLast, bytes } = this
+    if (place === this.after) return this
+    const known = this.entries.findIndex((entry) => isBefore(place, entry.place))
+    const at = known < 0 ? this.entries.length : known
+    if (at === 0) return this
+    let rest = this.#rests.get(at)
+    if (!rest) this.#rests.set(at, (rest = new Page({ after: place, end, entries: this.entries.slice(at), isLast, bytes })))
+    return rest
+  }
+
+  sift(sieve: Sieve): Sifted {
+    let sifted = this.#sifted.get(sieve.key)
+    if (!sifted) this.#sifted.set(sieve.key, (sifted = siftedBy(sieve, this.entries)))
+    return sifted
+  }
+
+  /** Tells who was given nothing of it how far the log goes. */
+  get passed(): readonly PassedEvent[] {
+    return (this.#passed ??= [{ type: 'passed', cursor: this.entries.at(-1)!.event.cursor }])
+  }
+}
+
+function siftedBy(sieve: Sieve, entries: readonly Entry[]): Sifted {
+  const events: Event[] = []
+  let silence = 0
+  for (const entry of entries) {
+    silence++
+    if (!sieve.fits(entry)) continue
+    events.push(entry.event)
+    silence = 0
+  }
+  return { events, silence }
+}
