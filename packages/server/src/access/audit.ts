@@ -17,7 +17,7 @@ export interface Deed extends Pick<AuditRecord, 'action' | 'resource' | 'outcome
 /**
  * Who did what. Written behind the answer, many in one statement: a deed commits in its own room, mostly together with
  * those of others, and what was refused has no transaction at all. So a server that is killed loses what it did in the
- * last milliseconds; one that leaves loses nothing, and an outage is waited out with up to 10,000 deeds.
+ * last hundredths of a second; one that leaves loses nothing, and an outage is waited out with up to 10,000 deeds.
  */
 export interface Audit {
   /** Neither waits nor throws. */
@@ -37,36 +37,65 @@ export interface AuditOptions {
 
 const mostWaiting = 10_000
 const mostAtOnce = 500
+/** How long deeds are gathered: each statement is an fsync that the runs of the server wait for, too. */
+const gatherMs = 25
 const retryMs = 500
 const patienceMs = 1_000
 
 export function createAudit({ database, onError, now = Date.now }: AuditOptions): Audit {
   const waiting: NewAudit[] = []
   let writing: Promise<void> | null = null
+  /** Somebody waits for what is left. */
+  let hurried = false
+  let hurry = (): void => {}
   let closed = false
   let lost = 0
 
   async function write(): Promise<void> {
+    let most = mostAtOnce
     while (waiting.length > 0) {
-      const deeds = waiting.slice(0, mostAtOnce)
+      if (!hurried && waiting.length < most) await gathered()
+      const deeds = waiting.slice(0, most)
       try {
         await insertAudit(database, deeds)
         waiting.splice(0, deeds.length)
+        most = mostAtOnce
       } catch (error) {
-        onError(error)
-        // What PostgreSQL does not take will not be taken later either.
-        if (!passes(error)) waiting.splice(0, deeds.length)
-        else if (closed) break
-        else await pause(retryMs)
+        if (passes(error)) {
+          onError(error)
+          if (closed) break
+          await pause(retryMs)
+        } else if (deeds.length > 1) {
+          most = Math.ceil(deeds.length / 2)
+        } else {
+          onError(error)
+          // What PostgreSQL does not take will not be taken later either.
+          waiting.shift()
+        }
       }
     }
     if (lost > 0) onError(new Error(`${lost} deeds were not recorded: too many were waiting`))
     lost = 0
+    hurried = closed
     // At once with the last look: a deed that comes now starts the next round.
     writing = null
   }
 
-  const written = (): Promise<unknown> => Promise.race([writing, pause(patienceMs)])
+  const gathered = (): Promise<void> =>
+    new Promise((resolve) => {
+      const timer = setTimeout(resolve, gatherMs).unref()
+      hurry = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+
+  function written(): Promise<unknown> {
+    if (!writing) return Promise.resolve()
+    hurried = true
+    hurry()
+    return Promise.race([writing, pause(patienceMs)])
+  }
 
   return {
     record({ principal, workspaceId: at = null, ...deed }) {

@@ -1,9 +1,9 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 
 /** 256 bits at random, 43 characters of base64url: nothing to guess. */
 export const randomToken = (): string => randomBytes(32).toString('base64url')
 
 /** What is kept of a random token. Plain SHA-256 will do, because there is nothing to guess. */
-export const digest = (token: string): Buffer => createHash('sha256').update(token).digest()
+export const digest = (token: string): Buffer => hash('sha256', token, 'buffer')
 
 export const isRandomToken = (text: string): boolean => /^[A-Za-z0-9_-]{43}$/.test(text)

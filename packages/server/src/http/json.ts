@@ -14,6 +14,8 @@ export interface ReadJson {
   text: string
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
 /**
  * Reads JSON that a stranger wrote. Bytes, depth and keys are bounded before anything is built; bad UTF-8, NUL, lone
  * surrogates and numbers beyond a double are refused, because PostgreSQL cannot keep them or JSON cannot say them again.
@@ -23,7 +25,7 @@ export function readJson(bytes: Uint8Array, bounds: JsonBounds = jsonBounds): Re
   if (bytes.byteLength > bounds.bytes) throw new Fault('body_too_large', { details: { maxBytes: bounds.bytes } })
   let text: string
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    text = utf8.decode(bytes)
   } catch {
     throw malformed('The body is not UTF-8')
   }

@@ -39,23 +39,51 @@ export function createListener(trustProxy: Trust): App {
     },
   })
   app.decorateRequest('caller', null)
-  app.addHook('preParsing', async (request) => {
-    if (!request.routeOptions.config.slow) endIfLate(request.raw)
+  const bodies = createBodyWatch()
+  app.addHook('preParsing', (request, _reply, _payload, done) => {
+    if (!request.routeOptions.config.slow) bodies.expect(request.raw)
+    done()
+  })
+  app.addHook('onClose', (_app, done) => {
+    bodies.stop()
+    done()
   })
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, async (request: FastifyRequest, bytes: Buffer) => readBody(request.headers, bytes))
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, async (request: FastifyRequest, bytes: Buffer) => {
+    bodies.came(request.raw)
+    return readBody(request.headers, bytes)
+  })
   return app
 }
 
 const bodyMs = 30_000
+const lookMs = 1_000
 
-/** A body that is held in memory while it comes must come soon. */
-function endIfLate(request: IncomingMessage): void {
-  if (request.complete) return
-  const late = Object.assign(new Error('The body did not come in time'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' })
-  const timer = setTimeout(answerClientError, bodyMs, late, request.socket).unref()
-  const stop = () => clearTimeout(timer)
-  request.once('end', stop).once('close', stop)
+interface BodyWatch {
+  expect(request: IncomingMessage): void
+  came(request: IncomingMessage): void
+  stop(): void
+}
+
+/** A body that is held in memory while it comes must come soon. One timer for all: a timer for each is a fiftieth of a small request. */
+function createBodyWatch(): BodyWatch {
+  const coming = new Map<IncomingMessage, number>()
+  const look = setInterval(() => {
+    const latest = performance.now() - bodyMs
+    for (const [request, since] of coming) {
+      if (!request.complete && !request.destroyed && since > latest) continue
+      coming.delete(request)
+      if (!request.complete && !request.destroyed)
+        answerClientError(Object.assign(new Error('The body did not come in time'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }), request.socket)
+    }
+  }, lookMs).unref()
+  return {
+    expect(request) {
+      if (!request.complete) coming.set(request, performance.now())
+    },
+    came: (request) => void coming.delete(request),
+    stop: () => clearInterval(look),
+  }
 }
 
 /** What every reply wears. */

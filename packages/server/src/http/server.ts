@@ -149,10 +149,13 @@ function addSteps(app: App, { origins, admission, failing, log }: { origins: Ori
     // Before its body is read: nothing at an address is more to the point than something wrong with a body.
     if (request.is404) return failing.missing(request, reply)
   })
-  app.addHook('onResponse', async (request, reply) => {
-    const facts = { ...factsOf(request), method: request.method, status: reply.statusCode, ms: Math.round(reply.elapsedTime), principal: request.caller?.principal?.id }
-    if (request.method === 'GET' && reply.statusCode < 400) log.debug(facts, 'Answered')
-    else log.info(facts, 'Answered')
+  app.addHook('onResponse', (request, reply, done) => {
+    const level = request.method === 'GET' && reply.statusCode < 400 ? 'debug' : 'info'
+    if (log.isLevelEnabled(level)) {
+      const facts = { ...factsOf(request), method: request.method, status: reply.statusCode, ms: Math.round(reply.elapsedTime), principal: request.caller?.principal?.id }
+      log[level](facts, 'Answered')
+    }
+    done()
   })
   app.setErrorHandler(failing.answer)
   app.setNotFoundHandler(failing.missing)

@@ -22,7 +22,7 @@ const clientGone = 499
 export function watchRequests(app: FastifyInstance, { metrics, traces }: { metrics: Metrics; traces: Traces }): void {
   app.decorateRequest('traceparent', null)
   app.decorateRequest('isStream', false)
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     const began = performance.now()
     const startedAt = Date.now()
     const incoming = incomingTraceparent(request.headers.traceparent)
@@ -53,6 +53,7 @@ export function watchRequests(app: FastifyInstance, { metrics, traces }: { metri
         ...(status >= 500 && { failed: String(status) }),
       })
     })
+    done()
   })
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { Fault } from '@sluice/schema'
 import { describe, expect, test, vi } from 'vitest'
 import { createAudit, type Deed } from '../../src/access/audit.ts'
@@ -32,11 +33,30 @@ function setup(answer: (deeds: NewAudit[]) => Promise<void> = async () => {}) {
 }
 
 describe('the audit log', () => {
-  test('writes one statement at a time, with all that came meanwhile', async () => {
-    const { audit, kept } = setup()
+  test('writes what comes within a moment in one statement, and one statement at a time', async () => {
+    const gate = Promise.withResolvers<void>()
+    const { audit, kept } = setup(() => gate.promise)
     for (const name of ['a', 'b', 'c']) audit.record(deed(name))
+    await pause(1_000)
+    for (const name of ['d', 'e']) audit.record(deed(name))
+    gate.resolve()
     await audit.close()
-    expect(kept).toEqual([['a'], ['b', 'c']])
+    expect(kept).toEqual([
+      ['a', 'b', 'c'],
+      ['d', 'e'],
+    ])
+  })
+
+  test('waits for no more deeds when somebody asks for them', async () => {
+    vi.useFakeTimers()
+    try {
+      const { audit, kept } = setup()
+      audit.record(deed('a'))
+      await audit.close()
+      expect(kept).toEqual([['a']])
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   test.each([
@@ -59,13 +79,12 @@ describe('the audit log', () => {
   })
 
   test('what is not taken keeps nothing else out', async () => {
-    const { audit, kept, errors } = setup(async ([first]) => {
-      if (first?.resource === 'odd') throw new Error('invalid input')
+    const { audit, kept, errors } = setup(async (deeds) => {
+      if (deeds.some(({ resource }) => resource === 'odd')) throw new Error('invalid input')
     })
-    audit.record(deed('odd'))
-    audit.record(deed('fine'))
+    for (const name of ['a', 'b', 'odd', 'c', 'd']) audit.record(deed(name))
     await audit.close()
-    expect([kept.flat(), errors.length]).toEqual([['fine'], 1])
+    expect([kept.flat(), errors.length]).toEqual([['a', 'b', 'c', 'd'], 1])
   })
 
   test('keeps ten thousand in memory and says how many it could not', async () => {
