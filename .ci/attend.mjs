@@ -6,8 +6,8 @@ import { constants } from 'node:os'
  * Stands in front of a child: hands signals on and ends as it ends. The child has a process group of its own, so that
  * Ctrl-C reaches it once, through us; and a channel, whose closing tells it that we were killed.
  */
-export function attend(program, args) {
-  const child = spawn(program, args, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'], detached: true })
+export function attend(program, args, env = process.env) {
+  const child = spawn(program, args, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'], detached: true, env })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
   child.on('error', (error) => {
     process.stderr.write(`${program} cannot be run: ${error.message}\n`)

@@ -4,13 +4,17 @@ import { join } from 'node:path'
 import { attend } from './attend.mjs'
 import { install, node, root } from './workspace.mjs'
 
+const server = join(root, 'packages/server/src/main.ts')
 const commands = {
-  serve: [join(root, 'packages/server/src/main.ts'), 'serve'],
+  serve: [server, 'serve'],
   test: [join(root, '.ci/test.mjs')],
   pack: [join(root, '.ci/pack.mjs')],
   bench: [join(root, 'bench/main.ts')],
-  'sluice-server': [join(root, 'packages/server/src/main.ts')],
+  'sluice-server': [server],
 }
+
+/** Where the server keeps what is compiled (command/compiled.ts). Told beforehand, so that nothing is left to be compiled. */
+const compiled = join(root, 'packages/server/node_modules/.cache/compiled')
 
 const [name, ...rest] = process.argv.slice(2)
 const command = commands[name]
@@ -19,7 +23,7 @@ try {
   if (!command) throw new Error(`Say one of: ${Object.keys(commands).join(', ')}`)
   await install()
   if (name === 'bench') await install(join(root, 'bench'))
-  attend(node(), [...command, ...rest])
+  attend(node(), [...command, ...rest], command[0] === server ? { NODE_COMPILE_CACHE: compiled, ...process.env } : process.env)
 } catch (error) {
   process.stderr.write(`${error.message}\n`)
   process.exitCode = 1

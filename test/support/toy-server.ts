@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import pg from 'pg'
 import type { App } from '../../packages/server/src/app.ts'
-import { type House, main } from '../../packages/server/src/main.ts'
+import { type House, main } from '../../packages/server/src/command/line.ts'
 
 /**
  * The command line around a house of one room: it counts, in the database, how often it was started, and answers with it.
