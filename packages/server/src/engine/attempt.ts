@@ -5,9 +5,10 @@ import type { GraphNode } from '../workflows/graph.ts'
 import { checkValue } from '../workflows/json-schema.ts'
 import type { Plan } from '../workflows/plans.ts'
 import { valuesAt } from '../workflows/readings.ts'
+import { failureIn } from './frontier.ts'
 import type { AttemptRef, Happening } from './happening.ts'
-import { type Payload, nothing, payloadOf } from './payload.ts'
-import { type BodyValue, type ReadOutputs, type Surroundings, bytesOfScope, outputOfScope, surroundingsOf } from './scope.ts'
+import { type Payload, nothing, payloadOf, payloadOfList, payloadOfObject } from './payload.ts'
+import { type BodyValue, type ReadOutputs, type Surroundings, bound, outputsOf, outputsOfScopes, surroundingsOf } from './scope.ts'
 import { type RunState, childIteration, idempotencyKey, iterationIndex, keyAt, parentIteration, stepKey } from './state.ts'
 import { type Task, root } from './turn.ts'
 
@@ -57,31 +58,32 @@ async function attempt(run: Surround, ref: AttemptRef, now: Date): Promise<Evalu
   const node = run.state.graph.nodes.get(ref.nodeId)!
   const prepared = run.plan.prepared.node(ref.nodeId)
   const undoing = ref.phase === 'compensate'
-  const names = undoing ? (prepared.compensate?.names ?? prepared.names) : prepared.names
-  const { scope, input } = await surroundingsOf(around(run), node, ref.iteration, names, undoing)
-  const context = contextOf(run, node, ref, input, now)
-  if (undoing) {
-    const undo = prepared.compensate
-    if (!undo) throw new StepFailure('not_supported', 'The step declares no undoing', { retry: false })
-    return perform(ref, node, undo.declaration, undo.render(scope), context)
-  }
-  const { behaviour } = prepared.declaration
+  const { declaration, reads, render } = (undoing ? prepared.compensate : prepared) ?? refuse('The step declares no undoing')
+  const { behaviour } = declaration
   // A loop's config speaks of `last` and `count`: it is read when the loop is asked, before each iteration.
-  if (behaviour.is === 'loop') return { happened: { is: 'fanned', ...ref, total: null, concurrency: 1, collect: false } }
-  const config = prepared.render(scope)
-  if (behaviour.is === 'map') return { happened: fanOut(run, ref, behaviour.plan(config)) }
-  const evaluated = perform(ref, node, prepared.declaration, config, context)
+  if (behaviour.is === 'loop' && !undoing) return { happened: { is: 'fanned', ...ref, total: null, concurrency: 1, collect: false } }
+  const look = { reads, input: declaration.takesInput ?? true, undoing }
+  const looks = look.input || reads.names.size > 0
+  const { scope, input, handed } = looks ? await surroundingsOf(around(run), node, ref.iteration, look) : { scope: {}, input: {}, handed: [] }
+  const given = undoing ? await leftForUndoing(run, ref) : declaration.entry ? givenTo(run.state, node) : nothing
+  const config = render(scope)
+  if (behaviour.is === 'map' && !undoing) return { happened: fanOut(run, ref, behaviour.plan(config)) }
+  const evaluated = perform(ref, node, declaration, config, contextOf(run, node, ref, input, given.value, now), [...handed, given])
   if (run.state.run.trial && opensPause(evaluated)) throw new StepFailure('trial_refused', 'A trial opens no pause: give the output of the step', { retry: false })
   return evaluated
 }
 
+const refuse = (message: string): never => {
+  throw new StepFailure('not_supported', message, { retry: false })
+}
+
 const opensPause = (evaluated: Evaluated): boolean => 'happened' in evaluated && evaluated.happened.is === 'waits' && evaluated.happened.waiting.for === 'pause'
 
-function perform(ref: AttemptRef, node: GraphNode, declaration: AnyNode, config: unknown, context: StepContext): Evaluated {
+function perform(ref: AttemptRef, node: GraphNode, declaration: AnyNode, config: unknown, context: StepContext, handed: readonly Payload[]): Evaluated {
   const { behaviour } = declaration
   switch (behaviour.is) {
     case 'pure':
-      return { happened: completion(ref, fitting(declaration, config, behaviour.run(config, context))) }
+      return { happened: completion(ref, fitting(declaration, config, behaviour.run(config, context)), handed) }
     case 'wait':
       return { happened: { is: 'waits', ...ref, waiting: waitingOf(behaviour.wait(config, context), context) } }
     case 'child':
@@ -97,7 +99,7 @@ function perform(ref: AttemptRef, node: GraphNode, declaration: AnyNode, config:
       }
     case 'map':
     case 'loop':
-      throw new StepFailure('not_supported', 'A body cannot undo a step', { retry: false })
+      return refuse('A body cannot undo a step')
   }
 }
 
@@ -129,10 +131,11 @@ function fitting(declaration: AnyNode, config: unknown, result: StepResult): Ste
   })
 }
 
-function completion(ref: AttemptRef, result: StepResult): Happening {
+/** What a step free of effects handed on as it came is not serialised again. */
+function completion(ref: AttemptRef, result: StepResult, handed: readonly Payload[] = []): Happening {
   const { context, usage } = result
   if (context) bound(outputOf(context).bytes, limits.contextPatchBytes)
-  return { is: 'completed', ...ref, output: outputOf(result.output), route: result.route ?? ['default'], context, usage }
+  return { is: 'completed', ...ref, output: handed.find(({ value }) => value === result.output) ?? outputOf(result.output), route: result.route ?? ['default'], context, usage }
 }
 
 /** A node's output as JSON. What cannot be said in JSON is the node's failure, not ours. */
@@ -165,7 +168,7 @@ function legibleIn(value: Json): Json {
   return Array.isArray(value) ? value.map(legibleIn) : Object.fromEntries(Object.entries(value).map(([key, each]) => [legible(key), legibleIn(each)]))
 }
 
-function contextOf(run: Surround, node: GraphNode, ref: AttemptRef, input: JsonObject, now: Date): StepContext {
+function contextOf(run: Surround, node: GraphNode, ref: AttemptRef, input: JsonObject, given: Json, now: Date): StepContext {
   const { run: head } = run.state
   return {
     workspaceId: head.workspaceId,
@@ -176,23 +179,23 @@ function contextOf(run: Surround, node: GraphNode, ref: AttemptRef, input: JsonO
     key: idempotencyKey(head.id, node.id, ref.iteration) + (ref.phase === 'compensate' ? '/undo' : ''),
     attempt: ref.attempt,
     input,
-    given: ref.phase === 'compensate' ? leftForUndoing(run.state, ref) : givenTo(run.state, node),
+    given,
     now,
     traceparent: run.traceparent(ref),
   }
 }
 
-function leftForUndoing(state: RunState, ref: AttemptRef): Json {
+async function leftForUndoing({ state, read }: Surround, ref: AttemptRef): Promise<Payload> {
   const step = state.steps.get(stepKey(ref.nodeId, ref.iteration))!
-  return step.compensateInput ?? step.output?.value ?? null
+  return step.compensateInput === undefined ? (await outputsOf({ read }, [step]))(step) : payloadOf(step.compensateInput)
 }
 
 /** The value an input node was started with. */
-function givenTo(state: RunState, node: GraphNode): Json {
+function givenTo(state: RunState, node: GraphNode): Payload {
   const { input, keyedInput } = state.run
-  if (!keyedInput) return input.value
+  if (!keyedInput) return input
   const values = input.value as JsonObject
-  return (Object.hasOwn(values, node.id) ? values[node.id] : Object.hasOwn(values, node.name) ? values[node.name] : null) ?? null
+  return payloadOf((Object.hasOwn(values, node.id) ? values[node.id] : Object.hasOwn(values, node.name) ? values[node.name] : null) ?? null)
 }
 
 function waitingOf(request: WaitRequest, context: StepContext): Extract<Happening, { is: 'waits' }>['waiting'] {
@@ -215,7 +218,7 @@ export function around(run: Surround): Surroundings {
 async function bodyValue(run: Surround, parent: GraphNode, iteration: string): Promise<BodyValue> {
   const index = iterationIndex(iteration)
   const prepared = run.plan.prepared.node(parent.id)
-  if (prepared.declaration.behaviour.is === 'loop') return { count: index, last: index === 0 ? null : await lastOf(run, parent, parentIteration(iteration), index) }
+  if (prepared.declaration.behaviour.is === 'loop') return { count: index, last: (await lastOf(run, parent, parentIteration(iteration), index)).value }
   return { index, item: (await itemsOf(run, parent, parentIteration(iteration)))[index] ?? null }
 }
 
@@ -226,15 +229,18 @@ async function itemsOf(run: Surround, node: GraphNode, iteration: string): Promi
   const prepared = run.plan.prepared.node(node.id)
   const { behaviour } = prepared.declaration
   if (behaviour.is !== 'map') throw new Error(`${node.id} is no map`)
-  const { scope } = await surroundingsOf(around(run), node, iteration, prepared.names)
+  const { scope } = await surroundingsOf(around(run), node, iteration, { reads: prepared.reads, input: false, undoing: false })
   const { items } = behaviour.plan(prepared.render(scope))
   run.items.set(key, items)
   return items
 }
 
-/** The output of a loop's iteration before this one. */
-const lastOf = (run: Surround, node: GraphNode, iteration: string, index: number): Promise<Json> =>
-  outputOfScope(around(run), node, childIteration(iteration, index - 1), run.plan.returns)
+/** What a loop's iteration before this one gave. */
+async function lastOf(run: Surround, node: GraphNode, iteration: string, index: number): Promise<Payload> {
+  if (index === 0) return nothing
+  const [last] = await outputsOfScopes(around(run), node, [childIteration(iteration, index - 1)], { returns: run.plan.returns, most: Infinity })
+  return last!
+}
 
 async function answer(run: Surround, task: Task): Promise<Happening> {
   const ref = { nodeId: task.nodeId, iteration: task.iteration }
@@ -249,42 +255,42 @@ async function answer(run: Surround, task: Task): Promise<Happening> {
 }
 
 async function outputOfRun(run: Surround): Promise<Payload> {
-  const { returns } = run.plan
-  bound(bytesOfScope(run.state, null, '', returns), limits.runOutputBytes)
-  return payloadOf(await outputOfScope(around(run), null, '', returns))
+  const [output] = await outputsOfScopes(around(run), null, [''], { returns: run.plan.returns, most: limits.runOutputBytes })
+  return output!
 }
 
 async function resultsOf(run: Surround, node: GraphNode, iteration: string): Promise<Payload> {
-  const { returns } = run.plan
-  const body = run.state.steps.get(keyAt(node, iteration))!.body!
-  const failures = new Set(body.failures.map((failure) => failure.index))
-  const iterations = Array.from({ length: body.total! }, (_, index) => (failures.has(index) ? null : childIteration(iteration, index)))
-  bound(
-    iterations.reduce((bytes, each) => bytes + (each === null ? 0 : bytesOfScope(run.state, node, each, returns)), 0),
-    limits.stepOutputBytes,
-  )
-  const results: Json[] = []
-  for (const each of iterations) results.push(each === null ? null : await outputOfScope(around(run), node, each, returns))
-  return payloadOf(body.collect ? { results, failures: body.failures as unknown as Json } : { results })
-}
-
-/** What is put together of many outputs is not even read when it is too large. */
-function bound(bytes: number, most: number): void {
-  if (bytes > most) throw new StepFailure('limit_exceeded', `The output has at least ${bytes} bytes; ${most} are allowed`, { retry: false })
+  const { state, plan } = run
+  const body = state.steps.get(keyAt(node, iteration))!.body!
+  const iterations = Array.from({ length: body.total! }, (_, index) => childIteration(iteration, index))
+  const failures = iterations.map((each) => (body.failed > 0 ? failureIn(state, node, each)?.error : undefined))
+  const good = iterations.filter((_, index) => !failures[index])
+  const outputs = (await outputsOfScopes(around(run), node, good, { returns: plan.returns, most: limits.stepOutputBytes })).values()
+  const results = payloadOfList(failures.map((failed) => (failed ? nothing : outputs.next().value!)))
+  if (!body.collect) return payloadOfObject([['results', results]])
+  const failed = failures.flatMap((error, index) => (error ? [{ index, error }] : []))
+  return payloadOfObject([
+    ['results', results],
+    ['failures', payloadOf(failed)],
+  ])
 }
 
 async function nextOfLoop(run: Surround, node: GraphNode, iteration: string): Promise<Happening> {
-  const prepared = run.plan.prepared.node(node.id)
-  const { behaviour } = prepared.declaration
+  const { declaration, reads, render } = run.plan.prepared.node(node.id)
+  const { behaviour } = declaration
   if (behaviour.is !== 'loop') throw new Error(`${node.id} is no loop`)
   const count = run.state.steps.get(keyAt(node, iteration))!.body!.next
-  const last = count === 0 ? null : await lastOf(run, node, iteration, count)
-  const { scope } = await surroundingsOf(around(run), node, iteration, prepared.names)
-  const config = prepared.render(
-    Object.defineProperties({}, { ...Object.getOwnPropertyDescriptors(scope), last: { value: last, enumerable: true }, count: { value: count, enumerable: true } }) as typeof scope,
-  )
+  const last = (): Promise<Payload> => lastOf(run, node, iteration, count)
+  const { scope } = await surroundingsOf(around(run), node, iteration, { reads, input: false, undoing: false })
+  const config = render({ ...scope, count, ...(reads.names.has('last') && { last: (await last()).value }) })
   const more = behaviour.again(config, count)
   const max = behaviour.max(config)
   if (more && count >= max) throw new StepFailure('limit_exceeded', `The loop wants more than its ${max} iterations`, { retry: false })
-  return { is: 'asked', nodeId: node.id, iteration, more, output: payloadOf({ last, count }) }
+  const output = more
+    ? nothing
+    : payloadOfObject([
+        ['last', await last()],
+        ['count', payloadOf(count)],
+      ])
+  return { is: 'asked', nodeId: node.id, iteration, more, output }
 }

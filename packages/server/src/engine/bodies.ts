@@ -20,7 +20,6 @@ export function fanned(turn: Turn, step: StepRow, plan: Extract<Happening, { is:
     live: 0,
     done: 0,
     failed: 0,
-    failures: [],
     concurrency: Math.max(1, plan.concurrency),
     collect: plan.collect,
     asked: false,

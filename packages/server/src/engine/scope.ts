@@ -1,12 +1,13 @@
 import type { Json, JsonObject } from '@sluice/schema'
 import { limits } from '@sluice/schema'
 import { type Scope, StepFailure } from '../nodes/contract.ts'
-import { type GraphNode, upstreamOf } from '../workflows/graph.ts'
-import type { Payload } from './payload.ts'
+import type { GraphNode } from '../workflows/graph.ts'
+import type { ConfigReads } from '../workflows/prepare.ts'
+import { type Payload, nothing, payloadOfObject } from './payload.ts'
 import { type RunState, type StepRow, keyAt, parentIteration } from './state.ts'
 
 /** Reads outputs that are too large to stay in memory, by step key. */
-export type ReadOutputs = (steps: readonly StepRow[]) => Promise<Map<string, Payload>>
+export type ReadOutputs = (steps: readonly StepRow[]) => Promise<ReadonlyMap<string, Payload>>
 
 /** What a body hands to the iteration a step stands in. */
 export type BodyValue = { item: Json; index: number } | { last: Json; count: number }
@@ -15,145 +16,181 @@ export interface Surroundings {
   state: RunState
   read: ReadOutputs
   session(): Promise<JsonObject | null>
-  /** Of the innermost body around a step; null at the top. */
+  /** Of the innermost body around a step. */
   bodyValue(parent: GraphNode, iteration: string): Promise<BodyValue>
 }
 
-/**
- * A step's input by step name of its predecessors, and the scope its expressions see. To the config that undoes it, what the
- * step itself gave stands there too.
- */
-export async function surroundingsOf(
-  around: Surroundings,
-  node: GraphNode,
-  iteration: string,
-  names: ReadonlySet<string>,
-  undoing = false,
-): Promise<{ scope: Scope; input: JsonObject }> {
-  const { state } = around
-  const direct = predecessors(state, node, iteration)
-  const whole = names.has('nodes') || names.has('data')
-  const own = undoing ? state.steps.get(keyAt(node, iteration)) : undefined
-  const itself: [string, StepRow][] = own?.state === 'completed' ? [[node.name, own]] : []
-  const beside = new Map([...direct, ...itself])
-  const all = whole ? new Map([...everythingUpstream(state, node, iteration), ...itself]) : beside
-  const values = await outputs(around, new Map([...all, ...beside]))
-  const body = node.parent ? await around.bodyValue(node.parent, iteration) : null
-  const input = pick(direct, values)
-  const session = names.has('session') ? await around.session() : null
-  const scope = buildScope(state, pick(all, values), pick(beside, values), body, session)
-  // Asked for here and not by the expression, which would take its failure for one of its own.
-  if (names.has('data')) void scope.data
-  return { scope, input: node.incoming.length === 0 && body ? { ...body } : input }
+/** What is looked at of what surrounds a step. The rest is neither fetched nor parsed. */
+export interface Look {
+  reads: ConfigReads
+  /** Whether the step is given its input. */
+  input: boolean
+  /** To the config that undoes a step, what the step itself gave stands beside its predecessors. */
+  undoing: boolean
 }
 
-/** Predecessors whose path here was taken, by step name. */
-function predecessors(state: RunState, node: GraphNode, iteration: string): Map<string, StepRow> {
+export interface Seen {
+  /** What the expressions name, and nothing else. */
+  scope: Partial<Scope>
+  /** The outputs of the predecessors by step name; to the first steps of a body, what it hands to their iteration. */
+  input: JsonObject
+  /** Those outputs, with their texts. */
+  handed: readonly Payload[]
+}
+
+/** By step name. */
+type Steps = ReadonlyMap<string, StepRow>
+type OutputOf = (step: StepRow) => Payload
+
+const nobody: Steps = new Map()
+
+export async function surroundingsOf(around: Surroundings, node: GraphNode, iteration: string, { reads, input, undoing }: Look): Promise<Seen> {
+  const { state } = around
+  const { names } = reads
+  const before = predecessors(state, node, iteration)
+  const itself = undoing ? completedOf(state, [node], iteration) : nobody
+  const beside = undoing ? new Map([...before, ...itself]) : before
+  const under = names.has('nodes') || names.has('data') ? new Map([...completedOf(state, reads.upstream(), iteration, node), ...itself]) : nobody
+  const wanted = [...(input ? before.values() : []), ...under.values()]
+  for (const [name, step] of beside) if (names.has(name)) wanted.push(step)
+  const outputOf = await outputsOf(around, wanted)
+  const isFirst = input && node.incoming.length === 0
+  const body = node.parent && (isFirst || ofBodies.some((name) => names.has(name))) ? await around.bodyValue(node.parent, iteration) : null
+  const session = names.has('session') ? await around.session() : null
+  return {
+    scope: scopeOf(names, { state, beside, under, body, session, outputOf }),
+    input: isFirst && body ? { ...body } : input ? valuesOf(before, outputOf) : {},
+    handed: input ? [...before.values()].map(outputOf) : [],
+  }
+}
+
+/** Predecessors whose path here was taken. */
+function predecessors(state: RunState, { paths }: GraphNode, iteration: string): Steps {
   const found = new Map<string, StepRow>()
-  const links = [...node.incoming].sort((a, b) => a.source.order - b.source.order)
-  for (const link of links) {
-    const step = state.steps.get(keyAt(link.source, iteration))
-    if (step?.route?.includes(link.handle)) found.set(link.source.name, step)
+  for (const { source, handles } of paths) {
+    const step = state.steps.get(keyAt(source, iteration))
+    if (step?.route && handles.some((handle) => step.route!.includes(handle))) found.set(source.name, step)
   }
   return found
 }
 
-/** Everything that completed upstream, in this scope and in those around it, in topological order, outermost first. */
-function everythingUpstream(state: RunState, node: GraphNode, iteration: string): Map<string, StepRow> {
-  const layers: Map<string, StepRow>[] = []
-  let at: GraphNode | null = node
-  while (at) {
-    const layer = new Map<string, StepRow>()
-    for (const source of upstreamOf(at)) {
-      const step = state.steps.get(keyAt(source, iteration))
-      if (step?.state === 'completed') layer.set(source.name, step)
-    }
-    layers.unshift(layer)
-    at = at.parent
-    iteration = parentIteration(iteration)
+/** Those that completed of the nodes of a scope, and of those of scopes around it, of which `inner` stands in the first. */
+function completedOf(state: RunState, nodes: readonly GraphNode[], iteration: string, inner: GraphNode | undefined = nodes[0]): Steps {
+  const found = new Map<string, StepRow>()
+  for (const node of nodes) {
+    const step = state.steps.get(keyAt(node, iterationAround(inner!, iteration, node.parent)))
+    if (step?.state === 'completed') found.set(node.name, step)
   }
-  return new Map(layers.flatMap((layer) => [...layer]))
+  return found
 }
 
-async function outputs(around: Surroundings, steps: ReadonlyMap<string, StepRow>): Promise<Map<StepRow, Json>> {
-  const large = [...steps.values()].filter((step) => step.state === 'completed' && step.output === null)
-  const fetched = large.length > 0 ? await around.read(large) : new Map<string, Payload>()
-  const values = new Map<StepRow, Json>()
-  for (const step of steps.values()) {
-    const payload = step.output ?? fetched.get(step.key)
-    values.set(step, step.state === 'failed' ? { error: { ...step.error } as JsonObject } : (payload?.value ?? null))
-  }
-  return values
+/** The iteration of a scope around the one that a node stands in. */
+function iterationAround(node: GraphNode, iteration: string, parent: GraphNode | null): string {
+  for (let at = node; at.parent && at.parent !== parent; at = at.parent) iteration = parentIteration(iteration)
+  return iteration
 }
 
-const pick = (steps: ReadonlyMap<string, StepRow>, values: ReadonlyMap<StepRow, Json>): JsonObject =>
-  Object.fromEntries([...steps].map(([name, step]) => [name, values.get(step) ?? null]))
+/** The outputs of steps; those that are not in memory are fetched together. */
+export async function outputsOf(around: Pick<Surroundings, 'read'>, steps: Iterable<StepRow>): Promise<OutputOf> {
+  const missing = new Set<StepRow>()
+  for (const step of steps) if (step.state === 'completed' && step.output === null) missing.add(step)
+  const fetched = missing.size > 0 ? await around.read([...missing]) : null
+  return (step) => step.output ?? fetched?.get(step.key) ?? nothing
+}
+
+const valueOf = (step: StepRow, outputOf: OutputOf): Json => (step.state === 'failed' ? { error: { ...step.error } as JsonObject } : outputOf(step).value)
+
+const valuesOf = (steps: Steps, outputOf: OutputOf): JsonObject => Object.fromEntries([...steps].map(([name, step]) => [name, valueOf(step, outputOf)]))
+
+interface View {
+  state: RunState
+  beside: Steps
+  under: Steps
+  body: BodyValue | null
+  session: JsonObject | null
+  outputOf: OutputOf
+}
 
 /** Names of the scope that no step name takes the place of. */
-const reserved = new Set(['input', 'nodes', 'data', 'run', 'session', 'item', 'index', 'last', 'count', '__proto__'])
+const ofRun: { [name: string]: (view: View) => unknown } = {
+  input: ({ state }) => state.run.input.value,
+  nodes: ({ under, outputOf }) => valuesOf(under, outputOf),
+  data: ({ under, outputOf }) => mergeOutputs(valuesOf(under, outputOf)),
+  run: ({ state: { run } }) => ({ id: run.id, workflowId: run.workflowId, version: run.version, transactionId: run.transactionId, trigger: run.trigger, tags: run.tags }),
+  session: ({ session }) => session,
+}
+const ofBodies = ['item', 'index', 'last', 'count'] as const
 
-function buildScope(state: RunState, nodes: JsonObject, input: JsonObject, body: BodyValue | null, session: JsonObject | null): Scope {
-  const { run } = state
-  let merged: JsonObject | undefined
-  const scope: Scope = {
-    input: run.input.value,
-    nodes,
-    get data() {
-      return (merged ??= mergeOutputs(nodes))
-    },
-    run: { id: run.id, workflowId: run.workflowId, version: run.version, transactionId: run.transactionId, trigger: run.trigger, tags: run.tags },
-    session,
-    ...body,
+function scopeOf(names: ReadonlySet<string>, view: View): Partial<Scope> {
+  const scope: { [name: string]: unknown } = { ...view.body }
+  for (const name of names) {
+    const step = view.beside.get(name)
+    if (Object.hasOwn(ofRun, name)) scope[name] = ofRun[name]!(view)
+    else if (step && name !== '__proto__' && !(ofBodies as readonly string[]).includes(name)) scope[name] = valueOf(step, view.outputOf)
   }
-  for (const [name, value] of Object.entries(input)) if (!reserved.has(name)) Object.defineProperty(scope, name, { value, enumerable: true })
   return scope
 }
 
 /** All outputs in one object, shallow: what finds its key taken by another value goes under `key_2`, `key_3` … */
 export function mergeOutputs(nodes: JsonObject): JsonObject {
   const merged: JsonObject = {}
+  const shelves = new Map<string, Shelf>()
   for (const [name, output] of Object.entries(nodes)) {
     const entries = typeof output === 'object' && output !== null && !Array.isArray(output) ? Object.entries(output) : [[name, output] as const]
-    for (const [key, value] of entries) place(merged, key, value)
+    for (const [key, value] of entries) place(merged, shelves, key, value)
   }
   const bytes = Buffer.byteLength(JSON.stringify(merged))
   if (bytes > limits.mergedDataBytes) throw new StepFailure('limit_exceeded', `data has ${bytes} bytes; ${limits.mergedDataBytes} are allowed`, { retry: false })
   return merged
 }
 
-function place(merged: JsonObject, key: string, value: Json): void {
-  let free = key
-  for (let number = 2; Object.hasOwn(merged, free); number++) {
-    if (JSON.stringify(merged[free]) === JSON.stringify(value)) return
-    free = `${key}_${number}`
-  }
-  Object.defineProperty(merged, free, { value, enumerable: true, writable: true, configurable: true })
+/** The values of a key that came more than once, as far as they were looked at: 1,000 outputs of one key are each looked at once. */
+interface Shelf {
+  texts: Set<string>
+  /** Where the next one goes, if nothing else stands there. */
+  free: string
+  number: number
 }
 
-/** The steps that give what a scope gives, by name: its output nodes, or, without any, its leaves. */
-function giversOf(state: RunState, parent: GraphNode | null, iteration: string, returns: (type: string) => boolean): { declared: GraphNode[]; steps: Map<string, StepRow> } {
+function place(merged: JsonObject, shelves: Map<string, Shelf>, key: string, value: Json): void {
+  if (!Object.hasOwn(merged, key)) return put(merged, key, value)
+  const shelf = shelves.get(key) ?? { texts: new Set(), free: key, number: 1 }
+  shelves.set(key, shelf)
+  for (; Object.hasOwn(merged, shelf.free); shelf.free = `${key}_${++shelf.number}`) shelf.texts.add(JSON.stringify(merged[shelf.free]))
+  if (!shelf.texts.has(JSON.stringify(value))) put(merged, shelf.free, value)
+}
+
+/** Assigning __proto__ would set the prototype. */
+const put = (merged: JsonObject, key: string, value: Json): void => void Object.defineProperty(merged, key, { value, enumerable: true, writable: true, configurable: true })
+
+/**
+ * What scopes give, all of one body or the top: the output of the one output node, else an object by step name of what all
+ * output nodes, or, without any, the leaves gave. What is larger than it may be is not even read.
+ */
+export async function outputsOfScopes(
+  around: Pick<Surroundings, 'state' | 'read'>,
+  parent: GraphNode | null,
+  iterations: readonly string[],
+  { returns, most }: { returns(type: string): boolean; most: number },
+): Promise<Payload[]> {
+  const { state } = around
   const members = (parent ? parent.body : state.graph.top).filter((node) => node.reachable)
   const declared = members.filter((node) => returns(node.type))
   const giving = declared.length > 0 ? declared : members.filter((node) => node.outgoing.length === 0)
-  const steps = new Map<string, StepRow>()
-  for (const node of giving) {
-    const step = state.steps.get(keyAt(node, iteration))
-    if (step?.state === 'completed') steps.set(node.name, step)
-  }
-  return { declared, steps }
+  const scopes = iterations.map((iteration) => completedOf(state, giving, iteration))
+  const steps = scopes.flatMap((scope) => [...scope.values()])
+  bound(
+    steps.reduce((bytes, step) => bytes + step.outputBytes, 0),
+    most,
+  )
+  const outputOf = await outputsOf(around, steps)
+  return scopes.map((scope) => {
+    if (declared.length !== 1) return payloadOfObject([...scope].map(([name, step]) => [name, outputOf(step)]))
+    const [only] = scope.values()
+    return only ? outputOf(only) : nothing
+  })
 }
 
-/** How large that is, at the least: asked before it is read. */
-export function bytesOfScope(state: RunState, parent: GraphNode | null, iteration: string, returns: (type: string) => boolean): number {
-  let bytes = 0
-  for (const step of giversOf(state, parent, iteration, returns).steps.values()) bytes += step.outputBytes
-  return bytes
-}
-
-/** What a scope gives: the output of its one output node, else an object by step name. */
-export async function outputOfScope(around: Surroundings, parent: GraphNode | null, iteration: string, returns: (type: string) => boolean): Promise<Json> {
-  const { declared, steps } = giversOf(around.state, parent, iteration, returns)
-  const values = await outputs(around, steps)
-  if (declared.length === 1) return values.get(steps.get(declared[0]!.name)!) ?? null
-  return pick(steps, values)
+export function bound(bytes: number, most: number): void {
+  if (bytes > most) throw new StepFailure('limit_exceeded', `The output has at least ${bytes} bytes; ${most} are allowed`, { retry: false })
 }

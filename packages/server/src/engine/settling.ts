@@ -121,8 +121,8 @@ function recordFailure(turn: Turn, step: StepRow, iteration: string, failure: { 
   const body = step.body!
   const index = iterationIndex(iteration)
   body.failed++
-  if (body.collect) body.failures.push({ index, error: failure.error })
-  else body.error ??= { code: failure.error.code, message: `Iteration ${index}: ${failure.error.message}`, details: { iteration, step: nodeOf(turn, failure.step).name } }
+  if (!body.collect)
+    body.error ??= { code: failure.error.code, message: `Iteration ${index}: ${failure.error.message}`, details: { iteration, step: nodeOf(turn, failure.step).name } }
 }
 
 /** A body that has failed as a whole: its iterations stop, and when the last has, its step fails. */

@@ -79,8 +79,6 @@ export interface Body {
   live: number
   done: number
   failed: number
-  /** Numbers of the items that failed, where they are collected. */
-  failures: { index: number; error: StepError }[]
   concurrency: number
   collect: boolean
   /** The worker has been asked for the next decision or the results, and has not answered. */

@@ -43,16 +43,20 @@ export interface Reads {
   names: ReadonlySet<string>
   /** Step names read as `nodes.x` or `nodes["x"]`. */
   steps: ReadonlySet<string>
+  /** Whether `nodes` is read in any other way: then all of it is. */
+  whole: boolean
 }
 
 /** What the tree reads. Throws for what is refused. */
 export function readsOf(root: ASTNode): Reads {
   const names = new Set<string>()
   const steps = new Set<string>()
+  let whole = false
   const visit = (node: ASTNode, bound: ReadonlySet<string>): void => {
     if (node.op === 'id' && !bound.has(node.args) && !language.has(node.args)) names.add(node.args)
     const step = stepOf(node)
     if (step !== null && !bound.has('nodes')) steps.add(step)
+    if (step === null && !bound.has('nodes') && children(node).some(isNodes)) whole = true
     if (node.op === 'call' || node.op === 'rcall') {
       const reason = Object.hasOwn(refused, node.args[0]) ? refused[node.args[0]] : undefined
       if (reason) throw new ExpressionError(reason, { offset: node.start })
@@ -62,13 +66,15 @@ export function readsOf(root: ASTNode): Reads {
     for (const child of children(node)) if (child !== scoped.variable) visit(child, scoped.within.has(child) ? inner : bound)
   }
   visit(root, new Set())
-  return { names, steps }
+  return { names, steps, whole: whole || isNodes(root) }
 }
+
+const isNodes = (node: ASTNode): boolean => node.op === 'id' && node.args === 'nodes'
 
 function stepOf(node: ASTNode): string | null {
   if (node.op !== '.' && node.op !== '[]' && node.op !== '.?' && node.op !== '[?]') return null
   const [of, key] = node.args
-  if (of.op !== 'id' || of.args !== 'nodes') return null
+  if (!isNodes(of)) return null
   if (typeof key === 'string') return key
   return key.op === 'value' && typeof key.args === 'string' ? key.args : null
 }

@@ -10,6 +10,8 @@ import { BoundedContext, engine } from './liquid.ts'
 import { Recent } from './recent.ts'
 
 export interface Template extends Reads {
+  /** All that is looked up in the scope: names of its own too, for they may not be set. */
+  variables: ReadonlySet<string>
   /** Whether there is anything to evaluate. */
   dynamic: boolean
   /** The text. Throws an ExpressionError. */
@@ -26,17 +28,18 @@ const nothing: ReadonlySet<string> = new Set()
 
 /** Compiles a Liquid template. Throws an ExpressionError. A source without `{{` and `{%` is its own text. */
 export function compileTemplate(source: string): Template {
-  if (!source.includes('{{') && !source.includes('{%')) return { dynamic: false, names: nothing, steps: nothing, render: () => source, value: () => source }
+  if (!source.includes('{{') && !source.includes('{%'))
+    return { dynamic: false, names: nothing, steps: nothing, whole: false, variables: nothing, render: () => source, value: () => source }
   return recent.of(source, () => compile(source), source.length + 2_000)
 }
 
 function compile(source: string): Template {
   if (source.split(/\{[{%]/, maxParts + 2).length > maxParts + 1) throw new ExpressionError(`A template has at most ${maxParts} expressions and tags`)
-  const { parts, variables, ...reads } = attempt(() => {
+  const { parts, ...reads } = attempt(() => {
     const parsed = engine.parse(source)
     return { parts: parsed, ...analyse(parsed) }
   })
-  const contextOf = (scope: object, budget: Budget): BoundedContext => new BoundedContext(engine, pick(scope, variables), budget)
+  const contextOf = (scope: object, budget: Budget): BoundedContext => new BoundedContext(engine, pick(scope, reads.variables), budget)
   const render = (scope: object): string =>
     attempt(() => {
       return engine.renderSync(parts, contextOf(scope, new Budget())) as string
@@ -55,15 +58,21 @@ function compile(source: string): Template {
   return { ...reads, dynamic: true, render, value }
 }
 
-function analyse(parts: Part[]): Reads & { variables: Set<string> } {
+function analyse(parts: Part[]): Reads & { variables: ReadonlySet<string> } {
   const { globals, variables } = engine.analyzeSync(parts, { partials: false })
   const steps = new Set<string>()
+  let whole = false
   for (const found of Object.values(globals).flat()) {
     const [root, step] = found.segments
-    if (root === 'nodes' && typeof step === 'string' && step !== 'size') steps.add(step)
+    if (root !== 'nodes') continue
+    if (typeof step === 'string' && step !== 'size') steps.add(step)
+    else whole = true
   }
   const roots = (of: typeof globals): Set<string> => new Set(Object.values(of).flatMap((found) => found.map(({ segments }) => String(segments[0]))))
-  return { names: roots(globals), variables: roots(variables), steps }
+  const names = roots(globals)
+  const looked = roots(variables)
+  // Its own in one branch, in another it may be that of the scope.
+  return { names, variables: looked, steps, whole: whole || (looked.has('nodes') && !names.has('nodes')) }
 }
 
 /** Whatever the library throws, a stack that overflows among it, is an ExpressionError to the caller. */

@@ -137,6 +137,8 @@ export interface NodeDeclaration<C = unknown> {
   entry?: boolean
   /** What it gives is what the run, or the body it stands in, returns. */
   returns?: boolean
+  /** False: it looks at nothing but its config, so that what came before is not fetched for it, and its `input` is empty. */
+  takesInput?: false
   /** Refused in a definition of these kinds. */
   notIn?: readonly DefinitionKind[]
   /** What decoding the config cannot see: one message a path. Static: runs at validation on the config as written. */

@@ -175,6 +175,12 @@ function topological(members: GraphNode[]): GraphNode[] {
   return sorted
 }
 
+/** Everything upstream of a node, in its own scope and in those around it: the outermost first, each in topological order. */
+export function allUpstreamOf(node: GraphNode): GraphNode[] {
+  const upstream = upstreamOf(node)
+  return node.parent ? [...allUpstreamOf(node.parent), ...upstream] : upstream
+}
+
 /** Everything upstream of a node inside its scope, in topological order. */
 export function upstreamOf(node: GraphNode): GraphNode[] {
   const seen = new Set<GraphNode>()

@@ -2,17 +2,24 @@ import type { Definition, Json, JsonObject } from '@sluice/schema'
 import { ExpressionError, Recent } from '../expressions/index.ts'
 import { StepFailure, type AnyNode, type Catalogue, type Scope } from '../nodes/contract.ts'
 import { configOf, decode } from './config.ts'
-import { graphOf, type Graph } from './graph.ts'
+import { allUpstreamOf, graphOf, type Graph, type GraphNode } from './graph.ts'
 import { dotted, readerOf, readingsOf, type Path, type Reader } from './readings.ts'
 
 /** What is made of a version once and used by every run of it: graph, and configs compiled to what must still be read. */
 
 export interface PreparedConfig {
   declaration: AnyNode
-  /** Top-level variables its expressions read: `data` is built only when named. */
-  names: ReadonlySet<string>
+  /** What its expressions read of their scope: the rest of it need not be there. */
+  reads: ConfigReads
   /** The decoded config. Throws a StepFailure `expression_failed` or `config_invalid`, which no retry mends. */
-  render(scope: Scope): unknown
+  render(scope: Partial<Scope>): unknown
+}
+
+export interface ConfigReads {
+  /** Top-level variables. */
+  names: ReadonlySet<string>
+  /** Of what stands under `nodes`, and in `data`: nodes upstream of this one, in its scope and in those around it, the outermost first. */
+  upstream(): readonly GraphNode[]
 }
 
 export interface PreparedNode extends PreparedConfig {
@@ -31,7 +38,10 @@ export function prepare(graph: Graph, catalogue: Catalogue): Prepared {
     const node = graph.nodes.get(id)
     if (!node) throw new StepFailure('node_missing', `There is no node ${id}`, { retry: false })
     const { compensate } = node.settings
-    return { ...prepareConfig(node.type, configOf(node.definition), catalogue), compensate: compensate ? prepareConfig(compensate.type, configOf(compensate), catalogue) : null }
+    return {
+      ...prepareConfig(node, node.type, configOf(node.definition), catalogue),
+      compensate: compensate ? prepareConfig(node, compensate.type, configOf(compensate), catalogue) : null,
+    }
   }
   return {
     node(id) {
@@ -53,26 +63,41 @@ export function createPreparedCache(catalogue: Catalogue, versions = 500): (hash
     })
 }
 
-function prepareConfig(type: string, config: JsonObject, catalogue: Catalogue): PreparedConfig {
+function prepareConfig(node: GraphNode, type: string, config: JsonObject, catalogue: Catalogue): PreparedConfig {
   const declaration = catalogue.get(type)
   if (!declaration) throw new StepFailure('type_missing', `This server has no node type ${type}`, { retry: false })
-  const names = new Set<string>()
-  const plan = planOf(config, [], readingsOf(declaration.readings), names)
-  if (plan.is === 'made') return { declaration, names, render: (scope) => decoded(declaration, plan.make(scope)) }
+  const found: Found = { names: new Set(), steps: new Set(), whole: false }
+  const plan = planOf(config, [], readingsOf(declaration.readings), found)
+  const reads = readsOf(node, found)
+  if (plan.is === 'made') return { declaration, reads, render: (scope) => decoded(declaration, plan.make(scope)) }
   // Nothing to read: decoded once, the failure to decode too.
   let kept: { config: unknown } | undefined
-  return { declaration, names, render: () => (kept ??= { config: decoded(declaration, plan.value) }).config }
+  return { declaration, reads, render: () => (kept ??= { config: decoded(declaration, plan.value) }).config }
+}
+
+/** What the strings of a config read, all together. */
+interface Found {
+  names: Set<string>
+  steps: Set<string>
+  whole: boolean
+}
+
+function readsOf(node: GraphNode, { names, steps, whole }: Found): ConfigReads {
+  // A list of all is not kept: those of a chain of 1,000 nodes would have 500,000 entries.
+  if (whole || names.has('data')) return { names, upstream: () => allUpstreamOf(node) }
+  let named: readonly GraphNode[] | undefined
+  return { names, upstream: () => (named ??= allUpstreamOf(node).filter(({ name }) => steps.has(name))) }
 }
 
 /** Either the value itself, however large, or how to make it. */
 type Plan = { is: 'static'; value: Json } | { is: 'made'; make(scope: object): Json }
 
-function planOf(value: Json, path: Path, readingOf: ReturnType<typeof readingsOf>, names: Set<string>): Plan {
-  if (typeof value === 'string') return planOfText(value, path, readingOf, names)
+function planOf(value: Json, path: Path, readingOf: ReturnType<typeof readingsOf>, found: Found): Plan {
+  if (typeof value === 'string') return planOfText(value, path, readingOf, found)
   if (typeof value !== 'object' || value === null) return { is: 'static', value }
   // Assigning __proto__ would give the copy a prototype out of data.
   const entries: [string | number, Json][] = Array.isArray(value) ? [...value.entries()] : Object.entries(value).filter(([key]) => key !== '__proto__')
-  const parts = entries.map(([key, each]) => [key, planOf(each, [...path, key], readingOf, names)] as const)
+  const parts = entries.map(([key, each]) => [key, planOf(each, [...path, key], readingOf, found)] as const)
   const made = parts.flatMap(([key, part]) => (part.is === 'made' ? [[key, part.make] as const] : []))
   if (made.length === 0) return { is: 'static', value }
   // A copy of the static parts, with the made ones put over it.
@@ -86,7 +111,7 @@ function planOf(value: Json, path: Path, readingOf: ReturnType<typeof readingsOf
   }
 }
 
-function planOfText(source: string, path: Path, readingOf: ReturnType<typeof readingsOf>, names: Set<string>): Plan {
+function planOfText(source: string, path: Path, readingOf: ReturnType<typeof readingsOf>, found: Found): Plan {
   const failed = (error: unknown): never => {
     if (!(error instanceof ExpressionError)) throw error
     throw new StepFailure('expression_failed', `${dotted(path)}: ${error.message}`, { retry: false, cause: error })
@@ -98,7 +123,9 @@ function planOfText(source: string, path: Path, readingOf: ReturnType<typeof rea
     // A draft may be tried unchecked: what does not compile fails the step that needs it.
     return { is: 'made', make: () => failed(error) }
   }
-  for (const name of reader.names) names.add(name)
+  for (const name of reader.variables) found.names.add(name)
+  for (const step of reader.steps) found.steps.add(step)
+  found.whole ||= reader.whole
   if (!reader.dynamic) return { is: 'static', value: source }
   return {
     is: 'made',

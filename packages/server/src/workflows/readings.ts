@@ -11,6 +11,10 @@ export interface Reader {
   /** Top-level variables and step names (`nodes.x`) it reads. */
   names: ReadonlySet<string>
   steps: ReadonlySet<string>
+  /** Whether it reads `nodes` in any other way than by the name of a step. */
+  whole: boolean
+  /** All that it looks up in the scope: `names`, and names of its own that may not be set. */
+  variables: ReadonlySet<string>
   /** False when it gives the same whatever the scope. */
   dynamic: boolean
   /** What is wrong with it although it compiles. */
@@ -38,15 +42,15 @@ const none: ReadonlySet<string> = new Set()
 
 /** Compiles a string as it is read. Throws an ExpressionError. */
 export function readerOf(source: string, reading: Reading): Reader {
-  if (reading === 'raw') return { names: none, steps: none, dynamic: false, complaint: null, read: () => source }
+  if (reading === 'raw') return { names: none, steps: none, whole: false, variables: none, dynamic: false, complaint: null, read: () => source }
   if (reading === 'template' || reading === 'value') {
-    const { names, steps, dynamic, render, value } = compileTemplate(source)
-    return { names, steps, dynamic, complaint: null, read: reading === 'template' ? render : value }
+    const { names, steps, whole, variables, dynamic, render, value } = compileTemplate(source)
+    return { names, steps, whole, variables, dynamic, complaint: null, read: reading === 'template' ? render : value }
   }
-  const { names, steps, type, evaluate, condition } = compileCel(source)
+  const { names, steps, whole, type, evaluate, condition } = compileCel(source)
   const isCondition = reading === 'condition'
   const complaint = isCondition && type !== 'bool' && type !== 'dyn' ? `A condition gives true or false; this one gives ${type}` : null
-  return { names, steps, dynamic: true, complaint, read: isCondition ? condition : evaluate }
+  return { names, steps, whole, variables: names, dynamic: true, complaint, read: isCondition ? condition : evaluate }
 }
 
 /** All strings of a config, with their places. */

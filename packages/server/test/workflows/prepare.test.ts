@@ -52,7 +52,7 @@ describe('prepared configs', () => {
         { name: 'b', when: false },
       ],
     })
-    expect([...node.names]).toEqual(['input'])
+    expect([...node.reads.names]).toEqual(['input'])
     expect(prepared({ type: 'map', config: { items: '{{ input.list }}' } }).render(scope)).toEqual({ items: [1, 2] })
     expect(prepared({ type: 'work', config: { url: 'x/{{ input.key }}' } }).render(scope)).toEqual({ url: 'x/{{ input.n }}' })
     expect(prepared({ type: 'value', config: { value: 'input.n + 1' } }).render(scope)).toEqual({ value: 3 })
@@ -65,7 +65,7 @@ describe('prepared configs', () => {
     const node = prepared({ config: { url: 'static' } }, { get: () => work, list: () => [work] })
     expect(node.render(scope)).toBe(node.render({ ...scope, input: 1 }))
     expect(decodes).toBe(1)
-    expect(node.names.size).toBe(0)
+    expect(node.reads.names.size).toBe(0)
   })
 
   test('a static part of a config with expressions is not copied', () => {
@@ -88,7 +88,7 @@ describe('prepared configs', () => {
 
   test('the undoing is prepared like a node', () => {
     const { compensate } = prepared({ config: { url: 'x' }, settings: { compensate: { type: 'work', config: { url: '{{ nodes.n.id }}' } } } })
-    expect([...compensate!.names]).toEqual(['nodes'])
+    expect([...compensate!.reads.names]).toEqual(['nodes'])
     expect(compensate!.render({ ...scope, nodes: { n: { id: 7 } } })).toEqual({ url: '7' })
     expect(prepared({ config: { url: 'x' } }).compensate).toBeNull()
   })

@@ -106,7 +106,7 @@ describe('validation', () => {
         for (const issue of validate(definition, catalogue)) expect(issue.message).not.toBe('')
         const graph = graphOf(definition, { isEntry: (type) => type === 'input' })
         const prepared = prepare(graph, catalogue)
-        for (const { id, type } of definition.nodes) if (catalogue.get(type) && !graph.nodes.get(id)!.settings.compensate) expect(prepared.node(id).names).toBeInstanceOf(Set)
+        for (const { id, type } of definition.nodes) if (catalogue.get(type) && !graph.nodes.get(id)!.settings.compensate) expect(prepared.node(id).reads.names).toBeInstanceOf(Set)
       }),
       runs,
     )

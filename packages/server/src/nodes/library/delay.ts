@@ -14,6 +14,7 @@ export const delay = defineNode({
   }),
   readings: { ms: 'value', until: 'template' },
   check: (config: JsonObject) => ('ms' in config === 'until' in config ? [{ path: ['ms'], message: 'Give either ms or until' }] : []),
+  takesInput: false,
   behaviour: {
     is: 'wait',
     wait({ ms, until }, { now }) {

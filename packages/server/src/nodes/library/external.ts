@@ -7,5 +7,6 @@ export const external = defineNode({
   description: 'Work done elsewhere: waits for a report, and gives what was reported.',
   category: 'work',
   config: NoConfig,
+  takesInput: false,
   behaviour: { is: 'wait', wait: () => ({ for: 'report' }) },
 })

@@ -37,6 +37,7 @@ export const httpRequest = (outside: Outside) =>
     config: Config,
     readings: { method: 'raw', 'query.**': 'value', 'body.**': 'value', 'auth.**': 'raw' },
     check: checkConfig,
+    takesInput: false,
     behaviour: { is: 'work', run: (config, context) => call(outside, config, context) },
   })
 

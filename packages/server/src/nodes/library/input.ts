@@ -13,5 +13,6 @@ export const input = defineNode({
   readings: { 'schema.**': 'raw' },
   entry: true,
   schemaFields: ['schema'],
+  takesInput: false,
   behaviour: { is: 'pure', run: (_config, { given }) => ({ output: given }) },
 })

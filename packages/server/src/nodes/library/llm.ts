@@ -41,6 +41,7 @@ export const llm = (models: Models) =>
     readings: { model: 'raw', 'outputSchema.**': 'raw' },
     schemaFields: ['outputSchema'],
     schemaOf: 'structured',
+    takesInput: false,
     behaviour: { is: 'work', run: (config, context) => ask(models, config, context) },
   })
 

@@ -26,6 +26,7 @@ export const loop = defineNode({
   }),
   readings: { while: 'condition', times: 'value' },
   check: (config: JsonObject) => ('while' in config === 'times' in config ? [{ path: ['while'], message: 'Give either while or times' }] : []),
+  takesInput: false,
   behaviour: {
     is: 'loop',
     again: (config, count) => (config.times === undefined ? config.while === true : count < timesOf(config.times)),

@@ -26,6 +26,7 @@ export const map = defineNode({
     ),
   }),
   readings: { items: 'expression', 'items.**': 'value', onItemFailure: 'raw' },
+  takesInput: false,
   behaviour: {
     is: 'map',
     plan({ items, concurrency, onItemFailure }) {

@@ -9,5 +9,6 @@ export const setContext = defineNode({
   category: 'data',
   config: Schema.Struct({ values: JsonMap.annotate({ title: 'Values', description: 'The values to keep, by key' }) }),
   readings: { 'values.**': 'value' },
+  takesInput: false,
   behaviour: { is: 'pure', run: ({ values }) => ({ output: values, context: values }) },
 })

@@ -13,6 +13,7 @@ export const signal = defineNode({
   }),
   readings: { timeoutMs: 'value' },
   handles: { fixed: ['expired'] },
+  takesInput: false,
   behaviour: {
     is: 'wait',
     wait({ name, timeoutMs }, { nodeId }) {

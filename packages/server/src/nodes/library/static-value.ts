@@ -9,5 +9,6 @@ export const staticValue = defineNode({
   category: 'data',
   config: Schema.Struct({ values: JsonMap.annotate({ title: 'Values', description: 'The values to give, by name' }) }),
   readings: { 'values.**': 'value' },
+  takesInput: false,
   behaviour: { is: 'pure', run: ({ values }) => ({ output: values }) },
 })

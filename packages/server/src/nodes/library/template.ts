@@ -8,5 +8,6 @@ export const template = defineNode({
   category: 'data',
   config: Schema.Struct({ text: Schema.String.annotate({ title: 'Text', description: 'A Liquid template' }) }),
   readings: { text: 'template' },
+  takesInput: false,
   behaviour: { is: 'pure', run: ({ text }) => ({ output: { text } }) },
 })
