@@ -10,7 +10,7 @@ import { allowForms, receiveForm, type Form } from './form.ts'
 import { checkText, type ReadJson } from './json.ts'
 import type { OpenStreams } from './open-streams.ts'
 import { queryOf } from './query.ts'
-import type { ReplyRow, Row, StreamRow } from './rows.ts'
+import type { ReplyRow, Row, Setting, StreamRow } from './rows.ts'
 import { parametersOf, type Place } from './shapes.ts'
 import { endStream, sendStream, sseHeaders, type StreamOptions } from './streams.ts'
 
@@ -22,6 +22,8 @@ export interface BindOptions {
   report(error: unknown, request: FastifyRequest): void
   stream?: StreamOptions
 }
+
+type Serve = (request: FastifyRequest, reply: FastifyReply) => Promise<void>
 
 /** Serves rows. Of the rows of a place, the one that streams is taken when the request asks for a stream, or when it is alone. */
 export function bind(app: FastifyInstance, places: readonly Place[], options: BindOptions): void {
@@ -42,6 +44,7 @@ function bindAll(app: FastifyInstance, places: readonly Place[], options: BindOp
   for (const { method, shape, rows } of places) {
     const replying = rows.find((row) => row.is === 'reply')
     const streaming = rows.find((row) => row.is === 'stream')
+    const replied = replying && replier(replying, options)
     const streamed = streaming && streamer(streaming, options)
     const { face } = rows[0]!
     let parameter = 0
@@ -51,24 +54,34 @@ function bindAll(app: FastifyInstance, places: readonly Place[], options: BindOp
       url: shape.replaceAll(':', '::').replace(/\{\}/g, () => `:p${parameter++}`),
       config: { face, template: rows[0]!.path, open: rows.every((row) => row.open), slow: (replying?.takes.length ?? 0) > 0 },
       handler: async (request, reply) => {
-        if (streamed && (!replying || wantsStream(request))) await streamed(request, reply)
-        else await replyRow(replying!, request, reply, options)
+        if (streamed && (!replied || wantsStream(request))) await streamed(request, reply)
+        else await replied!(request, reply)
         return reply
       },
     })
   }
 }
 
-async function replyRow(row: ReplyRow, request: FastifyRequest, reply: FastifyReply, options: BindOptions): Promise<void> {
-  const form = await formOf(row, request, options)
-  try {
-    const value = await row.call(callerOf(request), row.ask(wireOf(row, request, form)), untilGone(reply.raw))
-    await give(row, row.answer(value, { now: new Date(), baseUrl: options.baseUrl(request) }), request, reply, options)
-  } finally {
-    // What no procedure has kept.
-    if (form) await options.files.discard([...form.files.values()].flat()).catch((error: unknown) => options.report(error, request))
+function replier(row: ReplyRow, options: BindOptions): Serve {
+  const wireOf = wireReader(row)
+  return async (request, reply) => {
+    const form = await formOf(row, request, options)
+    try {
+      const value = await row.call(callerOf(request), row.ask(wireOf(request, form)), untilLost(reply.raw))
+      await give(row, row.answer(value, settingOf(request, options)), request, reply, options)
+    } finally {
+      // What no procedure has kept.
+      if (form) await options.files.discard([...form.files.values()].flat()).catch((error: unknown) => options.report(error, request))
+    }
   }
 }
+
+const settingOf = (request: FastifyRequest, { baseUrl }: BindOptions): Setting => ({
+  now: new Date(),
+  get baseUrl() {
+    return baseUrl(request)
+  },
+})
 
 /** Of a principal who may do it: nobody else's bytes are taken in. */
 async function formOf(row: ReplyRow, request: FastifyRequest, { files: parts }: BindOptions): Promise<Form | null> {
@@ -91,13 +104,14 @@ function whileSending(error: unknown, request: FastifyRequest, reply: FastifyRep
   report(error, request)
 }
 
-function streamer(row: StreamRow, { openStreams, report, stream }: BindOptions): (request: FastifyRequest, reply: FastifyReply) => Promise<void> {
+function streamer(row: StreamRow, { openStreams, report, stream }: BindOptions): Serve {
+  const wireOf = wireReader(row)
   const pieceOf = once((batch) => framesOf(row, batch, sseText))
   return async (request, reply) => {
     const { raw } = reply
     if (request.method === 'HEAD') return void reply.headers(sseHeaders).send()
     const caller = callerOf(request)
-    const input = row.ask(wireOf(row, request))
+    const input = row.ask(wireOf(request))
     const forget = caller.principal ? openStreams.add(caller.principal, 'sse', (why) => endStream(raw, why)) : () => {}
     try {
       const batches = await row.stream(caller, input, untilGone(raw))
@@ -116,20 +130,33 @@ function streamer(row: StreamRow, { openStreams, report, stream }: BindOptions):
   }
 }
 
-function wireOf(row: Row, request: FastifyRequest, form: Form | null = null): Wire {
-  const params = request.params as Record<string, string>
-  const path = new Map(parametersOf(row.path).map((name, place) => [name, params[`p${place}`] ?? '']))
-  for (const value of path.values()) checkText(value)
-  const query = new Map(queryOf(request.raw.url ?? ''))
-  // The one key of a stream's query that says who asks, and not for what.
-  if (row.is === 'stream') query.delete('ticket')
-  return { path, query, body: (request.body as ReadJson | undefined)?.value, form, headers: request.headers }
+function wireReader(row: Row): (request: FastifyRequest, form?: Form | null) => Wire {
+  const names = parametersOf(row.path)
+  return (request, form = null) => {
+    const params = request.params as Record<string, string>
+    const path = new Map(names.map((name, place) => [name, params[`p${place}`] ?? '']))
+    for (const value of path.values()) checkText(value)
+    const query = new Map(queryOf(request.raw.url ?? ''))
+    // The one key of a stream's query that says who asks, and not for what.
+    if (row.is === 'stream') query.delete('ticket')
+    return { path, query, body: (request.body as ReadJson | undefined)?.value, form, headers: request.headers }
+  }
 }
 
-/** Aborted when the client goes before the reply is whole. */
+/** Aborted when the connection is done with, whoever ended it: a stream has no other end. */
 export function untilGone(response: ServerResponse): AbortSignal {
   const gone = new AbortController()
   if (response.destroyed) gone.abort()
   response.once('close', () => gone.abort())
   return gone.signal
+}
+
+/** Aborted when the client goes before the reply is whole. Not after it: nothing is left to end, and an abort builds an error (6 µs). */
+function untilLost(response: ServerResponse): AbortSignal {
+  const lost = new AbortController()
+  if (response.destroyed) lost.abort()
+  response.once('close', () => {
+    if (!response.writableFinished) lost.abort()
+  })
+  return lost.signal
 }

@@ -35,8 +35,16 @@ function one(schema: z.core.$ZodType | undefined, text: string): unknown {
   return text
 }
 
+const jsonTexts = new WeakMap<z.core.$ZodType, boolean>()
+
 /** Whether the schema says that in a text it is JSON. */
-const isJsonText = (schema: z.core.$ZodType): boolean => z.globalRegistry.get(schema)?.['contentMediaType'] === 'application/json'
+function isJsonText(schema: z.core.$ZodType): boolean {
+  const known = jsonTexts.get(schema)
+  if (known !== undefined) return known
+  const is = z.globalRegistry.get(schema)?.['contentMediaType'] === 'application/json'
+  jsonTexts.set(schema, is)
+  return is
+}
 
 function jsonOf(text: string): unknown {
   try {
