@@ -19,7 +19,11 @@ export function keepInFlight(one: Timed, inFlight: number): Load {
   let failure: { cause: unknown } | undefined
 
   async function again(): Promise<void> {
-    while (!stopped) ended.push(await one())
+    while (!stopped) {
+      const ms = await one()
+      // Not before: what is taken meanwhile is another list.
+      ended.push(ms)
+    }
   }
   const all = Promise.all(
     Array.from({ length: inFlight }, () =>
