@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import { Fault } from '@sluice/schema'
-import { jwtVerify, SignJWT } from 'jose'
+import { SignJWT } from 'jose/jwt/sign'
+import { jwtVerify } from 'jose/jwt/verify'
 import { z } from 'zod'
 import { digest, randomToken } from './digest.ts'
 import { createFresh } from './fresh.ts'

@@ -1,5 +1,6 @@
+import { createRequire } from 'node:module'
 import { limits, type Issue, type Json, type JsonObject } from '@sluice/schema'
-import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
+import type { Ajv2020, ErrorObject, ValidateFunction } from 'ajv/dist/2020.js'
 import { Recent } from '../expressions/index.ts'
 import { bytesOf } from './form.ts'
 
@@ -89,8 +90,15 @@ function compile(schema: Json): Checker | SchemaIssue[] {
   }
 }
 
+/** With the first schema: most servers meet none for a long time. */
+function load(): typeof Ajv2020 {
+  const library: { Ajv2020: typeof Ajv2020 } = createRequire(import.meta.url)('ajv/dist/2020.js')
+  return library.Ajv2020
+}
+
 function newAjv(allErrors: boolean): Ajv2020 {
-  const ajv = new Ajv2020({ strict: false, allErrors, validateFormats: false, inlineRefs: false, logger: false })
+  const Ajv = load()
+  const ajv = new Ajv({ strict: false, allErrors, validateFormats: false, inlineRefs: false, logger: false })
   // The library compares each element with each; ours keeps their texts.
   ajv.removeKeyword('uniqueItems')
   ajv.addKeyword({
