@@ -2,6 +2,10 @@ import { Outage } from '../store/database.ts'
 
 /** Most that go together. */
 const most = 256
+/** So many that wait are worth a batch of their own beside the one under way; fewer cost less when they go with the next. */
+const worthwhile = 64
+/** A batch may wait for a row that somebody holds: the others do not wait for it for longer. */
+const lateMs = 50
 
 interface Asked<Item, Answer> {
   item: Item
@@ -10,20 +14,21 @@ interface Asked<Item, Answer> {
 }
 
 /**
- * Gathers what is asked for at the same moment and does it together. A batch closes when one before it is done, with no timer:
- * a lone one waits for nothing, and many share one round trip and one fsync.
+ * Gathers what is asked for at the same moment and does it together. A batch closes when the one before it is done, with no
+ * timer: a lone one waits for nothing, and many share one round trip and one fsync.
  */
 export function inBatches<Item, Answer>(parts: {
   /** Answers in the order of the items. */
   work(items: readonly Item[]): Promise<readonly Answer[]>
   /** Of those with the same key only one goes at a time. */
   keyOf?(item: Item): string
-  /** Batches under way at once. */
+  /** Batches under way at once, where many wait or one is late. */
   lanes: number
 }): (item: Item) => Promise<Answer> {
   const { work, keyOf, lanes } = parts
   const waiting: Asked<Item, Answer>[] = []
   let busy = 0
+  let lastBegun = 0
 
   function next(): Asked<Item, Answer>[] {
     if (!keyOf) return waiting.splice(0, most)
@@ -54,13 +59,16 @@ export function inBatches<Item, Answer>(parts: {
     busy++
     // What is asked for in the same turn of the event loop goes together.
     await Promise.resolve()
-    while (waiting.length > 0) await flush(next())
+    while (waiting.length > 0) {
+      lastBegun = performance.now()
+      await flush(next())
+    }
     busy--
   }
 
   return (item) =>
     new Promise((resolve, reject) => {
       waiting.push({ item, resolve, reject })
-      if (busy < lanes) void drain()
+      if (busy === 0 || (busy < lanes && (waiting.length >= worthwhile || performance.now() - lastBegun > lateMs))) void drain()
     })
 }

@@ -1,4 +1,4 @@
-import { type Column, arraysOf, namesOf, unnested } from '../columns.ts'
+import { type Column, type Table, composing, fewRows, manyRows, namesOf } from '../columns.ts'
 import type { Tx } from '../database.ts'
 import type { NewRun } from './runs.ts'
 
@@ -126,36 +126,44 @@ const jobColumns: readonly Column<JobWrite>[] = [
   ['attempt', 'int', (job) => job.attempt],
 ]
 
+const endedColumns: readonly Column<string>[] = [['run_id', 'text', (id) => id]]
+
 /** Whether a row belongs to a run whose change held. Said so, it is looked up in a hash whatever the planner takes for small. */
 const isIn = (id: string, runs: string): string => `(${id} in (select id from ${runs})) is true`
 
 /** A text array that comes as JSON: arrays of arrays would have to be of one length. */
 const texts = (column: string): string => `case when ${column} is not null then array(select json_array_elements_text(${column})) end`
 
-const insertSteps = (first: number, runs: string): string => `
+const insertSteps = (from: string, runs: string): string => `
   insert into steps (${namesOf(stepColumns)})
-  select ${namesOf(stepColumns).replace(' route,', ` ${texts('route')},`)} from ${unnested('s', stepColumns, first)} where ${isIn('run_id', runs)}`
+  select ${namesOf(stepColumns).replace(' route,', ` ${texts('route')},`)} from ${from} where ${isIn('run_id', runs)}`
 
-const insertEvents = (first: number, runs: string): string => `
+const insertEvents = (from: string, runs: string): string => `
   insert into events (subject_id, workspace_id, workflow_id, seq, type, data, subject_kind, at)
-  select ${namesOf(eventColumns)}, 'run', $1 from ${unnested('e', eventColumns, first)} where ${isIn('run_id', runs)}`
+  select ${namesOf(eventColumns)}, 'run', $1 from ${from} where ${isIn('run_id', runs)}`
 
-const parameters = (...groups: readonly (readonly unknown[])[]): number[] => {
-  let next = 2
-  return groups.map((group) => (next += group.length) - group.length)
-}
+/** The parts of a statement that have rows. */
+const parts = (...all: readonly (readonly [name: string, from: string, text: string])[]): string =>
+  all.map(([name, from, text]) => (from === '' ? '' : `, ${name} as (${text})`)).join('')
 
 // ── turns ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-const [atRuns, atSteps, atEvents, atJobs, atEnded] = parameters(runColumns, stepColumns, eventColumns, jobColumns, [0]) as [number, number, number, number, number]
 
 /**
  * The group commit: the turns of many runs in one statement, and so, where nothing else has to go along, in one round trip
  * and one fsync. Gives the ids of the runs whose change held; of the others (a newer epoch or revision) nothing is written.
  */
-const commit = {
-  name: 'commit',
-  text: `
+const commit = composing<{ runs: Table; steps: Table; events: Table; jobs: Table; ended: Table }>('commit', 1, (from) => {
+  const written = `${insertSteps(from.steps, 'moved')}
+    on conflict (run_id, node_id, iteration) do update set
+      ${stepColumns
+        .slice(3)
+        .map(([name]) => `${name} = ${name === 'output' ? 'coalesce(excluded.output, steps.output)' : `excluded.${name}`}`)
+        .join(', ')}`
+  const dismissed = `
+    delete from sluice_jobs.job using (select * from ${from.jobs} where ${isIn('run_id', 'moved')} offset 0) j
+    where job.name = 'runs' and job.id = j.id and job.retry_count = j.attempt and job.state = 'active'`
+  const cleared = `delete from timers using ${from.ended} where timers.run_id = e.run_id and ${isIn('e.run_id', 'moved')}`
+  return `
     with moved as (
       update runs set
         revision = runs.revision + 1, status = w.status, waiting_kind = w.waiting_kind, held_at = w.held_at, deaths = w.deaths,
@@ -163,26 +171,12 @@ const commit = {
         deadline_at = w.deadline_at, started_at = w.started_at, ended_at = w.ended_at, updated_at = case when runs.ended_at is null then $1 else runs.updated_at end,
         live_transaction = case when w.ended_at is null then runs.live_transaction end,
         lane_live = case when w.ended_at is null then runs.lane_live end
-      from ${unnested('w', runColumns, atRuns)}
+      from ${from.runs}
       where runs.id = w.id and runs.epoch = w.epoch and runs.revision = w.revision
       returning runs.id
-    ), written as (
-      ${insertSteps(atSteps, 'moved')}
-      on conflict (run_id, node_id, iteration) do update set
-        ${stepColumns
-          .slice(3)
-          .map(([name]) => `${name} = ${name === 'output' ? 'coalesce(excluded.output, steps.output)' : `excluded.${name}`}`)
-          .join(', ')}
-    ), told as (
-      ${insertEvents(atEvents, 'moved')}
-    ), dismissed as (
-      delete from sluice_jobs.job using ${unnested('j', jobColumns, atJobs)}
-      where job.name = 'runs' and job.id = j.id and job.retry_count = j.attempt and job.state = 'active' and ${isIn('j.run_id', 'moved')}
-    ), cleared as (
-      delete from timers using unnest($${atEnded}::text[]) as e (run_id) where timers.run_id = e.run_id and ${isIn('e.run_id', 'moved')}
-    )
-    select id from moved`,
-}
+    )${parts(['written', from.steps, written], ['told', from.events, insertEvents(from.events, 'moved')], ['dismissed', from.jobs, dismissed], ['cleared', from.ended, cleared])}
+    select id from moved`
+})
 
 export interface Writes {
   runs: readonly RunWrite[]
@@ -195,14 +189,18 @@ export interface Writes {
 }
 
 export async function commitRuns(tx: Tx, at: Date, { runs, steps, events, jobs, ended }: Writes): Promise<Set<string>> {
-  const rows = await tx.query<{ id: string }>(commit, [
-    at,
-    ...arraysOf(runColumns, runs),
-    ...arraysOf(stepColumns, steps),
-    ...arraysOf(eventColumns, events),
-    ...arraysOf(jobColumns, jobs),
-    ended,
-  ])
+  const rowsOf = runs.length === 1 ? fewRows : manyRows
+  const { statement, values } = commit(
+    {
+      runs: rowsOf('w', runColumns, runs),
+      steps: rowsOf('s', stepColumns, steps),
+      events: rowsOf('e', eventColumns, events),
+      jobs: rowsOf('j', jobColumns, jobs),
+      ended: rowsOf('e', endedColumns, ended),
+    },
+    [at],
+  )
+  const rows = await tx.query<{ id: string }>(statement, values)
   return new Set(rows.map((row) => row.id))
 }
 
@@ -269,7 +267,6 @@ const firstJobColumns: readonly Column<StartWrite>[] = [
 ]
 
 const askedColumns = [...startColumns, ...conditionColumns]
-const [atAsked, atFirstSteps, atFirstEvents, atFirstJobs] = parameters(askedColumns, stepColumns, eventColumns, firstJobColumns) as [number, number, number, number]
 
 /**
  * Stores many runs in one statement, each with its first turn. Gives the ids of those that were: not those whose workflow
@@ -278,61 +275,67 @@ const [atAsked, atFirstSteps, atFirstEvents, atFirstJobs] = parameters(askedColu
  * The jobs are pg-boss's, written as its own `insert` and `fetch` leave them: a taken one comes back when its worker falls
  * silent.
  */
-const begin = {
-  name: 'begin',
-  text: `
-    with asked as materialized (
-      select * from ${unnested('a', askedColumns, atAsked)}
-    ), pinned as materialized (
-      select workflows.id, p.ref from (select distinct workspace_id, workflow_id, ref, draft_revision from asked) p
-      join workflows on workflows.id = p.workflow_id and workflows.workspace_id = p.workspace_id
-      where p.ref in (workflows.id, workflows.handle) and workflows.revision = p.draft_revision and workflows.deleted_at is null
-      for key share of workflows skip locked
-    ), startable as materialized (
-      select * from asked where ((workflow_id, ref) in (select id, ref from pinned)) is true
-    ), keyed as (
+const beginning = (keyed: boolean) =>
+  composing<{ asked: Table; steps: Table; events: Table; jobs: Table }>(keyed ? 'begin keyed' : 'begin', 1, (from) => {
+    const key = `
       insert into idempotency (workspace_id, actor, key, fingerprint, reply)
-      select workspace_id, actor, key, fingerprint, json_build_object('id', id) from startable where key is not null order by workspace_id, actor, key
+      select workspace_id, actor, key, fingerprint, json_build_object('id', id) from asked
+      where key is not null and ((workflow_id, ref) in (select id, ref from pinned)) is true
+      order by workspace_id, actor, key
       on conflict (workspace_id, actor, key) do nothing
-      returning reply ->> 'id' as id
-    ), began as (
-      insert into runs (${namesOf(startColumns)}, updated_at)
-      select ${namesOf(startColumns).replace(' tags,', ` coalesce(${texts('tags')}, '{}'),`)}, $1 from startable
-      where key is null or ${isIn('id', 'keyed')}
-      returning id
-    ), written as (
-      ${insertSteps(atFirstSteps, 'began')}
-    ), told as (
-      ${insertEvents(atFirstEvents, 'began')}
-    ), hired as (
+      returning reply ->> 'id' as id`
+    const hired = `
       insert into sluice_jobs.job (id, name, data, state, singleton_key, policy, started_on, heartbeat_on, heartbeat_seconds, retry_limit, retry_delay,
         expire_seconds, deletion_seconds, keep_until)
       select j.id, queue.name, jsonb_build_object('runId', run_id), (case when taken then 'active' else 'created' end)::sluice_jobs.job_state, run_id, queue.policy,
         case when taken then now() end, case when taken then now() end, queue.heartbeat_seconds, queue.retry_limit, queue.retry_delay,
         queue.expire_seconds, queue.deletion_seconds, now() + queue.retention_seconds * interval '1 second'
-      from ${unnested('j', firstJobColumns, atFirstJobs)}, sluice_jobs.queue
+      from ${from.jobs}, sluice_jobs.queue
       where queue.name = 'runs' and ${isIn('run_id', 'began')}
-      on conflict do nothing
-    )
-    select id from began`,
-}
+      on conflict do nothing`
+    return `
+      with asked as materialized (
+        select * from ${from.asked}
+      ), pinned as materialized (
+        select workflows.id, p.ref from (select distinct workspace_id, workflow_id, ref, draft_revision from asked) p
+        join workflows on workflows.id = p.workflow_id and workflows.workspace_id = p.workspace_id
+        where p.ref in (workflows.id, workflows.handle) and workflows.revision = p.draft_revision and workflows.deleted_at is null
+        for key share of workflows skip locked
+      )${keyed ? `, keyed as (${key})` : ''}, began as (
+        insert into runs (${namesOf(startColumns)}, updated_at)
+        select ${namesOf(startColumns).replace(' tags,', ` coalesce(${texts('tags')}, '{}'),`)}, $1 from asked
+        where ((workflow_id, ref) in (select id, ref from pinned)) is true${keyed ? ` and (key is null or ${isIn('id', 'keyed')})` : ''}
+        returning id
+      )${parts(['written', from.steps, insertSteps(from.steps, 'began')], ['told', from.events, insertEvents(from.events, 'began')], ['hired', from.jobs, hired])}
+      select id from began`
+  })
+
+const begin = beginning(false)
+const beginKeyed = beginning(true)
 
 export async function beginRuns(tx: Tx, at: Date, starts: readonly StartWrite[]): Promise<Set<string>> {
-  const rows = await tx.query<{ id: string }>(begin, [
-    at,
-    ...arraysOf(askedColumns, starts),
-    ...arraysOf(
-      stepColumns,
-      starts.flatMap((start) => start.steps),
-    ),
-    ...arraysOf(
-      eventColumns,
-      starts.flatMap((start) => start.events),
-    ),
-    ...arraysOf(
-      firstJobColumns,
-      starts.filter((start) => start.job !== null),
-    ),
-  ])
+  const rowsOf = starts.length === 1 ? fewRows : manyRows
+  const { statement, values } = (starts.some((start) => start.key !== null) ? beginKeyed : begin)(
+    {
+      asked: rowsOf('a', askedColumns, starts),
+      steps: rowsOf(
+        's',
+        stepColumns,
+        starts.flatMap((start) => start.steps),
+      ),
+      events: rowsOf(
+        'e',
+        eventColumns,
+        starts.flatMap((start) => start.events),
+      ),
+      jobs: rowsOf(
+        'j',
+        firstJobColumns,
+        starts.filter((start) => start.job !== null),
+      ),
+    },
+    [at],
+  )
+  const rows = await tx.query<{ id: string }>(statement, values)
   return new Set(rows.map((row) => row.id))
 }
