@@ -187,7 +187,7 @@ function contextOf(run: Surround, node: GraphNode, ref: AttemptRef, input: JsonO
 
 async function leftForUndoing({ state, read }: Surround, ref: AttemptRef): Promise<Payload> {
   const step = state.steps.get(stepKey(ref.nodeId, ref.iteration))!
-  return step.compensateInput === undefined ? (await outputsOf({ read }, [step]))(step) : payloadOf(step.compensateInput)
+  return step.compensateInput === undefined ? (await outputsOf({ read }, [{ step }]))(step) : payloadOf(step.compensateInput)
 }
 
 /** The value an input node was started with. */

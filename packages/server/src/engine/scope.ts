@@ -38,48 +38,46 @@ export interface Seen {
   handed: readonly Payload[]
 }
 
-/** By step name. */
-type Steps = ReadonlyMap<string, StepRow>
+interface Named {
+  name: string
+  step: StepRow
+}
 type OutputOf = (step: StepRow) => Payload
-
-const nobody: Steps = new Map()
 
 export async function surroundingsOf(around: Surroundings, node: GraphNode, iteration: string, { reads, input, undoing }: Look): Promise<Seen> {
   const { state } = around
   const { names } = reads
   const before = predecessors(state, node, iteration)
-  const itself = undoing ? completedOf(state, [node], iteration) : nobody
-  const beside = undoing ? new Map([...before, ...itself]) : before
-  const under = names.has('nodes') || names.has('data') ? new Map([...completedOf(state, reads.upstream(), iteration, node), ...itself]) : nobody
-  const wanted = [...(input ? before.values() : []), ...under.values()]
-  for (const [name, step] of beside) if (names.has(name)) wanted.push(step)
-  const outputOf = await outputsOf(around, wanted)
+  const itself = undoing ? completedOf(state, [node], iteration) : []
+  const beside = undoing ? [...before, ...itself] : before
+  const under = names.has('nodes') || names.has('data') ? [...completedOf(state, reads.upstream(), iteration, node), ...itself] : []
+  const outputOf = await outputsOf(around, [...(input ? before : []), ...under, ...beside.filter(({ name }) => names.has(name))])
   const isFirst = input && node.incoming.length === 0
   const body = node.parent && (isFirst || ofBodies.some((name) => names.has(name))) ? await around.bodyValue(node.parent, iteration) : null
   const session = names.has('session') ? await around.session() : null
   return {
-    scope: scopeOf(names, { state, beside, under, body, session, outputOf }),
+    scope: names.size === 0 ? {} : scopeOf(names, { state, beside, under, body, session, outputOf }),
     input: isFirst && body ? { ...body } : input ? valuesOf(before, outputOf) : {},
-    handed: input ? [...before.values()].map(outputOf) : [],
+    handed: input ? before.map(({ step }) => outputOf(step)) : [],
   }
 }
 
 /** Predecessors whose path here was taken. */
-function predecessors(state: RunState, { paths }: GraphNode, iteration: string): Steps {
-  const found = new Map<string, StepRow>()
+function predecessors(state: RunState, { paths }: GraphNode, iteration: string): Named[] {
+  const found: Named[] = []
   for (const { source, handles } of paths) {
     const step = state.steps.get(keyAt(source, iteration))
-    if (step?.route && handles.some((handle) => step.route!.includes(handle))) found.set(source.name, step)
+    if (step?.route && handles.some((handle) => step.route!.includes(handle))) found.push({ name: source.name, step })
   }
   return found
 }
 
 /** Those that completed of the nodes of a scope, and of those of scopes around it, of which `inner` stands in the first. */
-function completedOf(state: RunState, nodes: readonly GraphNode[], iteration: string, inner: GraphNode | undefined = nodes[0]): Steps {
-  const found = new Map<string, StepRow>()
+function completedOf(state: RunState, nodes: readonly GraphNode[], iteration: string, inner: GraphNode | undefined = nodes[0]): Named[] {
+  const found: Named[] = []
   for (const node of nodes) {
     const step = state.steps.get(keyAt(node, iterationAround(inner!, iteration, node.parent)))
-    if (step?.state === 'completed') found.set(node.name, step)
+    if (step?.state === 'completed') found.push({ name: node.name, step })
   }
   return found
 }
@@ -90,22 +88,23 @@ function iterationAround(node: GraphNode, iteration: string, parent: GraphNode |
   return iteration
 }
 
+const isElsewhere = (step: StepRow): boolean => step.state === 'completed' && step.output === null
+
 /** The outputs of steps; those that are not in memory are fetched together. */
-export async function outputsOf(around: Pick<Surroundings, 'read'>, steps: Iterable<StepRow>): Promise<OutputOf> {
-  const missing = new Set<StepRow>()
-  for (const step of steps) if (step.state === 'completed' && step.output === null) missing.add(step)
+export async function outputsOf(around: Pick<Surroundings, 'read'>, steps: readonly Pick<Named, 'step'>[]): Promise<OutputOf> {
+  const missing = new Set(steps.flatMap(({ step }) => (isElsewhere(step) ? [step] : [])))
   const fetched = missing.size > 0 ? await around.read([...missing]) : null
   return (step) => step.output ?? fetched?.get(step.key) ?? nothing
 }
 
 const valueOf = (step: StepRow, outputOf: OutputOf): Json => (step.state === 'failed' ? { error: { ...step.error } as JsonObject } : outputOf(step).value)
 
-const valuesOf = (steps: Steps, outputOf: OutputOf): JsonObject => Object.fromEntries([...steps].map(([name, step]) => [name, valueOf(step, outputOf)]))
+const valuesOf = (steps: readonly Named[], outputOf: OutputOf): JsonObject => Object.fromEntries(steps.map(({ name, step }) => [name, valueOf(step, outputOf)]))
 
 interface View {
   state: RunState
-  beside: Steps
-  under: Steps
+  beside: readonly Named[]
+  under: readonly Named[]
   body: BodyValue | null
   session: JsonObject | null
   outputOf: OutputOf
@@ -120,14 +119,12 @@ const ofRun: { [name: string]: (view: View) => unknown } = {
   session: ({ session }) => session,
 }
 const ofBodies = ['item', 'index', 'last', 'count'] as const
+const reserved = new Set<string>([...Object.keys(ofRun), ...ofBodies, '__proto__'])
 
 function scopeOf(names: ReadonlySet<string>, view: View): Partial<Scope> {
   const scope: { [name: string]: unknown } = { ...view.body }
-  for (const name of names) {
-    const step = view.beside.get(name)
-    if (Object.hasOwn(ofRun, name)) scope[name] = ofRun[name]!(view)
-    else if (step && name !== '__proto__' && !(ofBodies as readonly string[]).includes(name)) scope[name] = valueOf(step, view.outputOf)
-  }
+  for (const name of names) if (Object.hasOwn(ofRun, name)) scope[name] = ofRun[name]!(view)
+  for (const { name, step } of view.beside) if (names.has(name) && !reserved.has(name)) scope[name] = valueOf(step, view.outputOf)
   return scope
 }
 
@@ -178,16 +175,16 @@ export async function outputsOfScopes(
   const declared = members.filter((node) => returns(node.type))
   const giving = declared.length > 0 ? declared : members.filter((node) => node.outgoing.length === 0)
   const scopes = iterations.map((iteration) => completedOf(state, giving, iteration))
-  const steps = scopes.flatMap((scope) => [...scope.values()])
+  const steps = scopes.flat()
   bound(
-    steps.reduce((bytes, step) => bytes + step.outputBytes, 0),
+    steps.reduce((bytes, { step }) => bytes + step.outputBytes, 0),
     most,
   )
   const outputOf = await outputsOf(around, steps)
   return scopes.map((scope) => {
-    if (declared.length !== 1) return payloadOfObject([...scope].map(([name, step]) => [name, outputOf(step)]))
-    const [only] = scope.values()
-    return only ? outputOf(only) : nothing
+    if (declared.length !== 1) return payloadOfObject(scope.map(({ name, step }) => [name, outputOf(step)]))
+    const [only] = scope
+    return only ? outputOf(only.step) : nothing
   })
 }
 
