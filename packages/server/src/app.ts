@@ -133,8 +133,10 @@ export async function createApp(config: Config, { databaseUrl, log, nodes = [] }
     documents: async () => (await import('./openapi/documents.ts')).pagesFor(config.publicUrl),
   })
 
-  const made = await access.members.bootstrap({ adminEmail: config.adminEmail, ...(config.adminPassword !== null && { adminPassword: config.adminPassword }) })
-  await queue.start()
+  const [made] = await Promise.all([
+    access.members.bootstrap({ adminEmail: config.adminEmail, ...(config.adminPassword !== null && { adminPassword: config.adminPassword }) }),
+    queue.start(),
+  ])
   if (runs) {
     worker.start()
     clock.start()

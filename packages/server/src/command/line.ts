@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import { Command } from 'commander'
 import type { App } from '../app.ts'
 import { type Config, type Settings, loadConfig, withSecret } from '../config.ts'
@@ -57,11 +58,13 @@ async function serve(settings: Settings, load: () => Promise<House>): Promise<vo
   const log = logFor(settings)
   const halt = haltOnSignals(log)
   const config = withSecret(settings)
+  // To load it holds up everything else here. A turn later PostgreSQL has been spawned, and starts meanwhile.
+  const house = turn().then(load)
+  house.catch(() => {})
   await withDatabase(config, log, halt, async (databaseUrl) => {
-    const house = await load()
-    await migrate(databaseUrl, { log, also: () => house.migrateQueue(databaseUrl) })
+    await migrate(databaseUrl, { log, also: async () => (await house).migrateQueue(databaseUrl) })
     if (halt.asked) return
-    const app = await house.createApp(config, { databaseUrl, log })
+    const app = await (await house).createApp(config, { databaseUrl, log })
     announce(app, config)
     await halt.whenAsked
     await app.drain().catch((error: unknown) => log.error({ err: error }, 'The server could not be drained'))
