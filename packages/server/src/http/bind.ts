@@ -1,12 +1,13 @@
-import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { FileContent, FilesPart } from '../rpc/context.ts'
 import { problemOf } from '../rpc/faults.ts'
 import type { Wire } from './ask.ts'
 import { callerOf, wantsStream } from './caller.ts'
 import { sendContent } from './content.ts'
-import { framesOf, once, sseText } from './frames.ts'
+import { framesOf, once, sseBytes, sseText } from './frames.ts'
 import { allowForms, receiveForm, type Form } from './form.ts'
+import { untilGone, untilLost } from './gone.ts'
 import { checkText, type ReadJson } from './json.ts'
 import type { OpenStreams } from './open-streams.ts'
 import { queryOf } from './query.ts'
@@ -106,7 +107,7 @@ function whileSending(error: unknown, request: FastifyRequest, reply: FastifyRep
 
 function streamer(row: StreamRow, { openStreams, report, stream }: BindOptions): Serve {
   const wireOf = wireReader(row)
-  const pieceOf = once((batch) => framesOf(row, batch, sseText))
+  const pieceOf = once((batch) => framesOf(row, batch, sseBytes))
   return async (request, reply) => {
     const { raw } = reply
     if (request.method === 'HEAD') return void reply.headers(sseHeaders).send()
@@ -141,22 +142,4 @@ function wireReader(row: Row): (request: FastifyRequest, form?: Form | null) => 
     if (row.is === 'stream') query.delete('ticket')
     return { path, query, body: (request.body as ReadJson | undefined)?.value, form, headers: request.headers }
   }
-}
-
-/** Aborted when the connection is done with, whoever ended it: a stream has no other end. */
-export function untilGone(response: ServerResponse): AbortSignal {
-  const gone = new AbortController()
-  if (response.destroyed) gone.abort()
-  response.once('close', () => gone.abort())
-  return gone.signal
-}
-
-/** Aborted when the client goes before the reply is whole. Not after it: nothing is left to end, and an abort builds an error (6 µs). */
-function untilLost(response: ServerResponse): AbortSignal {
-  const lost = new AbortController()
-  if (response.destroyed) lost.abort()
-  response.once('close', () => {
-    if (!response.writableFinished) lost.abort()
-  })
-  return lost.signal
 }

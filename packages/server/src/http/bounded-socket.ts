@@ -1,8 +1,9 @@
 import { limits } from '@sluice/schema'
 import type { WebSocket } from 'ws'
+import type { Ending } from './open-streams.ts'
 
-/** Close codes a client can act on: 1013 and 1012 connect again, 1008 and 4401 do not without something else. */
-export const closeCodes = { policy: 1008, restart: 1012, tooSlow: 1013, credential: 4401 } as const
+/** Close codes a client can act on: 1011, 1012 and 1013 connect again, 1008 and 4401 do not without something else, 1000 has had all. */
+export const closeCodes = { ended: 1000, policy: 1008, failed: 1011, restart: 1012, tooSlow: 1013, credential: 4401 } as const
 
 export interface BoundedSocket {
   /** Resolves when what was sent is nearly written out. When that takes too long the socket is closed, and it resolves too. */
@@ -13,6 +14,8 @@ export interface BoundedSocket {
   unreadable(): void
   /** Closes, and when the close is not answered soon, cuts. */
   end(code: number, reason: string): void
+  /** Ends as a stream is ended from outside. */
+  leave(why: Ending): void
 }
 
 export interface SocketBounds {
@@ -57,6 +60,7 @@ export function boundSocket(socket: WebSocket, { maxBytes = limits.streamBufferB
 
   return {
     end,
+    leave: (why) => (why === 'drain' ? end(closeCodes.restart, 'The server leaves') : end(closeCodes.credential, 'The credential has ended')),
     unreadable() {
       if (++unreadableSoFar >= mostUnreadable) end(closeCodes.policy, 'Sends what cannot be read')
     },

@@ -19,23 +19,39 @@ export function textOf(item: FeedItem): string {
 const oneLine = (text: string): string => text.replace(/[\r\n\0]/g, ' ')
 
 /** As a server-sent event. */
+export const sseBytes = (frame: Frame): Buffer => Buffer.from(sseText(frame))
+
 export function sseText({ id, event, data }: Frame): string {
   const lines = data.includes('\n') || data.includes('\r') ? data.split(/\r\n|\r|\n/) : [data]
   return `${id === undefined ? '' : `id: ${oneLine(id)}\n`}${event === undefined ? '' : `event: ${oneLine(event)}\n`}${lines.map((line) => `data: ${line}\n`).join('')}\n`
 }
 
-/** Batches as bytes, each made once for all to whom it goes. Null: there is nothing in it to be told. */
-export function once(bytesOf: (batch: Batch) => Buffer | null): (batch: Batch) => Buffer | null {
+/** As a message of a WebSocket, whole: a server does not mask (RFC 6455, 5.1). */
+export function messageBytes({ data }: Frame): Buffer {
+  const bytes = Buffer.byteLength(data)
+  const head = bytes < 126 ? 2 : bytes < 65_536 ? 4 : 10
+  const message = Buffer.allocUnsafe(head + bytes)
+  // Final, and of text.
+  message[0] = 0x81
+  message[1] = head === 2 ? bytes : head === 4 ? 126 : 127
+  if (head === 4) message.writeUInt16BE(bytes, 2)
+  if (head === 10) message.writeBigUInt64BE(BigInt(bytes), 2)
+  message.write(data, head)
+  return message
+}
+
+/** Pieces of a stream, each made once for all to whom the batch goes. */
+export function once(pieceOf: (batch: Batch) => Buffer | null): (batch: Batch) => Buffer | null {
   const known = new WeakMap<Batch, Buffer | null>()
   return (batch) => {
-    let bytes = known.get(batch)
-    if (bytes === undefined) known.set(batch, (bytes = bytesOf(batch)))
-    return bytes
+    let piece = known.get(batch)
+    if (piece === undefined) known.set(batch, (piece = pieceOf(batch)))
+    return piece
   }
 }
 
-/** What a face tells of a batch, one frame after another. */
-export function framesOf(row: { frame(item: FeedItem): Frame | null }, batch: Batch, written: (frame: Frame) => string): Buffer | null {
-  const frames = batch.map((item) => row.frame(item)).filter((frame) => frame !== null)
-  return frames.length === 0 ? null : Buffer.from(frames.map(written).join(''))
+/** What a face tells of a batch, one frame after another. Null: nothing. */
+export function framesOf(face: { frame(item: FeedItem): Frame | null }, batch: Batch, written: (frame: Frame) => Buffer): Buffer | null {
+  const frames = batch.map((item) => face.frame(item)).filter((frame) => frame !== null)
+  return frames.length === 0 ? null : Buffer.concat(frames.map(written))
 }

@@ -28,14 +28,19 @@ export function readQuery(text: string): QueryValues {
   return values
 }
 
-function decode(text: string): string {
+const decode = (text: string): string => decoded(text.replaceAll('+', ' '), 'query')
+
+/** A part of a path between two slashes. Throws `input_invalid`. */
+export const decodeSegment = (text: string): string => decoded(text, 'address')
+
+function decoded(text: string, where: 'query' | 'address'): string {
   try {
-    const decoded = decodeURIComponent(text.replaceAll('+', ' '))
-    checkText(decoded)
-    return decoded
+    const plain = decodeURIComponent(text)
+    checkText(plain)
+    return plain
   } catch (error) {
     if (error instanceof Fault) throw error
-    throw new Fault('input_invalid', { message: 'The query is not percent-encoded UTF-8' })
+    throw new Fault('input_invalid', { message: `The ${where} is not percent-encoded UTF-8` })
   }
 }
 

@@ -19,10 +19,12 @@ import { addressOf, createListener, dress, type App } from './listener.ts'
 import { mountMetrics } from './metrics.ts'
 import { createOpenStreams } from './open-streams.ts'
 import { createOrigins, isLoopback, type Origins } from './origins.ts'
+import { pathOf } from './query.ts'
 import { requestIdOf } from './request-id.ts'
 import { rowsOf, type Row } from './rows.ts'
 import { createMethodsAt, placesOf } from './shapes.ts'
 import { acceptSockets } from './sockets.ts'
+import { streamSockets } from './stream-socket.ts'
 import type { StreamOptions } from './streams.ts'
 import { trpcSocket } from './trpc-socket.ts'
 import { mountTrpc, trpcPath } from './trpc.ts'
@@ -98,13 +100,14 @@ export async function createHttp(options: HttpOptions): Promise<HttpServer> {
   if (serves && documents) mountDocs(app, documents)
   if (serves) mountTrpc(app, { parts, openStreams, report, stream })
   bind(app, places, { files: parts.files, openStreams, report, stream, baseUrl: (request) => config.publicUrl ?? `${request.protocol}://${request.host}` })
-  const reportSocket = (error: unknown, requestId: string) => failing.report(error, { requestId, route: trpcPath })
+  const reportSocket = (error: unknown, requestId: string, route: string) => failing.report(error, { requestId, route })
+  const speaking = { parts, limits, openStreams, requestIdOf, addressOf: clientOf, report: reportSocket, bounds: socket }
   const sockets = acceptSockets(app.server, {
     origins,
     requestIdOf,
     identify: admission.admitSocket,
-    report: (error, request) => reportSocket(error, requestIdOf(request)),
-    routes: serves ? [trpcSocket({ parts, limits, openStreams, requestIdOf, addressOf: clientOf, report: reportSocket, bounds: socket })] : [],
+    report: (error, request) => reportSocket(error, requestIdOf(request), pathOf(request.url ?? '')),
+    routes: serves ? [trpcSocket(speaking), ...streamSockets(places, speaking)] : [],
   })
   await app.ready()
 

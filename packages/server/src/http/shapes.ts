@@ -19,6 +19,20 @@ export function shapeOf(path: string): string {
 /** The names of a path's parameters, in order. */
 export const parametersOf = (path: string): string[] => [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!)
 
+/** What stands for the parameters of a path at an address, as it is encoded there; null when it is another's address. */
+export function parametersAt(path: string, address: string): Map<string, string> | null {
+  const given = address.split('/')
+  const segments = path.split('/')
+  if (given.length !== segments.length) return null
+  const found = new Map<string, string>()
+  for (const [place, segment] of segments.entries()) {
+    const [, name] = /^\{(\w+)\}$/.exec(segment) ?? []
+    if (name !== undefined) found.set(name, given[place]!)
+    else if (given[place] !== segment) return null
+  }
+  return found
+}
+
 /** Throws when two rows would answer the same request: which one wins must not depend on their order. */
 export function placesOf(rows: readonly Row[]): Place[] {
   const places = new Map<string, Place>()

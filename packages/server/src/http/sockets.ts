@@ -4,17 +4,23 @@ import { Fault, limits } from '@sluice/schema'
 import { WebSocketServer, type WebSocket } from 'ws'
 import { problemOf, Unavailable, type Problem } from '../rpc/faults.ts'
 import type { Identity } from './identify.ts'
-import { nativeFace } from './face.ts'
+import { nativeFace, type Face } from './face.ts'
 import { pathOf, queryOf, type QueryValues } from './query.ts'
 import type { Origins } from './origins.ts'
 
-/** Something that is spoken over sockets at one address. */
+/** What is said over a socket, once there is one. An error listener is on it. */
+export type Conversation = (socket: WebSocket) => void
+
+/** Something that is spoken over sockets at its addresses. */
 export interface SocketRoute {
-  path: string
+  /** In whose manner an upgrade is refused. */
+  face: Face
+  /** Whether a path is one of its addresses. */
+  isAt(path: string): boolean
   /** Whether who asks may be told by the first message instead of the upgrade. */
   tellsLater(query: QueryValues): boolean
-  /** Takes the socket over. An error listener is on it. */
-  serve(socket: WebSocket, request: IncomingMessage, identity: Identity): void
+  /** Asked before the upgrade, which is refused with what it throws. The stream is what the socket will be on; it may close first. */
+  open(request: IncomingMessage, identity: Identity, stream: Duplex): Promise<Conversation>
 }
 
 export interface SocketOptions {
@@ -28,6 +34,7 @@ export interface SocketOptions {
 
 /** Time for an upgrade to be decided. */
 const decideMs = 5_000
+const hangUpMs = 1_000
 /** Of a server, told or untold who is behind them. */
 const mostSockets = 10_000
 
@@ -38,17 +45,19 @@ export function acceptSockets(server: Server, options: SocketOptions): { close()
   server.on('upgrade', (request, stream, head) => {
     // Before anything else: an error that nobody listens for ends the process.
     stream.on('error', () => stream.destroy())
-    const route = options.routes.find(({ path }) => pathOf(request.url ?? '').replace(/\/$/, '') === path)
-    if (!route) return refuse(stream, request, problemOf(new Fault('route_missing')), options)
-    if (!options.origins.opensSocket(request.headers))
-      return refuse(stream, request, problemOf(new Fault('permission_denied', { message: 'Pages of this origin may not open a socket' })), options)
-    if (sockets.clients.size >= mostSockets) return refuse(stream, request, problemOf(new Unavailable('Too many sockets are open')), options)
+    const path = pathOf(request.url ?? '').replace(/\/$/, '')
+    const route = options.routes.find((each) => each.isAt(path))
+    const refused = (problem: Problem) => refuse(stream, problem, options.requestIdOf(request), route?.face)
+    if (!route) return refused(problemOf(new Fault('route_missing')))
+    if (!options.origins.opensSocket(request.headers)) return refused(problemOf(new Fault('permission_denied', { message: 'Pages of this origin may not open a socket' })))
+    if (sockets.clients.size >= mostSockets) return refused(problemOf(new Unavailable('Too many sockets are open')))
     const slow = setTimeout(() => stream.destroy(), decideMs)
     void decide(request, route, options)
-      .then((identity) => sockets.handleUpgrade(request, stream, head, (socket) => take(socket, request, route, identity, options)))
+      .then((identity) => route.open(request, identity, stream))
+      .then((converse) => sockets.handleUpgrade(request, stream, head, (socket) => take(socket, request, converse, options)))
       .catch((error: unknown) => {
         options.report(error, request)
-        refuse(stream, request, problemOf(error), options)
+        refused(problemOf(error))
       })
       .finally(() => clearTimeout(slow))
   })
@@ -69,11 +78,11 @@ async function decide(request: IncomingMessage, route: SocketRoute, { identify }
   return identity
 }
 
-function take(socket: WebSocket, request: IncomingMessage, route: SocketRoute, identity: Identity, { report }: SocketOptions): void {
+function take(socket: WebSocket, request: IncomingMessage, converse: Conversation, { report }: SocketOptions): void {
   // Broken frames and payloads over the limit: ws closes the socket by itself.
   socket.on('error', () => {})
   try {
-    route.serve(socket, request, identity)
+    converse(socket)
   } catch (error) {
     report(error, request)
     socket.terminate()
@@ -81,10 +90,9 @@ function take(socket: WebSocket, request: IncomingMessage, route: SocketRoute, i
 }
 
 /** An upgrade is refused in HTTP, and the connection ends. */
-function refuse(stream: Duplex, request: IncomingMessage, problem: Problem, { requestIdOf }: SocketOptions): void {
+function refuse(stream: Duplex, problem: Problem, requestId: string, face: Face = nativeFace): void {
   if (stream.destroyed || !stream.writable) return
-  const requestId = requestIdOf(request)
-  const { status, body } = nativeFace.render(problem, requestId)
+  const { status, body } = face.render(problem, requestId)
   const text = JSON.stringify(body)
   const lines = [
     `HTTP/1.1 ${status} ${problem.kind}`,
@@ -95,4 +103,6 @@ function refuse(stream: Duplex, request: IncomingMessage, problem: Problem, { re
   ]
   if (problem.retryAfter !== undefined) lines.push(`retry-after: ${problem.retryAfter}`)
   stream.end(`${lines.join('\r\n')}\r\n\r\n${text}`)
+  // Who does not hang up then.
+  setTimeout(() => stream.destroy(), hangUpMs).unref()
 }

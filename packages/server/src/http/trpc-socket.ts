@@ -7,6 +7,7 @@ import { appRouter } from '../rpc/router.ts'
 import { nameError } from '../rpc/trpc.ts'
 import { incomingTraceparent } from '../telemetry/traces.ts'
 import { boundSocket, closeCodes, type BoundedSocket, type SocketBounds } from './bounded-socket.ts'
+import { nativeFace } from './face.ts'
 import { identifyByParams, type Identity } from './identify.ts'
 import { readJsonText } from './json.ts'
 import { limited, type Limits } from './limits.ts'
@@ -21,8 +22,8 @@ export interface TrpcSocketOptions {
   requestIdOf(request: IncomingMessage): string
   /** Of the client, as far as proxies are trusted. */
   addressOf(request: IncomingMessage): string
-  report(error: unknown, requestId: string): void
-  bounds?: SocketBounds
+  report(error: unknown, requestId: string, route: string): void
+  bounds?: SocketBounds | undefined
 }
 
 /** Time for a client that promised its credential as its first message. */
@@ -33,9 +34,10 @@ export function trpcSocket(options: TrpcSocketOptions): SocketRoute {
   // Asked for by the handler's type, and not used by it.
   const wss = new WebSocketServer({ noServer: true, clientTracking: false })
   return {
-    path: trpcPath,
+    face: nativeFace,
+    isAt: (path) => path === trpcPath,
     tellsLater: (query) => query.get('connectionParams')?.[0] === '1',
-    serve(socket, request, identity) {
+    open: async (request, identity) => (socket) => {
       const bounded = boundSocket(socket, options.bounds)
       const requestId = options.requestIdOf(request)
       const untold = setTimeout(() => bounded.end(closeCodes.policy, 'No credential came'), tellMs)
@@ -51,7 +53,7 @@ export function trpcSocket(options: TrpcSocketOptions): SocketRoute {
           register(socket, bounded, who, options.openStreams)
           return contextFor(who, bounded, options, request, requestId)
         },
-        onError: ({ error }) => options.report(error, requestId),
+        onError: ({ error }) => options.report(error, requestId, trpcPath),
       })
       connect(socket, request)
     },
@@ -67,10 +69,7 @@ async function told(parts: Parts, identity: Identity, params: Record<string, str
 /** While the socket was waiting for its credential it may have gone. */
 function register(socket: WebSocket, bounded: BoundedSocket, { principal }: Identity, openStreams: OpenStreams): void {
   if (!principal || socket.readyState !== socket.OPEN) return
-  const forget = openStreams.add(principal, 'websocket', (why) =>
-    why === 'drain' ? bounded.end(closeCodes.restart, 'The server leaves') : bounded.end(closeCodes.credential, 'The credential has ended'),
-  )
-  socket.on('close', forget)
+  socket.on('close', openStreams.add(principal, 'websocket', bounded.leave))
 }
 
 function contextFor(

@@ -1,7 +1,7 @@
-import type { ServerResponse } from 'node:http'
+import type { Writable } from 'node:stream'
 import { limits } from '@sluice/schema'
 
-/** A reply that is written piece by piece. However slow its reader, it holds at most `maxBytes`. */
+/** A reply or a socket that is written piece by piece. However slow its reader, it holds at most `maxBytes`. */
 export interface Writer {
   /** Resolves when the next piece may come. Rejects, with the connection gone, when the reader is gone or too slow. */
   write(piece: string | Uint8Array): Promise<void>
@@ -14,43 +14,45 @@ export interface WriterOptions {
   maxBytes?: number
   /** How long a reader may take to make room. */
   stallMs?: number
+  /** What becomes of one who is too slow; the connection is destroyed unless it is said otherwise. */
+  drop?(): void
 }
 
 export class ReaderGone extends Error {
   override readonly name = 'ReaderGone'
 }
 
-export function createWriter(response: ServerResponse, { maxBytes = limits.streamBufferBytes, stallMs = 20_000 }: WriterOptions = {}): Writer {
-  const drop = (why: string): never => {
-    response.destroy()
-    throw new ReaderGone(why)
+export function createWriter(to: Writable, { maxBytes = limits.streamBufferBytes, stallMs = 20_000, drop = () => to.destroy() }: WriterOptions = {}): Writer {
+  const tooSlow = (): never => {
+    drop()
+    throw new ReaderGone('The reader is too slow')
   }
   return {
     async write(piece) {
-      if (response.destroyed || response.writableEnded) throw new ReaderGone('The connection is closed')
+      if (to.destroyed || to.writableEnded) throw new ReaderGone('The connection is closed')
       const bytes = typeof piece === 'string' ? Buffer.byteLength(piece) : piece.byteLength
       // One piece alone is never too much: a snapshot may be as large as what may wait.
-      if (response.writableLength > 0 && response.writableLength + bytes > maxBytes) drop('The reader is too slow')
-      if (response.write(piece)) return
-      if (!(await room(response, stallMs))) drop('The reader is too slow')
-      if (response.destroyed) throw new ReaderGone('The connection is closed')
+      if (to.writableLength > 0 && to.writableLength + bytes > maxBytes) tooSlow()
+      if (to.write(piece)) return
+      if (!(await room(to, stallMs))) tooSlow()
+      if (to.destroyed) throw new ReaderGone('The connection is closed')
     },
     beat(piece) {
-      if (!response.destroyed && !response.writableEnded && !response.writableNeedDrain) response.write(piece)
+      if (!to.destroyed && !to.writableEnded && !to.writableNeedDrain) to.write(piece)
     },
   }
 }
 
 /** Whether there is room again in time; a closed connection has room. */
-function room(response: ServerResponse, stallMs: number): Promise<boolean> {
+function room(to: Writable, stallMs: number): Promise<boolean> {
   return new Promise((resolve) => {
     const settle = (inTime: boolean) => {
       clearTimeout(timer)
-      response.off('drain', onRoom).off('close', onRoom)
+      to.off('drain', onRoom).off('close', onRoom)
       resolve(inTime)
     }
     const onRoom = () => settle(true)
     const timer = setTimeout(settle, stallMs, false)
-    response.on('drain', onRoom).on('close', onRoom)
+    to.on('drain', onRoom).on('close', onRoom)
   })
 }

@@ -131,6 +131,29 @@ test('T1: those who come back to one place at once read it once', async () => {
   expect(toy.reads).toBe(1)
 })
 
+test('T2: what is written and read by others while somebody behind reads is not passed over', async () => {
+  const held = Promise.withResolvers<void>()
+  let answers = 0
+  const { toy, log, doorbell } = createToy(async (read) => {
+    const answer = read()
+    // The first is how far the log goes, the second what the one behind reads.
+    if (++answers === 2) await held.promise
+    return answer
+  })
+  toy.grow(3)
+  const tail = openTail(log, doorbell, () => {})
+  const behind = tail.follow(new AbortController().signal)
+  const first = behind.next(numbered(0))
+  const other = tail.follow(new AbortController().signal).next(numbered(3))
+  await sleep(5)
+  toy.grow(2)
+  expect(seqs((await other) as Page)).toEqual([4, 5])
+  held.resolve()
+  const page = (await first) as Page
+  expect(seqs(page)).toEqual([1, 2, 3])
+  expect(seqs((await behind.next(page.end)) as Page)).toEqual([4, 5])
+})
+
 test('T3: who is behind reads from the log, and nobody waits for it', async () => {
   const { toy, log, doorbell } = createToy()
   const tail = openTail(log, doorbell, () => {})
