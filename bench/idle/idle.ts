@@ -19,6 +19,8 @@ type Name = (typeof names)[number]
 const most = 100_000
 /** After the start, before anything is looked at. */
 const settleMs = 3_000
+/** The kernel counts CPU in hundredths of a second: less would not tell little from nothing. */
+const fewestSeconds = 5
 
 /** CPU in milliseconds a second. */
 type Rest = Record<'memoryNode' | 'memoryPostgres' | 'cpuNode' | 'cpuPostgres', number>
@@ -28,10 +30,11 @@ type Figures = Rest & Record<'firstMs' | 'readyMs', number>
 export const idle: Measurement = {
   compares: names,
   async measure(measuring) {
-    const { quick, rounds, seconds } = measuring
+    const { quick, rounds } = measuring
+    const seconds = quick ? measuring.seconds : Math.max(fewestSeconds, measuring.seconds)
     const paused = quick ? most / 10 : most
     // A directory each, in which the server is started as often as there are rounds.
-    const found = await takeTurns({ ...measuring, rounds: 1 }, names, (name) => inDirectory(name, paused, measuring))
+    const found = await takeTurns({ ...measuring, rounds: 1 }, names, (name) => inDirectory(name, paused, { ...measuring, seconds }))
     const of = new Map([...found].map(([name, [figures]]) => [name, figures!]))
     const label = { 'idle-empty': 'nothing in it', 'idle-paused': `${count(paused)} runs wait` }
     const head = ['`npm start`', 'first start ms', 'start ms', 'MB Node', 'MB PostgreSQL', 'CPU ms/s Node', 'CPU ms/s PostgreSQL']

@@ -13,10 +13,14 @@ export function cpuOfFamily(pid: number): number {
 /** CPU milliseconds of a process alone. */
 export const cpuOfProcess = (pid: number): number => tickMs * timesOf(pid).self
 
-/** CPU milliseconds of our own main thread. */
-export function cpuOfMainThread(): number {
-  const { self } = timesOf(`self/task/${process.pid}`)
-  return tickMs * self
+/** CPU milliseconds of our own threads by name: `main`, and `V8Worker`, `libuv-worker` and so on. */
+export function cpuOfThreads(): Map<string, number> {
+  const threads = new Map<string, number>()
+  for (const id of readdirSync('/proc/self/task')) {
+    const name = Number(id) === process.pid ? 'main' : contentOf(`/proc/self/task/${id}/comm`).trim()
+    threads.set(name, (threads.get(name) ?? 0) + tickMs * timesOf(`self/task/${id}`).self)
+  }
+  return threads
 }
 
 /** Bytes of a process alone that are in memory (RSS). */

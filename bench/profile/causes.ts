@@ -1,4 +1,4 @@
-/** A place in the code, as a CPU profile names it; code of V8 and of libuv has no address. */
+/** A place in the code, as a CPU profile names it; code of V8 and of Node's C++ has no address. */
 export interface Place {
   url: string
   functionName: string
@@ -11,14 +11,15 @@ const machine = new Set([
 ])
 
 /** The first that fits an address says whose it is. */
-const addresses: readonly (readonly [RegExp, string | ((found: string[]) => string)])[] = [
+const addresses: readonly (readonly [RegExp, string | ((found: string) => string)])[] = [
   [/\/pg-protocol\/dist\/(?:serializer|buffer-writer)|\/pg\/lib\/utils/, 'pg: serialising'],
   [/\/pg-protocol\/dist\/|\/pg\/lib\/(?:result|type-overrides)|\/pg-types\/|\/postgres-(?:date|array|bytea|interval)\//, 'pg: parsing'],
   [/\/node_modules\/(?:pg|pg-pool|pg-connection-string)\//, 'pg: connections and queries'],
   [/\/node_modules\/(?:fastify|@fastify|find-my-way|avvio|secure-json-parse|fast-json-stringify|light-my-request|rfdc|reusify|fastq|ajv|process-warning)\//, 'fastify'],
-  [/.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//, ([name]) => name!],
-  [/\/packages\/server\/src\/engine\/([^/.]+)/, ([file]) => (machine.has(file!) ? 'engine: the machine' : `engine: ${file}`)],
-  [/\/packages\/server\/src\/([^/.]+)/, ([room]) => `our ${room}`],
+  [/.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//, (name) => name],
+  [/\/packages\/server\/src\/engine\/([^/.]+)/, (file) => (machine.has(file) ? 'engine: the machine' : `engine: ${file}`)],
+  [/\/packages\/server\/src\/store\/([^/.]+)/, (part) => `store: ${part}`],
+  [/\/packages\/server\/src\/([^/.]+)/, (room) => `our ${room}`],
   [/\/packages\/schema\//, 'our schema'],
   [/\/bench\//, 'the bench itself'],
   [/^node:(?:_http|internal\/http|internal\/url|internal\/webstreams|internal\/undici)/, 'Node: HTTP'],
@@ -26,25 +27,38 @@ const addresses: readonly (readonly [RegExp, string | ((found: string[]) => stri
   [/^node:/, 'Node: timers, promises and the rest'],
 ]
 
-/** Where V8's own code stands without an address. */
+/** V8's own code that is a cause whoever calls it. */
 const natives: Record<string, string> = {
   '(garbage collector)': 'garbage collection',
   '(program)': 'Node: the event loop and what it reads',
   parse: 'JSON',
   stringify: 'JSON',
-  writev: 'Node: system calls that write to sockets',
-  writeBuffer: 'Node: system calls that write to sockets',
-  writeUtf8String: 'Node: system calls that write to sockets',
-  writeLatin1String: 'Node: system calls that write to sockets',
-  writeAsciiString: 'Node: system calls that write to sockets',
 }
 
-/** Whose this code is; null for code of V8 that whoever called it answers for. */
-export function causeOf({ url, functionName }: Place): string | null {
-  if (url === '') return natives[functionName] ?? null
+/** What hands bytes to the kernel, which often does the receiver's work at once. */
+const sends = new Set(['writev', 'writeBuffer', 'writeUtf8String', 'writeLatin1String', 'writeAsciiString'])
+
+/** Whose the innermost of these calls is; they come from the inside out. */
+export function causeOf(calls: readonly Place[]): string {
+  const [innermost] = calls
+  if (innermost?.url === '' && sends.has(innermost.functionName)) return sending(calls)
+  for (const place of calls) {
+    // Other code of V8 is on the account of who called it.
+    const cause = place.url === '' ? natives[place.functionName] : ofAddress(place.url)
+    if (cause !== undefined) return cause
+  }
+  return 'other code'
+}
+
+function sending(calls: readonly Place[]): string {
+  const sender = calls.find(({ url }) => url !== '' && !url.startsWith('node:'))
+  return `system calls that send ${sender?.url.includes('/pg/') ? 'to PostgreSQL' : 'to clients'}`
+}
+
+function ofAddress(url: string): string {
   for (const [pattern, cause] of addresses) {
     const found = pattern.exec(url)
-    if (found) return typeof cause === 'string' ? cause : cause(found.slice(1))
+    if (found) return typeof cause === 'string' ? cause : cause(found[1]!)
   }
   return 'other code'
 }

@@ -37,10 +37,9 @@ function selfTimes({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile): 
   const parents = new Map(nodes.flatMap(({ id, children = [] }) => children.map((child) => [child, id] as const)))
   const byId = new Map(nodes.map((node) => [node.id, node]))
 
-  const answersFor = (id: number | undefined): string => {
+  const callsOf = (id: number | undefined): Profiler.ProfileNode['callFrame'][] => {
     const node = id === undefined ? undefined : byId.get(id)
-    if (!node) return 'other code'
-    return causeOf(node.callFrame) ?? answersFor(parents.get(node.id))
+    return node ? [node.callFrame, ...callsOf(parents.get(node.id))] : []
   }
 
   const busy = nodes.filter(({ callFrame }) => callFrame.functionName !== '(idle)' && callFrame.url !== 'node:inspector')
@@ -50,7 +49,7 @@ function selfTimes({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile): 
   for (const { id, callFrame } of busy) {
     const share = (taken.get(id) ?? 0) / whole
     if (share === 0) continue
-    const cause = answersFor(id)
+    const cause = causeOf(callsOf(id))
     causes.set(cause, (causes.get(cause) ?? 0) + share)
     const at = nameOf(callFrame)
     const known = functions.get(`${cause} ${at}`)

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Contestants } from '../contestant.ts'
 import { openMeters } from '../meters/meters.ts'
-import { cpuOfMainThread } from '../meters/processes.ts'
+import { cpuOfThreads } from '../meters/processes.ts'
 import type { Place } from '../race.ts'
 import { type FunctionTime, profileCpu } from './cpu-profile.ts'
 import { type StatementTime, nameStatements, timeStatements } from './statement-times.ts'
@@ -38,17 +38,17 @@ export async function* perform({ field, contestant, inFlight, seconds, databaseU
   const { open } = await contestants[contestant]!.read()
   const { load, close } = await open(databaseUrl)
   const running = await load(inFlight)
-  await sleep(seconds * 500)
+  await sleep(seconds * 1000)
 
   const readStatements = await timeStatements(databaseUrl)
   const endProfile = await profileCpu()
   await running.take()
   await meters.read()
-  const main = cpuOfMainThread()
+  const before = cpuOfThreads()
   await sleep(seconds * 1000)
   const runs = (await running.take()).length
   const spent = await meters.read()
-  const onMain = Math.min(1, (cpuOfMainThread() - main) / spent.cpuNode)
+  const threads = sharesBetween(before, cpuOfThreads())
   const statements = await readStatements()
   const { causes, functions } = await endProfile()
   if (runs === 0) throw new Error('None ended within the time')
@@ -59,13 +59,31 @@ export async function* perform({ field, contestant, inFlight, seconds, databaseU
     cpuNode,
     cpuPostgres: spent.cpuPostgres / runs,
     causes: [
-      ...[...causes].map(([cause, share]): [string, number] => [cause, share * onMain * cpuNode]),
-      ['Node: other threads (compiler, collector, pool)', (1 - onMain) * cpuNode],
+      ...[...causes].map(([cause, share]): [string, number] => [cause, share * threads.main * cpuNode]),
+      ["V8's helper threads: compiler, garbage collection", threads.v8 * cpuNode],
+      ["Node's other threads: pool, inspector", threads.others * cpuNode],
     ],
-    functions: functions.slice(0, shownFunctions).map((each) => ({ ...each, share: each.share * onMain })),
+    functions: functions.slice(0, shownFunctions).map((each) => ({ ...each, share: each.share * threads.main })),
     statements: statements.map(({ name, calls, ms }) => ({ name, calls: calls / runs, ms: ms / runs })),
   }
   await running.stop()
   await close()
   await meters.close()
 }
+
+interface Shares {
+  main: number
+  v8: number
+  others: number
+}
+
+/** How the CPU of this process divided between two looks at its threads. */
+function sharesBetween(before: Map<string, number>, after: Map<string, number>): Shares {
+  const spent = [...after].map(([name, ms]) => ({ name, ms: Math.max(0, ms - (before.get(name) ?? 0)) }))
+  const whole = spent.reduce((sum, { ms }) => sum + ms, 0) || 1
+  const of = (wanted: (name: string) => boolean): number => spent.reduce((sum, { name, ms }) => sum + (wanted(name) ? ms : 0), 0) / whole
+  return { main: of(isMain), v8: of(isV8), others: of((name) => !isMain(name) && !isV8(name)) }
+}
+
+const isMain = (thread: string): boolean => thread === 'main'
+const isV8 = (thread: string): boolean => thread.startsWith('V8')

@@ -54,5 +54,5 @@ const longest = 60
 /** Its own, or how it begins. */
 function nameOf(query: string): string {
   const text = query.replaceAll(/\s+/g, ' ').trim()
-  return /^\w+ \/\* (\S+) \*\//.exec(text)?.[1] ?? (text.length > longest ? `${text.slice(0, longest)}…` : text)
+  return /^\w+ \/\* (.+?) \*\//.exec(text)?.[1] ?? (text.length > longest ? `${text.slice(0, longest)}…` : text)
 }

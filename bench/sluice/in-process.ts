@@ -68,7 +68,7 @@ export async function openInProcess(databaseUrl: string, step: AnyNode = noStep)
 /** The first admin, made as the first start of a server makes them. */
 async function firstActor(databaseUrl: string): Promise<Actor> {
   const database = openDatabase({ url: databaseUrl, max: 1 })
-  const orm = await openOrm(databaseUrl)
+  const orm = openOrm(databaseUrl)
   try {
     await createAccess({ orm, database, secret: account.secret }).members.bootstrap({ adminEmail: account.email, adminPassword: account.password })
     const [member] = await database.query<{ workspaceId: string; userId: string }>('select workspace_id as "workspaceId", user_id as "userId" from members')
