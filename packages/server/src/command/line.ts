@@ -9,6 +9,7 @@ import { type Log, createLog } from '../telemetry.ts'
 import { besideServer, withDatabase } from './database.ts'
 import { haltOnSignals } from './halt.ts'
 import { type MakeKey, addKeys } from './keys.ts'
+import { giveBackAtRest } from './rest.ts'
 
 /** What `app.ts` and `operator.ts` give; a test gives toys. */
 export interface House {
@@ -66,6 +67,7 @@ async function serve(settings: Settings, load: () => Promise<House>): Promise<vo
     if (halt.asked) return
     const app = await (await house).createApp(config, { databaseUrl, log })
     announce(app, config)
+    giveBackAtRest()
     await halt.whenAsked
     await app.drain().catch((error: unknown) => log.error({ err: error }, 'The server could not be drained'))
     await app.close().catch((error: unknown) => log.error({ err: error }, 'The server could not be closed'))
