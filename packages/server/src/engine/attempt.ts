@@ -238,7 +238,7 @@ async function itemsOf(run: Surround, node: GraphNode, iteration: string): Promi
 /** What a loop's iteration before this one gave. */
 async function lastOf(run: Surround, node: GraphNode, iteration: string, index: number): Promise<Payload> {
   if (index === 0) return nothing
-  const [last] = await outputsOfScopes(around(run), node, [childIteration(iteration, index - 1)], { returns: run.plan.returns, most: Infinity })
+  const [last] = await outputsOfScopes(run, run.plan.prepared.giving(node), [childIteration(iteration, index - 1)], Infinity)
   return last!
 }
 
@@ -255,7 +255,7 @@ async function answer(run: Surround, task: Task): Promise<Happening> {
 }
 
 async function outputOfRun(run: Surround): Promise<Payload> {
-  const [output] = await outputsOfScopes(around(run), null, [''], { returns: run.plan.returns, most: limits.runOutputBytes })
+  const [output] = await outputsOfScopes(run, run.plan.prepared.giving(null), [''], limits.runOutputBytes)
   return output!
 }
 
@@ -265,7 +265,7 @@ async function resultsOf(run: Surround, node: GraphNode, iteration: string): Pro
   const iterations = Array.from({ length: body.total! }, (_, index) => childIteration(iteration, index))
   const failures = iterations.map((each) => (body.failed > 0 ? failureIn(state, node, each)?.error : undefined))
   const good = iterations.filter((_, index) => !failures[index])
-  const outputs = (await outputsOfScopes(around(run), node, good, { returns: plan.returns, most: limits.stepOutputBytes })).values()
+  const outputs = (await outputsOfScopes(run, plan.prepared.giving(node), good, limits.stepOutputBytes)).values()
   const results = payloadOfList(failures.map((failed) => (failed ? nothing : outputs.next().value!)))
   if (!body.collect) return payloadOfObject([['results', results]])
   const failed = failures.flatMap((error, index) => (error ? [{ index, error }] : []))

@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from '@sluice/schema'
 import { limits } from '@sluice/schema'
 import { type Scope, StepFailure } from '../nodes/contract.ts'
-import type { GraphNode } from '../workflows/graph.ts'
+import type { Giving, GraphNode } from '../workflows/graph.ts'
 import type { ConfigReads } from '../workflows/prepare.ts'
 import { type Payload, nothing, payloadOfObject } from './payload.ts'
 import { type RunState, type StepRow, keyAt, parentIteration } from './state.ts'
@@ -161,28 +161,24 @@ function place(merged: JsonObject, shelves: Map<string, Shelf>, key: string, val
 const put = (merged: JsonObject, key: string, value: Json): void => void Object.defineProperty(merged, key, { value, enumerable: true, writable: true, configurable: true })
 
 /**
- * What scopes give, all of one body or the top: the output of the one output node, else an object by step name of what all
- * output nodes, or, without any, the leaves gave. What is larger than it may be is not even read.
+ * What scopes give, all of one body, or the top: the output of the one output node, else an object by step name. What is
+ * larger than it may be is not even read.
  */
 export async function outputsOfScopes(
-  around: Pick<Surroundings, 'state' | 'read'>,
-  parent: GraphNode | null,
+  { state, read }: Pick<Surroundings, 'state' | 'read'>,
+  { nodes, isOne }: Giving,
   iterations: readonly string[],
-  { returns, most }: { returns(type: string): boolean; most: number },
+  most: number,
 ): Promise<Payload[]> {
-  const { state } = around
-  const members = (parent ? parent.body : state.graph.top).filter((node) => node.reachable)
-  const declared = members.filter((node) => returns(node.type))
-  const giving = declared.length > 0 ? declared : members.filter((node) => node.outgoing.length === 0)
-  const scopes = iterations.map((iteration) => completedOf(state, giving, iteration))
+  const scopes = iterations.map((iteration) => completedOf(state, nodes, iteration))
   const steps = scopes.flat()
   bound(
     steps.reduce((bytes, { step }) => bytes + step.outputBytes, 0),
     most,
   )
-  const outputOf = await outputsOf(around, steps)
+  const outputOf = await outputsOf({ read }, steps)
   return scopes.map((scope) => {
-    if (declared.length !== 1) return payloadOfObject(scope.map(({ name, step }) => [name, outputOf(step)]))
+    if (!isOne) return payloadOfObject(scope.map(({ name, step }) => [name, outputOf(step)]))
     const [only] = scope
     return only ? outputOf(only.step) : nothing
   })

@@ -175,6 +175,20 @@ function topological(members: GraphNode[]): GraphNode[] {
   return sorted
 }
 
+/** The nodes that give what a scope gives. */
+export interface Giving {
+  nodes: readonly GraphNode[]
+  /** Whether it is what one output node gives, and not an object by step name. */
+  isOne: boolean
+}
+
+/** Of the nodes of a scope its output nodes, or, without any, its leaves. */
+export function givingOf(members: readonly GraphNode[], isOutput: (type: string) => boolean): Giving {
+  const reached = members.filter((node) => node.reachable)
+  const declared = reached.filter((node) => isOutput(node.type))
+  return { nodes: declared.length > 0 ? declared : reached.filter((node) => node.outgoing.length === 0), isOne: declared.length === 1 }
+}
+
 /** Everything upstream of a node, in its own scope and in those around it: the outermost first, each in topological order. */
 export function allUpstreamOf(node: GraphNode): GraphNode[] {
   const upstream = upstreamOf(node)

@@ -1,7 +1,7 @@
 import type { Definition, Json, Node, WorkflowOutput } from '@sluice/schema'
 import type { AnyNode, Catalogue } from '../nodes/contract.ts'
 import { configOf } from './config.ts'
-import { graphOf, type GraphNode } from './graph.ts'
+import { givingOf, graphOf, type GraphNode } from './graph.ts'
 import { valuesAt } from './readings.ts'
 
 /**
@@ -10,10 +10,8 @@ import { valuesAt } from './readings.ts'
  */
 export function outputsOf(definition: Definition, catalogue: Catalogue): WorkflowOutput[] {
   const graph = graphOf(definition, { isEntry: (type) => catalogue.get(type)?.entry === true })
-  const reached = graph.top.filter((node) => node.reachable)
-  const declared = reached.filter((node) => catalogue.get(node.type)?.returns)
-  const giving = declared.length > 0 ? declared : reached.filter((node) => node.outgoing.length === 0)
-  return giving.flatMap((node) => [node.name, ...fieldsOf(node, catalogue.get(node.type)).map((field) => `${node.name}.${field}`)].map((name) => ({ nodeId: node.id, name })))
+  const { nodes } = givingOf(graph.top, (type) => catalogue.get(type)?.returns === true)
+  return nodes.flatMap((node) => [node.name, ...fieldsOf(node, catalogue.get(node.type)).map((field) => `${node.name}.${field}`)].map((name) => ({ nodeId: node.id, name })))
 }
 
 function fieldsOf({ definition }: GraphNode, declaration: AnyNode | undefined): string[] {

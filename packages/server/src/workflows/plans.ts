@@ -14,8 +14,6 @@ export interface Plan {
   prepared: Prepared
   /** Node types that this server does not have: such a run waits. */
   missing: string[]
-  /** Whether what a node of the type gives is what its scope returns. */
-  returns(type: string): boolean
 }
 
 /** Which definition a run is pinned to: a version of its workflow, or, of a trial, its own. */
@@ -32,8 +30,7 @@ export interface Plans {
 export function createPlans(catalogue: Catalogue): Plans {
   const prepared = createPreparedCache(catalogue)
   const versions = new Recent<Plan>(500)
-  const returns = (type: string): boolean => catalogue.get(type)?.returns === true
-  const planOf = (hash: string, definition: Definition): Plan => ({ ...prepared(hash, definition), missing: missingTypes(definition, catalogue), returns })
+  const planOf = (hash: string, definition: Definition): Plan => ({ ...prepared(hash, definition), missing: missingTypes(definition, catalogue) })
 
   return {
     async of(tx, { workflow_id, version, trial }) {

@@ -2,7 +2,7 @@ import type { Definition, Json, JsonObject } from '@sluice/schema'
 import { ExpressionError, Recent } from '../expressions/index.ts'
 import { StepFailure, type AnyNode, type Catalogue, type Scope } from '../nodes/contract.ts'
 import { configOf, decode } from './config.ts'
-import { allUpstreamOf, graphOf, type Graph, type GraphNode } from './graph.ts'
+import { allUpstreamOf, givingOf, graphOf, type Giving, type Graph, type GraphNode } from './graph.ts'
 import { dotted, readerOf, readingsOf, type Path, type Reader } from './readings.ts'
 
 /** What is made of a version once and used by every run of it: graph, and configs compiled to what must still be read. */
@@ -29,11 +29,15 @@ export interface PreparedNode extends PreparedConfig {
 export interface Prepared {
   /** Throws a StepFailure `type_missing` when this server does not have the type, which `missingTypes` says beforehand. */
   node(id: string): PreparedNode
+  /** What gives what the run gives, or an iteration of a body. */
+  giving(parent: GraphNode | null): Giving
 }
 
 /** Nodes are prepared when they are first asked for. */
 export function prepare(graph: Graph, catalogue: Catalogue): Prepared {
   const nodes = new Map<string, PreparedNode>()
+  const givings = new Map<GraphNode | null, Giving>()
+  const isOutput = (type: string): boolean => catalogue.get(type)?.returns === true
   const make = (id: string): PreparedNode => {
     const node = graph.nodes.get(id)
     if (!node) throw new StepFailure('node_missing', `There is no node ${id}`, { retry: false })
@@ -47,6 +51,11 @@ export function prepare(graph: Graph, catalogue: Catalogue): Prepared {
     node(id) {
       const kept = nodes.get(id) ?? make(id)
       nodes.set(id, kept)
+      return kept
+    },
+    giving(parent) {
+      const kept = givings.get(parent) ?? givingOf(parent?.body ?? graph.top, isOutput)
+      givings.set(parent, kept)
       return kept
     },
   }

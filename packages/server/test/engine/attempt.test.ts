@@ -43,7 +43,7 @@ class World {
     const state = stateOf(prepared.graph, { ...new Rows(definition).run(), input: runInput, status: 'running', startedAt: 1 })
     this.run = {
       state,
-      plan: { ...prepared, missing: [], returns: (type) => catalogue.get(type)?.returns === true },
+      plan: { ...prepared, missing: [] },
       items: new Map(),
       session: () => expect.unreachable('nobody asks for a session'),
       traceparent: () => null,

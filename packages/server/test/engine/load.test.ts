@@ -8,9 +8,8 @@ import { graph } from './play.ts'
 
 const plan: Plan = {
   graph: graphOf(graph({ a: {}, b: { type: 'map' }, c: { parentId: 'b' } }, 'a -> b', { timeoutMs: 1_000 }), { isEntry: () => false }),
-  prepared: { node: () => expect.unreachable() },
+  prepared: { node: () => expect.unreachable(), giving: () => expect.unreachable() },
   missing: [],
-  returns: () => false,
 }
 
 const run: NewRun = {
