@@ -24,13 +24,18 @@ const addresses: readonly (readonly [RegExp, string | ((found: string) => string
   [/\/bench\//, 'the bench itself'],
   [/^node:(?:_http|internal\/http|internal\/url|internal\/webstreams|internal\/undici)/, 'Node: HTTP'],
   [/^node:(?:net$|_?stream|internal\/(?:streams|stream_base|js_stream|net)|events$|buffer$|internal\/buffer|string_decoder)/, 'Node: sockets and streams'],
-  [/^node:/, 'Node: timers, promises and the rest'],
+  [/^node:internal\/(?:event_target|abort_controller)/, 'Node: abort signals'],
+  [/^node:(?:timers|internal\/timers)/, 'Node: timers'],
+  [/^node:internal\/(?:process\/(?:task_queues|promises)|async_hooks|async_local_storage|async_context_frame)/, 'Node: ticks, promises and async context'],
+  [/^node:(?:crypto|internal\/crypto)/, 'Node: crypto'],
+  [/^node:/, 'Node: the rest'],
 ]
 
 /** V8's own code that is a cause whoever calls it. */
 const natives: Record<string, string> = {
   '(garbage collector)': 'garbage collection',
   '(program)': 'Node: the event loop and what it reads',
+  runMicrotasks: 'Node: ticks, promises and async context',
   parse: 'JSON',
   stringify: 'JSON',
 }

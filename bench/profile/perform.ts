@@ -21,7 +21,7 @@ export interface Profiled {
   perSecond: number
   cpuNode: number
   cpuPostgres: number
-  /** Of Node's CPU: what its main thread was at, and its other threads. */
+  /** Of Node's CPU, without the profiler's: what its main thread was at, and its other threads. */
   causes: [cause: string, ms: number][]
   /** Shares of Node's CPU, the largest first. */
   functions: FunctionTime[]
@@ -52,7 +52,7 @@ export async function* perform({ field, contestant, inFlight, seconds, databaseU
   const statements = await readStatements()
   const { causes, functions } = await endProfile()
   if (runs === 0) throw new Error('None ended within the time')
-  const cpuNode = spent.cpuNode / runs
+  const cpuNode = ((1 - threads.profiler) * spent.cpuNode) / runs
   yield {
     runs,
     perSecond: runs / (spent.ms / 1000),
@@ -61,7 +61,7 @@ export async function* perform({ field, contestant, inFlight, seconds, databaseU
     causes: [
       ...[...causes].map(([cause, share]): [string, number] => [cause, share * threads.main * cpuNode]),
       ["V8's helper threads: compiler, garbage collection", threads.v8 * cpuNode],
-      ["Node's other threads: pool, inspector", threads.others * cpuNode],
+      ["Node's other threads: the pool and its like", threads.others * cpuNode],
     ],
     functions: functions.slice(0, shownFunctions).map((each) => ({ ...each, share: each.share * threads.main })),
     statements: statements.map(({ name, calls, ms }) => ({ name, calls: calls / runs, ms: ms / runs })),
@@ -71,19 +71,21 @@ export async function* perform({ field, contestant, inFlight, seconds, databaseU
   await meters.close()
 }
 
-interface Shares {
-  main: number
-  v8: number
-  others: number
+/** Of the CPU of this process, `profiler`; the others of what is left of it. */
+type Shares = Record<'profiler' | 'main' | 'v8' | 'others', number>
+
+const kindOf = (thread: string): keyof Shares => {
+  if (thread === 'main') return 'main'
+  // It makes the profile out of the samples.
+  if (thread.startsWith('v8:Prof')) return 'profiler'
+  return thread.startsWith('V8') ? 'v8' : 'others'
 }
 
 /** How the CPU of this process divided between two looks at its threads. */
 function sharesBetween(before: Map<string, number>, after: Map<string, number>): Shares {
-  const spent = [...after].map(([name, ms]) => ({ name, ms: Math.max(0, ms - (before.get(name) ?? 0)) }))
-  const whole = spent.reduce((sum, { ms }) => sum + ms, 0) || 1
-  const of = (wanted: (name: string) => boolean): number => spent.reduce((sum, { name, ms }) => sum + (wanted(name) ? ms : 0), 0) / whole
-  return { main: of(isMain), v8: of(isV8), others: of((name) => !isMain(name) && !isV8(name)) }
+  const spent = { profiler: 0, main: 0, v8: 0, others: 0 }
+  for (const [thread, ms] of after) spent[kindOf(thread)] += Math.max(0, ms - (before.get(thread) ?? 0))
+  const { profiler, main, v8, others } = spent
+  const ours = main + v8 + others || 1
+  return { profiler: profiler / (ours + profiler), main: main / ours, v8: v8 / ours, others: others / ours }
 }
-
-const isMain = (thread: string): boolean => thread === 'main'
-const isV8 = (thread: string): boolean => thread.startsWith('V8')

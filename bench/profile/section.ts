@@ -60,4 +60,4 @@ const percent = (share: number): string => `${figure(share * 100)} %`
 const methodOf = ({ inFlight, seconds }: { inFlight: number; seconds: number }): string =>
   `${inFlight} runs in flight, ${figure(seconds)} s after a warm-up. Self time of Node's main thread as V8's profiler samples it, idleness left out, brought to the CPU that the kernel counted; ` +
   'code of V8 itself is on the account of who called it. Statements by the time PostgreSQL took to plan and execute them (`pg_stat_statements`), waits for locks included; ' +
-  'the way to PostgreSQL, COMMIT and the disk behind it are not in their times. The profiler and the counting cost a few percent themselves; the processes that send HTTP requests are not counted.'
+  'the way to PostgreSQL, COMMIT and the disk behind it are not in their times. The thread of the profiler and the process that sends HTTP requests are not counted; what else profiling and counting cost is in all of it.'
