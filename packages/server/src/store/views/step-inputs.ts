@@ -1,5 +1,6 @@
-import { type Definition, type Json, type JsonObject, limits, stepNames } from '@sluice/schema'
+import { type Json, type JsonObject, limits } from '@sluice/schema'
 import type { Tx } from '../database.ts'
+import type { Outline } from './outline.ts'
 
 export interface StepPlace {
   nodeId: string
@@ -25,26 +26,19 @@ export interface StepOutput {
 export async function stepInputs(
   tx: Tx,
   runId: string,
-  definition: Definition,
+  { sources }: Outline,
   places: readonly StepPlace[],
   read: readonly StepOutput[] | null = null,
 ): Promise<(place: StepPlace) => JsonObject> {
-  const names = stepNames(definition)
-  const parents = new Map(definition.nodes.map((node) => [node.id, node.parentId ?? null]))
-  const sources = new Map<string, { source: string; handle: string }[]>()
-  for (const { source, target, sourceHandle } of definition.links) {
-    if (parents.get(source) !== parents.get(target)) continue
-    sources.set(target, [...(sources.get(target) ?? []), { source, handle: sourceHandle ?? 'default' }])
-  }
   const wanted = new Set(places.flatMap(({ nodeId, iteration }) => (sources.get(nodeId) ?? []).map(({ source }) => `${source}\n${iteration}`)))
   const found = new Map((read ?? []).map((row) => [`${row.node_id}\n${row.iteration}`, row]))
   const missing = [...wanted].filter((key) => !found.has(key) && !(read && key.endsWith('\n')))
   if (missing.length > 0) for (const row of await outputRows(tx, runId, missing)) found.set(`${row.node_id}\n${row.iteration}`, row)
   return ({ nodeId, iteration }) => {
     const input: JsonObject = {}
-    for (const { source, handle } of sources.get(nodeId) ?? []) {
+    for (const { source, name, handle } of sources.get(nodeId) ?? []) {
       const row = found.get(`${source}\n${iteration}`)
-      if (row?.route?.includes(handle)) input[names.get(source)!] = valueOf(row)
+      if (row?.route?.includes(handle)) input[name] = valueOf(row)
     }
     return input
   }
