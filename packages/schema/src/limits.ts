@@ -28,6 +28,8 @@ export const limits = {
   eventFrameBytes: 128 * KiB,
   snapshotBytes: MiB,
   listValueBytes: 16 * KiB,
+  /** Of a workflow: of more, so many are told. */
+  countedRuns: 10_000,
   answerBytes: 16 * MiB,
   streamBufferBytes: MiB,
   laneQueue: 10,

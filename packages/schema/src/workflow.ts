@@ -2,12 +2,13 @@ import { z } from 'zod'
 import { Definition } from './definition.ts'
 import { Handle, Id, Timestamp } from './ids.ts'
 import { JsonObject } from './json.ts'
+import { limits } from './limits.ts'
 import { RunSummary } from './run.ts'
 
 /** What the runs of a workflow amount to; derived, never written by a client. */
 export const Activity = z.object({
-  runs: z.int().meta({ description: 'Runs so far, trials not counted' }),
-  active: z.int().meta({ description: 'Runs that have not ended' }),
+  runs: z.int().meta({ description: `Runs so far, trials not counted; of more than ${limits.countedRuns}, so many` }),
+  active: z.int().meta({ description: 'Those of them that have not ended' }),
   lastRun: RunSummary.nullable(),
 })
 export type Activity = z.infer<typeof Activity>

@@ -43,6 +43,8 @@ export interface Column<R> extends Field<R> {
   sql: string
   /** What is true of every row whose field is one of these values, or has this one: what an index is over that the field itself is not in. Null: nothing. */
   narrow?(values: readonly Scalar[]): string | null
+  /** That the field is one of these values, where `sql` would tell the planner nothing of how many rows are so. Without parameters. */
+  within?(values: readonly Scalar[]): string
 }
 
 export interface ListFields<R, Name extends string = string, F extends Field<R> = Field<R>> {

@@ -44,6 +44,7 @@ function ordered(sql: string, type: keyof typeof casts): string {
 
 function within<R>(column: Column<R>, values: readonly Value[], bind: Bind): string {
   const { type, sql } = column
+  if (column.within) return `(${column.within(values)})`
   const cast = casts[type]
   const all = values.map((value) => literal(value, type))
   const left = type === 'number' ? ordered(sql, type) : `(${sql})`

@@ -195,14 +195,20 @@ export class Core0001 extends Migration {
         updated_at timestamptz(3) not null
       ) with (fillfactor = 70)`)
     this.addSql('create index runs_workspace on runs (workspace_id, id)')
-    // Trials too: whether a deleted workflow has any run left must be told without reading them all.
-    this.addSql('create index runs_workflow on runs (workflow_id, id)')
+    // Over all that is counted, so that it is counted by the index alone.
+    this.addSql('create index runs_workflow on runs (workflow_id, id) where trial is null')
     // What is live and what ended badly, newest first, without reading the million that are neither (300,000 runs: 0.1 ms for 90).
     // Their columns change when a run ends, which writes every index; until then its updates are HOT. Live trials too: they are
     // few, and the nets under the engine look for all that is live.
     this.addSql('create index runs_live on runs (workflow_id, id) where ended_at is null')
     this.addSql('create index runs_live_workspace on runs (workspace_id, id) where ended_at is null')
+    // What moves is asked for beside a hundred thousand that wait, by the nets too. A run that comes to wait is written anew for it.
+    this.addSql(`create index runs_moving on runs (workspace_id, id) where ended_at is null and (waiting_kind is null or waiting_kind = 'version')`)
+    this.addSql('create index runs_held on runs (workspace_id, id) where ended_at is null and held_at is not null')
     this.addSql('create index runs_ended_badly on runs (workspace_id, id) where reason is not null and trial is null')
+    this.addSql('create index runs_workflow_ended_badly on runs (workflow_id, id) where reason is not null and trial is null')
+    // Most are started by hand or by their parent, and are in it at no cost.
+    this.addSql(`create index runs_trigger on runs (workspace_id, trigger, id) where trigger <> all('{manual,parent}') and trial is null`)
     // Over those that have any: others cost nothing. A rare tag must be known as rare, or it is looked for through all runs.
     this.addSql(`create index runs_tags on runs using gin (tags) where tags <> '{}'`)
     this.addSql('alter table runs alter column tags set statistics 300')
@@ -217,7 +223,8 @@ export class Core0001 extends Migration {
     this.addSql(`
       create index runs_expired on runs (((ended_at at time zone 'UTC') + retain_seconds * interval '1 second'))
       where ended_at is not null and parent_run_id is null and trial is null and retain_seconds is not null`)
-    this.addSql('create index runs_trials on runs (ended_at) where ended_at is not null and parent_run_id is null and trial is not null')
+    // They are few: kept for a day.
+    this.addSql('create index runs_trials on runs (workflow_id, ended_at) where trial is not null')
     this.addSql('create unique index runs_parent on runs (parent_run_id, parent_step) where parent_run_id is not null')
     this.addSql(`
       create table steps (
@@ -271,7 +278,9 @@ export class Core0001 extends Migration {
       )`)
     this.addSql('create index pauses_run on pauses (run_id, id)')
     this.addSql('create index pauses_workspace on pauses (workspace_id, id)')
+    this.addSql('create index pauses_workflow on pauses (workflow_id, id)')
     this.addSql(`create index pauses_open on pauses (workspace_id, id) where status = 'open'`)
+    this.addSql(`create index pauses_assigned on pauses (workspace_id, assignee, id) where status = 'open' and assignee is not null`)
     this.addSql(`
       create table signals (
         id bigint generated always as identity primary key,

@@ -163,6 +163,10 @@ export async function lockRunToDelete(tx: Tx, id: string): Promise<{ workspace_i
   return rows[0]
 }
 
+// Trials are in an index of their own.
+const noRuns = `not exists (select from runs where workflow_id = workflows.id and trial is null)
+  and not exists (select from runs where workflow_id = workflows.id and trial is not null)`
+
 /** Deleted workflows with their versions, once no run is left that was pinned to one. */
 export async function deleteAgedWorkflows(tx: Tx, before: Date, limit: number): Promise<number> {
   const old = await ids(
@@ -170,7 +174,7 @@ export async function deleteAgedWorkflows(tx: Tx, before: Date, limit: number): 
       {
         name: 'retention-workflows',
         text: `
-          select id from workflows where deleted_at < $1 and not exists (select from runs where workflow_id = workflows.id)
+          select id from workflows where deleted_at < $1 and ${noRuns}
           order by deleted_at limit $2 for update skip locked`,
       },
       [before, limit],
@@ -180,7 +184,7 @@ export async function deleteAgedWorkflows(tx: Tx, before: Date, limit: number): 
   // Asked once more under their locks: a run that was being started then is seen now.
   const deleted = {
     name: 'retention-workflows-delete',
-    text: 'delete from workflows where id = any($1) and not exists (select from runs where workflow_id = workflows.id) returning id',
+    text: `delete from workflows where id = any($1) and ${noRuns} returning id`,
   }
   return (await tx.query(deleted, [old])).length
 }

@@ -336,7 +336,8 @@ export const jobless = (tx: Tx, limit: number): Promise<{ id: string }[]> =>
       name: 'runs-jobless',
       text: `
         select id from runs
-        where ended_at is null and held_at is null and status in ('queued', 'running', 'cancelling', 'compensating')
+        where ended_at is null and (waiting_kind is null or waiting_kind = 'version')
+          and held_at is null and status in ('queued', 'running', 'cancelling', 'compensating')
           and updated_at < now() - interval '15 seconds'
           and not exists (select from sluice_jobs.job where job.name = 'runs' and job.singleton_key = runs.id and job.state < 'completed')
         order by id limit $1`,

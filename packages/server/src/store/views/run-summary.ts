@@ -51,16 +51,44 @@ export const summaryFrom = (row: SummaryRow): RunSummary => ({
   updated: iso(row.updated_at),
 })
 
-const ended: readonly string[] = terminalStatuses
-/** Every end but this one has a reason, and nothing that goes on has. */
-const live: readonly string[] = RunStatus.options.filter((status) => !ended.includes(status))
-const endedBadly: readonly string[] = terminalStatuses.filter((status) => status !== 'completed')
-
 const all = (values: readonly Scalar[], known: readonly string[]): boolean => values.every((value) => known.includes(String(value)))
 
-function narrowStatus(values: readonly Scalar[]): string | null {
-  if (all(values, live)) return 'ended_at is null'
-  return all(values, endedBadly) ? 'reason is not null' : null
+const ended: readonly string[] = terminalStatuses
+/** As stored. */
+const live: readonly string[] = RunStatus.options.filter((status) => !ended.includes(status) && status !== 'held')
+/** Every end but one has a reason, and nothing that goes on has. */
+const endedBadly: readonly string[] = terminalStatuses.filter((status) => status !== 'completed')
+const holdable = ['queued', 'running', 'waiting']
+const moving = live.filter((status) => status !== 'waiting')
+
+const isLive = 'ended_at is null'
+/** Also where its version keeps it, whatever its status is. */
+const isMoving = `${isLive} and (waiting_kind is null or waiting_kind = 'version')`
+const isHeld = `${isLive} and held_at is not null`
+const isHeldOf = (statuses: readonly string[]): string => `(held_at is not null and ${isOf(statuses)})`
+
+const isOf = (statuses: readonly string[]): string => `status = any('{${statuses.join()}}')`
+/** All but the others of its kind, not these: then the planner knows how many there are among those that an index is over. */
+const isNoneOf = (statuses: readonly string[]): string => `status <> all('{${statuses.join()}}')`
+
+/** In words that have indexes. */
+function shownWithin(values: readonly Scalar[]): string {
+  const shown = RunStatus.options.filter((status) => values.includes(status))
+  const stored = shown.filter((status) => status !== 'held')
+  if (shown.length === 0) return 'false'
+  if (all(shown, endedBadly)) return `reason is not null and ${isNoneOf(endedBadly.filter((status) => !all([status], shown)))}`
+  if (stored.length === 0) return `${isHeld} and ${isOf(holdable)}`
+  const free = all(stored, holdable) ? 'held_at is null' : `not ${isHeldOf(holdable)}`
+  const others = live.filter((status) => !all([status], stored))
+  if (all(stored, live) && shown.length === stored.length) return `${all(stored, moving) ? isMoving : isLive} and ${isNoneOf(others)} and ${free}`
+  if (all(stored, live)) return `${isLive} and (${isNoneOf(others)} or ${isHeldOf(holdable)})`
+  if (all(stored, ended) && shown.length === stored.length) return isOf(stored)
+  return `(${isOf(stored)} and ${free})${shown.length === stored.length ? '' : ` or ${isHeldOf(holdable)}`}`
+}
+
+function narrowWait(kinds: readonly Scalar[]): string {
+  if (all(kinds, ['hold'])) return isHeld
+  return all(kinds, ['queue']) ? isMoving : isLive
 }
 
 /** What keeps a run from moving, before all others a hold. */
@@ -73,6 +101,8 @@ function waitOf({ status, endedAt, waitingKind, startedAt }: RunSummary): RunSum
   return waitingKind ?? (startedAt === null ? 'queue' : null)
 }
 
+const uncommonTrigger = `trigger <> all('{manual,parent}')`
+
 /** Trials are in no list: whoever reads one leaves them out. */
 export const runList: StoredList<RunSummary, RunField> = {
   id: 'id',
@@ -80,14 +110,14 @@ export const runList: StoredList<RunSummary, RunField> = {
     id: { type: 'id', sql: 'id', of: (run) => run.id },
     workflowId: { type: 'id', sql: 'workflow_id', of: (run) => run.workflowId },
     version: { type: 'number', sql: 'version', of: (run) => run.version },
-    status: { type: 'text', sql: shownStatus, of: (run) => run.status, narrow: narrowStatus },
-    waitingOn: { type: 'text', nullable: true, sql: shownWait, of: waitOf, narrow: () => 'ended_at is null' },
+    status: { type: 'text', sql: shownStatus, of: (run) => run.status, within: shownWithin },
+    waitingOn: { type: 'text', nullable: true, sql: shownWait, of: waitOf, narrow: narrowWait },
     reason: { type: 'text', nullable: true, sql: `reason ->> 'code'`, of: (run) => run.reason?.code ?? null, narrow: () => 'reason is not null' },
     transactionId: { type: 'text', nullable: true, sql: 'transaction_id', of: (run) => run.transactionId },
     lane: { type: 'text', nullable: true, sql: 'lane', of: (run) => run.lane },
     parentRunId: { type: 'id', nullable: true, sql: 'parent_run_id', of: (run) => run.parentRunId },
     sessionId: { type: 'id', nullable: true, sql: 'session_id', of: (run) => run.sessionId },
-    trigger: { type: 'text', sql: 'trigger', of: (run) => run.trigger },
+    trigger: { type: 'text', sql: 'trigger', of: (run) => run.trigger, narrow: (values) => (values.includes('manual') || values.includes('parent') ? null : uncommonTrigger) },
     // The index is over runs that have any.
     tags: { type: 'texts', sql: 'tags', of: (run) => run.tags, narrow: () => `tags <> '{}'` },
     created: { type: 'time', sql: 'created_at', ofId: true, of: (run) => run.created },

@@ -1,4 +1,4 @@
-import type { Activity, Definition, ListWorkflows, Page, Version, Workflow, WorkflowField, WorkflowSummary } from '@sluice/schema'
+import { type Activity, type Definition, type ListWorkflows, type Page, type Version, type Workflow, type WorkflowField, type WorkflowSummary, limits } from '@sluice/schema'
 import type { StoredList } from '../conditions/fields.ts'
 import { listPage } from '../conditions/list.ts'
 import type { Tx } from '../database.ts'
@@ -11,8 +11,8 @@ type Listed = Omit<WorkflowRow, 'fresh' | 'seq' | 'workspace_id'> & { runs: numb
 
 const columns = `
   w.id, w.handle, w.name, w.description, w.revision, w.version, w.hash, w.extra, w.created_at, w.updated_at,
-  (select count(*) from runs r where r.workflow_id = w.id and r.trial is null) as runs,
-  (select count(*) from runs r where r.workflow_id = w.id and r.trial is null and r.ended_at is null) as active,
+  (select count(*) from (select from runs r where r.workflow_id = w.id and r.trial is null limit ${limits.countedRuns}) counted) as runs,
+  (select count(*) from (select from runs r where r.workflow_id = w.id and r.trial is null and r.ended_at is null limit ${limits.countedRuns}) counted) as active,
   (select row_to_json(newest) from (
     select ${summaryColumns}
     from runs r where r.workflow_id = w.id and r.trial is null order by r.id desc limit 1
