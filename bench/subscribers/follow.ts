@@ -12,10 +12,13 @@ export interface Subscriber extends Omit<Stream, 'tokens'> {
 export type Follow = (stream: Subscriber, came: (events: number) => void) => Promise<void>
 
 export const follow: Record<Transport, Follow> = {
-  sse: (stream, came) => overHttp(stream, `/v1/runs/${stream.runId}/events?after=0`, came),
+  sse: (stream, came) => overHttp(stream, nativePath(stream), came),
+  socket: overSocket,
   'trpc-sse': (stream, came) => overHttp(stream, `/trpc/events.subscribe?input=${encodeURIComponent(JSON.stringify(inputOf(stream)))}`, came),
-  'trpc-socket': overSocket,
+  'trpc-socket': overTrpcSocket,
 }
+
+const nativePath = ({ runId }: Subscriber): string => `/v1/runs/${runId}/events?after=0`
 
 const inputOf = ({ runId }: Subscriber) => ({ runId, after: '0' })
 
@@ -44,9 +47,22 @@ function countMarks(response: IncomingMessage, came: (events: number) => void): 
   })
 }
 
+const socketAt = ({ url, token }: Subscriber, path: string): WebSocket =>
+  new WebSocket(url.replace('http', 'ws') + path, { headers: { authorization: `Bearer ${token}` }, perMessageDeflate: false })
+
+/** Each message is an event. */
 function overSocket(stream: Subscriber, came: (events: number) => void): Promise<void> {
   return new Promise((resolve, reject) => {
-    const socket = new WebSocket(`${stream.url.replace('http', 'ws')}/trpc`, { headers: { authorization: `Bearer ${stream.token}` }, perMessageDeflate: false })
+    const socket = socketAt(stream, nativePath(stream))
+    socket.on('error', reject)
+    socket.on('open', () => resolve())
+    socket.on('message', () => came(1))
+  })
+}
+
+function overTrpcSocket(stream: Subscriber, came: (events: number) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = socketAt(stream, '/trpc')
     socket.on('error', reject)
     socket.on('open', () => socket.send(JSON.stringify({ id: 1, method: 'subscription', params: { path: 'events.subscribe', input: inputOf(stream) } })))
     socket.on('message', (message: Buffer) => {

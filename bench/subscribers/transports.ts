@@ -9,8 +9,9 @@ export interface Told {
 /** How a run's events reach who follows it. */
 export const transports = {
   sse: { about: 'the native stream, `GET /v1/runs/{id}/events`', native: true, times: 400 },
-  'trpc-socket': { about: "tRPC's WebSocket, one for each subscriber", native: false, times: 50 },
-  'trpc-sse': { about: "tRPC's server-sent events", native: false, times: 50 },
+  socket: { about: 'the same over a plain WebSocket at that address, one for each subscriber', native: true, times: 400 },
+  'trpc-socket': { about: "tRPC's WebSocket, one for each subscriber", native: false, times: 25 },
+  'trpc-sse': { about: "tRPC's server-sent events", native: false, times: 25 },
 } satisfies Record<string, Told>
 
 export type Transport = keyof typeof transports
