@@ -13,6 +13,7 @@ import { readJsonText, type ReadJson } from './json.ts'
 import type { OpenStreams } from './open-streams.ts'
 import { pathOf, queryOf } from './query.ts'
 import { endStream, sseHeaders } from './streams.ts'
+import { answerCall, singleCallOf } from './trpc-call.ts'
 import { createWriter, ReaderGone, type WriterOptions } from './writer.ts'
 
 export const trpcPath = '/trpc'
@@ -44,6 +45,11 @@ export function callsOf(request: FastifyRequest): number {
 }
 
 async function serve(request: FastifyRequest, reply: FastifyReply, { parts, openStreams, report, stream }: TrpcOptions): Promise<FastifyReply> {
+  const single = singleCallOf(request)
+  if (single) {
+    await answerCall(single, request, reply, (error) => report(error, request))
+    return reply
+  }
   const url = addressOf(request)
   const caller = callerOf(request)
   const gone = untilGone(reply.raw)
