@@ -1,16 +1,20 @@
 import { randomUUID } from 'node:crypto'
 import type { Doorbell } from '../events/doorbell.ts'
-import type { Database } from '../store/database.ts'
+import type { Database, Tx } from '../store/database.ts'
 import { type StartWrite, beginRuns } from '../store/rows/commit.ts'
-import type { NewRun } from '../store/rows/runs.ts'
+import type { NewRun, RunRow } from '../store/rows/runs.ts'
 import type { Plan } from '../workflows/plans.ts'
 import { inBatches } from './batches.ts'
 import { type Change, isPlain, tellTimers, writeBeside } from './commit.ts'
+import type { Happening } from './happening.ts'
 import type { Job } from './queue.ts'
+import type { RunState } from './state.ts'
+import type { Turn } from './turn.ts'
 
-/** A run that is about to be stored, in the hands of the worker of this process already. */
+/** A turn of a run that is about to be stored, or claimed, in the hands of the worker of this process already. */
 export interface Beginning {
-  /** What its first turn changes. */
+  turn: Turn
+  /** What the turn changes. */
   change: Change
   /** The job it is held by; null where it came to rest at once. */
   job: Job | null
@@ -22,6 +26,18 @@ export interface Beginning {
 
 /** The worker of this process, to whom a new run is handed without a round trip. Null where it has no room, or there is none. */
 export type HandOver = (run: NewRun, plan: Plan) => Promise<Beginning | null>
+
+/** A run that the worker of this process has, as soon as its claim is durable. */
+export interface Claim {
+  job: Job
+  /** Turns it in the transaction that claims it. */
+  first(happenings: readonly Happening[], tx: Tx): Promise<Beginning>
+  /** The claim did not come about. */
+  abandon(): void
+}
+
+/** Has the worker of this process claim a run that nobody works on, `row` as it will be then. Null where it has no room, or there is none. */
+export type TakeOver = (row: RunRow, state: RunState, plan: Plan) => Claim | null
 
 export interface NewStart extends Pick<StartWrite, 'run' | 'pin' | 'key' | 'retainSeconds'> {
   plan: Plan
@@ -94,6 +110,7 @@ const firstEvent = (run: NewRun): StartWrite['events'][number] => ({
   seq: 1,
   type: 'run.queued',
   data: JSON.stringify({ workflowId: run.workflowId, version: run.version }),
+  at: run.createdAt.getTime(),
 })
 
 const atRest = { waitingKind: null, progress: 0, steps: 0, output: null, reason: null, ending: null, deadlineAt: null, startedAt: null, endedAt: null }

@@ -124,7 +124,7 @@ export function changeOf(turn: Turn): Change {
   return {
     run: runWrite(run, seq + turn.events.length),
     steps: [...turn.steps.values()].map((step) => stepWrite(runId, step)),
-    events: turn.events.map((event, index) => ({ runId, workspaceId, workflowId, seq: seq + index + 1, ...event })),
+    events: turn.events.map((event, index) => ({ runId, workspaceId, workflowId, seq: seq + index + 1, at: turn.now, ...event })),
     pauses: [...turn.pauses.values()].map((pause) => pauseRecord(run, pause)),
     timers: turn.timers,
     signals: turn.signals,

@@ -6,8 +6,10 @@ import { openPausesOf } from '../store/rows/pauses.ts'
 import { type RunRow, lockRun } from '../store/rows/runs.ts'
 import { keptSignalsOf } from '../store/rows/signals.ts'
 import { stepsOf } from '../store/rows/steps.ts'
-import type { Plans } from '../workflows/plans.ts'
+import { takeRun } from '../store/rows/jobs.ts'
+import type { Plan, Plans } from '../workflows/plans.ts'
 import { changeOf, isEmpty, tellTimers, writeChanges } from './commit.ts'
+import type { Claim, TakeOver } from './begin.ts'
 import type { Happening } from './happening.ts'
 import { stateFrom } from './load.ts'
 import { happen, rest } from './machine.ts'
@@ -23,6 +25,7 @@ export interface DoorParts {
   plans: Plans
   /** Told of timers that were set. */
   timed(dueAt: number): void
+  takeOver: TakeOver
   observer: Observer
 }
 
@@ -30,6 +33,8 @@ export interface DoorParts {
 export interface Passed {
   state: RunState
   turn: Turn
+  /** Where the worker of this process has claimed the run with it, and goes on. */
+  begun: (() => void) | null
 }
 
 /**
@@ -47,8 +52,7 @@ export interface Door {
   passed(passed: Passed): void
 }
 
-export async function loadLocked(tx: Tx, plans: Plans, row: RunRow): Promise<RunState> {
-  const plan = await plans.of(tx, row)
+async function loadLocked(tx: Tx, plan: Plan, row: RunRow): Promise<RunState> {
   // One connection takes one statement after the other: in turn, not at once.
   const steps = await stepsOf(tx, [row.id])
   const pauses = await openPausesOf(tx, [row.id])
@@ -56,22 +60,49 @@ export async function loadLocked(tx: Tx, plans: Plans, row: RunRow): Promise<Run
   return stateFrom(row, plan, { steps, pauses, signals })
 }
 
-export function createDoor(parts: DoorParts): Door {
-  const { database, queue, doorbell, plans, timed, observer } = parts
+/** After these a run that waited goes on, most of the time: it is worth a claim. */
+const movesOn: ReadonlySet<Happening['is']> = new Set(['decided', 'reported', 'signalled', 'due', 'childEnded', 'retryNow'])
 
-  async function through(tx: Tx, id: string, workspaceId: string | null, ask: Parameters<Door['pass']>[2]): Promise<Passed> {
+/** Whether a worker that had the run would have nothing under way in it: so there is nothing that its claim could cut off. */
+const isIdle = ({ run, flight }: RunState): boolean => (run.status === 'running' || run.status === 'waiting') && run.waitingKind !== 'version' && !run.ending && flight.size === 0
+
+export function createDoor(parts: DoorParts): Door {
+  const { database, queue, doorbell, plans, timed, takeOver, observer } = parts
+
+  async function through(tx: Tx, id: string, workspaceId: string | null, ask: Parameters<Door['pass']>[2], claimed: ((claim: Claim) => void) | null): Promise<Passed> {
     const row = await lockRun(tx, id)
     if (!row || (workspaceId !== null && row.workspace_id !== workspaceId)) throw new Fault('run_missing')
-    const state = await loadLocked(tx, plans, row)
+    const plan = await plans.of(tx, row)
+    const state = await loadLocked(tx, plan, row)
     const wasTerminal = isTerminal(state.run.status)
     const happenings = await ask(state, row, tx)
+    if (claimed && isIdle(state) && happenings.length > 0 && happenings.every(({ is }) => movesOn.has(is))) {
+      const claim = takeOver({ ...row, epoch: row.epoch + 1 }, state, plan)
+      if (claim) {
+        claimed(claim)
+        const passed = await claimThrough(tx, claim, state, happenings)
+        if (passed) return passed
+      }
+    }
     const turn = beginTurn(state, Date.now(), Math.random, newId)
     for (const happening of happenings) happen(turn, happening)
     if (happenings.length > 0) rest(turn)
     if (!isEmpty(turn)) await writeChanges(tx, [changeOf(turn)])
     // Also of a run that has just ended: its worker tells the parent and the next in its lane.
     if (happenings.length > 0 && !wasTerminal) await queue.insert(tx, [id])
-    return { state, turn }
+    return { state, turn, begun: null }
+  }
+
+  /** What happens is the first turn of the worker here, in the transaction of its claim. Null where somebody has the run's job. */
+  async function claimThrough(tx: Tx, claim: Claim, state: RunState, happenings: readonly Happening[]): Promise<Passed | null> {
+    if (!(await takeRun(tx, claim.job))) {
+      claim.abandon()
+      return null
+    }
+    state.run.epoch++
+    const { turn, change, job, begun } = await claim.first(happenings, tx)
+    await writeChanges(tx, [change], job ? [] : [claim.job])
+    return { state, turn, begun }
   }
 
   // Who waits for one run's lock waits here, not on a connection: a run that many ask of at once must not keep all others
@@ -89,18 +120,26 @@ export function createDoor(parts: DoorParts): Door {
 
   const door: Door = {
     async pass(id, workspaceId, ask, tx) {
-      if (tx) return through(tx, id, workspaceId, ask)
-      const passed = await inTurn(id, () => database.transaction((own) => through(own, id, workspaceId, ask)))
-      door.passed(passed)
-      for (const child of passed.turn.childrenToCancel) await door.pass(child, null, () => [{ is: 'cancelled', undo: false }])
-      return passed
+      if (tx) return through(tx, id, workspaceId, ask, null)
+      const claims: Claim[] = []
+      try {
+        const passed = await inTurn(id, () => database.transaction((own) => through(own, id, workspaceId, ask, (claim) => claims.push(claim))))
+        door.passed(passed)
+        if (!passed.begun) for (const child of passed.turn.childrenToCancel) await door.pass(child, null, () => [{ is: 'cancelled', undo: false }])
+        return passed
+      } catch (error) {
+        for (const claim of claims) claim.abandon()
+        throw error
+      }
     },
-    passed({ state, turn }) {
+    passed({ state, turn, begun }) {
       const { id, workspaceId, sessionId } = state.run
-      if (isEmpty(turn)) return
-      doorbell.ring({ runs: [id], workspaces: [workspaceId], ...(sessionId !== null && { sessions: [sessionId] }), holders: [id], jobs: true })
+      const isNews = !isEmpty(turn)
+      begun?.()
+      if (!isNews) return
       tellTimers(turn.timers, timed)
-      observer.committed(turn)
+      doorbell.ring({ runs: [id], workspaces: [workspaceId], ...(sessionId !== null && { sessions: [sessionId] }), ...(!begun && { holders: [id], jobs: true }) })
+      if (!begun) observer.committed(turn)
     },
   }
   return door

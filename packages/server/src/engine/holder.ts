@@ -1,6 +1,6 @@
 import type { Doorbell } from '../events/doorbell.ts'
 import { type Abilities, StepFailure } from '../nodes/contract.ts'
-import type { Database } from '../store/database.ts'
+import type { Database, Tx } from '../store/database.ts'
 import { newId } from '../store/ids.ts'
 import { openPausesOf } from '../store/rows/pauses.ts'
 import { type RunRow, readRun } from '../store/rows/runs.ts'
@@ -106,6 +106,8 @@ export class Holder implements Held {
   private readonly inHand = new Map<string, AbortController>()
   private readonly items: Surround['items'] = new Map()
   private turning = false
+  /** What a turn reads with: of a first one the transaction it is part of. */
+  private reader: Tx
   /** The row may have moved behind our back. */
   private moved = false
   /** What is in memory is not what is stored. */
@@ -123,6 +125,7 @@ export class Holder implements Held {
     this.state = loaded
     this.runId = row.id
     this.job = job
+    this.reader = parts.database
     this.offHolder = parts.doorbell.on(`holder:${row.id}`, () => {
       this.moved = true
       this.kick()
@@ -224,11 +227,14 @@ export class Holder implements Held {
     return false
   }
 
-  /** The first turn of a run that is not stored yet, to be stored with it. */
-  async first(): Promise<Beginning> {
+  /** The first turn of a run that is not stored yet, to be stored with it; or, in the transaction that claims a run, with the claim. */
+  async first(happenings: readonly Happening[], tx?: Tx): Promise<Beginning> {
     this.turning = true
-    const taken = this.lookedAt(await this.turn([{ is: 'started' }]))
+    this.reader = tx ?? this.parts.database
+    const taken = this.lookedAt(await this.turn(happenings))
+    this.reader = this.parts.database
     return {
+      turn: taken.turn,
       change: changeOf(taken.turn),
       job: taken.parked && !taken.keepsJob ? null : this.job,
       begun: () => {
@@ -276,23 +282,24 @@ export class Holder implements Held {
 
   /** With what the turn at hand has set in the session's context, and not yet written. */
   private surround(turn?: Turn): Surround {
-    const { database, observer } = this.parts
-    const { runId } = this
+    const { observer } = this.parts
+    const { runId, reader } = this
     const { sessionId } = this.state.run
-    const patient = <T>(work: () => Promise<T>): Promise<T> => this.patiently(work)
+    // A transaction that lost its connection is not to be waited for.
+    const patient = <T>(work: () => Promise<T>): Promise<T> => (reader === this.parts.database ? this.patiently(work) : work())
     return {
       state: this.state,
       plan: this.plan,
       items: this.items,
       async session() {
-        const session = sessionId === null ? null : await patient(() => sessionScope(database, sessionId, runId))
+        const session = sessionId === null ? null : await patient(() => sessionScope(reader, sessionId, runId))
         return session && turn?.context ? { ...session, context: contextWith(session['context'] ?? null, turn.context) } : session
       },
       traceparent: (ref) => observer.traceparent(this.state.run, ref),
       async read(steps) {
         const nodes = steps.map((step) => step.nodeId)
         const iterations = steps.map((step) => step.iteration)
-        const rows = await patient(() => outputsOf(database, runId, nodes, iterations))
+        const rows = await patient(() => outputsOf(reader, runId, nodes, iterations))
         return new Map(rows.map((row) => [stepKey(row.node_id, row.iteration), payloadOfText(row.output)]))
       },
     }

@@ -63,7 +63,7 @@ export function createEngine(parts: EngineParts): Engines {
   const { database, writer, queue, doorbell, plans, workflows, catalogue, metrics = createMetrics(), traces = untraced, log } = parts
   const observer = createObserver({ metrics, traces })
   const timed = (dueAt: number): void => clock.expect(dueAt)
-  const door = createDoor({ database, queue, doorbell, plans, timed, observer })
+  const door = createDoor({ database, queue, doorbell, plans, timed, takeOver: (row, state, plan) => worker.takeOver(row, state, plan), observer })
   const clock = createClock({ database, door, queue, doorbell, log })
   const beginner = createBeginner({ database: writer, doorbell, handOver: (run, plan) => worker.begin(run, plan), timed })
   const starter = createStarter({ database, queue, doorbell, door, workflows, plans, beginner, observer })

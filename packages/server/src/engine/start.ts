@@ -115,7 +115,7 @@ export function createStarter(parts: StarterParts): Starter {
     const given = givenInput(found.definition, { workflow, input })
     await enqueue(tx, {
       ...plain,
-      id,
+      ...named(id),
       workspaceId,
       workflowId: found.workflow.id,
       version: found.version,
@@ -126,7 +126,6 @@ export function createStarter(parts: StarterParts): Starter {
       tags: [],
       startedBy: actor.userId,
       traceparent: actor.traceparent ?? null,
-      createdAt: new Date(),
     })
     await changeSession(tx, session, (opened) => {
       change(opened, id)
@@ -147,7 +146,7 @@ export function createStarter(parts: StarterParts): Starter {
     if (!found || (expectHash !== undefined && expectHash !== found.hash)) return null
     const given = givenInput(found.definition, input, () => null)
     if (!given) return null
-    const run: NewRun = { ...plain, ...common(actor, input), id: newId(), workflowId: found.workflowId, version: found.version, ...given }
+    const run: NewRun = { ...plain, ...common(actor, input), ...named(newId()), workflowId: found.workflowId, version: found.version, ...given }
     const key = idempotencyKey === undefined ? null : { actor: actor.principalId, key: `start:${idempotencyKey}`, fingerprint: fingerprintOf(request) }
     const begun = await beginner.begin({
       run,
@@ -197,7 +196,7 @@ export function createStarter(parts: StarterParts): Starter {
     const run: NewRun = {
       ...plain,
       ...common(actor, input),
-      id,
+      ...named(id),
       workflowId: found.workflow.id,
       version: found.version,
       ...given,
@@ -239,7 +238,7 @@ export function createStarter(parts: StarterParts): Starter {
         const found = await workflows.publishForStart(tx, actor, start.request.workflow, start.request.version ?? undefined).catch(asStepFailure)
         const run: NewRun = {
           ...plain,
-          id: newId(),
+          ...named(newId()),
           workspaceId: parent.workspace_id,
           workflowId: found.workflow.id,
           version: found.version,
@@ -255,7 +254,6 @@ export function createStarter(parts: StarterParts): Starter {
           tags: [],
           startedBy: actor.userId,
           traceparent: start.traceparent,
-          createdAt: new Date(),
         }
         if (!(await enqueue(tx, run))) return (await childOf(tx, parent.id, parentStep))!
         made = true
@@ -267,7 +265,7 @@ export function createStarter(parts: StarterParts): Starter {
       return child
     },
     async startSeeded(run, seeds) {
-      const made: NewRun = { ...run, sessionId: null, id: newId(), inputHash: fingerprintOf(JSON.parse(run.input)), createdAt: new Date() }
+      const made: NewRun = { ...run, ...named(newId()), sessionId: null, inputHash: fingerprintOf(JSON.parse(run.input)) }
       await database.transaction((tx) => enqueue(tx, made, seeds))
       ring(made.workspaceId, made.id)
       observer.started(made.trial !== null)
@@ -314,6 +312,9 @@ function asStepFailure(error: unknown): never {
   throw error
 }
 
+/** A run was made when its id was. */
+const named = (id: string) => ({ id, createdAt: new Date(timeOf(id)) })
+
 /** What a start says of its run, whatever its workflow is. */
 const common = (actor: Actor, input: StartRun) => ({
   workspaceId: actor.workspaceId,
@@ -321,7 +322,6 @@ const common = (actor: Actor, input: StartRun) => ({
   tags: [...new Set(input.tags ?? [])],
   startedBy: actor.userId,
   traceparent: actor.traceparent ?? null,
-  createdAt: new Date(),
 })
 
 const knownAs = (actor: Actor, input: StartRun): string => `${actor.workspaceId}\n${input.workflow}`

@@ -6,19 +6,21 @@ import { type NewRun, type RunRow, claimRuns, deathsOf, enterLane, lanePeers, lo
 import { keptSignalsOf } from '../store/rows/signals.ts'
 import { stepsOf } from '../store/rows/steps.ts'
 import type { Plan } from '../workflows/plans.ts'
-import type { Beginning, HandOver } from './begin.ts'
+import type { Beginning, HandOver, TakeOver } from './begin.ts'
 import type { Happening } from './happening.ts'
 import { type Held, Holder, type WorkerParts } from './holder.ts'
 import { freshState, headOfNew, stateFrom } from './load.ts'
 import { patiently } from './patience.ts'
 import { type Suspect, createProbation } from './probation.ts'
 import type { Job } from './queue.ts'
-import { isTerminal } from './state.ts'
+import { type RunState, isTerminal } from './state.ts'
 
 export interface Worker {
   start(): void
   /** Takes a run that is about to be stored, where there is room. */
   begin: HandOver
+  /** Claims a run that nobody works on, where there is room. */
+  takeOver: TakeOver
   /** Takes no new work, hands each run over as soon as its attempts are done, and after `ms` whatever is left. */
   drain(ms: number): Promise<void>
   /** Runs whose claim it holds. */
@@ -259,15 +261,20 @@ export function createWorker(parts: WorkerParts): Worker {
     }
   }
 
-  /** An epoch as if it had been claimed; the job is written as one that was fetched. */
+  /** As if its job had been fetched and claimed; in truth both are about to be written. */
+  function takeOver(row: RunRow, state: RunState, plan: Plan): Holder | null {
+    if (fetching === undefined || stopping || held.size >= mostRuns || held.has(row.id) || plan.missing.length > 0) return null
+    const made = new Holder(holding, row, state, plan, { id: randomUUID(), runId: row.id, redelivered: 0 })
+    held.set(row.id, made)
+    return made
+  }
+
   async function begin(run: NewRun, plan: Plan): Promise<Beginning | null> {
-    if (fetching === undefined || stopping || held.size >= mostRuns || plan.missing.length > 0) return null
     const row = rowOfNew(run)
-    const job: Job = { id: randomUUID(), runId: run.id, redelivered: 0 }
-    const made = new Holder(holding, row, freshState({ ...headOfNew(run), epoch: row.epoch }, plan), plan, job)
-    held.set(run.id, made)
+    const made = takeOver(row, freshState({ ...headOfNew(run), epoch: row.epoch }, plan), plan)
+    if (!made) return null
     try {
-      return await made.first()
+      return await made.first([{ is: 'started' }])
     } catch (error) {
       log.error({ err: error, runId: run.id }, 'a run could not be begun: it is queued')
       made.abandon()
@@ -277,6 +284,7 @@ export function createWorker(parts: WorkerParts): Worker {
 
   return {
     begin,
+    takeOver,
     get held() {
       return held.size
     },

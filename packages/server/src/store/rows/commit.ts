@@ -1,5 +1,6 @@
 import { type Column, type Table, composing, fewRows, manyRows, namesOf } from '../columns.ts'
 import type { Tx } from '../database.ts'
+import { hire } from './jobs.ts'
 import type { NewRun } from './runs.ts'
 
 /** What one run's turn changes in its row and its steps, and what it tells. Times are milliseconds since 1970. */
@@ -58,6 +59,7 @@ export interface EventWrite {
   seq: number
   type: string
   data: string
+  at: number
 }
 
 /** A job that pg-boss keeps, and which of its attempts is meant: one that has come to another worker meanwhile is left alone. */
@@ -118,6 +120,7 @@ const eventColumns: readonly Column<EventWrite>[] = [
   ['seq', 'int', (event) => event.seq],
   ['type', 'text', (event) => event.type],
   ['data', 'json', (event) => event.data],
+  ['at', 'timestamptz', (event) => event.at],
 ]
 
 const jobColumns: readonly Column<JobWrite>[] = [
@@ -139,8 +142,8 @@ const insertSteps = (from: string, runs: string): string => `
   select ${namesOf(stepColumns).replace(' route,', ` ${texts('route')},`)} from ${from} where ${isIn('run_id', runs)}`
 
 const insertEvents = (from: string, runs: string): string => `
-  insert into events (subject_id, workspace_id, workflow_id, seq, type, data, subject_kind, at)
-  select ${namesOf(eventColumns)}, 'run', $1 from ${from} where ${isIn('run_id', runs)}`
+  insert into events (${namesOf(eventColumns).replace('run_id', 'subject_id')}, subject_kind)
+  select ${namesOf(eventColumns)}, 'run' from ${from} where ${isIn('run_id', runs)}`
 
 /** The parts of a statement that have rows. */
 const parts = (...all: readonly (readonly [name: string, from: string, text: string])[]): string =>
@@ -284,15 +287,7 @@ const beginning = (keyed: boolean) =>
       order by workspace_id, actor, key
       on conflict (workspace_id, actor, key) do nothing
       returning reply ->> 'id' as id`
-    const hired = `
-      insert into sluice_jobs.job (id, name, data, state, singleton_key, policy, started_on, heartbeat_on, heartbeat_seconds, retry_limit, retry_delay,
-        expire_seconds, deletion_seconds, keep_until)
-      select j.id, queue.name, jsonb_build_object('runId', run_id), (case when taken then 'active' else 'created' end)::sluice_jobs.job_state, run_id, queue.policy,
-        case when taken then now() end, case when taken then now() end, queue.heartbeat_seconds, queue.retry_limit, queue.retry_delay,
-        queue.expire_seconds, queue.deletion_seconds, now() + queue.retention_seconds * interval '1 second'
-      from ${from.jobs}, sluice_jobs.queue
-      where queue.name = 'runs' and ${isIn('run_id', 'began')}
-      on conflict do nothing`
+    const hired = hire(`${from.jobs} where ${isIn('run_id', 'began')}`)
     return `
       with asked as materialized (
         select * from ${from.asked}
