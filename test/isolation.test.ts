@@ -4,6 +4,7 @@ import { describeNative } from '../packages/server/src/openapi/native.ts'
 import { contractOf, type Operation } from '../packages/server/test/openapi/contract.ts'
 import { said, send } from './openapi/sending.ts'
 import { story, type Told } from './openapi/story.ts'
+import { readSocket } from './support/events.ts'
 import { flow } from './support/flow.ts'
 import { type Caller, callerOf, testServer } from './support/server.ts'
 
@@ -84,6 +85,12 @@ test('of two workspaces neither sees a trace of the other by any procedure', { t
       if (!watching.signal.aborted) throw error
     })
 
+  const socket = readSocket(`${server.url}/v1/events`, { authorization: `Bearer ${strange}` })
+  const heard: string[] = []
+  const listening = (async () => {
+    for await (const item of socket) heard.push(JSON.stringify(item))
+  })()
+
   const own = await callerOf(server.url, strange).run(flow({ go: 'input', out: 'output' }, ['go > out']))
   for (const id of idsIn(own)) second.add(id)
 
@@ -141,9 +148,13 @@ test('of two workspaces neither sees a trace of the other by any procedure', { t
 
   watching.abort()
   await stream
-  expect(idsIn(seen.join('')), 'the stream did flow').toContain(own.id)
-  expect(idsIn(seen.join('')).filter((each) => first.has(each))).toEqual([])
-  expect(seen.join('')).not.toContain(mark)
+  // Its login has ended, and the socket with it.
+  await listening
+  for (const told of [seen.join(''), heard.join('')]) {
+    expect(idsIn(told), 'the stream did flow').toContain(own.id)
+    expect(idsIn(told).filter((each) => first.has(each))).toEqual([])
+    expect(told).not.toContain(mark)
+  }
   // Both ways were gone, and often: a story that names nothing would prove nothing.
   expect(met.refused.size).toBeGreaterThan(30)
   expect(met.answered.size).toBeGreaterThan(15)

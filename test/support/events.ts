@@ -1,3 +1,4 @@
+import { WebSocket } from 'ws'
 import type { FeedItem } from '../../packages/server/src/events/feed.ts'
 
 export interface StreamedItem {
@@ -26,5 +27,38 @@ export async function* readStream(url: string, headers: Record<string, string>):
     }
   } finally {
     gone.abort()
+  }
+}
+
+/** The same over a plain WebSocket, until it closes: its code is what is returned. Fails when the upgrade is refused. */
+export async function* readSocket(url: string, headers: Record<string, string>): AsyncGenerator<FeedItem, number> {
+  const socket = new WebSocket(url.replace(/^http/, 'ws'), { headers })
+  const items: FeedItem[] = []
+  const end: { code?: number; refusal?: Error } = {}
+  let wake = () => {}
+  socket.on('message', (message: Buffer) => {
+    items.push(JSON.parse(message.toString()) as FeedItem)
+    wake()
+  })
+  socket.on('unexpected-response', (_request, response) => {
+    end.refusal = new Error(`the socket was refused: ${response.statusCode}`)
+    response.destroy()
+    wake()
+  })
+  socket.on('error', () => {})
+  socket.on('close', (code) => {
+    end.code = code
+    wake()
+  })
+  try {
+    for (;;) {
+      yield* items.splice(0)
+      if (end.refusal) throw end.refusal
+      if (items.length > 0) continue
+      if (end.code !== undefined) return end.code
+      await new Promise<void>((resolve) => (wake = resolve))
+    }
+  } finally {
+    socket.terminate()
   }
 }

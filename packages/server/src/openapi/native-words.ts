@@ -51,6 +51,7 @@ export const streaming = [
   'The stream is of Server-Sent Events. Each has the `cursor` of its data as `id` and its `type` as `event`; its `data` is one StreamEvent.',
   'Without a cursor a stream begins with a `snapshot`; with one (`after`, or `Last-Event-ID` when it connects again) it goes on from there and misses nothing.',
   'The events of a run end with the run. An event `error` has an ErrorBody as its data and is the last one. Types that are not known here may come: pass them by.',
+  'Upgraded to a WebSocket, the same address tells the same: a message is the `data` of one such event, and its `cursor` goes back as `after`. Nothing is to be sent. It closes with 1000 when the stream has ended; 1011 (after a message that is an ErrorBody), 1012 and 1013 (read too slowly) ask to connect again after the last cursor; 4401 says that the credential has ended, 1008 that too much was sent.',
 ].join('\n')
 
 const codesOf = (kind: FaultKind): string => {
