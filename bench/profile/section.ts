@@ -1,6 +1,8 @@
 import type { Section } from '../measurement.ts'
+import { type Aim, atMost } from '../page/aims.ts'
 import { count, figure } from '../page/figure.ts'
 import { table } from '../page/table.ts'
+import { sectionOf } from '../page/words.ts'
 import type { Profiled } from './perform.ts'
 
 /** No cause but PostgreSQL itself may take more of the CPU of a step. */
@@ -11,14 +13,15 @@ const leastOfStatements = 0.01
 
 /** The tables of each that was profiled. */
 export function section(found: readonly (readonly [name: string, each: Profiled])[], method: { inFlight: number; seconds: number }): Section {
-  return { markdown: [...found.map(([name, each]) => partOf(name, each)), methodOf(method)].join('\n\n'), charts: [] }
+  return { markdown: sectionOf(...found.map(([name, each]) => partOf(name, each)), methodOf(method)), charts: [], aims: found.map(([name, each]) => aimOf(name, each)) }
 }
 
 interface Share {
   cause: string
   /** Milliseconds of CPU of one run. */
   ms: number
-  postgres: boolean
+  /** Whether it may not take too much: not so PostgreSQL, nor many together. */
+  watched: boolean
 }
 
 function partOf(name: string, each: Profiled): string {
@@ -27,22 +30,30 @@ function partOf(name: string, each: Profiled): string {
   const shown = shares.filter(({ ms }) => ms / whole >= least)
   const rest = shares.filter(({ ms }) => ms / whole < least)
   const rows = shown.map((share) => rowOf(share, whole))
-  if (rest.length > 0) rows.push(rowOf({ cause: `${rest.length} others, each below ${percent(least)}`, ms: sum(rest), postgres: false }, whole))
-  const above = shares.filter(({ postgres, ms }) => !postgres && ms / whole > most)
+  if (rest.length > 0) rows.push(rowOf({ cause: `${rest.length} others, each below ${percent(least)}`, ms: sum(rest), watched: false }, whole))
+  const above = shares.filter(({ watched, ms }) => watched && ms / whole > most)
   const verdict =
     above.length === 0
       ? `**Met**: no cause that is not PostgreSQL takes more than ${percent(most)} of the CPU of a step.`
       : `**Not met**: more than ${percent(most)} of the CPU of a step goes into ${above.map(({ cause, ms }) => `${cause} (${percent(ms / whole)})`).join(', ')}.`
-  const title = `**\`${name.replace('profile-', '')}\`**: a run of three steps takes ${figure(whole)} ms of CPU, ${figure(each.cpuNode)} in Node and ${figure(each.cpuPostgres)} in PostgreSQL`
-  return [title, table(['cause', 'share of the CPU of a step', 'CPU µs a run'], rows), verdict, statementsOf(each)].join('\n\n')
+  const title = `**\`${titleOf(name)}\`**: a run of three steps takes ${figure(whole)} ms of CPU, ${figure(each.cpuNode)} in Node and ${figure(each.cpuPostgres)} in PostgreSQL`
+  return sectionOf(title, table(['cause', 'share of the CPU of a step', 'CPU µs a run'], rows), verdict, statementsOf(each))
 }
 
-const sharesOf = ({ causes, cpuPostgres }: Profiled): Share[] =>
-  [...causes.map(([cause, ms]) => ({ cause, ms, postgres: false })), { cause: 'PostgreSQL', ms: cpuPostgres, postgres: true }].toSorted((a, b) => b.ms - a.ms)
+function aimOf(name: string, each: Profiled): Aim {
+  const [largest] = sharesOf(each).filter(({ watched }) => watched)
+  const what = `CPU of a step through \`${titleOf(name)}\`: the largest cause that is not PostgreSQL (${largest?.cause ?? 'none'})`
+  return atMost(what, most * 100, ((largest?.ms ?? 0) / (each.cpuNode + each.cpuPostgres)) * 100, ' %')
+}
 
-function rowOf({ cause, ms, postgres }: Share, whole: number): string[] {
+const titleOf = (name: string): string => name.replace('profile-', '')
+
+const sharesOf = ({ causes, cpuPostgres }: Profiled): Share[] =>
+  [...causes.map(([cause, ms]) => ({ cause, ms, watched: true })), { cause: 'PostgreSQL', ms: cpuPostgres, watched: false }].toSorted((a, b) => b.ms - a.ms)
+
+function rowOf({ cause, ms, watched }: Share, whole: number): string[] {
   const share = percent(ms / whole)
-  return [cause, !postgres && ms / whole > most ? `**${share}**` : share, count(ms * 1000)]
+  return [cause, watched && ms / whole > most ? `**${share}**` : share, count(ms * 1000)]
 }
 
 /** PostgreSQL's side: how its time divides among statements. */
