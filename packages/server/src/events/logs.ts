@@ -1,6 +1,7 @@
 import { type Event, limits, terminalEvents } from '@sluice/schema'
 import type { Database } from '../store/database.ts'
 import { feedRun, feedSession, type LoggedEvent, logEnd, runEventsAfter, sessionEventsAfter, trimmedTo, workspaceEventsAfter } from '../store/rows/feeds.ts'
+import type { Topic } from './doorbell.ts'
 import type { Entry } from './page.ts'
 import { cursorOf, endOf, isBefore, numbered, type Place } from './place.ts'
 import type { Log, Reading } from './tail.ts'
@@ -9,45 +10,61 @@ const most = { rows: 100, bytes: limits.streamBufferBytes / 4 }
 
 /** Of one run: ends with its terminal event, or with the run itself. */
 export function runLog(database: Database, runId: string): Log {
-  async function read(after: Place): Promise<Reading> {
-    const rows = await runEventsAfter(database, runId, after.position, most)
-    if (rows.length > 0) return readingOf(rows, numberedEntry, isTerminal)
-    const run = await feedRun(database, runId)
-    // It has moved since.
-    if (run && run.seq > after.position) return read(after)
-    return nothing(!run || run.ended)
-  }
-  return {
+  return numberedLog({
     topic: `run:${runId}`,
-    read,
-    async end() {
+    after: (seq) => runEventsAfter(database, runId, seq, most),
+    async head() {
       const run = await feedRun(database, runId)
-      return { place: numbered(run?.seq ?? 0), isLast: !run || run.ended }
+      return run && { seq: run.seq, isEnded: run.ended }
     },
-  }
+    isEnd: ({ type }) => (terminalEvents as readonly string[]).includes(type),
+  })
 }
 
 /** Of one session: ends with its deletion. */
 export function sessionLog(database: Database, sessionId: string): Log {
-  async function read(after: Place): Promise<Reading | 'trimmed'> {
-    const rows = await sessionEventsAfter(database, sessionId, after.position, most)
-    const [first] = rows
-    if (!first) {
+  return numberedLog({
+    topic: `session:${sessionId}`,
+    after: (seq) => sessionEventsAfter(database, sessionId, seq, most),
+    async head() {
       const session = await feedSession(database, sessionId)
-      if (!session || session.seq <= after.position) return nothing(session?.gone ?? true)
-      // It has moved since, or what it moved by is trimmed.
-      return (await sessionEventsAfter(database, sessionId, after.position, { rows: 1, bytes: 0 })).length > 0 ? read(after) : 'trimmed'
-    }
-    // What is missing before the last event of a session went with it.
-    if (first.seq !== after.position + 1 && first.type !== 'deleted') return 'trimmed'
-    return readingOf(rows, numberedEntry, isDeleted)
+      return session && { seq: session.seq, isEnded: session.gone }
+    },
+    isEnd: ({ type }) => type === 'deleted',
+  })
+}
+
+/** Of a subject whose events are numbered 1, 2, 3 … */
+interface Numbered {
+  topic: Topic
+  after(seq: number): Promise<LoggedEvent[]>
+  /** Undefined: there is no such subject any more. */
+  head(): Promise<{ seq: number; isEnded: boolean } | undefined>
+  /** Whether nothing comes after it. */
+  isEnd(row: LoggedEvent): boolean
+}
+
+function numberedLog({ topic, after, head, isEnd }: Numbered): Log {
+  async function read({ position }: Place): Promise<Reading | 'trimmed'> {
+    const rows = await after(position)
+    if (rows.length > 0) return follows(rows, position)
+    const now = await head()
+    if (!now || now.seq <= position) return nothing(now?.isEnded ?? true)
+    // It has moved since, or what it moved by is trimmed.
+    return follows(await after(position), position)
+  }
+  /** What is missing before the last event of all went with it. */
+  function follows(rows: LoggedEvent[], seq: number): Reading | 'trimmed' {
+    const [first] = rows
+    if (!first || (first.seq !== seq + 1 && !isEnd(first))) return 'trimmed'
+    return readingOf(rows, (row) => entryAt(row, numbered(row.seq), String(row.seq)), isEnd)
   }
   return {
-    topic: `session:${sessionId}`,
+    topic,
     read,
     async end() {
-      const session = await feedSession(database, sessionId)
-      return { place: numbered(session?.seq ?? 0), isLast: session?.gone ?? true }
+      const now = await head()
+      return { place: numbered(now?.seq ?? 0), isLast: now?.isEnded ?? true }
     },
   }
 }
@@ -76,11 +93,6 @@ function readingOf(rows: readonly LoggedEvent[], entryOf: (row: LoggedEvent) => 
     bytes: rows.reduce((sum, { data }) => sum + data.length, 0),
   }
 }
-
-const isTerminal = ({ type }: LoggedEvent): boolean => (terminalEvents as readonly string[]).includes(type)
-const isDeleted = ({ type }: LoggedEvent): boolean => type === 'deleted'
-
-const numberedEntry = (row: LoggedEvent): Entry => entryAt(row, numbered(row.seq), String(row.seq))
 
 function placedEntry(row: LoggedEvent): Entry {
   const place = { xid: BigInt(row.xid), position: row.position }

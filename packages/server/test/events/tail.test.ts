@@ -16,6 +16,7 @@ function createToy(turn: <T>(read: () => T) => Promise<T> = async (read) => read
     length: 0,
     last: Infinity,
     trimmed: 0,
+    pageBytes: 0,
     reads: 0,
     grow(by: number) {
       toy.length = Math.min(toy.last, toy.length + by)
@@ -36,7 +37,7 @@ function createToy(turn: <T>(read: () => T) => Promise<T> = async (read) => read
     if (position < toy.trimmed) return 'trimmed'
     const rows = Math.max(0, Math.min(pageRows, toy.length - position))
     const entries = Array.from({ length: rows }, (_, index) => entry(position + 1 + index))
-    return { entries, full: rows === pageRows, isLast: position + rows >= toy.last, bytes: rows }
+    return { entries, full: rows === pageRows, isLast: position + rows >= toy.last, bytes: toy.pageBytes }
   }
   const log: Log = {
     topic: 'run:toy',
@@ -184,6 +185,48 @@ test('T3: a place from which not all is there any more is told to who is there a
   const [old, new_] = await Promise.all([tail.follow(signal).next(numbered(3)), tail.follow(signal).next(numbered(15))])
   expect(old).toBe('trimmed')
   expect(seqs(new_ as Page)).toEqual([16, 17, 18, 19, 20])
+})
+
+test('T3: when what was to come is trimmed, all who wait are told, and go on from where they then are', async () => {
+  const { toy, log, doorbell } = createToy()
+  toy.grow(5)
+  const tail = openTail(log, doorbell, () => {})
+  const followers = [1, 2].map(() => tail.follow(new AbortController().signal))
+  const waiting = followers.map((each) => each.next(numbered(5)))
+  await sleep(5)
+  toy.trimmed = 12
+  toy.grow(15)
+  expect(await Promise.all(waiting)).toEqual(['trimmed', 'trimmed'])
+  const [first, second] = followers.map((each) => each.next(numbered(20)))
+  await sleep(5)
+  toy.grow(2)
+  expect(seqs((await first) as Page)).toEqual([21, 22])
+  expect(await second).toBe(await first)
+})
+
+test('T4: pages are kept for who is behind, and no more of them than a slow consumer may cost', async () => {
+  const { toy, log, doorbell } = createToy()
+  toy.pageBytes = 64 * 1024
+  const tail = openTail(log, doorbell, () => {})
+  const [slow, quick] = [tail.follow(new AbortController().signal), tail.follow(new AbortController().signal)]
+  const first = slow.next(numbered(0))
+  async function goOn(pages: number): Promise<void> {
+    for (let round = 0; round < pages; round++) {
+      const next = quick.next(numbered(toy.length))
+      await sleep(0)
+      toy.grow(1)
+      await next
+    }
+  }
+  await goOn(4)
+  let { end } = (await first) as Page
+  const before = toy.reads
+  for (let round = 0; round < 3; round++) ({ end } = (await slow.next(end)) as Page)
+  expect([end.position, toy.reads - before]).toEqual([4, 0])
+  await goOn(20)
+  const beyond = toy.reads
+  expect(seqs((await slow.next(end)) as Page)[0]).toBe(5)
+  expect(toy.reads - beyond).toBe(1)
 })
 
 test('T5: while many are given a page, others have their turn', async () => {
