@@ -59,13 +59,15 @@ async function serve(settings: Settings, load: () => Promise<House>): Promise<vo
   const log = logFor(settings)
   const halt = haltOnSignals(log)
   const config = withSecret(settings)
-  // To load it holds up everything else here. A turn later PostgreSQL has been spawned, and starts meanwhile.
-  const house = turn().then(load)
-  house.catch(() => {})
+  // To load it holds up everything else here. A turn later our PostgreSQL has been spawned, and starts meanwhile.
+  const loading = turn().then(load)
+  loading.catch(() => {})
   await withDatabase(config, log, halt, async (databaseUrl) => {
-    await migrate(databaseUrl, { log, also: async () => (await house).migrateQueue(databaseUrl) })
+    // Nothing is asked before: its time would be up while a slow machine still loads.
+    const house = await loading
+    await migrate(databaseUrl, { log, also: () => house.migrateQueue(databaseUrl) })
     if (halt.asked) return
-    const app = await (await house).createApp(config, { databaseUrl, log })
+    const app = await house.createApp(config, { databaseUrl, log })
     announce(app, config)
     giveBackAtRest()
     await halt.whenAsked
