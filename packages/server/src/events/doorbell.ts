@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Database } from '../store/database.ts'
 import { listen } from '../store/listen.ts'
 import { notify } from '../store/rows/events.ts'
@@ -33,6 +34,9 @@ export interface Doorbell {
   on(topic: Topic, listener: () => void): () => void
   close(): Promise<void>
 }
+
+/** A process that has much to tell gathers it for so long: each notification is a transaction of its own. */
+const gatherMs = 5
 
 /** PostgreSQL takes 8,000 bytes a notification; with more news than that, everybody looks. */
 const mostNames = 200
@@ -71,6 +75,8 @@ export function createDoorbell(database: Database): Doorbell {
         const news = pending
         pending = null
         await notify(database, JSON.stringify(messageOf(self, news)))
+        // The first one goes at once, and what comes while it is on its way, a moment later.
+        await sleep(gatherMs)
       }
     } catch {
       // A lost notification costs a listener one polling interval, no more.

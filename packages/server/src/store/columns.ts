@@ -10,6 +10,11 @@ export type Column<Row> = { [Type in keyof Value]: readonly [name: string, type:
 const quotable = /["\\]/g
 const quoted = (text: string): string => `"${text.replace(quotable, '\\$&')}"`
 
+// oxlint-disable-next-line no-control-regex -- what JSON may have between its tokens, and JavaScript writes otherwise
+const spaced = /[\x00-\x1f]/
+/** JSON has quotes everywhere: in half the time of a replacement. */
+const quotedJson = (text: string): string => (spaced.test(text) ? quoted(text) : JSON.stringify(text))
+
 // Rows that are written together were mostly made in the same millisecond.
 let lastMs = Number.NaN
 let lastTime = ''
@@ -23,6 +28,7 @@ function time(ms: number): string {
 
 const rendered = (type: keyof Value, value: Value[keyof Value]): string => {
   if (type === 'timestamptz') return time(value as number)
+  if (type === 'json') return quotedJson(value as string)
   return typeof value === 'string' ? quoted(value) : String(value)
 }
 

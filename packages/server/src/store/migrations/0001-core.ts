@@ -193,7 +193,7 @@ export class Core0001 extends Migration {
         started_at timestamptz(3),
         ended_at timestamptz(3),
         updated_at timestamptz(3) not null
-      ) with (fillfactor = 70)`)
+      ) with (fillfactor = 50)`)
     this.addSql('create index runs_workspace on runs (workspace_id, id)')
     // Over all that is counted, so that it is counted by the index alone.
     this.addSql('create index runs_workflow on runs (workflow_id, id) where trial is null')
@@ -252,7 +252,7 @@ export class Core0001 extends Migration {
         timed_out_at timestamptz(3),
         ended_at timestamptz(3),
         primary key (run_id, node_id, iteration)
-      ) with (fillfactor = 70)`)
+      ) with (fillfactor = 50)`)
     this.addSql(`
       create table pauses (
         id text primary key,
@@ -438,7 +438,7 @@ export class Core0001 extends Migration {
       )`)
     this.addSql('create index file_uses_subject on file_uses (subject_kind, subject_id)')
     // Unlogged: a count that is lost in a crash hurts nobody. Columns as rate-limiter-flexible fills them, by position.
-    this.addSql('create unlogged table rate_limits (key text primary key, points int not null default 0, expire bigint) with (fillfactor = 70)')
+    this.addSql('create unlogged table rate_limits (key text primary key, points int not null default 0, expire bigint) with (fillfactor = 50)')
   }
 
   override down(): void {

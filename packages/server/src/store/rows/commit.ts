@@ -162,9 +162,11 @@ const commit = composing<{ runs: Table; steps: Table; events: Table; jobs: Table
         .slice(3)
         .map(([name]) => `${name} = ${name === 'output' ? 'coalesce(excluded.output, steps.output)' : `excluded.${name}`}`)
         .join(', ')}`
+  // By their ids, whatever else their table has indexes for: joined, each would be held against each.
   const dismissed = `
-    delete from sluice_jobs.job using (select * from ${from.jobs} where ${isIn('run_id', 'moved')} offset 0) j
-    where job.name = 'runs' and job.id = j.id and job.retry_count = j.attempt and job.state = 'active'`
+    delete from sluice_jobs.job
+    where name = 'runs' and state = 'active' and id = any(array(select id from ${from.jobs} where ${isIn('run_id', 'moved')}))
+      and ((id, retry_count) in (select id, attempt from ${from.jobs})) is true`
   const cleared = `delete from timers using ${from.ended} where timers.run_id = e.run_id and ${isIn('e.run_id', 'moved')}`
   return `
     with moved as (
