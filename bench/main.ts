@@ -3,12 +3,13 @@ import type { Section } from './measurement.ts'
 import { measurements } from './measurements.ts'
 import { type Aim, aimsTable } from './page/aims.ts'
 import { busyBefore, circumstances } from './page/machine.ts'
-import { writeSection } from './page/page.ts'
+import { checkPlaces, writeSection } from './page/page.ts'
 import { startPostgres } from './postgres.ts'
 
 async function main(signal: AbortSignal): Promise<void> {
   const asked = readAsked(process.argv.slice(2))
   if (asked === 'help') return console.log(usage)
+  if (asked.write) checkPlaces(asked.whole ? [...asked.measurements, 'aims'] : asked.measurements)
   const begun = performance.now()
   const busy = busyBefore()
   if (busy) console.log(busy)

@@ -1,6 +1,6 @@
 import type { Chart, Measurement } from '../measurement.ts'
 import { type Aim, atMost } from '../page/aims.ts'
-import { chart } from '../page/chart.ts'
+import { type Series, chart } from '../page/chart.ts'
 import { count, figure, figureOrNone } from '../page/figure.ts'
 import { table } from '../page/table.ts'
 import { sectionOf } from '../page/words.ts'
@@ -66,9 +66,9 @@ function partOf(name: CurveName, { sizes, lines, unfinished }: Found): { markdow
 }
 
 /** What the first line would be if its cost grew as its size does. */
-function inProportion({ points }: Line, sizes: readonly number[]): Line {
+function inProportion({ points }: Line, sizes: readonly number[]): Series {
   const [size, cost] = points[0]!
-  return { name: 'in proportion', points: sizes.map((each) => [each, (cost * each) / size]) }
+  return { name: 'in proportion', guide: true, points: sizes.map((each) => [each, (cost * each) / size]) }
 }
 
 /** Where a cost grows by more than this power of its size, it is told of: noise alone does not do that. */
