@@ -19,10 +19,14 @@ export interface LinkWatch {
 export function watchLink(pool: pg.Pool, config: pg.ClientConfig): LinkWatch {
   const busy = new Map<pg.PoolClient, number>()
   let probing = false
-  let lastLook = performance.now()
+  let timer: NodeJS.Timeout | undefined
+  let lastLook = 0
   let stalls = 0
 
-  pool.on('acquire', (client) => void busy.set(client, performance.now()))
+  pool.on('acquire', (client) => {
+    busy.set(client, performance.now())
+    if (!timer) begin()
+  })
   pool.on('release', (_error, client) => void busy.delete(client))
   pool.on('remove', (client) => void busy.delete(client))
 
@@ -42,13 +46,27 @@ export function watchLink(pool: pg.Pool, config: pg.ClientConfig): LinkWatch {
     }
   }
 
-  const timer = setInterval(() => {
+  function look(): void {
     const now = performance.now()
     if (now - lastLook > 3 * lookMs) stalls++
     lastLook = now
-    if (!probing && [...busy.values()].some((since) => now - since > patienceMs)) void probe()
-  }, lookMs).unref()
-  return { stop: () => clearInterval(timer) }
+    if (probing) return
+    if ([...busy.values()].some((since) => now - since > patienceMs)) void probe()
+    else if (busy.size === 0) stop()
+  }
+
+  /** Looks as long as there is something to look at: a pool that nobody uses wakes nobody. */
+  function begin(): void {
+    lastLook = performance.now()
+    timer = setInterval(look, lookMs).unref()
+  }
+
+  function stop(): void {
+    clearInterval(timer)
+    timer = undefined
+  }
+
+  return { stop }
 }
 
 /** Whether the server says anything at all; that it is full, or starting, is an answer too. */
