@@ -18,13 +18,17 @@ const readyWithinMs = 60_000
 /** A server promises to be gone in half of it. */
 const goneWithinMs = 20_000
 
-const main = fileURLToPath(new URL('../../packages/server/src/main.ts', import.meta.url))
+const inServer = (path: string): string => fileURLToPath(new URL(`../../packages/server/${path}`, import.meta.url))
+const main = inServer('src/main.ts')
+/** Where `npm start` has what was compiled kept. */
+const compiled = inServer('node_modules/.cache/compiled')
 
 /** Starts it in this data directory, which the first one makes, and stops it when the work is done. */
 export async function withServer<T>(dataDir: string, signal: AbortSignal, work: (server: ServerProcess) => Promise<T>): Promise<T> {
   const begun = performance.now()
   const env = {
     PATH: process.env['PATH'],
+    NODE_COMPILE_CACHE: compiled,
     SLUICE_DATA_DIR: dataDir,
     SLUICE_PORT: '0',
     SLUICE_SECRET: account.secret,
