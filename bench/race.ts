@@ -32,6 +32,7 @@ export async function race<Name extends string>(measuring: Measuring, { from, na
   const able = new Map<Name, number>()
   const rounds = await takeTurns(measuring, names, async (contestant) => {
     const levels = inFlight.slice(0, able.get(contestant) ?? inFlight.length)
+    if (levels.length === 0) return []
     const given = { field: from.href, contestant, inFlight: levels, seconds }
     const { results, failed } = await inOwnDatabase<Omit<Task, 'databaseUrl' | 'postgresPid'>, Figures>(measuring, performing, given, silenceMs(seconds))
     say(`${contestant.padEnd(15)} ${results.map(({ perSecond, p50 }, at) => `${levels[at]}: ${figure(perSecond)}/s, p50 ${figure(p50)} ms`).join('   ')}`)
