@@ -198,12 +198,9 @@ export function allUpstreamOf(node: GraphNode): GraphNode[] {
 /** Everything upstream of a node inside its scope, in topological order. */
 export function upstreamOf(node: GraphNode): GraphNode[] {
   const seen = new Set<GraphNode>()
-  const queue = node.incoming.map((link) => link.source)
-  for (let next = 0; next < queue.length; next++) {
-    const source = queue[next]!
-    if (seen.has(source)) continue
-    seen.add(source)
-    for (const link of source.incoming) queue.push(link.source)
-  }
+  const add = ({ source }: GraphLink): unknown => seen.add(source)
+  node.incoming.forEach(add)
+  // What is added while it is gone through is come to as well.
+  for (const source of seen) source.incoming.forEach(add)
   return [...seen].sort((a, b) => a.order - b.order)
 }
