@@ -3,7 +3,7 @@ import { Fault } from '@sluice/schema'
 import { SignJWT } from 'jose/jwt/sign'
 import { jwtVerify } from 'jose/jwt/verify'
 import { z } from 'zod'
-import { digest, randomToken } from './digest.ts'
+import { digestText, randomToken } from './digest.ts'
 import { createFresh } from './fresh.ts'
 
 /** What a token says. The role is not in it: that is read from the database. */
@@ -62,7 +62,7 @@ export function createTokens(key: KeyObject, now: () => number): Tokens {
     },
     async verify(token) {
       if (token.length > longest) throw new Fault('credential_invalid')
-      const claims = await verified.get(digest(token).toString('base64url'), () => verify(token))
+      const claims = await verified.get(digestText(token), () => verify(token))
       if (claims.expiresAt <= now()) throw new Fault('credential_invalid')
       return claims
     },
