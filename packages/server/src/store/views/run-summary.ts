@@ -68,7 +68,10 @@ const isHeld = `${isLive} and held_at is not null`
 const isHeldOf = (statuses: readonly string[]): string => `(held_at is not null and ${isOf(statuses)})`
 
 const isOf = (statuses: readonly string[]): string => `status = any('{${statuses.join()}}')`
-/** All but the others of its kind, not these: then the planner knows how many there are among those that an index is over. */
+/**
+ * All but the others of its kind, not these. For the status that most of what an index is over have: the planner, which takes
+ * conditions for independent of each other, would think that few are left.
+ */
 const isNoneOf = (statuses: readonly string[]): string => `status <> all('{${statuses.join()}}')`
 
 /** In words that have indexes. */
@@ -76,11 +79,12 @@ function shownWithin(values: readonly Scalar[]): string {
   const shown = RunStatus.options.filter((status) => values.includes(status))
   const stored = shown.filter((status) => status !== 'held')
   if (shown.length === 0) return 'false'
-  if (all(shown, endedBadly)) return `reason is not null and ${isNoneOf(endedBadly.filter((status) => !all([status], shown)))}`
+  if (all(shown, endedBadly)) return `reason is not null and ${shown.includes('failed') ? isNoneOf(endedBadly.filter((status) => !all([status], shown))) : isOf(shown)}`
   if (stored.length === 0) return `${isHeld} and ${isOf(holdable)}`
   const free = all(stored, holdable) ? 'held_at is null' : `not ${isHeldOf(holdable)}`
   const others = live.filter((status) => !all([status], stored))
-  if (all(stored, live) && shown.length === stored.length) return `${all(stored, moving) ? isMoving : isLive} and ${isNoneOf(others)} and ${free}`
+  if (all(shown, moving)) return `${isMoving} and ${isOf(stored)} and ${free}`
+  if (all(shown, live)) return `${isLive} and ${isNoneOf(others)} and ${free}`
   if (all(stored, live)) return `${isLive} and (${isNoneOf(others)} or ${isHeldOf(holdable)})`
   if (all(stored, ended) && shown.length === stored.length) return isOf(stored)
   return `(${isOf(stored)} and ${free})${shown.length === stored.length ? '' : ` or ${isHeldOf(holdable)}`}`

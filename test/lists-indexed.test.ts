@@ -1,0 +1,186 @@
+import { type ListPauses, type ListRuns, RunStatus, terminalStatuses } from '@sluice/schema'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Tx } from '../packages/server/src/store/database.ts'
+import { newId } from '../packages/server/src/store/ids.ts'
+import { jobless, unservedRuns } from '../packages/server/src/store/rows/runs.ts'
+import { listPauses } from '../packages/server/src/store/views/pauses.ts'
+import { currentRun, listRuns, liveRuns } from '../packages/server/src/store/views/runs.ts'
+import { type TestDatabase, testDatabase } from './support/database.ts'
+
+const [workspace, common, rare] = [newId(), newId(), newId()]
+
+interface Stored {
+  status: string
+  id?: string
+  workspace?: string
+  workflow?: string
+  held?: boolean
+  waitingKind?: string | null
+  trigger?: string
+  tags?: string[]
+  sessionId?: string
+  parent?: string
+}
+
+const isEnd = (status: string): boolean => terminalStatuses.some((each) => each === status)
+
+/** Rows as the engine leaves them, oldest first. Gives their ids. */
+async function store(tx: Tx, runs: readonly Stored[]): Promise<string[]> {
+  const rows = runs.map((run) => ({
+    workspace,
+    workflow: common,
+    waitingKind: null,
+    trigger: 'manual',
+    ...run,
+    id: run.id ?? newId(),
+    tags: `{${run.tags?.join() ?? ''}}`,
+    ends: isEnd(run.status),
+  }))
+  await tx.query(
+    `insert into runs (id, workspace_id, workflow_id, version, status, waiting_kind, held_at, reason, trigger, tags, session_id, parent_run_id, parent_step, created_at, started_at, ended_at, updated_at)
+     select id, workspace, workflow, 1, status, "waitingKind", case when held then now() end, case when ends and status <> 'completed' then '{"code":"cancelled"}'::json end,
+       trigger, tags, "sessionId", parent, case when parent is not null then id end, now(), case when status <> 'queued' then now() end, case when ends then now() end, now()
+     from json_to_recordset($1) as run (id text, workspace text, workflow text, status text, "waitingKind" text, held boolean, ends boolean, trigger text, tags text[], "sessionId" text, parent text)`,
+    [JSON.stringify(rows)],
+  )
+  return rows.map(({ id }) => id)
+}
+
+const asked = (more: Partial<ListRuns>): ListRuns => ({ limit: 20, ...more })
+
+let db: TestDatabase
+beforeAll(async () => {
+  db = await testDatabase()
+})
+afterAll(() => db.close())
+
+test('every set of statuses lists the runs that show one of them, and no others', { timeout: 120_000 }, async () => {
+  const own = newId()
+  const kinds = (status: string): (string | null)[] => (status === 'waiting' ? ['pause', 'version'] : isEnd(status) || status === 'running' ? [null] : [null, 'version'])
+  const made = RunStatus.options
+    .filter((status) => status !== 'held')
+    .flatMap((status) => kinds(status).flatMap((waitingKind) => [true, false].map((held) => ({ status, waitingKind, held, workspace: own }))))
+  const ids = await store(db.database, made)
+  const shown = made.map(({ status, held }) => (held && ['queued', 'running', 'waiting'].includes(status) ? 'held' : status))
+  for (let set = 0; set < 2 ** RunStatus.options.length; set++) {
+    const status = RunStatus.options.filter((_, bit) => set & (2 ** bit))
+    const expected = ids.filter((_, index) => status.some((each) => each === shown[index]))
+    const { items } = await listRuns(db.database, own, asked({ where: { status: { in: status } }, order: 'id', limit: 100 }))
+    expect(
+      items.map(({ id }) => id),
+      status.join(),
+    ).toEqual(expected)
+  }
+})
+
+describe('a page reads little more than it shows, however many runs there are', () => {
+  const session = newId()
+  let parent: string
+
+  /** All that is rare is the oldest: who looks for it through all that is newer, reads it all. */
+  beforeAll(async () => {
+    const old = await store(db.database, [
+      ...['queued', 'running', 'cancelling', 'compensating', 'failed', 'cancelled', 'compensated'].map((status) => ({ status })),
+      { status: 'running', held: true },
+      { status: 'waiting', waitingKind: 'version' },
+      { status: 'completed', trigger: 'webhook' },
+      { status: 'completed', tags: ['rare'] },
+      { status: 'completed', sessionId: session },
+      { status: 'completed', workflow: rare },
+      { status: 'failed', workflow: rare },
+      { status: 'running', workflow: rare },
+    ])
+    parent = old[0]!
+    await store(db.database, [{ status: 'completed', parent }])
+    await db.database.query(`update runs set updated_at = now() - interval '1 minute' where id = any($1)`, [old])
+    const many = Array.from({ length: 6_000 }, (_, index): Stored => {
+      if (index % 10 === 0) return { status: 'waiting', waitingKind: 'pause' }
+      return { status: index % 300 === 1 ? 'failed' : 'completed', tags: index % 10 === 2 ? ['often'] : [] }
+    })
+    const ids = await store(db.database, many)
+    await db.database.query(
+      `insert into workflows (id, workspace_id, handle, name, draft) select id, $3, handle, handle, '{}' from (values ($1, 'common'), ($2, 'rare')) as workflow (id, handle)`,
+      [common, rare, await workspaceRow()],
+    )
+    await db.database.query(
+      `insert into pauses (id, workspace_id, workflow_id, run_id, node_id, iteration, step, kind, status, message, assignee, blocks, opened_at)
+       select id, $2, case when n = 1 then $4 else $3 end, id, 'ask', '', 'ask', 'approval', case when n in (2, 3) then 'open' else 'approved' end, '', case when n = 2 then 'ann' end, 'run', now()
+       from unnest($1::text[]) with ordinality as run (id, n)`,
+      [ids, workspace, common, rare],
+    )
+    await db.database.query('vacuum analyze runs, pauses')
+  })
+
+  const workspaceRow = async (): Promise<string> => {
+    await db.database.query(`insert into workspaces (id, handle, name) values ($1, 'w', 'W')`, [workspace])
+    return workspace
+  }
+
+  /** Rows that the statements read of these tables, shown or not. */
+  async function readBy(work: (tx: Tx) => Promise<unknown>): Promise<{ rows: number; shown: number }> {
+    let [rows, shown] = [0, 0]
+    await work({
+      async query<R>(statement: Parameters<Tx['query']>[0], values?: readonly unknown[]) {
+        const text = typeof statement === 'string' ? statement : statement.text
+        const [explained] = await db.database.query<{ 'QUERY PLAN': [{ Plan: Plan }] }>(`explain (analyze, format json) ${text}`, values)
+        rows += rowsOf(explained!['QUERY PLAN'][0].Plan)
+        const found = await db.database.query(statement, values)
+        shown += found.length
+        return found as R[]
+      },
+    })
+    return { rows, shown }
+  }
+
+  const run = (more: Partial<ListRuns>) => (tx: Tx) => listRuns(tx, workspace, asked(more))
+  const pause = (more: Partial<ListPauses>) => (tx: Tx) => listPauses(tx, workspace, { limit: 20, ...more })
+
+  test.each<[string, (tx: Tx) => Promise<unknown>]>([
+    ['the newest', run({})],
+    ['the oldest', run({ order: 'id' })],
+    ['in the order they were made', run({ order: '-created' })],
+    ...RunStatus.options.map((status): [string, (tx: Tx) => Promise<unknown>] => [`status ${status}`, run({ status })]),
+    ['what is live', run({ status: ['queued', 'running', 'waiting', 'held', 'cancelling', 'compensating'] })],
+    ['what ended badly', run({ status: ['failed', 'cancelled', 'compensated'] })],
+    ['a workflow', run({ workflow: 'rare' })],
+    ['a workflow, failed', run({ workflow: 'rare', status: 'failed' })],
+    ['a workflow, running', run({ workflow: 'rare', status: 'running' })],
+    ['a rare tag', run({ tag: 'rare' })],
+    ['a tag that none has', run({ tag: 'never' })],
+    ['a rare trigger', run({ trigger: 'webhook' })],
+    ['a trigger that none has', run({ trigger: 'never' })],
+    ['held', run({ waitingOn: 'hold' })],
+    ['kept by the queue', run({ waitingOn: 'queue' })],
+    ['a session', run({ sessionId: session })],
+    ['a parent', (tx) => run({ where: { parentRunId: parent } })(tx)],
+    ['of a time when there were none', run({ createdBefore: '2020-01-01T00:00:00Z' })],
+    ['the live ones', (tx) => liveRuns(tx, workspace, null)],
+    ['the current one', (tx) => currentRun(tx, workspace, 'rare').catch(() => {})],
+    ['the net for runs without a job', (tx) => jobless(tx, 500)],
+    ['the net for runs without a server', (tx) => unservedRuns(tx, 500)],
+    ['pauses', pause({})],
+    ['open pauses', pause({ status: 'open' })],
+    ['an inbox', pause({ status: 'open', assignee: 'ann' })],
+    ['an empty inbox', pause({ status: 'open', assignee: 'nobody' })],
+    ['pauses of a workflow', pause({ workflow: 'rare' })],
+  ])('%s', async (_, work) => {
+    const { rows, shown } = await readBy(work)
+    expect(rows).toBeLessThanOrEqual(10 * shown + 60)
+  })
+})
+
+interface Plan {
+  'Node Type': string
+  'Relation Name'?: string
+  'Actual Rows': number
+  'Actual Loops': number
+  'Rows Removed by Filter'?: number
+  Plans?: Plan[]
+}
+
+/** Rows that a plan takes from runs and pauses, or finds in their indexes. */
+function rowsOf(plan: Plan): number {
+  const scans = plan['Node Type'].includes('Scan') && (plan['Relation Name'] === 'runs' || plan['Relation Name'] === 'pauses' || plan['Node Type'] === 'Bitmap Index Scan')
+  const own = scans ? (plan['Actual Rows'] + (plan['Rows Removed by Filter'] ?? 0)) * plan['Actual Loops'] : 0
+  return own + (plan.Plans ?? []).reduce((sum, each) => sum + rowsOf(each), 0)
+}
