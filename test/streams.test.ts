@@ -1,6 +1,6 @@
 import type { Event, InvitedMember, Json } from '@sluice/schema'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import type { FeedItem } from '../packages/server/src/events/feed.ts'
+import { type Batch, createFeed, type FeedItem } from '../packages/server/src/events/feed.ts'
 import { deadline } from './support/deadline.ts'
 import { readSocket, readStream } from './support/events.ts'
 import { approval, flow, loop } from './support/flow.ts'
@@ -155,5 +155,35 @@ describe('C7: many at one log, and each sees its own', () => {
     expect(performance.now() - before).toBeLessThan(10_000)
     const run = await server.run(flow({}))
     expect((await taken(others, (item) => item.type === 'run.completed')).at(-1)).toMatchObject({ subject: { id: run.id } })
+  })
+})
+
+describe('C8: what is read for a reader at a time', () => {
+  test('is some 256 KiB, however large the events are, and nothing is left out', async () => {
+    const run = await server.run(flow({ ask: approval() }), { until: 'parked' })
+    const { id: workspaceId } = (await server.call<{ workspace: { id: string } }>('GET', '/v1/auth/me')).workspace
+    const feed = createFeed({ database: server.db.database, doorbell: { ring() {}, on: () => () => {}, close: async () => {} } })
+    const viewer = { workspaceId, userId: '', seesAll: true }
+    const before = (await feed.workspace({ viewer }, new AbortController().signal))[Symbol.asyncIterator]()
+    const { cursor } = ((await before.next()).value as Batch)[0]!
+    const known = (await server.events(run)).length
+    const sizes = Array.from({ length: 60 }, (_, index) => (index % 3 === 0 ? 100 : 100_000))
+    await server.db.database.query(
+      `insert into events (workspace_id, subject_kind, subject_id, seq, type, data, at)
+       select $1, 'run', $2, $3 + n, 'log', json_build_object('message', repeat('ä', size / 2)), now() from unnest($4::int[]) with ordinality as large (size, n)`,
+      [workspaceId, run.id, known, sizes],
+    )
+    const gone = new AbortController()
+    for (const batches of [await feed.run({ workspaceId, runId: run.id, after: String(known) }, gone.signal), await feed.workspace({ viewer, after: cursor }, gone.signal)]) {
+      const seen: number[] = []
+      for await (const batch of batches) {
+        const bytes = batch.map((item) => Buffer.byteLength(JSON.stringify(item)))
+        expect(bytes.slice(0, -1).reduce((sum, each) => sum + each, 0)).toBeLessThan(300 * 1024)
+        seen.push(...batch.map((item) => (item as Event).seq - known))
+        if (seen.length >= sizes.length) break
+      }
+      expect(seen).toEqual(sizes.map((_, index) => index + 1))
+    }
+    await before.return?.()
   })
 })
