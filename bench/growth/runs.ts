@@ -12,17 +12,17 @@ export const runOf = ({ engine, actor }: InProcess, workflow: string, input: Jso
     if (status !== 'completed') throw new Error(`Run ${id} is ${status}`)
   })
 
-/** Starts at the same time: more would wait for a connection longer than they may. */
-const startsAtOnce = 64
+/** Callers who start at the same time: more would wait for a connection longer than they may. */
+const callers = 256
 const lookMs = 5
 
-/** So many runs of this workflow are started as fast as they are taken: milliseconds from the first start to the last end. */
+/** So many runs of this workflow are started as fast as they are taken, none waited for: milliseconds from the first start to the last end. */
 export const manyRunsOf = ({ engine, actor, database }: InProcess, workflow: string, count: number): Timed =>
   timed(async () => {
     let left = count
-    const starter = async (): Promise<void> => {
+    const caller = async (): Promise<void> => {
       while (left-- > 0) await engine.start(actor, { workflow })
     }
-    await Promise.all(Array.from({ length: Math.min(count, startsAtOnce) }, starter))
+    await Promise.all(Array.from({ length: Math.min(count, callers) }, caller))
     while ((await database.query('select from runs where ended_at is null limit 1')).length > 0) await sleep(lookMs)
   })
