@@ -17,8 +17,8 @@ const names = ['idle-empty', 'idle-paused'] as const
 type Name = (typeof names)[number]
 
 const most = 100_000
-/** After the start, before anything is looked at. */
-const settleMs = 3_000
+/** After the start, before anything is looked at: a server that came to rest gives memory back once. */
+const settleMs = 5_000
 /** The kernel counts CPU in hundredths of a second: less would not tell little from nothing. */
 const fewestSeconds = 5
 

@@ -32,8 +32,8 @@ export const subscribers: Measurement = {
     const abouts = [...found.keys()].map((name) => `- \`${name}\`: ${transports[name].about}`).join('\n')
     const native = names.filter((name) => transports[name].native && found.has(name))
     const aims = native.flatMap((name) => [
-      atLeast(`deliveries/s to 1,000 subscribers over \`${name}\``, 100_000, of.get(name)?.perSecond),
-      atMost(`memory of one of 1,000 subscribers over \`${name}\`, at its most`, 50, kB(of.get(name)?.busyBytesEach), ' kB'),
+      atLeast(`deliveries/s to ${count(many)} subscribers over \`${name}\``, 100_000, of.get(name)?.perSecond),
+      atMost(`memory of one of ${count(many)} subscribers over \`${name}\`, at its most`, 50, kB(of.get(name)?.busyBytesEach), ' kB'),
     ])
     return { markdown: sectionOf(table(head, rows), [...failures.values()].join(' '), abouts, `Medians of ${rounds}. ${notMeasured}`), charts: [], aims }
   },
