@@ -19,7 +19,7 @@ export const contestants = {
     read: () => import('../contestants/http.ts'),
   },
   dbos: {
-    about: 'a workflow of three steps in process (`@dbos-inc/dbos-sdk`)',
+    about: 'a workflow of three steps in process (`@dbos-inc/dbos-sdk`), set up as it comes',
     read: () => import('../contestants/dbos.ts'),
   },
   'pg-boss': {
