@@ -8,6 +8,10 @@ import { bigEvent, flood, owner, serve, until, type Served } from './serve.ts'
 
 const path = `/v1/runs/${ids.run}/events`
 
+/** What a client says first. */
+const upgrade = (authorization: string): string =>
+  `GET ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${authorization}\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${Buffer.alloc(16).toString('base64')}\r\n\r\n`
+
 /** Follows a stream over a socket: what came so far, and how it was closed. */
 async function follow({ url }: Served, at = path, options: ClientOptions = { headers: owner }) {
   const socket = new WebSocket(url.replace('http', 'ws') + at, options)
@@ -238,6 +242,24 @@ describe('what following over a socket may cost', () => {
     expect((await served.ask('GET', '/health')).status).toBe(200)
   })
 
+  test('who is refused and does not hang up is cut', async () => {
+    const served = await serve()
+    const socket = connect({ port: Number(new URL(served.url).port), host: '127.0.0.1', allowHalfOpen: true })
+    onTestFinished(() => void socket.destroy())
+    let closed = false
+    let answer = ''
+    socket.on('error', () => {})
+    socket.on('close', () => (closed = true))
+    socket.on('data', (piece) => (answer += piece.toString()))
+    socket.write(upgrade('Bearer x'))
+    // To a connection that is gone nothing can be written.
+    await until(() => {
+      socket.write('x')
+      return closed
+    })
+    expect(answer).toMatch(/^HTTP\/1.1 401 /)
+  })
+
   test('who breaks off in the middle of everything leaves nothing open', async () => {
     const served = await serve()
     served.feed.push(event(1))
@@ -249,9 +271,7 @@ describe('what following over a socket may cost', () => {
     for (let round = 0; round < 30; round++) {
       const socket = connect({ port: Number(new URL(served.url).port), host: '127.0.0.1' })
       socket.on('error', () => {})
-      socket.write(
-        `GET ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer owner-token\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${Buffer.alloc(16).toString('base64')}\r\n\r\n`,
-      )
+      socket.write(upgrade('Bearer owner-token'))
       setTimeout(() => socket.destroy(), round * 2)
     }
     await sleep(300)
