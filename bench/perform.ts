@@ -17,14 +17,16 @@ export interface Task {
 /** Costs are those of one: CPU in milliseconds. Memory is that of whole processes at the end, in bytes. */
 export type Figures = Record<'perSecond' | 'p50' | 'p99' | 'statements' | 'transactions' | 'walBytes' | 'cpuNode' | 'cpuPostgres' | 'memoryNode' | 'memoryPostgres', number>
 
-/** Compiled, planned and filled by then: a share of the measured time. */
+/** Filled by then: a share of the measured time, before each number in flight. */
 const warmShare = 0.5
+/** As long once before all of them, with so many: one at a time takes long until its code is compiled. */
+const warmInFlight = 16
 /** Those in flight tend to end together, in waves: fewer than these would show the wave, not the rate. */
 const fewestTurns = 2
 /** Beyond the time, for those that are slow. */
 const patienceMs = 20_000
-/** Who gives no figures for so long is wedged: beyond twice the patience, for opening and for the end of those in flight. */
-export const silenceMs = (seconds: number): number => seconds * 1000 * (1 + warmShare) + 2 * patienceMs + 50_000
+/** Who gives no figures for so long is wedged: beyond three times the patience, for opening and for the end of those in flight. */
+export const silenceMs = (seconds: number): number => seconds * 1000 * (1 + 2 * warmShare) + 3 * patienceMs + 50_000
 const sliceMs = 50
 
 /** Figures for each number in flight, in the order asked. */
@@ -33,6 +35,10 @@ export async function* perform({ field, contestant, databaseUrl, postgresPid, in
   const { contestants } = (await import(field)) as { contestants: Contestants }
   const { open } = await contestants[contestant]!.read()
   const { load, close } = await open(databaseUrl)
+  const most = Math.min(warmInFlight, Math.max(...inFlight))
+  const warming = await load(most)
+  await gather(warming, seconds * warmShare, most)
+  await warming.stop()
   for (const each of inFlight) {
     const running = await load(each)
     await gather(running, seconds * warmShare, each)
