@@ -33,13 +33,14 @@ export interface Reading {
  */
 export interface Tail {
   follow(signal: AbortSignal): Follower
-  /** Nobody follows: it does nothing any more. */
-  readonly isIdle: boolean
 }
 
+/** `trimmed`: not all is there any more. `over`: nothing ever will come, or the signal was given. */
+export type Next = Page | 'trimmed' | 'over'
+
 export interface Follower {
-  /** What comes after a place, once there is something. `over`: nothing ever will, or the signal was given. */
-  next(after: Place): Promise<Page | 'trimmed' | 'over'>
+  /** What comes after a place, once there is something. */
+  next(after: Place): Promise<Next>
   leave(): void
 }
 
@@ -50,14 +51,13 @@ const keptPages = 64
 /** Writing to one reader's socket is about 8 µs, most of it the kernel's: a turn takes one millisecond. */
 const perTurn = 100
 
-type Next = Page | 'trimmed' | 'over'
-
 interface Waiting {
   place: Place
   resolve(next: Next): void
   reject(error: unknown): void
 }
 
+/** `onIdle` is told when nobody follows any more, and when the log could not be asked for its end: who comes then opens another. */
 export function openTail(log: Log, doorbell: Doorbell, onIdle: () => void): Tail {
   const readings = new Map<string, Promise<Page | 'trimmed'>>()
   const waiting = new Set<Waiting>()
@@ -80,7 +80,6 @@ export function openTail(log: Log, doorbell: Doorbell, onIdle: () => void): Tail
     front = end.place
     isOver = end.isLast
   })()
-  // Where the end could not be told, those who come later ask anew.
   begun.then(watch, onIdle)
 
   async function watch(): Promise<void> {
@@ -206,10 +205,5 @@ export function openTail(log: Log, doorbell: Doorbell, onIdle: () => void): Tail
     }
   }
 
-  return {
-    follow,
-    get isIdle() {
-      return isIdle
-    },
-  }
+  return { follow }
 }
