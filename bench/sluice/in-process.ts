@@ -30,7 +30,7 @@ export interface InProcess {
 }
 
 /** Connections as in `app.ts`. */
-const connections = { pool: 20, pulse: 3, writers: 8 }
+const connections = { pool: 12, movers: 12, pulse: 3, writers: 8 }
 
 export async function openInProcess(databaseUrl: string, step: AnyNode = noStep): Promise<InProcess> {
   await migrate(databaseUrl, { also: () => migrateQueue(databaseUrl) })
@@ -38,6 +38,7 @@ export async function openInProcess(databaseUrl: string, step: AnyNode = noStep)
   const onError = (error: Error): void => log.error({ err: error }, 'the database met an error')
   const database = openDatabase({ url: databaseUrl, max: connections.pool, onError })
   const pulse = openDatabase({ url: databaseUrl, max: connections.pulse, onError })
+  const moving = openDatabase({ url: databaseUrl, max: connections.movers, settings: byKey, onError })
   const writer = openDatabase({ url: databaseUrl, max: connections.writers, settings: byKey, onError })
   const actor = await firstActor(databaseUrl)
   const doorbell = createDoorbell(database)
@@ -46,7 +47,7 @@ export async function openInProcess(databaseUrl: string, step: AnyNode = noStep)
   const sandbox = createSandbox()
   const catalogue = createCatalogue({ outside, sandbox, models: createModels({ configured: null, outside }) }, [step])
   const workflows = createWorkflows({ database, catalogue })
-  const { engine, worker, clock } = createEngine({ database, writer, queue, doorbell, catalogue, plans: createPlans(catalogue), workflows, secret: async () => '', log })
+  const { engine, worker, clock } = createEngine({ database: moving, writer, queue, doorbell, catalogue, plans: createPlans(catalogue), workflows, secret: async () => '', log })
   await queue.start()
   worker.start()
   clock.start()
@@ -60,7 +61,7 @@ export async function openInProcess(databaseUrl: string, step: AnyNode = noStep)
       await queue.stop()
       await doorbell.close()
       await Promise.all([sandbox.close(), outside.close()])
-      await Promise.all([pulse.close(), writer.close(), database.close()])
+      await Promise.all([pulse.close(), writer.close(), moving.close(), database.close()])
     },
   }
 }

@@ -136,7 +136,7 @@ export function routeOf(databaseUrl: string): { target: NetConnectOpts; through(
  * Whether a chunk of PostgreSQL's protocol ends a transaction: a plain `commit`, or the engine's group commit, which is one
  * statement. Our messages are smaller than a chunk, or begin one.
  */
-export const isCommit = (chunk: Buffer): boolean => chunk.includes(plainCommit) || chunk.includes(groupCommit)
-/** A Query message of that text, without its first byte; and the beginning of a Bind of the statement of that name. */
+export const isCommit = (chunk: Buffer): boolean => chunk.includes(plainCommit) || groupCommits.some((each) => chunk.includes(each))
+/** A Query message of that text, without its first byte; and the beginnings of Binds of the statements of that name. */
 const plainCommit = Buffer.from('\0\0\0\x0bcommit\0')
-const groupCommit = Buffer.from('\0commit\0')
+const groupCommits = [Buffer.from('\0commit '), Buffer.from('\0begin ')]

@@ -16,7 +16,7 @@ import { createSandbox } from './sandbox/sandbox.ts'
 import { createRunDeletion } from './retention/delete-run.ts'
 import { createSweeper } from './retention/sweeper.ts'
 import { createSessions } from './sessions/sessions.ts'
-import { byKey, openDatabase, Outage } from './store/database.ts'
+import { type Database, byKey, openDatabase, Outage } from './store/database.ts'
 import { openOrm } from './store/orm.ts'
 import * as pauseViews from './store/views/pauses.ts'
 import * as runViews from './store/views/runs.ts'
@@ -39,9 +39,14 @@ export interface App {
 }
 
 /** Connections of a server: its pool, what listens, and those of the identity tables stay below PostgreSQL's usual 100. */
-const poolSize = 20
+const poolSize = 12
+/** For what asks of single runs, and changes them. */
+const movers = 12
 /** Two batches each of starts and of turns at a time, and beside each what does not fit into one statement. */
 const writers = 8
+
+const connectionsOf = (pools: readonly Database[]): ReturnType<Database['connections']> =>
+  pools.map((pool) => pool.connections()).reduce((all, one) => ({ busy: all.busy + one.busy, idle: all.idle + one.idle, waiting: all.waiting + one.waiting }))
 
 /** Brings the job queue's own tables up to date; called under the lock that guards ours. */
 export async function migrateQueue(databaseUrl: string): Promise<void> {
@@ -70,7 +75,8 @@ export async function createApp(config: Config, { databaseUrl, log, nodes = [] }
   const doorbell = createDoorbell(database)
   // Signs of life must not wait behind requests: a server that is only busy would be taken for dead.
   const pulse = openDatabase({ url: databaseUrl, max: 3, onError: (error) => log.debug({ err: error }, 'a connection to PostgreSQL was lost') })
-  // Both planned once and for ever.
+  // What moves runs finds them by their keys, and does not wait behind lists; what it writes in batches waits behind nothing.
+  const moving = openDatabase({ url: databaseUrl, max: movers, settings: byKey, onError: (error) => log.debug({ err: error }, 'a connection to PostgreSQL was lost') })
   const writer = openDatabase({ url: databaseUrl, max: writers, settings: byKey, onError: (error) => log.debug({ err: error }, 'a connection to PostgreSQL was lost') })
   const queue = createQueue(pulse, { supervise: runs, onError: (error) => log[error instanceof Outage ? 'debug' : 'error']({ err: error }, 'the job queue met an error') })
   const metrics = createMetrics()
@@ -90,7 +96,7 @@ export async function createApp(config: Config, { databaseUrl, log, nodes = [] }
   const files = createFiles({ database })
   const sweeper = createSweeper({ database, periods: config.retention, log })
   const { engine, rounds, worker, clock } = createEngine({
-    database,
+    database: moving,
     writer,
     queue,
     doorbell,
@@ -102,7 +108,7 @@ export async function createApp(config: Config, { databaseUrl, log, nodes = [] }
     traces,
     log,
   })
-  metrics.watch({ isNodeType: (type) => catalogue.get(type) !== undefined, jobsHeld: () => worker.held, connections: () => database.connections() })
+  metrics.watch({ isNodeType: (type) => catalogue.get(type) !== undefined, jobsHeld: () => worker.held, connections: () => connectionsOf([database, moving, writer]) })
   const http = await createHttp({
     parts: {
       engine,
@@ -160,7 +166,7 @@ export async function createApp(config: Config, { databaseUrl, log, nodes = [] }
       await doorbell.close()
       await Promise.all([sandbox.close(), outside.close(), toModel.close(), traces.close()])
       await orm.close()
-      await Promise.all([pulse.close(), writer.close(), database.close()])
+      await Promise.all([pulse.close(), writer.close(), moving.close(), database.close()])
     },
   }
 }

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import type { Doorbell } from '../events/doorbell.ts'
 import type { Database, Tx } from '../store/database.ts'
-import { type StartWrite, beginRuns } from '../store/rows/commit.ts'
 import type { NewRun, RunRow } from '../store/rows/runs.ts'
 import type { Plan } from '../workflows/plans.ts'
 import { inBatches } from './batches.ts'
-import { type Change, isPlain, tellTimers, writeBeside } from './commit.ts'
+import { type Change, type Start, type StartWrite, tellTimers, writeStarts } from './commit.ts'
 import type { Happening } from './happening.ts'
+import type { Payload } from './payload.ts'
 import type { Job } from './queue.ts'
 import type { RunState } from './state.ts'
 import type { Turn } from './turn.ts'
@@ -25,7 +25,7 @@ export interface Beginning {
 }
 
 /** The worker of this process, to whom a new run is handed without a round trip. Null where it has no room, or there is none. */
-export type HandOver = (run: NewRun, plan: Plan) => Promise<Beginning | null>
+export type HandOver = (run: NewRun, input: Payload, plan: Plan) => Promise<Beginning | null>
 
 /** A run that the worker of this process has, as soon as its claim is durable. */
 export interface Claim {
@@ -41,6 +41,8 @@ export type TakeOver = (row: RunRow, state: RunState, plan: Plan) => Claim | nul
 
 export interface NewStart extends Pick<StartWrite, 'run' | 'pin' | 'key' | 'retainSeconds'> {
   plan: Plan
+  /** The run's, parsed. */
+  input: Payload
 }
 
 export interface Beginner {
@@ -51,40 +53,21 @@ export interface Beginner {
   begin(start: NewStart): Promise<{ ended: boolean } | null>
 }
 
-interface Asked {
-  start: StartWrite
-  change: Change | null
-}
-
 export function createBeginner(parts: { database: Database; doorbell: Doorbell; handOver: HandOver; timed(dueAt: number): void }): Beginner {
   const { database, doorbell, handOver, timed } = parts
 
-  async function write(asked: readonly Asked[]): Promise<Set<string>> {
-    if (asked.length === 0) return new Set()
-    const starts = asked.map(({ start }) => start)
-    if (asked.every(isAlone)) return beginRuns(database, new Date(), starts)
-    return database.transaction(async (tx) => {
-      const begun = await beginRuns(tx, new Date(), starts)
-      await writeBeside(
-        tx,
-        asked.flatMap(({ change }) => (change && begun.has(change.run.id) ? change : [])),
-      )
-      return begun
-    })
-  }
-
-  const store = inBatches<Asked, boolean>({
+  const store = inBatches<Start, boolean>({
     lanes: 2,
     async work(asked) {
-      const written = await Promise.all([write(asked.filter(isAlone)), write(asked.filter((each) => !isAlone(each)))])
+      const written = await writeStarts(database, asked)
       return asked.map(({ start }) => written.some((ids) => ids.has(start.run.id)))
     },
   })
 
   return {
-    async begin({ plan, ...start }) {
+    async begin({ plan, input, ...start }) {
       const { id, workspaceId } = start.run
-      const beginning = await handOver(start.run, plan)
+      const beginning = await handOver(start.run, input, plan)
       const isStored = await store({ start: beginning ? moved(start, beginning) : queued(start), change: beginning?.change ?? null }).catch((error: unknown) => {
         beginning?.dropped()
         throw error
@@ -101,8 +84,6 @@ export function createBeginner(parts: { database: Database; doorbell: Doorbell; 
   }
 }
 
-const isAlone = ({ change }: Asked): boolean => change === null || isPlain(change)
-
 const firstEvent = (run: NewRun): StartWrite['events'][number] => ({
   runId: run.id,
   workspaceId: run.workspaceId,
@@ -115,8 +96,10 @@ const firstEvent = (run: NewRun): StartWrite['events'][number] => ({
 
 const atRest = { waitingKind: null, progress: 0, steps: 0, output: null, reason: null, ending: null, deadlineAt: null, startedAt: null, endedAt: null }
 
+type Known = Omit<NewStart, 'plan' | 'input'>
+
 /** For whoever comes. */
-const queued = (start: Omit<NewStart, 'plan'>): StartWrite => ({
+const queued = (start: Known): StartWrite => ({
   ...start,
   moved: { ...atRest, epoch: 0, revision: 0, status: 'queued', seq: 1 },
   steps: [],
@@ -124,7 +107,7 @@ const queued = (start: Omit<NewStart, 'plan'>): StartWrite => ({
   job: { id: randomUUID(), taken: false },
 })
 
-const moved = (start: Omit<NewStart, 'plan'>, { change, job }: Beginning): StartWrite => ({
+const moved = (start: Known, { change, job }: Beginning): StartWrite => ({
   ...start,
   moved: { ...change.run, revision: change.run.revision + 1 },
   steps: change.steps,

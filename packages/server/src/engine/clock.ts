@@ -32,13 +32,15 @@ export function createClock(parts: { database: Database; door: Door; queue: Queu
 
   async function strike(): Promise<number> {
     expected = Infinity
+    const next = await nextTimer(database)
+    if (next === null || next > 0) return Math.min(Math.max(next ?? longestLookMs, 1), longestLookMs)
     const due = await takeDueTimers(database, mostTimers)
     const byRun = Map.groupBy(due, (timer) => timer.run_id)
     // A few at a time: each takes a connection.
     const runs = [...byRun]
     for (let next = 0; next < runs.length; next += 8) await Promise.all(runs.slice(next, next + 8).map(([id, timers]) => pass(id, timers)))
-    if (due.length === mostTimers) return 0
-    return Math.min(Math.max((await nextTimer(database)) ?? longestLookMs, 1), longestLookMs)
+    // Those that another process has taken are due in a moment still.
+    return due.length > 0 ? 0 : longestLookMs
   }
 
   async function pass(id: string, timers: readonly TimerRecord[]): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Database, Tx } from '../store/database.ts'
-import { type EventWrite, type RunWrite, type StepWrite, commitRuns } from '../store/rows/commit.ts'
+import { type EventWrite, type RunWrite, type StartWrite, type StepWrite, beginRuns, commitRuns } from '../store/rows/commit.ts'
 import { type PauseRecord, upsertPauses } from '../store/rows/pauses.ts'
 import { changeSessions } from '../events/sessions.ts'
 import { deleteRounds, sessionsWithRounds } from '../store/rows/runs.ts'
@@ -217,6 +217,39 @@ export function tellTimers(timers: Turn['timers'], timed: (dueAt: number) => voi
 /** Whether its rows are all there is to write: then one statement is enough. */
 export const isPlain = ({ telling, pauses, timers, signals, terminal }: Change): boolean =>
   telling === null && pauses.length === 0 && (terminal || timers.size === 0) && signals.kept.length === 0 && signals.consumed.length === 0
+
+export type { StartWrite }
+
+/** A run to be stored, and what its first turn writes beside its rows. */
+export interface Start {
+  start: StartWrite
+  change: Change | null
+}
+
+/** Stores runs; those whose first turn is rows alone in one statement. Gives the ids of those that were stored, set by set. */
+export async function writeStarts(database: Database, starts: readonly Start[]): Promise<Set<string>[]> {
+  const isAlone = ({ change }: Start): boolean => change === null || isPlain(change)
+  const [alone, others] = [starts.filter(isAlone), starts.filter((each) => !isAlone(each))]
+  const begin = (tx: Tx, some: readonly Start[]): Promise<Set<string>> =>
+    beginRuns(
+      tx,
+      new Date(),
+      some.map(({ start }) => start),
+    )
+  return Promise.all([
+    alone.length > 0 ? begin(database, alone) : new Set<string>(),
+    others.length > 0
+      ? database.transaction(async (tx) => {
+          const begun = await begin(tx, others)
+          await writeBeside(
+            tx,
+            others.flatMap(({ change }) => (change && begun.has(change.run.id) ? change : [])),
+          )
+          return begun
+        })
+      : new Set<string>(),
+  ])
+}
 
 interface Submission {
   change: Change

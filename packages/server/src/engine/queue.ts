@@ -55,6 +55,14 @@ export function createQueue(database: Database, options: { supervise: boolean; o
   }
   const running = boss(false)
   let supervision: ReturnType<typeof supervise> | undefined
+  /** Whether any job is being worked on, by whomever; the index `job_i14` has it. */
+  const anyClaims = async (): Promise<boolean> => {
+    const [row] = await database.query<{ claims: boolean }>({
+      name: 'queue-claims',
+      text: `select exists (select from ${schema}.job where name = '${name}' and state = 'active') as claims`,
+    })
+    return row!.claims
+  }
   const attempts = (jobs: readonly Job[]) => jobs.map((job) => ({ id: job.id, retryCount: job.redelivered }))
 
   return {
@@ -66,7 +74,7 @@ export function createQueue(database: Database, options: { supervise: boolean; o
     },
     async start() {
       await running.start()
-      if (options.supervise) supervision = supervise({ answers: () => database.query('select 1'), look: () => running.supervise(name), onError: options.onError })
+      if (options.supervise) supervision = supervise({ anyClaims, look: () => running.supervise(name), onError: options.onError })
     },
     async stop() {
       await supervision?.stop()

@@ -1,6 +1,5 @@
 import { type Definition, Fault, type Issue, type Json, type JsonObject, type Lane, type Node, type StartRun, limits, stepNames } from '@sluice/schema'
 import type { Doorbell } from '../events/doorbell.ts'
-import { Recent } from '../expressions/index.ts'
 import { type OpenSession, addSession, changeSession } from '../events/sessions.ts'
 import { StepFailure } from '../nodes/contract.ts'
 import { fingerprintOf } from '../store/fingerprint.ts'
@@ -12,7 +11,8 @@ import { type NewRun, type RunRow, childOf, insertRun, lanePeers, lockLane, lock
 import { type SessionRow, lockSession } from '../store/rows/sessions.ts'
 import { seedSteps } from '../store/rows/steps.ts'
 import { checkValue } from '../workflows/json-schema.ts'
-import type { Plan, Plans } from '../workflows/plans.ts'
+import { createKnownWorkflows } from '../workflows/known.ts'
+import type { Plans } from '../workflows/plans.ts'
 import type { Startable } from '../workflows/publish.ts'
 import type { Workflows } from '../workflows/workflows.ts'
 import type { ChildStart } from './attempt.ts'
@@ -20,7 +20,7 @@ import type { Beginner } from './begin.ts'
 import type { Door } from './door.ts'
 import type { Actor } from './engine.ts'
 import type { Observer } from './observe.ts'
-import { payloadOf } from './payload.ts'
+import { type Payload, payloadOf } from './payload.ts'
 import type { Queue } from './queue.ts'
 
 export interface Seed {
@@ -50,17 +50,6 @@ export interface Started {
   ended: boolean
 }
 
-/** A workflow as the last start of it found it. */
-interface Known {
-  workflowId: string
-  /** Of its draft: while it stands, so does the version. */
-  revision: number
-  version: number
-  hash: string
-  definition: Definition
-  plan: Plan
-}
-
 export interface Starter {
   /** Commits run, first event and job in one transaction. */
   start(actor: Actor, input: StartRun): Promise<Started>
@@ -72,7 +61,19 @@ export interface Starter {
   startSeeded(run: Omit<NewRun, 'id' | 'createdAt' | 'inputHash' | 'sessionId'>, seeds: readonly Seed[]): Promise<string>
 }
 
-const plain = { trial: null, transactionId: null, lane: null, sessionId: null, parentRunId: null, parentStep: null, rootRunId: null, depth: 0, deadlineAt: null, keyedInput: false }
+const plain = {
+  trial: null,
+  inputHash: null,
+  transactionId: null,
+  lane: null,
+  sessionId: null,
+  parentRunId: null,
+  parentStep: null,
+  rootRunId: null,
+  depth: 0,
+  deadlineAt: null,
+  keyedInput: false,
+}
 
 export interface StarterParts {
   database: Database
@@ -87,7 +88,7 @@ export interface StarterParts {
 
 export function createStarter(parts: StarterParts): Starter {
   const { database, queue, doorbell, door, workflows, plans, beginner, observer } = parts
-  const known = new Recent<Known>(1_000)
+  const known = createKnownWorkflows()
 
   async function enqueue(tx: Tx, run: NewRun, seeds: readonly Seed[] = []): Promise<boolean> {
     if (!(await insertRun(tx, run))) return false
@@ -119,7 +120,7 @@ export function createStarter(parts: StarterParts): Starter {
       workspaceId,
       workflowId: found.workflow.id,
       version: found.version,
-      ...given,
+      ...stored(given),
       lane: laneOf(sessionId).key,
       sessionId,
       trigger: 'session',
@@ -141,30 +142,29 @@ export function createStarter(parts: StarterParts): Starter {
   async function startKnown(actor: Actor, input: StartRun): Promise<Started | null> {
     const { idempotencyKey, wait: _wait, expectHash, ...request } = input
     if (input.lane || input.sessionId !== undefined || input.transactionId !== undefined || input.version !== undefined) return null
-    const name = knownAs(actor, input)
-    const found = known.get(name)
+    const found = known.get(actor, input.workflow)
     if (!found || (expectHash !== undefined && expectHash !== found.hash)) return null
     const given = givenInput(found.definition, input, () => null)
     if (!given) return null
-    const run: NewRun = { ...plain, ...common(actor, input), ...named(newId()), workflowId: found.workflowId, version: found.version, ...given }
+    const run: NewRun = { ...plain, ...common(actor, input), ...named(newId()), ...stored(given), workflowId: found.workflowId, version: found.version }
     const key = idempotencyKey === undefined ? null : { actor: actor.principalId, key: `start:${idempotencyKey}`, fingerprint: fingerprintOf(request) }
     const begun = await beginner.begin({
       run,
       plan: found.plan,
+      input: given.payload,
       pin: { ref: input.workflow, revision: found.revision },
       key,
       retainSeconds: found.definition.settings?.retainForSeconds ?? null,
     })
     if (begun !== null) return { id: run.id, ended: begun.ended }
-    known.forget(name)
+    known.forget(actor, input.workflow)
     return null
   }
 
   /** What the next start of the workflow need not ask for again. */
-  async function keep(actor: Actor, input: StartRun, { workflow, version, hash, definition }: Startable): Promise<void> {
+  async function keep(actor: Actor, input: StartRun, found: Startable): Promise<void> {
     if (input.version !== undefined) return
-    const plan = await plans.of(database, { workflow_id: workflow.id, version, trial: null })
-    known.of(knownAs(actor, input), () => ({ workflowId: workflow.id, revision: workflow.revision, version, hash, definition, plan }))
+    known.keep(actor, input.workflow, found, await plans.of(database, { workflow_id: found.workflow.id, version: found.version, trial: null }))
   }
 
   async function startIn(tx: Tx, actor: Actor, input: StartRun): Promise<{ id: string; made: Startable | null }> {
@@ -182,7 +182,8 @@ export function createStarter(parts: StarterParts): Starter {
     const lane = laneFor(input)
     const found = await workflows.publishForStart(tx, actor, input.workflow, input.version, input.expectHash)
     const given = givenInput(found.definition, input)
-    const same = await sameTransaction(tx, found, input.transactionId, given.inputHash)
+    const inputHash = input.transactionId === undefined ? null : fingerprintOf(given.payload.value)
+    const same = await sameTransaction(tx, found, input.transactionId, inputHash)
     const peer = same ?? (lane ? await laneHolder(tx, workspaceId, lane) : null)
     if (peer) {
       if (idempotencyKey !== undefined) await redirectKey(tx, { workspaceId, actor: actor.principalId, key: `start:${idempotencyKey}`, reply: JSON.stringify({ id: peer }) })
@@ -199,7 +200,8 @@ export function createStarter(parts: StarterParts): Starter {
       ...named(id),
       workflowId: found.workflow.id,
       version: found.version,
-      ...given,
+      ...stored(given),
+      inputHash,
       transactionId: input.transactionId ?? null,
       lane: lane?.key ?? null,
       sessionId: sessionId ?? null,
@@ -245,7 +247,6 @@ export function createStarter(parts: StarterParts): Starter {
           // What a trial starts is part of it: listed and counted nowhere either.
           trial: parent.trial && { definition: found.definition, nodeId: '' },
           input: payloadOf(start.request.input).text,
-          inputHash: '',
           parentRunId: parent.id,
           parentStep,
           rootRunId: parent.root_run_id ?? parent.id,
@@ -265,7 +266,7 @@ export function createStarter(parts: StarterParts): Starter {
       return child
     },
     async startSeeded(run, seeds) {
-      const made: NewRun = { ...run, ...named(newId()), sessionId: null, inputHash: fingerprintOf(JSON.parse(run.input)) }
+      const made: NewRun = { ...run, ...named(newId()), sessionId: null, inputHash: null }
       await database.transaction((tx) => enqueue(tx, made, seeds))
       ring(made.workspaceId, made.id)
       observer.started(made.trial !== null)
@@ -312,6 +313,8 @@ function asStepFailure(error: unknown): never {
   throw error
 }
 
+const stored = ({ payload, keyedInput }: { payload: Payload; keyedInput: boolean }) => ({ input: payload.text, keyedInput })
+
 /** A run was made when its id was. */
 const named = (id: string) => ({ id, createdAt: new Date(timeOf(id)) })
 
@@ -324,8 +327,6 @@ const common = (actor: Actor, input: StartRun) => ({
   traceparent: actor.traceparent ?? null,
 })
 
-const knownAs = (actor: Actor, input: StartRun): string => `${actor.workspaceId}\n${input.workflow}`
-
 const refuse = (issues: Issue[]): never => {
   throw new Fault('input_invalid', { issues })
 }
@@ -335,8 +336,7 @@ function givenInput<R = never>(definition: Definition, input: StartRun, otherwis
   if (input.inputs !== undefined && input.input !== undefined) return otherwise([{ path: ['inputs'], message: 'Give input or inputs, not both' }])
   const issues = input.inputs !== undefined ? keyedIssues(definition, input.inputs) : inputIssues(definition, input.input ?? null)
   if (issues.length > 0) return otherwise(issues)
-  const value = input.inputs ?? input.input ?? null
-  return { input: payloadOf(value).text, keyedInput: input.inputs !== undefined, inputHash: fingerprintOf(value) }
+  return { payload: payloadOf(input.inputs ?? input.input ?? null), keyedInput: input.inputs !== undefined }
 }
 
 const inputNodes = (definition: Definition): Node[] => definition.nodes.filter((node) => node.type === 'input')
@@ -365,7 +365,12 @@ function schemaIssues(node: Node, value: Json, at: string[]): Issue[] {
 }
 
 /** The run that a transaction id names already: the live one, or, of an idempotent definition, the ended one. */
-async function sameTransaction(tx: Tx, found: { workflow: { id: string }; definition: Definition }, transactionId: string | undefined, inputHash: string): Promise<string | null> {
+async function sameTransaction(
+  tx: Tx,
+  found: { workflow: { id: string }; definition: Definition },
+  transactionId: string | undefined,
+  inputHash: string | null,
+): Promise<string | null> {
   if (transactionId === undefined) return null
   await lockTransaction(tx, found.workflow.id, transactionId)
   const known = await runOfTransaction(tx, found.workflow.id, transactionId)

@@ -11,6 +11,7 @@ import type { Happening } from './happening.ts'
 import { type Held, Holder, type WorkerParts } from './holder.ts'
 import { freshState, headOfNew, stateFrom } from './load.ts'
 import { patiently } from './patience.ts'
+import type { Payload } from './payload.ts'
 import { type Suspect, createProbation } from './probation.ts'
 import type { Job } from './queue.ts'
 import { type RunState, isTerminal } from './state.ts'
@@ -269,9 +270,9 @@ export function createWorker(parts: WorkerParts): Worker {
     return made
   }
 
-  async function begin(run: NewRun, plan: Plan): Promise<Beginning | null> {
+  async function begin(run: NewRun, input: Payload, plan: Plan): Promise<Beginning | null> {
     const row = rowOfNew(run)
-    const made = takeOver(row, freshState({ ...headOfNew(run), epoch: row.epoch }, plan), plan)
+    const made = takeOver(row, freshState({ ...headOfNew(run, input), epoch: row.epoch }, plan), plan)
     if (!made) return null
     try {
       return await made.first([{ is: 'started' }])

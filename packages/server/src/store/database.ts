@@ -63,7 +63,15 @@ const closeMs = 1_000
  * For statements of the engine that must take the same way whatever the planner knows of their tables: they are planned once,
  * when the tables are empty, and find each row by its key. Judged then, a scan of the table looks as good, and is kept.
  */
-export const byKey = { enable_seqscan: 'off', enable_bitmapscan: 'off', enable_hashjoin: 'off', enable_mergejoin: 'off', jit: 'off', plan_cache_mode: 'force_generic_plan' }
+export const byKey = {
+  enable_seqscan: 'off',
+  enable_bitmapscan: 'off',
+  enable_hashjoin: 'off',
+  enable_mergejoin: 'off',
+  jit: 'off',
+  max_parallel_workers_per_gather: '0',
+  plan_cache_mode: 'force_generic_plan',
+}
 
 export function openDatabase(options: DatabaseOptions): Database {
   const onError = options.onError ?? (() => {})

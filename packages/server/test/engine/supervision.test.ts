@@ -6,11 +6,12 @@ afterEach(() => void vi.useRealTimers())
 
 /** A database that is there or away, and how often claims were looked at. */
 function watched() {
-  const seen = { looks: 0, away: false, errors: 0 }
-  const answers = async () => {
+  const seen = { looks: 0, away: false, errors: 0, claims: true }
+  const anyClaims = async () => {
     if (seen.away) throw new Error('away')
+    return seen.claims
   }
-  const supervision = supervise({ answers, look: async () => void seen.looks++, onError: () => void seen.errors++ })
+  const supervision = supervise({ anyClaims, look: async () => void seen.looks++, onError: () => void seen.errors++ })
   return { seen, supervision }
 }
 
@@ -45,4 +46,15 @@ test('a process that was frozen itself waits too: all may have been', async () =
   expect(seen.looks).toBe(before)
   await supervision.stop()
   vi.restoreAllMocks()
+})
+
+test('where nobody claims anything it is looked seldom, and at once when somebody does', async () => {
+  const { seen, supervision } = watched()
+  seen.claims = false
+  await vi.advanceTimersByTimeAsync(36_500)
+  expect(seen.looks).toBe(2)
+  seen.claims = true
+  await vi.advanceTimersByTimeAsync(3_000)
+  expect(seen.looks).toBe(5)
+  await supervision.stop()
 })

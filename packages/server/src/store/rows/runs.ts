@@ -94,7 +94,8 @@ export interface NewRun {
   trial: TrialRow | null
   input: string
   keyedInput: boolean
-  inputHash: string
+  /** Of a run that a transaction id names: told whether another request means the same. */
+  inputHash: string | null
   transactionId: string | null
   lane: string | null
   parentRunId: string | null
@@ -280,8 +281,8 @@ export async function deleteRounds(tx: Tx, sessionId: string): Promise<void> {
 // ── transaction ids and lanes ──────────────────────────────────────────────────────────────────────────────────────────
 
 /** The newest run of a transaction id, live ones first. */
-export async function runOfTransaction(tx: Tx, workflowId: string, transactionId: string): Promise<{ id: string; live: boolean; input_hash: string } | undefined> {
-  const rows = await tx.query<{ id: string; live: boolean; input_hash: string }>(
+export async function runOfTransaction(tx: Tx, workflowId: string, transactionId: string): Promise<{ id: string; live: boolean; input_hash: string | null } | undefined> {
+  const rows = await tx.query<{ id: string; live: boolean; input_hash: string | null }>(
     {
       name: 'runs-transaction',
       text: `
