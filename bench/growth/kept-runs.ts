@@ -1,18 +1,17 @@
 import type { RunStatus } from '../../packages/schema/src/index.ts'
 import { getRun, listRuns } from '../../packages/server/src/store/views/runs.ts'
 import { timed } from '../closed-loop.ts'
-import { type Differing, copyOf, openCopier } from '../sluice/copies.ts'
+import { type Differing, copyMadeAt, copyOf, openCopier } from '../sluice/copies.ts'
 import { threeSteps } from '../sluice/definitions.ts'
 import { openInProcess } from '../sluice/in-process.ts'
 import { type Costs, type OpenCurve, medianOf } from './curve.ts'
 import { runOf } from './runs.ts'
 
-/** Of a hundred runs ten failed and five have a tag, so that ten thousand fill every page; each was made a second after the one before. */
+/** Of a hundred runs ten failed and ten have a tag, so that ten thousand fill every page. */
 const kept: Differing = {
   status: `case when n % 10 = 0 then 'failed' else one.status end`,
   reason: `case when n % 10 = 0 then '{"code":"step_failed","message":"It did not work","step":"first"}'::json end`,
-  tags: `case when n % 20 = 0 then '{monthly}'::text[] else '{}' end`,
-  created_at: `one.created_at - interval '12 days' + n * interval '1 second'`,
+  tags: `case when n % 10 = 5 then '{monthly}'::text[] else '{}' end`,
 }
 
 const limit = 50
@@ -25,15 +24,15 @@ export async function openKeptRuns(databaseUrl: string): Promise<OpenCurve> {
   const copier = await openCopier(databaseUrl)
   const { database, engine, actor } = house
   const workflow = await house.draw(threeSteps)
-  const { id, created } = await engine.start(actor, { workflow, wait: { until: 'finished', ms: 60_000 } })
-  const firstMade = Date.parse(created) - 12 * 24 * 3_600_000
+  const { id } = await engine.start(actor, { workflow, wait: { until: 'finished', ms: 60_000 } })
+  const madeAt = (n: number): string => new Date(copyMadeAt(id, n)).toISOString()
   let made = 1
 
   /** What is asked for, and the number of the newest run that is in it. */
   const lists = (size: number) => ({
     failed: { asked: { status: ['failed'] satisfies RunStatus[] }, newest: size },
     'of a workflow': { asked: { workflow }, newest: size },
-    'between dates': { asked: { createdAfter: new Date(firstMade).toISOString(), createdBefore: new Date(firstMade + size * 500).toISOString() }, newest: size / 2 },
+    'between dates': { asked: { createdAfter: madeAt(0), createdBefore: madeAt(size / 2) }, newest: size / 2 },
     'with a tag': { asked: { tag: 'monthly' }, newest: size },
   })
 

@@ -1,6 +1,7 @@
 import pg from 'pg'
+import { firstIdOf, timeOf } from '../../packages/server/src/store/ids.ts'
 
-/** Columns whose values differ from those of the row that is copied: SQL over `one`, the row, and `n`, the number of the copy. */
+/** Columns whose values differ from those of the row that is copied: SQL over `one`, the row, `copy.id`, the id of the new run, and `n`, its number. */
 export type Differing = Record<string, string>
 
 /** Copies of rows of one run, made by PostgreSQL: what a million runs left behind, without running them. */
@@ -14,17 +15,20 @@ export interface Copier {
   close(): Promise<void>
 }
 
-/** The id of a copy of this run: its number stands in place of the last six characters. */
-export const copyOf = (id: string, n: number): string => `${id.slice(0, 9)}${String(n).padStart(6, '0')}`
+/** Copies are a second apart, and all of them older than the run. */
+const mostCopies = 1_000_000
 
-/** The same in SQL. */
-const numbered = (id: string): string => `left(${id}, 9) || lpad(n::text, 6, '0')`
+/** When a copy of this run is said to be made, in milliseconds since 1970: its id tells it. */
+export const copyMadeAt = (id: string, n: number): number => timeOf(id) - (mostCopies - n) * 1000
+
+/** The id of a copy of this run. */
+export const copyOf = (id: string, n: number): string => firstIdOf(copyMadeAt(id, n)) + String(n).padStart(6, '0')
 
 const tables = {
-  runs: { ofRun: 'id', differing: { id: numbered('one.id') } },
-  steps: { ofRun: 'run_id', differing: { run_id: numbered('one.run_id') } },
-  pauses: { ofRun: 'run_id', differing: { id: numbered('one.id'), run_id: numbered('one.run_id') } },
-  events: { ofRun: 'subject_id', differing: { subject_id: numbered('one.subject_id'), xid: 'pg_current_xact_id()' } },
+  runs: { ofRun: 'id', differing: { id: 'copy.id', created_at: `one.created_at - (${mostCopies} - n) * interval '1 second'` } },
+  steps: { ofRun: 'run_id', differing: { run_id: 'copy.id' } },
+  pauses: { ofRun: 'run_id', differing: { id: 'copy.id', run_id: 'copy.id' } },
+  events: { ofRun: 'subject_id', differing: { subject_id: 'copy.id', xid: 'pg_current_xact_id()' } },
 } satisfies Record<string, { ofRun: string; differing: Differing }>
 
 type Table = keyof typeof tables
@@ -42,8 +46,11 @@ export async function openCopier(databaseUrl: string): Promise<Copier> {
     const columns = await columnsOf(client, table)
     const changed: Differing = { ...differing, ...more }
     const values = columns.map((column) => changed[column] ?? `one.${column}`)
-    const text = `insert into ${table} (${columns.join(', ')}) select ${values.join(', ')} from ${table} one, generate_series($2::int, $3::int) n where one.${ofRun} = $1`
-    for (let at = first; at <= last; at += piece) await client.query(text, [id, at, Math.min(last, at + piece - 1)])
+    const text = `insert into ${table} (${columns.join(', ')}) select ${values.join(', ')} from ${table} one, unnest($2::text[], $3::int[]) copy(id, n) where one.${ofRun} = $1`
+    for (let at = first; at <= last; at += piece) {
+      const numbers = Array.from({ length: Math.min(piece, last - at + 1) }, (_, more) => at + more)
+      await client.query(text, [id, numbers.map((n) => copyOf(id, n)), numbers])
+    }
   }
 
   return {
