@@ -38,7 +38,10 @@ export function createAnswers(parts: { database: Database; door: Door; workflows
     async decide(actor, input) {
       const pause = input.id === undefined ? await onlyPause(database, actor, input.runId!) : await readPause(database, actor.workspaceId, input.id)
       if (!pause) throw new Fault('pause_missing')
-      await door.pass(pause.run_id, actor.workspaceId, async (_state, _row, tx) => decisionOf(actor, input, await readPause(tx, actor.workspaceId, pause.id)))
+      // What was read a moment ago is what it was opened with; whether it still is open, the locked run says.
+      await door.pass(pause.run_id, actor.workspaceId, async (state, _row, tx) =>
+        decisionOf(actor, input, pause.status === 'open' && state.pauses.has(pause.id) ? pause : await readPause(tx, actor.workspaceId, pause.id)),
+      )
       return pause.id
     },
     async report(actor, input) {

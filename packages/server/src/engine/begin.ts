@@ -4,7 +4,7 @@ import type { Database, Tx } from '../store/database.ts'
 import type { NewRun, RunRow } from '../store/rows/runs.ts'
 import type { Plan } from '../workflows/plans.ts'
 import { inBatches } from './batches.ts'
-import { type Change, type Start, type StartWrite, tellTimers, writeStarts } from './commit.ts'
+import { type Change, type Start, type StartWrite, tellTimers, timerWrites, writeStarts } from './commit.ts'
 import type { Happening } from './happening.ts'
 import type { Payload } from './payload.ts'
 import type { Job } from './queue.ts'
@@ -104,6 +104,8 @@ const queued = (start: Known): StartWrite => ({
   moved: { ...atRest, epoch: 0, revision: 0, status: 'queued', seq: 1 },
   steps: [],
   events: [firstEvent(start.run)],
+  pauses: [],
+  timers: [],
   job: { id: randomUUID(), taken: false },
 })
 
@@ -112,5 +114,7 @@ const moved = (start: Known, { change, job }: Beginning): StartWrite => ({
   moved: { ...change.run, revision: change.run.revision + 1 },
   steps: change.steps,
   events: [firstEvent(start.run), ...change.events],
+  pauses: change.pauses,
+  timers: timerWrites(change),
   job: job && { id: job.id, taken: true },
 })

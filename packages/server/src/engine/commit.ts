@@ -1,12 +1,12 @@
 import type { Database, Tx } from '../store/database.ts'
 import { type EventWrite, type RunWrite, type StartWrite, type StepWrite, beginRuns, commitRuns } from '../store/rows/commit.ts'
-import { type PauseRecord, upsertPauses } from '../store/rows/pauses.ts'
+import type { PauseRecord } from '../store/rows/pauses.ts'
 import { changeSessions } from '../events/sessions.ts'
 import { deleteRounds, sessionsWithRounds } from '../store/rows/runs.ts'
 import { lockSessions } from '../store/rows/sessions.ts'
 import { consumeSignals, insertSignals } from '../store/rows/signals.ts'
 import { inlineOutputBytes } from '../store/rows/steps.ts'
-import { clearTimers, setTimers } from '../store/rows/timers.ts'
+import type { TimerWrite } from '../store/rows/timers.ts'
 import type { Doorbell } from '../events/doorbell.ts'
 import type { Observer } from './observe.ts'
 import { inBatches } from './batches.ts'
@@ -155,11 +155,8 @@ export async function writeChanges(tx: Tx, changes: readonly Change[], jobs: rea
   return done
 }
 
-/** What changes that held write beside the rows of runs, steps and events. */
+/** What changes that held write beside the rows of their runs. */
 export async function writeBeside(tx: Tx, held: readonly Change[]): Promise<void> {
-  const pauses = held.flatMap((change) => change.pauses)
-  if (pauses.length > 0) await upsertPauses(tx, pauses)
-  await writeTimers(tx, held)
   const kept = held.flatMap((change) => change.signals.kept.map((signal) => ({ runId: change.run.id, name: signal.name, payload: signal.payload.text })))
   if (kept.length > 0) await insertSignals(tx, kept)
   const consumed = held.flatMap((change) => change.signals.consumed)
@@ -175,7 +172,12 @@ const writeRows = (tx: Tx, changes: readonly Change[], jobs: readonly Job[]): Pr
     events: changes.flatMap((change) => change.events),
     jobs: jobs.map((job) => ({ id: job.id, runId: job.runId, attempt: job.redelivered })),
     ended: changes.flatMap((change) => (change.terminal ? [change.run.id] : [])),
+    pauses: changes.flatMap((change) => change.pauses),
+    timers: changes.flatMap(timerWrites),
   })
+
+/** Of a run that has ended none is set any more, and all go. */
+export const timerWrites = ({ run, timers, terminal }: Change): TimerWrite[] => (terminal ? [] : [...timers.values()].map((timer) => ({ runId: run.id, ...timer })))
 
 async function tellSessions(tx: Tx, tellings: readonly Telling[]): Promise<void> {
   const ids = [...new Set(tellings.map((telling) => telling.sessionId))]
@@ -193,30 +195,13 @@ async function tellSessions(tx: Tx, tellings: readonly Telling[]): Promise<void>
   for (const telling of tellings) if (telling.ends && !known.has(telling.sessionId)) await deleteRounds(tx, telling.sessionId)
 }
 
-async function writeTimers(tx: Tx, changes: readonly Change[]): Promise<void> {
-  const rows = changes
-    .filter((change) => !change.terminal)
-    .flatMap((change) =>
-      [...change.timers.values()].map((timer) => ({ run_id: change.run.id, node_id: timer.nodeId, iteration: timer.iteration, kind: timer.kind, dueAt: timer.dueAt })),
-    )
-  const set = rows.filter((row) => row.dueAt !== null)
-  const cleared = rows.filter((row) => row.dueAt === null)
-  if (set.length > 0)
-    await setTimers(
-      tx,
-      set.map((row) => ({ ...row, due_at: new Date(row.dueAt!) })),
-    )
-  if (cleared.length > 0) await clearTimers(tx, cleared)
-}
-
 /** Tells the clock of timers that were set. */
 export function tellTimers(timers: Turn['timers'], timed: (dueAt: number) => void): void {
   for (const { dueAt } of timers.values()) if (dueAt !== null) timed(dueAt)
 }
 
-/** Whether its rows are all there is to write: then one statement is enough. */
-export const isPlain = ({ telling, pauses, timers, signals, terminal }: Change): boolean =>
-  telling === null && pauses.length === 0 && (terminal || timers.size === 0) && signals.kept.length === 0 && signals.consumed.length === 0
+/** Whether the rows of its run are all there is to write: then one statement is enough. */
+const isPlain = ({ telling, signals }: Change): boolean => telling === null && signals.kept.length === 0 && signals.consumed.length === 0
 
 export type { StartWrite }
 

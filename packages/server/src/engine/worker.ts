@@ -142,7 +142,8 @@ export function createWorker(parts: WorkerParts): Worker {
     const patient = patientFor(jobs)
     try {
       const byRun = new Map(jobs.map((job) => [job.runId, job]))
-      const ids = [...byRun.keys()]
+      // In their order, as everybody locks several runs.
+      const ids = [...byRun.keys()].toSorted()
       let deaths = ids.map((id) => (byRun.get(id)!.redelivered > 0 ? 1 : 0))
       const rows = await patient(() => {
         const counted = deaths

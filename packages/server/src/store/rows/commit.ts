@@ -1,6 +1,8 @@
 import { type Column, type Table, composing, fewRows, manyRows, namesOf } from '../columns.ts'
 import type { Tx } from '../database.ts'
 import { hire } from './jobs.ts'
+import { type PauseRecord, pauseColumns, writePauses } from './pauses.ts'
+import { type TimerWrite, clearTimers, setTimers, timerColumns } from './timers.ts'
 import type { NewRun } from './runs.ts'
 
 /** What one run's turn changes in its row and its steps, and what it tells. Times are milliseconds since 1970. */
@@ -155,7 +157,7 @@ const parts = (...all: readonly (readonly [name: string, from: string, text: str
  * The group commit: the turns of many runs in one statement, and so, where nothing else has to go along, in one round trip
  * and one fsync. Gives the ids of the runs whose change held; of the others (a newer epoch or revision) nothing is written.
  */
-const commit = composing<{ runs: Table; steps: Table; events: Table; jobs: Table; ended: Table }>('commit', 1, (from) => {
+const commit = composing<{ runs: Table; steps: Table; events: Table; jobs: Table; ended: Table; pauses: Table; timers: Table }>('commit', 1, (from) => {
   const written = `${insertSteps(from.steps, 'moved')}
     on conflict (run_id, node_id, iteration) do update set
       ${stepColumns
@@ -168,6 +170,9 @@ const commit = composing<{ runs: Table; steps: Table; events: Table; jobs: Table
     where name = 'runs' and state = 'active' and id = any(array(select id from ${from.jobs} where ${isIn('run_id', 'moved')}))
       and ((id, retry_count) in (select id, attempt from ${from.jobs})) is true`
   const cleared = `delete from timers using ${from.ended} where timers.run_id = e.run_id and ${isIn('e.run_id', 'moved')}`
+  const paused = writePauses(from.pauses, isIn('run_id', 'moved'))
+  const set = setTimers(from.timers, isIn('run_id', 'moved'))
+  const unset = clearTimers(from.timers, 't', isIn('t.run_id', 'moved'))
   return `
     with moved as (
       update runs set
@@ -179,7 +184,7 @@ const commit = composing<{ runs: Table; steps: Table; events: Table; jobs: Table
       from ${from.runs}
       where runs.id = w.id and runs.epoch = w.epoch and runs.revision = w.revision
       returning runs.id
-    )${parts(['written', from.steps, written], ['told', from.events, insertEvents(from.events, 'moved')], ['dismissed', from.jobs, dismissed], ['cleared', from.ended, cleared])}
+    )${parts(['written', from.steps, written], ['told', from.events, insertEvents(from.events, 'moved')], ['dismissed', from.jobs, dismissed], ['cleared', from.ended, cleared], ['paused', from.pauses, paused], ['set_timers', from.timers, set], ['unset_timers', from.timers, unset])}
     select id from moved`
 })
 
@@ -191,17 +196,27 @@ export interface Writes {
   jobs: readonly JobWrite[]
   /** Runs whose timers go. */
   ended: readonly string[]
+  pauses: readonly PauseRecord[]
+  /** Of runs that go on. */
+  timers: readonly TimerWrite[]
 }
 
-export async function commitRuns(tx: Tx, at: Date, { runs, steps, events, jobs, ended }: Writes): Promise<Set<string>> {
+export async function commitRuns(tx: Tx, at: Date, { runs, steps, events, jobs, ended, pauses, timers }: Writes): Promise<Set<string>> {
   const rowsOf = runs.length === 1 ? fewRows : manyRows
   const { statement, values } = commit(
     {
-      runs: rowsOf('w', runColumns, runs),
+      // In the order of their ids, as everybody locks several runs: else two who do wait for each other.
+      runs: rowsOf(
+        'w',
+        runColumns,
+        runs.toSorted((one, other) => (one.id < other.id ? -1 : 1)),
+      ),
       steps: rowsOf('s', stepColumns, steps),
       events: rowsOf('e', eventColumns, events),
       jobs: rowsOf('j', jobColumns, jobs),
       ended: rowsOf('e', endedColumns, ended),
+      pauses: rowsOf('p', pauseColumns, pauses),
+      timers: rowsOf('t', timerColumns, timers),
     },
     [at],
   )
@@ -218,6 +233,8 @@ export interface StartWrite {
   moved: Omit<RunWrite, 'id' | 'workspaceId' | 'workflowId' | 'heldAt' | 'deaths'>
   steps: readonly StepWrite[]
   events: readonly EventWrite[]
+  pauses: readonly PauseRecord[]
+  timers: readonly TimerWrite[]
   /** Null where there is nothing to do. Taken: by the worker that has the run already; else for whoever comes. */
   job: { id: string; taken: boolean } | null
   /** The workflow as it was known, under the name it was asked for. */
@@ -281,7 +298,7 @@ const askedColumns = [...startColumns, ...conditionColumns]
  * silent.
  */
 const beginning = (keyed: boolean) =>
-  composing<{ asked: Table; steps: Table; events: Table; jobs: Table }>(keyed ? 'begin keyed' : 'begin', 1, (from) => {
+  composing<{ asked: Table; steps: Table; events: Table; jobs: Table; pauses: Table; timers: Table }>(keyed ? 'begin keyed' : 'begin', 1, (from) => {
     const key = `
       insert into idempotency (workspace_id, actor, key, fingerprint, reply)
       select workspace_id, actor, key, fingerprint, json_build_object('id', id) from asked
@@ -303,7 +320,7 @@ const beginning = (keyed: boolean) =>
         select ${namesOf(startColumns).replace(' tags,', ` coalesce(${texts('tags')}, '{}'),`)}, $1 from asked
         where ((workflow_id, ref) in (select id, ref from pinned)) is true${keyed ? ` and (key is null or ${isIn('id', 'keyed')})` : ''}
         returning id
-      )${parts(['written', from.steps, insertSteps(from.steps, 'began')], ['told', from.events, insertEvents(from.events, 'began')], ['hired', from.jobs, hired])}
+      )${parts(['written', from.steps, insertSteps(from.steps, 'began')], ['told', from.events, insertEvents(from.events, 'began')], ['hired', from.jobs, hired], ['paused', from.pauses, writePauses(from.pauses, isIn('run_id', 'began'))], ['set_timers', from.timers, setTimers(from.timers, isIn('run_id', 'began'))])}
       select id from began`
   })
 
@@ -329,6 +346,16 @@ export async function beginRuns(tx: Tx, at: Date, starts: readonly StartWrite[])
         'j',
         firstJobColumns,
         starts.filter((start) => start.job !== null),
+      ),
+      pauses: rowsOf(
+        'p',
+        pauseColumns,
+        starts.flatMap((start) => start.pauses),
+      ),
+      timers: rowsOf(
+        't',
+        timerColumns,
+        starts.flatMap((start) => start.timers),
       ),
     },
     [at],

@@ -1,3 +1,4 @@
+import { type Column, namesOf } from '../columns.ts'
 import type { Tx } from '../database.ts'
 
 export interface PauseRecord {
@@ -38,38 +39,31 @@ export async function lastPauseOf(tx: Tx, workspaceId: string, runId: string): P
   return rows[0]
 }
 
-export const upsertPauses = (tx: Tx, rows: readonly PauseRecord[]): Promise<unknown> =>
-  tx.query(
-    {
-      name: 'pauses-upsert',
-      text: `
-        insert into pauses (id, workspace_id, workflow_id, run_id, node_id, iteration, step, kind, status, message, form, input,
-          assignee, blocks, on_expiry, opened_at, due_at, decision, decision_key)
-        select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-          $10::text[], $11::json[], $12::json[], $13::text[], $14::text[], $15::json[], $16::timestamptz[], $17::timestamptz[], $18::json[], $19::text[])
-        on conflict (id) do update set status = excluded.status, decision = excluded.decision, decision_key = excluded.decision_key`,
-    },
-    [
-      rows.map((row) => row.id),
-      rows.map((row) => row.workspace_id),
-      rows.map((row) => row.workflow_id),
-      rows.map((row) => row.run_id),
-      rows.map((row) => row.node_id),
-      rows.map((row) => row.iteration),
-      rows.map((row) => row.step),
-      rows.map((row) => row.kind),
-      rows.map((row) => row.status),
-      rows.map((row) => row.message),
-      rows.map((row) => json(row.form)),
-      rows.map((row) => JSON.stringify(row.input ?? null)),
-      rows.map((row) => row.assignee),
-      rows.map((row) => row.blocks),
-      rows.map((row) => json(row.on_expiry)),
-      rows.map((row) => row.opened_at),
-      rows.map((row) => row.due_at),
-      rows.map((row) => json(row.decision)),
-      rows.map((row) => row.decision_key),
-    ],
-  )
-
 const json = (value: unknown): string | null => (value === null || value === undefined ? null : JSON.stringify(value))
+
+export const pauseColumns: readonly Column<PauseRecord>[] = [
+  ['id', 'text', (pause) => pause.id],
+  ['workspace_id', 'text', (pause) => pause.workspace_id],
+  ['workflow_id', 'text', (pause) => pause.workflow_id],
+  ['run_id', 'text', (pause) => pause.run_id],
+  ['node_id', 'text', (pause) => pause.node_id],
+  ['iteration', 'text', (pause) => pause.iteration],
+  ['step', 'text', (pause) => pause.step],
+  ['kind', 'text', (pause) => pause.kind],
+  ['status', 'text', (pause) => pause.status],
+  ['message', 'text', (pause) => pause.message],
+  ['form', 'json', (pause) => json(pause.form)],
+  ['input', 'json', (pause) => JSON.stringify(pause.input ?? null)],
+  ['assignee', 'text', (pause) => pause.assignee],
+  ['blocks', 'text', (pause) => pause.blocks],
+  ['on_expiry', 'json', (pause) => json(pause.on_expiry)],
+  ['opened_at', 'timestamptz', (pause) => pause.opened_at.getTime()],
+  ['due_at', 'timestamptz', (pause) => pause.due_at?.getTime() ?? null],
+  ['decision', 'json', (pause) => json(pause.decision)],
+  ['decision_key', 'text', (pause) => pause.decision_key],
+]
+
+/** Opens pauses, and writes what became of open ones. */
+export const writePauses = (from: string, where: string): string => `
+  insert into pauses (${namesOf(pauseColumns)}) select * from ${from} where ${where}
+  on conflict (id) do update set status = excluded.status, decision = excluded.decision, decision_key = excluded.decision_key`

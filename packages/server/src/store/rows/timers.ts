@@ -1,3 +1,4 @@
+import { type Column, namesOf } from '../columns.ts'
 import type { Tx } from '../database.ts'
 
 export interface TimerRecord {
@@ -8,28 +9,31 @@ export interface TimerRecord {
   due_at: Date
 }
 
-export const setTimers = (tx: Tx, rows: readonly TimerRecord[]): Promise<unknown> =>
-  tx.query(
-    {
-      name: 'timers-set',
-      text: `
-        insert into timers (run_id, node_id, iteration, kind, due_at)
-        select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
-        on conflict (run_id, node_id, iteration, kind) do update set due_at = excluded.due_at`,
-    },
-    [rows.map((row) => row.run_id), rows.map((row) => row.node_id), rows.map((row) => row.iteration), rows.map((row) => row.kind), rows.map((row) => row.due_at)],
-  )
+/** A timer that is set, or, without a time, taken away. */
+export interface TimerWrite {
+  runId: string
+  nodeId: string
+  iteration: string
+  kind: string
+  dueAt: number | null
+}
 
-export const clearTimers = (tx: Tx, rows: readonly Omit<TimerRecord, 'due_at'>[]): Promise<unknown> =>
-  tx.query(
-    {
-      name: 'timers-clear',
-      text: `
-        delete from timers using unnest($1::text[], $2::text[], $3::text[], $4::text[]) as gone (run_id, node_id, iteration, kind)
-        where timers.run_id = gone.run_id and timers.node_id = gone.node_id and timers.iteration = gone.iteration and timers.kind = gone.kind`,
-    },
-    [rows.map((row) => row.run_id), rows.map((row) => row.node_id), rows.map((row) => row.iteration), rows.map((row) => row.kind)],
-  )
+export const timerColumns: readonly Column<TimerWrite>[] = [
+  ['run_id', 'text', (timer) => timer.runId],
+  ['node_id', 'text', (timer) => timer.nodeId],
+  ['iteration', 'text', (timer) => timer.iteration],
+  ['kind', 'text', (timer) => timer.kind],
+  ['due_at', 'timestamptz', (timer) => timer.dueAt],
+]
+
+export const setTimers = (from: string, where: string): string => `
+  insert into timers (${namesOf(timerColumns)}) select * from ${from} where due_at is not null and ${where}
+  on conflict (run_id, node_id, iteration, kind) do update set due_at = excluded.due_at`
+
+export const clearTimers = (from: string, alias: string, where: string): string => `
+  delete from timers using ${from}
+  where timers.run_id = ${alias}.run_id and timers.node_id = ${alias}.node_id and timers.iteration = ${alias}.iteration and timers.kind = ${alias}.kind
+    and ${alias}.due_at is null and ${where}`
 
 export const clearTimersOf = (tx: Tx, runIds: readonly string[]): Promise<unknown> =>
   tx.query({ name: 'timers-clear-of', text: 'delete from timers where run_id = any($1)' }, [runIds])
