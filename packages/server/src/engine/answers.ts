@@ -39,7 +39,7 @@ export function createAnswers(parts: { database: Database; door: Door; workflows
       const pause = input.id === undefined ? await onlyPause(database, actor, input.runId!) : await readPause(database, actor.workspaceId, input.id)
       if (!pause) throw new Fault('pause_missing')
       // What was read a moment ago is what it was opened with; whether it still is open, the locked run says.
-      await door.pass(pause.run_id, actor.workspaceId, async (state, _row, tx) =>
+      await door.passFreely(pause.run_id, actor.workspaceId, async (state, _row, tx) =>
         decisionOf(actor, input, pause.status === 'open' && state.pauses.has(pause.id) ? pause : await readPause(tx, actor.workspaceId, pause.id)),
       )
       return pause.id
@@ -47,7 +47,7 @@ export function createAnswers(parts: { database: Database; door: Door; workflows
     async report(actor, input) {
       const runId = await runOf(actor, input.run)
       let about: StepRow | undefined
-      await door.pass(runId, actor.workspaceId, (state) => {
+      await door.passFreely(runId, actor.workspaceId, (state) => {
         const found = reportOf(state, input)
         about = found.step
         return found.happens

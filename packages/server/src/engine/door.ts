@@ -3,12 +3,12 @@ import type { Doorbell } from '../events/doorbell.ts'
 import type { Database, Tx } from '../store/database.ts'
 import { newId } from '../store/ids.ts'
 import { openPausesOf } from '../store/rows/pauses.ts'
-import { type RunRow, lockRun } from '../store/rows/runs.ts'
+import { type RunRow, lockRun, readRun } from '../store/rows/runs.ts'
 import { keptSignalsOf } from '../store/rows/signals.ts'
 import { stepsOf } from '../store/rows/steps.ts'
 import { takeRun } from '../store/rows/jobs.ts'
 import type { Plan, Plans } from '../workflows/plans.ts'
-import { changeOf, isEmpty, tellTimers, writeChanges } from './commit.ts'
+import { type Committer, changeOf, isEmpty, tellTimers, writeChanges } from './commit.ts'
 import type { Claim, TakeOver } from './begin.ts'
 import type { Happening } from './happening.ts'
 import { stateFrom } from './load.ts'
@@ -26,6 +26,7 @@ export interface DoorParts {
   /** Told of timers that were set. */
   timed(dueAt: number): void
   takeOver: TakeOver
+  committer: Committer
   observer: Observer
 }
 
@@ -48,6 +49,11 @@ export interface Door {
    * The caller's transaction may be given: then the caller says `passed` after its commit.
    */
   pass(id: string, workspaceId: string | null, ask: (state: RunState, row: RunRow, tx: Tx) => Happening[] | Promise<Happening[]>, tx?: Tx): Promise<Passed>
+  /**
+   * The same for what is asked most, tried first without the lock: where nobody works on the run it is claimed with the change,
+   * in one statement together with the turns of others. `ask` writes nothing, and may be asked twice.
+   */
+  passFreely(id: string, workspaceId: string, ask: (state: RunState, row: RunRow, tx: Tx) => Happening[] | Promise<Happening[]>): Promise<Passed>
   /** Rings for what was committed. */
   passed(passed: Passed): void
 }
@@ -67,7 +73,7 @@ const movesOn: ReadonlySet<Happening['is']> = new Set(['decided', 'reported', 's
 const isIdle = ({ run, flight }: RunState): boolean => (run.status === 'running' || run.status === 'waiting') && run.waitingKind !== 'version' && !run.ending && flight.size === 0
 
 export function createDoor(parts: DoorParts): Door {
-  const { database, queue, doorbell, plans, timed, takeOver, observer } = parts
+  const { database, queue, doorbell, plans, timed, takeOver, committer, observer } = parts
 
   async function through(tx: Tx, id: string, workspaceId: string | null, ask: Parameters<Door['pass']>[2], claimed: ((claim: Claim) => void) | null): Promise<Passed> {
     const row = await lockRun(tx, id)
@@ -91,6 +97,34 @@ export function createDoor(parts: DoorParts): Door {
     // Also of a run that has just ended: its worker tells the parent and the next in its lane.
     if (happenings.length > 0 && !wasTerminal) await queue.insert(tx, [id])
     return { state, turn, begun: null }
+  }
+
+  /** Null where it is to be done under the lock: somebody works on the run, or it has moved meanwhile, or nobody here has room. */
+  async function claimFreely(id: string, workspaceId: string, ask: Parameters<Door['passFreely']>[2]): Promise<Passed | null> {
+    // The run first: what is read of it then is as old at most, and if it is younger, the change will not hold.
+    const row = await readRun(database, id)
+    if (row?.workspace_id !== workspaceId) return null
+    const plan = await plans.of(database, row)
+    const [steps, pauses, signals] = await Promise.all([stepsOf(database, [id]), openPausesOf(database, [id]), keptSignalsOf(database, [id])])
+    const state = stateFrom(row, plan, { steps, pauses, signals })
+    if (!isIdle(state)) return null
+    const happenings = await ask(state, row, database)
+    if (happenings.length === 0 || !happenings.every(({ is }) => movesOn.has(is))) return null
+    const claim = takeOver({ ...row, epoch: row.epoch + 1 }, state, plan)
+    if (!claim) return null
+    try {
+      const { turn, change, job, begun } = await claim.first(happenings, database)
+      const result = await committer.submit({ ...change, run: { ...change.run, takenBy: job && claim.job.id } }, null)
+      if (result === 'stale') {
+        claim.abandon()
+        return null
+      }
+      if (job) state.run.epoch++
+      return { state, turn, begun }
+    } catch (error) {
+      claim.abandon()
+      throw error
+    }
   }
 
   /** What happens is the first turn of the worker here, in the transaction of its claim. Null where somebody has the run's job. */
@@ -131,6 +165,12 @@ export function createDoor(parts: DoorParts): Door {
         for (const claim of claims) claim.abandon()
         throw error
       }
+    },
+    async passFreely(id, workspaceId, ask) {
+      const passed = await inTurn(id, () => claimFreely(id, workspaceId, ask))
+      if (!passed) return door.pass(id, workspaceId, ask)
+      passed.begun!()
+      return passed
     },
     passed({ state, turn, begun }) {
       const { id, workspaceId, sessionId } = state.run

@@ -63,14 +63,14 @@ export function createEngine(parts: EngineParts): Engines {
   const { database, writer, queue, doorbell, plans, workflows, catalogue, metrics = createMetrics(), traces = untraced, log } = parts
   const observer = createObserver({ metrics, traces })
   const timed = (dueAt: number): void => clock.expect(dueAt)
-  const door = createDoor({ database, queue, doorbell, plans, timed, takeOver: (row, state, plan) => worker.takeOver(row, state, plan), observer })
+  const committer = createCommitter({ database: writer, doorbell, timed, observer })
+  const door = createDoor({ database, queue, doorbell, plans, timed, takeOver: (row, state, plan) => worker.takeOver(row, state, plan), committer, observer })
   const clock = createClock({ database: writer, door, queue, doorbell, log })
   const beginner = createBeginner({ database: writer, doorbell, handOver: (run, input, plan) => worker.begin(run, input, plan), timed })
   const starter = createStarter({ database, queue, doorbell, door, workflows, plans, beginner, observer })
   const operations = createOperations({ database, door })
   const answers = createAnswers({ database, door, workflows })
   const { waitFor, note } = createWaiting({ database, doorbell, holds: (runId) => worker.holds(runId) })
-  const committer = createCommitter({ database: writer, doorbell, timed, observer })
   const afterlife = createAfterlife({ database, queue, doorbell, door, startsChildren: (type) => catalogue.get(type)?.behaviour.is === 'child' })
   const trialParts = { database, catalogue, plans, workflows, starter, waitFor }
 

@@ -26,6 +26,8 @@ export interface RunWrite {
   deadlineAt: number | null
   startedAt: number | null
   endedAt: number | null
+  /** The job of a worker that claims the run with this change: it holds only where the run has none, and raises the epoch. */
+  takenBy: string | null
 }
 
 export interface StepWrite {
@@ -88,6 +90,14 @@ const runColumns: readonly Column<RunWrite>[] = [
   ['deadline_at', 'timestamptz', (run) => run.deadlineAt],
   ['started_at', 'timestamptz', (run) => run.startedAt],
   ['ended_at', 'timestamptz', (run) => run.endedAt],
+]
+
+/** Of changes that claim their runs. */
+const claimColumns: readonly Column<RunWrite>[] = [
+  ['id', 'text', (run) => run.id],
+  ['epoch', 'int', (run) => run.epoch],
+  ['revision', 'int', (run) => run.revision],
+  ['job', 'uuid', (run) => run.takenBy],
 ]
 
 const stepColumns: readonly Column<StepWrite>[] = [
@@ -157,7 +167,7 @@ const parts = (...all: readonly (readonly [name: string, from: string, text: str
  * The group commit: the turns of many runs in one statement, and so, where nothing else has to go along, in one round trip
  * and one fsync. Gives the ids of the runs whose change held; of the others (a newer epoch or revision) nothing is written.
  */
-const commit = composing<{ runs: Table; steps: Table; events: Table; jobs: Table; ended: Table; pauses: Table; timers: Table }>('commit', 1, (from) => {
+const commit = composing<{ runs: Table; steps: Table; events: Table; jobs: Table; ended: Table; pauses: Table; timers: Table; claims: Table }>('commit', 1, (from) => {
   const written = `${insertSteps(from.steps, 'moved')}
     on conflict (run_id, node_id, iteration) do update set
       ${stepColumns
@@ -173,16 +183,22 @@ const commit = composing<{ runs: Table; steps: Table; events: Table; jobs: Table
   const paused = writePauses(from.pauses, isIn('run_id', 'moved'))
   const set = setTimers(from.timers, isIn('run_id', 'moved'))
   const unset = clearTimers(from.timers, 't', isIn('t.run_id', 'moved'))
+  const taking = from.claims !== ''
+  // Under the lock of a row that stands as it was seen, so that no job is left where the change does not hold.
+  const hired = `
+    ${hire(`(select c.job, runs.id, true from runs join ${from.claims} on runs.id = c.id and runs.epoch = c.epoch and runs.revision = c.revision order by runs.id for no key update of runs) as claimable`)}
+    returning singleton_key as id`
   return `
-    with moved as (
+    with ${taking ? `hired as (${hired}), ` : ''}moved as (
       update runs set
-        revision = runs.revision + 1, status = w.status, waiting_kind = w.waiting_kind, held_at = w.held_at, deaths = w.deaths,
+        ${taking ? `epoch = runs.epoch + case when ${isIn('runs.id', 'hired')} then 1 else 0 end, ` : ''}revision = runs.revision + 1, status = w.status, waiting_kind = w.waiting_kind, held_at = w.held_at, deaths = w.deaths,
         seq = w.seq, progress = w.progress, steps = w.steps, output = coalesce(w.output, runs.output), reason = w.reason, ending = w.ending,
         deadline_at = w.deadline_at, started_at = w.started_at, ended_at = w.ended_at, updated_at = case when runs.ended_at is null then $1 else runs.updated_at end,
         live_transaction = case when w.ended_at is null then runs.live_transaction end,
         lane_live = case when w.ended_at is null then runs.lane_live end
       from ${from.runs}
       where runs.id = w.id and runs.epoch = w.epoch and runs.revision = w.revision
+        ${taking ? `and (${isIn('runs.id', 'hired')} or ((runs.id) in (select c.id from ${from.claims})) is not true)` : ''}
       returning runs.id
     )${parts(['written', from.steps, written], ['told', from.events, insertEvents(from.events, 'moved')], ['dismissed', from.jobs, dismissed], ['cleared', from.ended, cleared], ['paused', from.pauses, paused], ['set_timers', from.timers, set], ['unset_timers', from.timers, unset])}
     select id from moved`
@@ -217,6 +233,11 @@ export async function commitRuns(tx: Tx, at: Date, { runs, steps, events, jobs, 
       ended: rowsOf('e', endedColumns, ended),
       pauses: rowsOf('p', pauseColumns, pauses),
       timers: rowsOf('t', timerColumns, timers),
+      claims: rowsOf(
+        'c',
+        claimColumns,
+        runs.filter((run) => run.takenBy !== null),
+      ),
     },
     [at],
   )
@@ -230,7 +251,7 @@ export async function commitRuns(tx: Tx, at: Date, { runs, steps, events, jobs, 
 export interface StartWrite {
   run: NewRun
   /** As it stands after its first turn. */
-  moved: Omit<RunWrite, 'id' | 'workspaceId' | 'workflowId' | 'heldAt' | 'deaths'>
+  moved: Omit<RunWrite, 'id' | 'workspaceId' | 'workflowId' | 'heldAt' | 'deaths' | 'takenBy'>
   steps: readonly StepWrite[]
   events: readonly EventWrite[]
   pauses: readonly PauseRecord[]
