@@ -95,6 +95,23 @@ test('a run that somebody works on is not claimed by a report: what is under way
   expect([await epochOf(run.id), server.toy.visits('beside').length]).toEqual([1, 2])
 })
 
+test('a run whose job another worker has is not claimed by a decision, which counts all the same: it goes on when that worker is given up', async () => {
+  const id = await known(flow({ ask: approval(), a: post(url('/ok/left')) }, ['ask > a']))
+  const run = await server.start(id)
+  const [pause] = await server.pauses(run)
+  // As a worker leaves it that fetched the job and has not said a word since.
+  await server.db.database.query(
+    `insert into sluice_jobs.job (name, data, state, singleton_key, policy, started_on, heartbeat_on, heartbeat_seconds, retry_limit, retry_delay, expire_seconds)
+     select 'runs', jsonb_build_object('runId', $1::text), 'active', $1, policy, now(), now(), heartbeat_seconds, retry_limit, retry_delay, expire_seconds from sluice_jobs.queue`,
+    [run.id],
+  )
+  await server.decide(pause!, 'approve')
+  expect([await epochOf(run.id), (await jobsOf(run.id)).length]).toEqual([1, 1])
+  expect((await server.events(run)).map(({ type }) => type)).toContain('pause.decided')
+  expect((await server.wait(run)).status).toBe('completed')
+  expect(await epochOf(run.id)).toBe(2)
+})
+
 test('a draft that changed is published by the next start, whatever was known of it', async () => {
   const id = await known(flow({ a: values({ x: 1 }) }))
   await server.call('PATCH', `/v1/workflows/${id}`, { definition: flow({ a: values({ x: 2 }) }) })

@@ -89,6 +89,8 @@ export interface StarterParts {
 export function createStarter(parts: StarterParts): Starter {
   const { database, queue, doorbell, door, workflows, plans, beginner, observer } = parts
   const known = createKnownWorkflows()
+  /** Who is finding out about which workflow. */
+  const finding = new Map<string, Promise<unknown>>()
 
   async function enqueue(tx: Tx, run: NewRun, seeds: readonly Seed[] = []): Promise<boolean> {
     if (!(await insertRun(tx, run))) return false
@@ -162,9 +164,21 @@ export function createStarter(parts: StarterParts): Starter {
   }
 
   /** What the next start of the workflow need not ask for again. */
-  async function keep(actor: Actor, input: StartRun, found: Startable): Promise<void> {
+  async function keep(actor: Actor, input: StartRun, { workflow, version, hash, definition }: Startable): Promise<void> {
     if (input.version !== undefined) return
-    known.keep(actor, input.workflow, found, await plans.of(database, { workflow_id: found.workflow.id, version: found.version, trial: null }))
+    const plan = await plans.of(database, { workflow_id: workflow.id, version, trial: null })
+    known.keep(actor, input.workflow, { workflow, version, hash, definition }, plan)
+  }
+
+  async function startOne(actor: Actor, input: StartRun): Promise<Started> {
+    const quickly = await startKnown(actor, input)
+    const { id, made } = quickly ? { id: quickly.id, made: null } : await database.transaction((tx) => startIn(tx, actor, input))
+    if (made) {
+      ring(actor.workspaceId, id, input.sessionId)
+      await keep(actor, input, made)
+    }
+    if (made || quickly) observer.started(false)
+    return quickly ?? { id, ended: false }
   }
 
   async function startIn(tx: Tx, actor: Actor, input: StartRun): Promise<{ id: string; made: Startable | null }> {
@@ -213,14 +227,21 @@ export function createStarter(parts: StarterParts): Starter {
 
   return {
     async start(actor, input) {
-      const quickly = await startKnown(actor, input)
-      const { id, made } = quickly ? { id: quickly.id, made: null } : await database.transaction((tx) => startIn(tx, actor, input))
-      if (made) {
-        ring(actor.workspaceId, id, input.sessionId)
-        await keep(actor, input, made)
+      const name = `${actor.workspaceId}\n${input.workflow}`
+      const other = known.get(actor, input.workflow) ? undefined : finding.get(name)
+      // Of ten thousand who come at once one finds out about the workflow. What is wrong with it is told to each of them.
+      if (other)
+        return other.then(
+          () => startOne(actor, input),
+          () => startOne(actor, input),
+        )
+      const started = startOne(actor, input)
+      if (!known.get(actor, input.workflow)) {
+        finding.set(name, started)
+        const end = (): void => void finding.delete(name)
+        started.then(end, end)
       }
-      if (made || quickly) observer.started(false)
-      return quickly ?? { id, ended: false }
+      return started
     },
     startRound,
     begun({ id, workspaceId, sessionId }) {
