@@ -2,6 +2,8 @@ import { Outage } from '../store/database.ts'
 
 /** Most that go together. */
 const most = 256
+/** And so many characters; a larger one goes alone. More cost memory many times over, on both sides, and save no round trip worth it. */
+const mostWeight = 4_000_000
 /** So many that wait are worth a batch of their own beside the one under way; fewer cost less when they go with the next. */
 const worthwhile = 64
 /** A batch may wait for a row that somebody holds: the others do not wait for it for longer. */
@@ -22,25 +24,30 @@ export function inBatches<Item, Answer>(parts: {
   work(items: readonly Item[]): Promise<readonly Answer[]>
   /** Of those with the same key only one goes at a time. */
   keyOf?(item: Item): string
+  /** Characters that it comes to, about. */
+  weightOf(item: Item): number
   /** Batches under way at once, where many wait or one is late. */
   lanes: number
 }): (item: Item) => Promise<Answer> {
-  const { work, keyOf, lanes } = parts
+  const { work, keyOf, weightOf, lanes } = parts
   const waiting: Asked<Item, Answer>[] = []
   let busy = 0
   let lastBegun = 0
 
   function next(): Asked<Item, Answer>[] {
-    if (!keyOf) return waiting.splice(0, most)
-    const taken = new Map<string, Asked<Item, Answer>>()
+    const batch = new Set<Asked<Item, Answer>>()
+    const keys = new Set<string>()
+    let weight = 0
     for (const each of waiting) {
-      if (taken.size === most) break
-      const key = keyOf(each.item)
-      if (!taken.has(key)) taken.set(key, each)
+      const key = keyOf?.(each.item)
+      if (key !== undefined && keys.has(key)) continue
+      weight += weightOf(each.item)
+      if (batch.size === most || (batch.size > 0 && weight > mostWeight)) break
+      batch.add(each)
+      if (key !== undefined) keys.add(key)
     }
-    if (taken.size === waiting.length) return waiting.splice(0)
-    const batch = new Set(taken.values())
-    waiting.splice(0, waiting.length, ...waiting.filter((each) => !batch.has(each)))
+    if (batch.size === waiting.length) waiting.length = 0
+    else waiting.splice(0, waiting.length, ...waiting.filter((each) => !batch.has(each)))
     return [...batch]
   }
 

@@ -4,7 +4,7 @@ import type { Database, Tx } from '../store/database.ts'
 import type { NewRun, RunRow } from '../store/rows/runs.ts'
 import type { Plan } from '../workflows/plans.ts'
 import { inBatches } from './batches.ts'
-import { type Change, type Start, type StartWrite, tellTimers, timerWrites, writeStarts } from './commit.ts'
+import { type Change, type Start, type StartWrite, tellTimers, timerWrites, weightOf, writeStarts } from './commit.ts'
 import type { Happening } from './happening.ts'
 import type { Payload } from './payload.ts'
 import type { Job } from './queue.ts'
@@ -58,6 +58,7 @@ export function createBeginner(parts: { database: Database; doorbell: Doorbell; 
 
   const store = inBatches<Start, boolean>({
     lanes: 2,
+    weightOf: ({ start, change }) => start.run.input.length + (change ? weightOf(change) : 0),
     async work(asked) {
       const written = await writeStarts(database, asked)
       return asked.map(({ start }) => written.some((ids) => ids.has(start.run.id)))

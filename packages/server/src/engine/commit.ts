@@ -196,6 +196,17 @@ async function tellSessions(tx: Tx, tellings: readonly Telling[]): Promise<void>
   for (const telling of tellings) if (telling.ends && !known.has(telling.sessionId)) await deleteRounds(tx, telling.sessionId)
 }
 
+/** Characters of what a turn writes, about: of its rows what may be large. */
+export function weightOf({ run, steps, events, pauses, signals }: Change): number {
+  let weight = run.output?.length ?? 0
+  for (const { output, compensateInput, error, waitingFor } of steps)
+    weight += (output?.length ?? 0) + (compensateInput?.length ?? 0) + (error?.length ?? 0) + (waitingFor?.length ?? 0)
+  for (const { data } of events) weight += data.length
+  for (const { input } of pauses) if (input !== null && input !== undefined) weight += JSON.stringify(input).length
+  for (const { payload } of signals.kept) weight += payload.text.length
+  return weight
+}
+
 /** Tells the clock of timers that were set. */
 export function tellTimers(timers: Turn['timers'], timed: (dueAt: number) => void): void {
   for (const { dueAt } of timers.values()) if (dueAt !== null) timed(dueAt)
@@ -264,6 +275,7 @@ export function createCommitter(parts: { database: Database; doorbell: Doorbell;
     lanes: 2,
     // Two who hold one run, one of them no longer, may write at the same moment.
     keyOf: ({ change }) => change.run.id,
+    weightOf: ({ change }) => weightOf(change),
     async work(batch) {
       const began = performance.now()
       const plain = batch.filter(({ change }) => isPlain(change))
