@@ -31,6 +31,8 @@ export interface Held {
   runId: string
   job: Job
   happen(...happenings: Happening[]): void
+  /** Whether its claim is stored. Until then its row says nothing of it. */
+  isClaimed(): boolean
   /** Told how the row stands: to be read anew when it moved, let go when another worker has it. */
   compare(row: { epoch: number; revision: number } | undefined): void
   /** Whether it has come any further since the last death of its worker. */
@@ -105,7 +107,8 @@ export class Holder implements Held {
   /** Attempts under way here, by flight and attempt. */
   private readonly inHand = new Map<string, AbortController>()
   private readonly items: Surround['items'] = new Map()
-  private turning = false
+  private turning: boolean
+  private claimed: boolean
   /** What a turn reads with: of a first one the transaction it is part of. */
   private reader: Tx
   /** The row may have moved behind our back. */
@@ -118,13 +121,16 @@ export class Holder implements Held {
   private readonly told = new Set<string>()
   private readonly offHolder: () => void
 
-  constructor(parts: HolderParts, row: RunRow, loaded: RunState, plan: Plan, job: Job) {
+  /** Where its claim is about to be stored, it is in its first turn already: nothing that rings meanwhile turns it beside. */
+  constructor(parts: HolderParts, row: RunRow, loaded: RunState, plan: Plan, job: Job, claim: 'stored' | 'coming' = 'stored') {
     this.parts = parts
     this.row = row
     this.plan = plan
     this.state = loaded
     this.runId = row.id
     this.job = job
+    this.claimed = claim === 'stored'
+    this.turning = !this.claimed
     this.reader = parts.database
     this.offHolder = parts.doorbell.on(`holder:${row.id}`, () => {
       this.moved = true
@@ -136,6 +142,10 @@ export class Holder implements Held {
     if (this.gone) return
     this.inbox.push(...happenings)
     this.kick()
+  }
+
+  isClaimed(): boolean {
+    return this.claimed
   }
 
   compare(row: { epoch: number; revision: number } | undefined): void {
@@ -227,9 +237,8 @@ export class Holder implements Held {
     return false
   }
 
-  /** The first turn of a run that is not stored yet, to be stored with it; or, in the transaction that claims a run, with the claim. */
+  /** The first turn of a run whose claim is coming: of one that is not stored yet, to be stored with it; or, in the transaction that claims a run, with the claim. */
   async first(happenings: readonly Happening[], tx?: Tx): Promise<Beginning> {
-    this.turning = true
     this.reader = tx ?? this.parts.database
     const taken = this.lookedAt(await this.turn(happenings))
     this.reader = this.parts.database
@@ -238,6 +247,7 @@ export class Holder implements Held {
       change: changeOf(taken.turn),
       job: taken.parked && !taken.keepsJob ? null : this.job,
       begun: () => {
+        this.claimed = true
         if (!this.gone) this.turns(() => this.goOn(taken).then((again) => (again ? this.turnAround() : undefined)))
       },
       dropped: () => this.abandon(),

@@ -218,15 +218,17 @@ export function createWorker(parts: WorkerParts): Worker {
     try {
       const ours = await queue.touch([...all.map((each) => each.job), ...onTheWay])
       for (const job of onTheWay) if (!ours.has(job.id)) claiming.delete(job.id)
+      // A claim that is stored while this is asked may be answered of as it was before: it is not compared.
+      const claimed = all.filter((each) => each.isClaimed())
       const now = new Map(
         (
           await runRevisions(
             database,
-            all.map((each) => each.runId),
+            claimed.map((each) => each.runId),
           )
         ).map((row) => [row.id, row]),
       )
-      for (const each of all) each.compare(now.get(each.runId))
+      for (const each of claimed) each.compare(now.get(each.runId))
     } catch (error) {
       if (!(error instanceof Outage)) log.error({ err: error }, 'heartbeat failed')
     }
@@ -266,7 +268,7 @@ export function createWorker(parts: WorkerParts): Worker {
   /** As if its job had been fetched and claimed; in truth both are about to be written. */
   function takeOver(row: RunRow, state: RunState, plan: Plan): Holder | null {
     if (fetching === undefined || stopping || held.size >= mostRuns || held.has(row.id) || plan.missing.length > 0) return null
-    const made = new Holder(holding, row, state, plan, { id: randomUUID(), runId: row.id, redelivered: 0 })
+    const made = new Holder(holding, row, state, plan, { id: randomUUID(), runId: row.id, redelivered: 0 }, 'coming')
     held.set(row.id, made)
     return made
   }

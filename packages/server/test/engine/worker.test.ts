@@ -1,0 +1,118 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { freshState, headOfNew } from '../../src/engine/load.ts'
+import { type Worker, createWorker } from '../../src/engine/worker.ts'
+import { type AnyNode, defineNode } from '../../src/nodes/contract.ts'
+import { output } from '../../src/nodes/library/output.ts'
+import { NoConfig } from '../../src/nodes/values.ts'
+import { type NewRun, rowOfNew } from '../../src/store/rows/runs.ts'
+import { createPreparedCache } from '../../src/workflows/prepare.ts'
+import { payloadOfText } from '../../src/engine/payload.ts'
+import { graph } from './play.ts'
+
+/** Work that is never done. */
+const work = defineNode({
+  type: 'work',
+  title: 'Work',
+  description: '',
+  category: 'work',
+  config: NoConfig,
+  behaviour: { is: 'work', run: () => new Promise(() => {}) },
+})
+const nodes: AnyNode[] = [output, work]
+const catalogue = { get: (type: string) => nodes.find((node) => node.type === type), list: () => nodes }
+const plan = { ...createPreparedCache(catalogue)('hash', graph({ a: { type: 'work' } })), missing: [] }
+
+const run: NewRun = {
+  id: 'run',
+  workspaceId: 'workspace',
+  workflowId: 'workflow',
+  version: 1,
+  trial: null,
+  input: 'null',
+  keyedInput: false,
+  inputHash: null,
+  transactionId: null,
+  lane: null,
+  sessionId: null,
+  parentRunId: null,
+  parentStep: null,
+  rootRunId: null,
+  depth: 0,
+  trigger: 'manual',
+  tags: [],
+  startedBy: 'user',
+  traceparent: null,
+  deadlineAt: null,
+  createdAt: new Date(1_000),
+}
+const input = payloadOfText(run.input)
+
+/** A worker before a database that answers when it is told to. */
+function setup() {
+  const asked: { name: string; answer(rows: object[]): void }[] = []
+  const bells = new Map<string, () => void>()
+  const nobody = (): never => expect.unreachable()
+  const worker: Worker = createWorker({
+    database: {
+      url: '',
+      query: (statement) => new Promise((answer) => asked.push({ name: typeof statement === 'string' ? statement : statement.name, answer: (rows) => answer(rows as never[]) })),
+      transaction: nobody,
+      dedicated: nobody,
+      connections: nobody,
+      close: nobody,
+    },
+    queue: { install: nobody, start: nobody, stop: nobody, insert: nobody, complete: nobody, fetch: async () => [], touch: async () => new Set() },
+    doorbell: {
+      ring: () => {},
+      on: (topic, listener) => {
+        bells.set(topic, listener)
+        return () => {}
+      },
+      close: nobody,
+    },
+    plans: { of: nobody },
+    committer: { submit: nobody },
+    door: { pass: nobody, passed: nobody } as never,
+    afterlife: { isNeeded: () => false, settle: nobody },
+    startChild: nobody,
+    abilities: () => ({ secret: nobody }),
+    observer: { started: () => {}, committed: () => {}, worked: () => {}, wrote: () => {}, traceparent: () => null },
+    note: () => {},
+    log: { error: nobody } as never,
+  })
+  worker.start()
+  return { worker, asked, bells }
+}
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+const beatMs = 2_000
+
+test('a run whose start is stored while the heartbeat looks is kept, though the heartbeat did not see it', async () => {
+  const { worker, asked } = setup()
+  // So that there is something to ask about.
+  const other = (await worker.begin({ ...run, id: 'other' }, input, plan))!
+  other.begun()
+  const beginning = (await worker.begin(run, input, plan))!
+  await vi.advanceTimersByTimeAsync(beatMs)
+  beginning.begun()
+  await vi.advanceTimersByTimeAsync(0)
+  expect(asked.map(({ name }) => name)).toEqual(['runs-revisions'])
+  asked[0]!.answer([{ id: 'other', epoch: 1, revision: 1 }])
+  await vi.advanceTimersByTimeAsync(0)
+  expect([worker.holds('run'), worker.holds('other')]).toEqual([true, true])
+  // From the next look on a run that is not there is let go.
+  await vi.advanceTimersByTimeAsync(beatMs)
+  asked[1]!.answer([{ id: 'other', epoch: 1, revision: 1 }])
+  await vi.advanceTimersByTimeAsync(0)
+  expect([worker.holds('run'), worker.holds('other')]).toEqual([false, true])
+})
+
+test('a run that is rung for while its claim is being stored is looked at once it is', async () => {
+  const { worker, asked, bells } = setup()
+  worker.takeOver({ ...rowOfNew(run), status: 'running' }, freshState({ ...headOfNew(run, input), epoch: 1, status: 'running' }, plan), plan)
+  bells.get('holder:run')!()
+  await vi.advanceTimersByTimeAsync(0)
+  expect(asked).toEqual([])
+})
