@@ -9,7 +9,7 @@ import { framesOf, once, sseBytes, sseText } from './frames.ts'
 import { allowForms, receiveForm, type Form } from './form.ts'
 import { untilGone, untilLost } from './gone.ts'
 import { checkText, type ReadJson } from './json.ts'
-import type { OpenStreams } from './open-streams.ts'
+import type { Ending, OpenStreams } from './open-streams.ts'
 import { queryOf } from './query.ts'
 import type { ReplyRow, Row, Setting, StreamRow } from './rows.ts'
 import { parametersOf, type Place } from './shapes.ts'
@@ -113,13 +113,16 @@ function streamer(row: StreamRow, { openStreams, report, stream }: BindOptions):
     if (request.method === 'HEAD') return void reply.headers(sseHeaders).send()
     const caller = callerOf(request)
     const input = row.ask(wireOf(request))
-    const forget = caller.principal ? openStreams.add(caller.principal, 'sse', (why) => endStream(raw, why)) : () => {}
+    // Until there is a head: a reply that ends without one would be taken for a whole one that is no stream.
+    let end = (_why: Ending): void => void raw.destroy()
+    const forget = caller.principal ? openStreams.add(caller.principal, 'sse', (why) => end(why)) : () => {}
     try {
       const batches = await row.stream(caller, input, untilGone(raw))
       reply.hijack()
       request.isStream = true
       if (raw.destroyed) return
       raw.writeHead(200, { ...(reply.getHeaders() as OutgoingHttpHeaders), ...sseHeaders })
+      end = (why) => endStream(raw, why)
       const failure = (error: unknown) => {
         report(error, request)
         return sseText({ event: 'error', data: JSON.stringify(row.face.render(problemOf(error), caller.requestId).body) })

@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { limits } from '@sluice/schema'
 
 /** A reply or a socket that is written piece by piece. However slow its reader, it holds at most `maxBytes`. */
@@ -29,10 +30,13 @@ export function createWriter(to: Writable, { maxBytes = limits.streamBufferBytes
   }
   return {
     async write(piece) {
-      if (to.destroyed || to.writableEnded) throw new ReaderGone('The connection is closed')
       const bytes = typeof piece === 'string' ? Buffer.byteLength(piece) : piece.byteLength
       // One piece alone is never too much: a snapshot may be as large as what may wait.
-      if (to.writableLength > 0 && to.writableLength + bytes > maxBytes) tooSlow()
+      const isTooMuch = () => to.writableLength > 0 && to.writableLength + bytes > maxBytes
+      // A reply holds what was written in a turn until the turn is over, however fast its reader.
+      if (isTooMuch()) await nextTurn()
+      if (to.destroyed || to.writableEnded) throw new ReaderGone('The connection is closed')
+      if (isTooMuch()) tooSlow()
       if (to.write(piece)) return
       if (!(await room(to, stallMs))) tooSlow()
       if (to.destroyed) throw new ReaderGone('The connection is closed')

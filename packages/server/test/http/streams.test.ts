@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import { connect, type AddressInfo, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Event } from '@sluice/schema'
+import { type Event, limits } from '@sluice/schema'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { sseText } from '../../src/http/frames.ts'
 import { sendStream } from '../../src/http/streams.ts'
@@ -122,6 +122,42 @@ describe('a stream of events', () => {
     expect(over).toBe(false)
     gone.abort()
     await until(() => over)
+  })
+
+  test('a snapshot as large as what may wait comes right behind a short frame', async () => {
+    const served = await serve()
+    const [resync, snapshot] = [event(1), bigEvent(2, 'x'.repeat(limits.streamBufferBytes))]
+    served.parts.feed.workspace = async () => both()
+    async function* both() {
+      await sleep(50)
+      yield [resync]
+      yield [snapshot]
+    }
+    const stream = await follow(served, '/v1/events')
+    await until(() => stream.ended)
+    expect(stream.ids()).toEqual([resync.cursor, snapshot.cursor])
+    expect(stream.text).toHaveLength(
+      `retry: 2000\n\n${[resync, snapshot].map((each) => sseText({ id: each.cursor, event: each.type, data: JSON.stringify(each) })).join('')}`.length,
+    )
+  })
+
+  test('a server that leaves before a stream has its head cuts it: no reader takes a reply without events for one', async () => {
+    const served = await serve()
+    const opening = Promise.withResolvers<void>()
+    const asked = Promise.withResolvers<void>()
+    served.parts.feed.workspace = async () => {
+      asked.resolve()
+      await opening.promise
+      return (async function* () {})()
+    }
+    const answer = follow(served, '/v1/events').then(
+      ({ response }) => response.status,
+      () => 'cut',
+    )
+    await asked.promise
+    served.server.drain()
+    opening.resolve()
+    expect(await answer).toBe('cut')
   })
 
   test('an event is made into text once for all who follow', async () => {
