@@ -82,10 +82,11 @@ export function createTally(limit: number, count: (key: string, points: number) 
   /** Null: it must be counted. */
   function fromStanding(key: string, points: number): Count | null {
     const standing = standingOf(key)
-    if (!standing) return null
+    // What is taken back counts for a key over its limit, too: it may be under it then.
+    if (!standing || points <= 0) return null
     const resetMs = standing.until - now()
     if (standing.isOver) return { limit, remaining: 0, resetMs, allowed: false }
-    if (points <= 0 || standing.ahead < points) return null
+    if (standing.ahead < points) return null
     standing.ahead -= points
     standing.used += points
     return { limit, remaining: limit - standing.used, resetMs, allowed: true }

@@ -198,6 +198,15 @@ describe('limits', () => {
     expect(used).toBe(before)
   })
 
+  test('what is taken back of a key over its limit is counted: it may come again before the minute is over', async () => {
+    let used = 0
+    const tally = createTally(10, async (_key, points) => ({ used: (used += points), resetMs: 60_000 }))
+    const counts = await Promise.all(Array.from({ length: 11 }, () => tally.add('k', 1)))
+    expect(counts.filter(({ allowed }) => allowed)).toHaveLength(10)
+    await Promise.all(Array.from({ length: 10 }, () => tally.add('k', -1)))
+    expect(await tally.add('k', 1)).toMatchObject({ allowed: true, remaining: 8 })
+  })
+
   test('a busy key is counted ahead: servers let no more through together than the limit, each with few counts', async () => {
     let used = 0
     let counts = 0
