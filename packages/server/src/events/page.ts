@@ -52,6 +52,12 @@ export class Page {
     return rest
   }
 
+  /** Bytes of what is made of it at most: whoever has a sieve of their own is written a text of their own. */
+  get cost(): number {
+    const own = this.bytes * Math.max(1, this.#sifted.size)
+    return [...this.#rests.values()].reduce((sum, rest) => sum + rest.cost, own)
+  }
+
   sift(sieve: Sieve): Sifted {
     let sifted = this.#sifted.get(sieve.key)
     if (!sifted) this.#sifted.set(sieve.key, (sifted = siftedBy(sieve, this.entries)))

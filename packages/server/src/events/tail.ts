@@ -149,8 +149,8 @@ export function openTail(log: Log, doorbell: Doorbell, onIdle: () => void): Tail
 
   function keep(page: Page): void {
     kept.push(page)
-    let bytes = kept.reduce((sum, each) => sum + each.bytes, 0)
-    while (kept.length > 1 && (bytes > keptBytes || kept.length > keptPages)) bytes -= kept.shift()!.bytes
+    let cost = kept.reduce((sum, each) => sum + each.cost, 0)
+    while (kept.length > 1 && (cost > keptBytes || kept.length > keptPages)) cost -= kept.shift()!.cost
   }
 
   /** Of somebody who is behind; of several at one place, once. */

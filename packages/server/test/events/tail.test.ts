@@ -229,6 +229,25 @@ test('T4: pages are kept for who is behind, and no more of them than a slow cons
   expect(toy.reads - beyond).toBe(1)
 })
 
+test('T4: a page that many have sifted each in their own way counts as often', async () => {
+  const { toy, log, doorbell } = createToy()
+  toy.pageBytes = 16 * 1024
+  const tail = openTail(log, doorbell, () => {})
+  const [slow, quick] = [tail.follow(new AbortController().signal), tail.follow(new AbortController().signal)]
+  const first = slow.next(numbered(0))
+  for (let round = 0; round < 6; round++) {
+    const next = quick.next(numbered(toy.length))
+    await sleep(0)
+    toy.grow(1)
+    const page = (await next) as Page
+    for (let reader = 0; reader < 10; reader++) page.sift({ key: `of ${reader}`, fits: () => true })
+  }
+  const { end } = (await first) as Page
+  const before = toy.reads
+  expect(seqs((await slow.next(end)) as Page)).toEqual([2, 3, 4, 5, 6])
+  expect(toy.reads - before).toBe(1)
+})
+
 test('T5: while many are given a page, others have their turn', async () => {
   const { toy, log, doorbell } = createToy()
   const tail = openTail(log, doorbell, () => {})
