@@ -49,7 +49,7 @@ interface Kept {
   weight: number
 }
 
-const weightOf = ({ nodes, sources }: Outline): number => 1 + nodes.length + sources.size
+const weightOf = ({ nodes, sources }: Outline): number => [...sources.values()].reduce((sum, { length }) => sum + length, 1 + nodes.length)
 
 /** Of a version, which never changes: read once, and then as long as it is asked for. Throws a Fault `run_missing`: its runs went with it. */
 export async function outlineFor(tx: Tx, { workflow_id, version, drafted }: Pinned): Promise<Outline> {
