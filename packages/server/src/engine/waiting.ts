@@ -61,7 +61,8 @@ export function createWaiting(parts: { database: Database; doorbell: Doorbell; h
       })
       try {
         for (;;) {
-          if (!noted && rung && !holds(runId)) {
+          // Of one that has come to rest with something under way still, its worker says nothing more until that is done.
+          if (!noted && rung && (until === 'parked' || !holds(runId))) {
             rung = false
             const standing = await runStanding(database, runId)
             if (!standing) return

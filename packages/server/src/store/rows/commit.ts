@@ -323,7 +323,7 @@ const beginning = (keyed: boolean) =>
     const key = `
       insert into idempotency (workspace_id, actor, key, fingerprint, reply)
       select workspace_id, actor, key, fingerprint, json_build_object('id', id) from asked
-      where key is not null and ((workflow_id, ref) in (select id, ref from pinned)) is true
+      where key is not null and ((workflow_id, ref, draft_revision) in (select id, ref, draft_revision from pinned)) is true
       order by workspace_id, actor, key
       on conflict (workspace_id, actor, key) do nothing
       returning reply ->> 'id' as id`
@@ -332,14 +332,14 @@ const beginning = (keyed: boolean) =>
       with asked as materialized (
         select * from ${from.asked}
       ), pinned as materialized (
-        select workflows.id, p.ref from (select distinct workspace_id, workflow_id, ref, draft_revision from asked) p
+        select workflows.id, p.ref, p.draft_revision from (select distinct workspace_id, workflow_id, ref, draft_revision from asked) p
         join workflows on workflows.id = p.workflow_id and workflows.workspace_id = p.workspace_id
         where p.ref in (workflows.id, workflows.handle) and workflows.revision = p.draft_revision and workflows.deleted_at is null
         for key share of workflows skip locked
       )${keyed ? `, keyed as (${key})` : ''}, began as (
         insert into runs (${namesOf(startColumns)}, updated_at)
         select ${namesOf(startColumns).replace(' tags,', ` coalesce(${texts('tags')}, '{}'),`)}, $1 from asked
-        where ((workflow_id, ref) in (select id, ref from pinned)) is true${keyed ? ` and (key is null or ${isIn('id', 'keyed')})` : ''}
+        where ((workflow_id, ref, draft_revision) in (select id, ref, draft_revision from pinned)) is true${keyed ? ` and (key is null or ${isIn('id', 'keyed')})` : ''}
         returning id
       )${parts(['written', from.steps, insertSteps(from.steps, 'began')], ['told', from.events, insertEvents(from.events, 'began')], ['hired', from.jobs, hired], ['paused', from.pauses, writePauses(from.pauses, isIn('run_id', 'began'))], ['set_timers', from.timers, setTimers(from.timers, isIn('run_id', 'began'))])}
       select id from began`
