@@ -84,6 +84,8 @@ interface Taken {
 
 /** Instant tasks done in one turn before it is committed: a long chain of them is not one giant commit. */
 const mostInstant = 200
+/** And so long: a first turn may be part of a transaction that holds its run's lock, and is given up after a few seconds. */
+const longestInstantMs = 1_000
 const mostLogLines = 100
 const logLineChars = 2_000
 const longestTimer = 2_147_483_647
@@ -269,12 +271,13 @@ export class Holder implements Held {
     for (const happening of happenings) happen(turn, happening)
     const begins: Begin[] = []
     let instant = 0
+    const until = performance.now() + longestInstantMs
     while (this.isServed() && !this.leaving) {
       proceed(turn)
       const tasks = turn.tasks.splice(0)
       if (tasks.length === 0) break
       for (const task of tasks) {
-        const evaluated = instant < mostInstant ? await evaluate(this.surround(turn), task, new Date(turn.now)) : null
+        const evaluated = instant < mostInstant && performance.now() < until ? await evaluate(this.surround(turn), task, new Date(turn.now)) : null
         if (evaluated && 'happened' in evaluated) {
           instant++
           happen(turn, evaluated.happened)

@@ -1,3 +1,4 @@
+import type { Definition } from '@sluice/schema'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { freshState, headOfNew } from '../../src/engine/load.ts'
 import { type Worker, createWorker } from '../../src/engine/worker.ts'
@@ -18,9 +19,25 @@ const work = defineNode({
   config: NoConfig,
   behaviour: { is: 'work', run: () => new Promise(() => {}) },
 })
-const nodes: AnyNode[] = [output, work]
+/** Takes half a second at once. */
+const slow = defineNode({
+  type: 'slow',
+  title: 'Slow',
+  description: '',
+  category: 'work',
+  config: NoConfig,
+  behaviour: {
+    is: 'pure',
+    run: () => {
+      vi.advanceTimersByTime(500)
+      return { output: null }
+    },
+  },
+})
+const nodes: AnyNode[] = [output, work, slow]
 const catalogue = { get: (type: string) => nodes.find((node) => node.type === type), list: () => nodes }
-const plan = { ...createPreparedCache(catalogue)('hash', graph({ a: { type: 'work' } })), missing: [] }
+const planOf = (name: string, definition: Definition) => ({ ...createPreparedCache(catalogue)(name, definition), missing: [] })
+const plan = planOf('work', graph({ a: { type: 'work' } }))
 
 const run: NewRun = {
   id: 'run',
@@ -115,4 +132,16 @@ test('a run that is rung for while its claim is being stored is looked at once i
   bells.get('holder:run')!()
   await vi.advanceTimersByTimeAsync(0)
   expect(asked).toEqual([])
+})
+
+test('a first turn ends in time, and what is left of a chain that takes long is done after it', async () => {
+  const { worker } = setup()
+  const chain = planOf('slow', graph({ a: { type: 'slow' }, b: { type: 'slow' }, c: { type: 'slow' }, d: { type: 'slow' } }, 'a -> b', 'b -> c', 'c -> d'))
+  const { change, job } = (await worker.begin(run, input, chain))!
+  expect(change.steps.map(({ nodeId, state }) => [nodeId, state])).toEqual([
+    ['a', 'completed'],
+    ['b', 'completed'],
+    ['c', 'running'],
+  ])
+  expect(job).not.toBeNull()
 })
