@@ -45,6 +45,9 @@ const movers = 12
 /** Two batches each of starts and of turns at a time, and beside each what does not fit into one statement. */
 const writers = 8
 
+/** Signs of life are written job by job in the order of their ids, as the engine ends them: by a bitmap it would be the order of the table. */
+const inOrder = { enable_seqscan: 'off', enable_bitmapscan: 'off' }
+
 const connectionsOf = (pools: readonly Database[]): ReturnType<Database['connections']> =>
   pools.map((pool) => pool.connections()).reduce((all, one) => ({ busy: all.busy + one.busy, idle: all.idle + one.idle, waiting: all.waiting + one.waiting }))
 
@@ -74,7 +77,7 @@ export async function createApp(config: Config, { databaseUrl, log, nodes = [] }
   const audit = createAudit({ database, onError: (error) => log.warn({ err: error }, 'the audit log could not be written') })
   const doorbell = createDoorbell(database)
   // Signs of life must not wait behind requests: a server that is only busy would be taken for dead.
-  const pulse = openDatabase({ url: databaseUrl, max: 3, onError: (error) => log.debug({ err: error }, 'a connection to PostgreSQL was lost') })
+  const pulse = openDatabase({ url: databaseUrl, max: 3, settings: inOrder, onError: (error) => log.debug({ err: error }, 'a connection to PostgreSQL was lost') })
   // What moves runs finds them by their keys, and does not wait behind lists; what it writes in batches waits behind nothing.
   const moving = openDatabase({ url: databaseUrl, max: movers, settings: byKey, onError: (error) => log.debug({ err: error }, 'a connection to PostgreSQL was lost') })
   const writer = openDatabase({ url: databaseUrl, max: writers, settings: byKey, onError: (error) => log.debug({ err: error }, 'a connection to PostgreSQL was lost') })

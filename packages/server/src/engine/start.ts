@@ -143,7 +143,7 @@ export function createStarter(parts: StarterParts): Starter {
    */
   async function startKnown(actor: Actor, input: StartRun): Promise<Started | null> {
     const { idempotencyKey, wait: _wait, expectHash, ...request } = input
-    if (input.lane || input.sessionId !== undefined || input.transactionId !== undefined || input.version !== undefined) return null
+    if (!needsNothingElse(input)) return null
     const found = known.get(actor, input.workflow)
     if (!found || (expectHash !== undefined && expectHash !== found.hash)) return null
     const given = givenInput(found.definition, input, () => null)
@@ -228,7 +228,8 @@ export function createStarter(parts: StarterParts): Starter {
   return {
     async start(actor, input) {
       const name = `${actor.workspaceId}\n${input.workflow}`
-      const other = known.get(actor, input.workflow) ? undefined : finding.get(name)
+      const isNews = needsNothingElse(input) && !known.get(actor, input.workflow)
+      const other = isNews ? finding.get(name) : undefined
       // Of ten thousand who come at once one finds out about the workflow. What is wrong with it is told to each of them.
       if (other)
         return other.then(
@@ -236,7 +237,7 @@ export function createStarter(parts: StarterParts): Starter {
           () => startOne(actor, input),
         )
       const started = startOne(actor, input)
-      if (!known.get(actor, input.workflow)) {
+      if (isNews) {
         finding.set(name, started)
         const end = (): void => void finding.delete(name)
         started.then(end, end)
@@ -335,6 +336,10 @@ function asStepFailure(error: unknown): never {
 }
 
 const stored = ({ payload, keyedInput }: { payload: Payload; keyedInput: boolean }) => ({ input: payload.text, keyedInput })
+
+/** Whether nothing is to be looked at before the run is stored but its workflow. */
+const needsNothingElse = ({ lane, sessionId, transactionId, version }: StartRun): boolean =>
+  lane === undefined && sessionId === undefined && transactionId === undefined && version === undefined
 
 /** A run was made when its id was. */
 const named = (id: string) => ({ id, createdAt: new Date(timeOf(id)) })

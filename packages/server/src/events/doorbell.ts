@@ -58,7 +58,7 @@ export function createDoorbell(database: Database): Doorbell {
     const news = newsOf(payload)
     if (!news) return wakeAll()
     if (news.from === self) return
-    if (news.all) return wakeAll()
+    if (news.all) for (const topic of [...listeners.keys()]) if (!news.holders || !topic.startsWith('holder:')) wake(topic)
     for (const id of news.runs ?? []) wake(`run:${id}`)
     for (const id of news.workspaces ?? []) wake(`workspace:${id}`)
     for (const id of news.sessions ?? []) wake(`session:${id}`)
@@ -147,6 +147,7 @@ function newsOf(payload: string): Message | null {
 
 function messageOf(from: string, news: News): object {
   const { runs, workspaces, sessions, holders, jobs } = news
-  if (runs.size + workspaces.size + sessions.size + holders.size > mostNames) return { from, all: true }
+  // Holders are few, and read their run each time they are rung for: they are named as long as they can be.
+  if (runs.size + workspaces.size + sessions.size + holders.size > mostNames) return { from, all: true, ...(holders.size <= mostNames && { holders: [...holders] }), jobs }
   return { from, runs: [...runs], workspaces: [...workspaces], ...(sessions.size > 0 && { sessions: [...sessions] }), holders: [...holders], jobs }
 }

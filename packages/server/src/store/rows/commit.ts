@@ -217,6 +217,9 @@ export interface Writes {
   timers: readonly TimerWrite[]
 }
 
+/** Of what most turns have none: in few shapes, for each is a statement that every connection plans. */
+const seldom = <Row>(alias: string, columns: readonly Column<Row>[], rows: readonly Row[]): Table => (rows.length === 1 ? fewRows : manyRows)(alias, columns, rows)
+
 export async function commitRuns(tx: Tx, at: Date, { runs, steps, events, jobs, ended, pauses, timers }: Writes): Promise<Set<string>> {
   const rowsOf = runs.length === 1 ? fewRows : manyRows
   const { statement, values } = commit(
@@ -229,11 +232,11 @@ export async function commitRuns(tx: Tx, at: Date, { runs, steps, events, jobs, 
       ),
       steps: rowsOf('s', stepColumns, steps),
       events: rowsOf('e', eventColumns, events),
-      jobs: rowsOf('j', jobColumns, jobs),
-      ended: rowsOf('e', endedColumns, ended),
-      pauses: rowsOf('p', pauseColumns, pauses),
-      timers: rowsOf('t', timerColumns, timers),
-      claims: rowsOf(
+      jobs: seldom('j', jobColumns, jobs),
+      ended: seldom('e', endedColumns, ended),
+      pauses: seldom('p', pauseColumns, pauses),
+      timers: seldom('t', timerColumns, timers),
+      claims: seldom(
         'c',
         claimColumns,
         runs.filter((run) => run.takenBy !== null),
