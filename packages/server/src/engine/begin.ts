@@ -4,7 +4,7 @@ import type { Database, Tx } from '../store/database.ts'
 import type { NewRun, RunRow } from '../store/rows/runs.ts'
 import type { Plan } from '../workflows/plans.ts'
 import { inBatches } from './batches.ts'
-import { type Change, type Start, type StartWrite, tellTimers, timerWrites, weightOf, writeStarts } from './commit.ts'
+import { type Change, type StartWrite, tellTimers, timerWrites, weightOf, writeStarts } from './commit.ts'
 import type { Happening } from './happening.ts'
 import type { Payload } from './payload.ts'
 import type { Job } from './queue.ts'
@@ -56,12 +56,15 @@ export interface Beginner {
 export function createBeginner(parts: { database: Database; doorbell: Doorbell; handOver: HandOver; timed(dueAt: number): void }): Beginner {
   const { database, doorbell, handOver, timed } = parts
 
-  const store = inBatches<Start, boolean>({
+  const store = inBatches<{ start: StartWrite; beginning: Beginning | null }, boolean>({
     lanes: 2,
-    weightOf: ({ start, change }) => start.run.input.length + (change ? weightOf(change) : 0),
+    weightOf: ({ start, beginning }) => start.run.input.length + (beginning ? weightOf(beginning.change) : 0),
     async work(asked) {
-      const written = await writeStarts(database, asked)
-      return asked.map(({ start }) => written.some((ids) => ids.has(start.run.id)))
+      const stored = await writeStarts(
+        database,
+        asked.map(({ start }) => start),
+      )
+      return asked.map(({ start }) => stored.has(start.run.id))
     },
   })
 
@@ -69,7 +72,7 @@ export function createBeginner(parts: { database: Database; doorbell: Doorbell; 
     async begin({ plan, input, ...start }) {
       const { id, workspaceId } = start.run
       const beginning = await handOver(start.run, input, plan)
-      const isStored = await store({ start: beginning ? moved(start, beginning) : queued(start), change: beginning?.change ?? null }).catch((error: unknown) => {
+      const isStored = await store({ start: beginning ? moved(start, beginning) : queued(start), beginning }).catch((error: unknown) => {
         beginning?.dropped()
         throw error
       })

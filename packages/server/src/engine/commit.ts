@@ -157,7 +157,7 @@ export async function writeChanges(tx: Tx, changes: readonly Change[], jobs: rea
 }
 
 /** What changes that held write beside the rows of their runs. */
-export async function writeBeside(tx: Tx, held: readonly Change[]): Promise<void> {
+async function writeBeside(tx: Tx, held: readonly Change[]): Promise<void> {
   const kept = held.flatMap((change) => change.signals.kept.map((signal) => ({ runId: change.run.id, name: signal.name, payload: signal.payload.text })))
   if (kept.length > 0) await insertSignals(tx, kept)
   const consumed = held.flatMap((change) => change.signals.consumed)
@@ -217,36 +217,8 @@ const isPlain = ({ telling, signals }: Change): boolean => telling === null && s
 
 export type { StartWrite }
 
-/** A run to be stored, and what its first turn writes beside its rows. */
-export interface Start {
-  start: StartWrite
-  change: Change | null
-}
-
-/** Stores runs; those whose first turn is rows alone in one statement. Gives the ids of those that were stored, set by set. */
-export async function writeStarts(database: Database, starts: readonly Start[]): Promise<Set<string>[]> {
-  const isAlone = ({ change }: Start): boolean => change === null || isPlain(change)
-  const [alone, others] = [starts.filter(isAlone), starts.filter((each) => !isAlone(each))]
-  const begin = (tx: Tx, some: readonly Start[]): Promise<Set<string>> =>
-    beginRuns(
-      tx,
-      new Date(),
-      some.map(({ start }) => start),
-    )
-  return Promise.all([
-    alone.length > 0 ? begin(database, alone) : new Set<string>(),
-    others.length > 0
-      ? database.transaction(async (tx) => {
-          const begun = await begin(tx, others)
-          await writeBeside(
-            tx,
-            others.flatMap(({ change }) => (change && begun.has(change.run.id) ? change : [])),
-          )
-          return begun
-        })
-      : new Set<string>(),
-  ])
-}
+/** Stores runs, each with its first turn: of a run that is no round and has no signals yet, its rows are all there is. Gives the ids of those that were stored. */
+export const writeStarts = (tx: Tx, starts: readonly StartWrite[]): Promise<Set<string>> => beginRuns(tx, new Date(), starts)
 
 interface Submission {
   change: Change
@@ -264,33 +236,28 @@ export interface Committer {
 export function createCommitter(parts: { database: Database; doorbell: Doorbell; timed(dueAt: number): void; observer: Pick<Observer, 'wrote'> }): Committer {
   const { database, doorbell, timed, observer } = parts
 
-  async function write(batch: readonly Submission[]): Promise<Set<string>> {
-    if (batch.length === 0) return new Set()
-    const changes = batch.map(({ change }) => change)
-    const jobs = batch.flatMap(({ completeJob }) => completeJob ?? [])
-    return batch.every(({ change }) => isPlain(change)) ? writeRows(database, changes, jobs) : database.transaction((tx) => writeChanges(tx, changes, jobs))
-  }
-
-  const submit = inBatches<Submission, 'done' | 'stale'>({
-    lanes: 2,
-    // Two who hold one run, one of them no longer, may write at the same moment.
-    keyOf: ({ change }) => change.run.id,
-    weightOf: ({ change }) => weightOf(change),
-    async work(batch) {
-      const began = performance.now()
-      const plain = batch.filter(({ change }) => isPlain(change))
-      // Claims lock their runs before they change them: apart, so that all lock in one order.
-      const written = await Promise.all([
-        write(plain.filter(({ change }) => change.run.takenBy === null)),
-        write(plain.filter(({ change }) => change.run.takenBy !== null)),
-        write(batch.filter(({ change }) => !isPlain(change))),
-      ])
-      observer.wrote(batch.length, performance.now() - began)
-      const isDone = ({ change }: Submission): boolean => written.some((ids) => ids.has(change.run.id))
-      tell(batch.filter(isDone).map(({ change }) => change))
-      return batch.map((each) => (isDone(each) ? 'done' : 'stale'))
-    },
-  })
+  /** Of one kind: what fails in a batch is tried again alone, and must not be what others of another statement have stored. */
+  const batchesOf = (write: (changes: readonly Change[], jobs: readonly Job[]) => Promise<Set<string>>) =>
+    inBatches<Submission, 'done' | 'stale'>({
+      lanes: 2,
+      // Two who hold one run, one of them no longer, may write at the same moment.
+      keyOf: ({ change }) => change.run.id,
+      weightOf: ({ change }) => weightOf(change),
+      async work(batch) {
+        const began = performance.now()
+        const done = await write(
+          batch.map(({ change }) => change),
+          batch.flatMap(({ completeJob }) => completeJob ?? []),
+        )
+        observer.wrote(batch.length, performance.now() - began)
+        tell(batch.flatMap(({ change }) => (done.has(change.run.id) ? change : [])))
+        return batch.map(({ change }) => (done.has(change.run.id) ? 'done' : 'stale'))
+      },
+    })
+  const rows = batchesOf((changes, jobs) => writeRows(database, changes, jobs))
+  // They lock their runs before they change them: apart, so that all lock in one order.
+  const claims = batchesOf((changes, jobs) => writeRows(database, changes, jobs))
+  const beside = batchesOf((changes, jobs) => database.transaction((tx) => writeChanges(tx, changes, jobs)))
 
   function tell(held: readonly Change[]): void {
     const told = held.filter((change) => change.events.length > 0)
@@ -303,5 +270,10 @@ export function createCommitter(parts: { database: Database; doorbell: Doorbell;
     })
   }
 
-  return { submit: (change, completeJob) => submit({ change, completeJob }) }
+  return {
+    submit(change, completeJob) {
+      const batches = !isPlain(change) ? beside : change.run.takenBy === null ? rows : claims
+      return batches({ change, completeJob })
+    },
+  }
 }
