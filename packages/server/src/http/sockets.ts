@@ -2,10 +2,14 @@ import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { Fault, limits } from '@sluice/schema'
 import { WebSocketServer, type WebSocket } from 'ws'
+import type { Parts } from '../rpc/context.ts'
 import { problemOf, Unavailable, type Problem } from '../rpc/faults.ts'
+import type { SocketBounds } from './bounded-socket.ts'
 import type { Identity } from './identify.ts'
 import { nativeFace, type Face } from './face.ts'
 import { pathOf, queryOf, type QueryValues } from './query.ts'
+import type { Limits } from './limits.ts'
+import type { OpenStreams } from './open-streams.ts'
 import type { Origins } from './origins.ts'
 
 /** What is said over a socket, once there is one. An error listener is on it. */
@@ -21,6 +25,18 @@ export interface SocketRoute {
   tellsLater(query: QueryValues): boolean
   /** Asked before the upgrade, which is refused with what it throws. The stream is what the socket will be on; it may close first. */
   open(request: IncomingMessage, identity: Identity, stream: Duplex): Promise<Conversation>
+}
+
+/** What is spoken over sockets is spoken with. */
+export interface SocketRouteOptions {
+  parts: Parts
+  limits: Limits
+  openStreams: OpenStreams
+  requestIdOf(request: IncomingMessage): string
+  /** Of the client, as far as proxies are trusted. */
+  addressOf(request: IncomingMessage): string
+  report(error: unknown, requestId: string, route: string): void
+  bounds?: SocketBounds | undefined
 }
 
 export interface SocketOptions {

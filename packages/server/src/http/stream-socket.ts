@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import type { Batch } from '../events/feed.ts'
-import type { Context, Parts } from '../rpc/context.ts'
+import type { Context } from '../rpc/context.ts'
 import { problemOf } from '../rpc/faults.ts'
 import { incomingTraceparent } from '../telemetry/traces.ts'
 import type { Wire } from './ask.ts'
@@ -10,34 +10,22 @@ import { boundSocket, closeCodes, type SocketBounds } from './bounded-socket.ts'
 import { framesOf, messageBytes, once } from './frames.ts'
 import { untilGone } from './gone.ts'
 import type { Identity } from './identify.ts'
-import type { Limits } from './limits.ts'
-import type { Ending, OpenStreams } from './open-streams.ts'
+import type { Ending } from './open-streams.ts'
 import { decodeSegment, pathOf, queryOf } from './query.ts'
 import type { StreamRow } from './rows.ts'
 import { parametersAt, type Place } from './shapes.ts'
-import type { Conversation, SocketRoute } from './sockets.ts'
+import type { Conversation, SocketRoute, SocketRouteOptions } from './sockets.ts'
 import { createWriter, ReaderGone } from './writer.ts'
-
-export interface StreamSocketOptions {
-  parts: Parts
-  limits: Limits
-  openStreams: OpenStreams
-  requestIdOf(request: IncomingMessage): string
-  /** Of the client, as far as proxies are trusted. */
-  addressOf(request: IncomingMessage): string
-  report(error: unknown, requestId: string, route: string): void
-  bounds?: SocketBounds | undefined
-}
 
 /**
  * Every stream of events over a socket of its own, at the address where it is served as SSE, asked for in the same words. A
  * message is the data of one server-sent event. The socket closes with 1000 when the stream ends; what fails under way is the
  * last message, before it closes with 1011. The client has nothing to say.
  */
-export const streamSockets = (places: readonly Place[], options: StreamSocketOptions): SocketRoute[] =>
+export const streamSockets = (places: readonly Place[], options: SocketRouteOptions): SocketRoute[] =>
   places.flatMap(({ rows }) => rows.filter((row) => row.is === 'stream').map((row) => streamSocket(row, options)))
 
-function streamSocket(row: StreamRow, options: StreamSocketOptions): SocketRoute {
+function streamSocket(row: StreamRow, options: SocketRouteOptions): SocketRoute {
   const piecesOf = once((batch) => framesOf(row, batch, messageBytes))
 
   async function open(request: IncomingMessage, identity: Identity, stream: Duplex): Promise<Conversation> {
@@ -93,7 +81,7 @@ function writerTo(socket: WebSocket, stream: Duplex, drop: () => void, { maxByte
   return (piece) => (socket.readyState === socket.OPEN ? writer.write(piece) : Promise.reject(new ReaderGone('The socket is closed')))
 }
 
-function callerFor({ principal, refusal }: Identity, request: IncomingMessage, { parts, limits, requestIdOf, addressOf }: StreamSocketOptions): Context {
+function callerFor({ principal, refusal }: Identity, request: IncomingMessage, { parts, limits, requestIdOf, addressOf }: SocketRouteOptions): Context {
   const ip = addressOf(request)
   return {
     parts,

@@ -6,31 +6,20 @@ import type { Context, Parts } from '../rpc/context.ts'
 import { appRouter } from '../rpc/router.ts'
 import { nameError } from '../rpc/trpc.ts'
 import { incomingTraceparent } from '../telemetry/traces.ts'
-import { boundSocket, closeCodes, type BoundedSocket, type SocketBounds } from './bounded-socket.ts'
+import { boundSocket, closeCodes, type BoundedSocket } from './bounded-socket.ts'
 import { nativeFace } from './face.ts'
 import { identifyByParams, type Identity } from './identify.ts'
 import { readJsonText } from './json.ts'
-import { limited, type Limits } from './limits.ts'
+import { limited } from './limits.ts'
 import type { OpenStreams } from './open-streams.ts'
-import type { SocketRoute } from './sockets.ts'
+import type { SocketRoute, SocketRouteOptions } from './sockets.ts'
 import { trpcPath } from './trpc.ts'
-
-export interface TrpcSocketOptions {
-  parts: Parts
-  limits: Limits
-  openStreams: OpenStreams
-  requestIdOf(request: IncomingMessage): string
-  /** Of the client, as far as proxies are trusted. */
-  addressOf(request: IncomingMessage): string
-  report(error: unknown, requestId: string, route: string): void
-  bounds?: SocketBounds | undefined
-}
 
 /** Time for a client that promised its credential as its first message. */
 const tellMs = 10_000
 
 /** Every procedure over one socket, at the address of the HTTP ones. Each message counts like a request. */
-export function trpcSocket(options: TrpcSocketOptions): SocketRoute {
+export function trpcSocket(options: SocketRouteOptions): SocketRoute {
   // Asked for by the handler's type, and not used by it.
   const wss = new WebSocketServer({ noServer: true, clientTracking: false })
   return {
@@ -75,7 +64,7 @@ function register(socket: WebSocket, bounded: BoundedSocket, { principal }: Iden
 function contextFor(
   { principal }: Identity,
   bounded: BoundedSocket,
-  { parts, limits: counted, addressOf }: TrpcSocketOptions,
+  { parts, limits: counted, addressOf }: SocketRouteOptions,
   request: IncomingMessage,
   requestId: string,
 ): Context {
