@@ -1,6 +1,6 @@
 import type { Run } from '@sluice/schema'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { approval, flow, post, router, signal, template, values } from '../support/flow.ts'
+import { type FlowNode, approval, flow, post, router, signal, template, values } from '../support/flow.ts'
 import { type TestServer, testServer } from '../support/server.ts'
 
 let server: TestServer
@@ -40,6 +40,22 @@ describe('a router', () => {
     const run = await server.run(definition('first'), { input: { n: 15 } })
     expect(run.output).toEqual({ other: { text: 'o' } })
     expect(run.nodes[1]).toMatchObject({ route: ['default'] })
+  })
+
+  test('takes a route by rules, whose values are templates and whose operands are not', async () => {
+    const rules = [
+      { value: '{{ in.tags }}', operator: 'contains', operand: '{{ in.n }}' },
+      { value: '{{ in.n }}', operator: 'number_equals', operand: '4', or: true },
+      { value: '{{ in.missing }}', operator: 'is_empty' },
+    ]
+    const choose: FlowNode = { type: 'router', config: { routes: [{ name: 'yes', rules }], passes: 'steps' } }
+    const definition = flow({ in: 'input', choose, yes: template('y'), no: template('n') }, ['in > choose', 'choose.yes > yes', 'choose > no'])
+    const run = await server.run(definition, { input: { n: 4, tags: ['a'] } })
+    expect(run.output).toEqual({ yes: { text: 'y' } })
+    expect(run.nodes[1]).toMatchObject({ route: ['yes'], output: { in: { n: 4, tags: ['a'] } } })
+    expect((await server.run(definition, { input: { n: 5, tags: ['{{ in.n }}'] } })).output).toEqual({ yes: { text: 'y' } })
+    expect((await server.run(definition, { input: { n: 5, tags: [5] } })).output).toEqual({ no: { text: 'n' } })
+    expect((await server.run(definition, { input: { n: 4, tags: [], missing: 1 } })).output).toEqual({ no: { text: 'n' } })
   })
 
   test('whose condition cannot be told fails its step and names the place', async () => {

@@ -48,6 +48,13 @@ describe('a pause', () => {
     expect(await server.call('GET', `/v1/pauses/${pause.id}`)).toEqual(decided)
   })
 
+  test('passes its input on by step name, if it is to, with the decision’s inputs beside the steps', async () => {
+    const { id, pause } = await open({ passes: 'steps' })
+    expect(pause.input).toEqual({ in: { a: 1 } })
+    await server.decide(pause, 'approve', { inputs: { b: 2 } })
+    expect((await server.wait(id)).output).toEqual({ in: { a: 1 }, b: 2 })
+  })
+
   test('overridden gives the inputs alone', async () => {
     const { id, pause } = await open()
     expect(await server.decide(pause, 'override', { inputs: { c: 3 } })).toMatchObject({ status: 'overridden' })

@@ -199,7 +199,7 @@ function givenTo(state: RunState, node: GraphNode): Payload {
 }
 
 function waitingOf(request: WaitRequest, context: StepContext): Extract<Happening, { is: 'waits' }>['waiting'] {
-  if (request.for === 'pause') return { ...request, input: passThrough(context) }
+  if (request.for === 'pause') return { ...request, input: passThrough(context, request.pause.passes) }
   if (request.for === 'timer') return { for: 'timer', at: request.at.getTime() }
   return request
 }

@@ -9,9 +9,11 @@ import type * as Schema from 'effect/Schema'
 /**
  * How a string in a config is read, once, before the config is decoded:
  * `template` Liquid, gives text · `value` Liquid, but a string that is one `{{ expression }}` and nothing else gives the
- * value itself · `condition` CEL, gives a boolean · `expression` CEL, gives any value · `raw` as it stands.
+ * value itself · `condition` CEL, gives a boolean · `expression` CEL, gives any value · `jinja` a Jinja template whose
+ * names are steps before, gives text · `path` the name of such a step, then keys and indexes (`step.key.0`), gives what
+ * stands there or null · `raw` as it stands.
  */
-export type Reading = 'template' | 'value' | 'condition' | 'expression' | 'raw'
+export type Reading = 'template' | 'value' | 'condition' | 'expression' | 'jinja' | 'path' | 'raw'
 
 /** Readings by dotted path into the config; `*` stands for one key or index, a last `**` for all below. The rest are templates. */
 export type Readings = { readonly [path: string]: Reading }
@@ -53,10 +55,10 @@ export interface StepContext {
   traceparent: string | null
 }
 
-/** What a step gives that lets its input through: the output of its one completed predecessor, else all of them by step name. */
-export function passThrough({ input }: Pick<StepContext, 'input'>): Json {
+/** What a step gives that lets its input through: the output of its one completed predecessor, else, or with `steps`, all of them by step name. */
+export function passThrough({ input }: Pick<StepContext, 'input'>, passes: 'value' | 'steps' = 'value'): Json {
   const outputs = Object.values(input)
-  return outputs.length === 1 ? outputs[0]! : input
+  return passes === 'value' && outputs.length === 1 ? outputs[0]! : input
 }
 
 /** What a node needs of the server, handed to it by the engine. */
@@ -92,6 +94,8 @@ export interface PauseRequest {
   /** The decision taken when it expires, if the node has a default. */
   onExpiry: { action: 'approve' | 'decline' | 'override'; inputs?: JsonObject } | null
   blocks: 'dependants' | 'run'
+  /** What an approval lets through, as with `passThrough`; `value` unless set. */
+  passes?: 'value' | 'steps'
 }
 
 /** What a waiting step waits for; durable, and nothing of it stays in memory. */
@@ -148,6 +152,8 @@ export interface NodeDeclaration<C = unknown> {
   /** The key of its output that those schemas are about; the whole output unless set. */
   schemaOf?: string
   behaviour: Behaviour<C>
+  /** Set when this is another name of a node type: then `config` and `readings` are about what the stored config means. */
+  alias?: AnyAlias
 }
 
 // oxlint-disable-next-line typescript/no-explicit-any -- a catalogue holds nodes of every config
@@ -156,11 +162,78 @@ export type AnyNode = NodeDeclaration<any>
 /** Keeps the config's type between declaration and behaviour. */
 export const defineNode = <C>(declaration: NodeDeclaration<C>): NodeDeclaration<C> => declaration
 
+/** A place inside a config, from the outside in. */
+export type Place = readonly (string | number)[]
+
+/** Where an alias stands in its definition. */
+export interface Standing {
+  id: string
+  title: string
+  /** Step names of the predecessors that are part of the run, in topological order. */
+  names: readonly string[]
+}
+
+/** What the config of an alias means: a config of the library's type. */
+export interface Mapped {
+  config: JsonObject
+  /**
+   * Where what stands in that config is said in the alias's own: an issue at the first place, or anywhere below it, is told at
+   * the second. The longest one that fits counts; what none fits is told of the config as a whole.
+   */
+  places: readonly (readonly [library: Place, own: Place])[]
+}
+
+interface AliasFacts<C> {
+  /** The dialect whose name it is. */
+  dialect: string
+  /** The name, as definitions have it. */
+  type: string
+  /** The node type it is a name of. */
+  of: string
+  title: string
+  description: string
+  category: NodeDeclaration['category']
+  /** Of its own config, as it is stored. Keys that it does not know are allowed, and kept. */
+  config: Schema.Codec<C, unknown>
+  /** How the strings of its own config are read, for those who write them; the rest are `raw`. */
+  reads?: Readings
+  /** What decoding its own config cannot see. */
+  check?(config: C): { path: (string | number)[]; message: string }[]
+  /** Of the mapped config, in place of the library's. */
+  readings?: Readings
+  /** The fields of what it gives, as far as its config tells. */
+  outputFields?(config: C): string[]
+  /** Its links leave by `default` whatever handle they name, but for `failed` and the handles that every node of the type has. */
+  leaves?: 'default'
+}
+
+/**
+ * A node type under a name of a dialect, with that dialect's config: data, from which the catalogue makes a node type of that
+ * name. Stored definitions keep name and config as they came.
+ */
+export type NodeAlias<C = unknown> = AliasFacts<C> &
+  (
+    | { map(config: C, node: Standing): Mapped; refused?: undefined }
+    /** Why no definition with it is published: a name that is known, of something that is not done here. */
+    | { refused: string; map?: undefined }
+  )
+
+// oxlint-disable-next-line typescript/no-explicit-any -- a catalogue holds aliases of every config
+export type AnyAlias = NodeAlias<any>
+
+/** Keeps the config's type between its schema and what it means. */
+export const defineAlias = <C>(alias: NodeAlias<C>): NodeAlias<C> => alias
+
 /** The node types a server has. */
 export interface Catalogue {
+  /** By name: of the library, of a program, or of a dialect. */
   get(type: string): AnyNode | undefined
-  list(): AnyNode[]
+  /** Those of library and program; given a dialect, its names for them. */
+  list(dialect?: string): AnyNode[]
 }
+
+/** The node type behind a name: of an alias the one it stands for. */
+export const typeBehind = ({ type, alias }: Pick<AnyNode, 'type' | 'alias'>): string => alias?.of ?? type
 
 /** Thrown by a node: how a step failed. Recorded as an outcome; `retry: false` ends the retries. */
 export class StepFailure extends Error {

@@ -11,6 +11,12 @@ export const NoConfig = Schema.Record(Schema.String, Schema.Never)
 
 export const JsonMap: Schema.Codec<{ readonly [key: string]: Json }, unknown> = Schema.Record(Schema.String, AnyJson)
 
+/** What a node that lets its input through gives of it. */
+export const Passes = Schema.Literals(['value', 'steps']).annotate({
+  title: 'Passes',
+  description: 'What it lets through: the output of the one step before it, of several an object by step name (`value`, unless set), or always that object (`steps`)',
+})
+
 const year = 31_536_000_000
 
 /** A number of milliseconds, or text that gives one. The most is ten years. */

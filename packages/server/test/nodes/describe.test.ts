@@ -105,6 +105,8 @@ group('readings', () => {
   const reading = (type: string, ...path: string[]) => path.reduce<JsonObject>((schema, key) => schema[key] as JsonObject, describe(catalogue.get(type)!).config)['x-reading']
   test('stand at the fields they are about', () => {
     expect(reading('router', 'properties', 'routes', 'items', 'properties', 'when')).toBe('condition')
+    expect(reading('router', 'properties', 'routes', 'items', 'properties', 'rules', 'items', 'properties', 'value')).toBe('value')
+    expect(reading('router', 'properties', 'routes', 'items', 'properties', 'rules', 'items', 'properties', 'operand')).toBe('raw')
     expect(reading('static-value', 'properties', 'values')).toBe('value')
     expect(reading('map', 'properties', 'items')).toBe('expression')
     expect(reading('code', 'properties', 'source')).toBe('raw')

@@ -59,8 +59,29 @@ describe('router', () => {
     expect(await output(router, routes(true), { a: 7 })).toBe(7)
     expect(await output(router, routes(true), { a: 7, b: 8 })).toEqual({ a: 7, b: 8 })
   })
+  test('lets it through by step name, however many there are, if it is to', async () => {
+    const passing = (passes: string, came: JsonObject) => output(router, { ...routes(true), passes }, came)
+    expect(await passing('steps', { a: 7 })).toEqual({ a: 7 })
+    expect(await passing('steps', {})).toEqual({})
+    expect(await passing('value', { a: 7 })).toBe(7)
+  })
   test('a condition that was never read is not taken for true', async () => {
     expect(await taken({ routes: [{ name: 'r', when: 'input.a > 1' }] })).toEqual(['default'])
+  })
+  test('takes a route by its rules', async () => {
+    const large = { name: 'large', rules: [{ value: '1250', operator: 'greater_than', operand: 1000 }] }
+    const small = { name: 'small', rules: [{ value: '1250', operator: 'less_than', operand: 1000 }] }
+    expect(await taken({ routes: [small, large] })).toEqual(['large'])
+    expect(await taken({ routes: [small] })).toEqual(['default'])
+    expect(await taken({ routes: [small, { name: 'any', rules: [] }, large], mode: 'all' })).toEqual(['any', 'large'])
+  })
+  test('a route has a condition or rules', () => {
+    const places = (...given: JsonObject[]) => router.check!({ routes: given.map((route, at) => ({ name: `r${at}`, ...route })) }).map(({ path }) => path.join('.'))
+    expect(places({ when: 'true' }, { rules: [] })).toEqual([])
+    expect(places({ when: 'true', rules: [] }, {})).toEqual(['routes.0.when', 'routes.1.when'])
+  })
+  test('a route of a draft that has both, or neither, is not taken', async () => {
+    expect(await taken({ routes: [{ name: 'both', when: true, rules: [] }, { name: 'neither' }, { name: 'r', when: true }], mode: 'all' })).toEqual(['r'])
   })
   test('names of routes are unique and not those of every node', () => {
     const named = (...names: string[]) => router.check!({ routes: names.map((name) => ({ name, when: 'true' })) }).map(({ path }) => path.join('.'))
@@ -68,13 +89,19 @@ describe('router', () => {
     expect(named('a', 'b', 'a')).toEqual(['routes.2.name'])
     expect(named('default', 'failed')).toEqual(['routes.0.name', 'routes.1.name'])
     expect(router.check!({ routes: 'nonsense' })).toEqual([])
-    expect(router.check!({ routes: [null, 1, {}] })).toEqual([])
+    expect(router.check!({ routes: [null, 1, { when: true }] })).toEqual([])
   })
 })
 
 describe('merge', () => {
   test('puts objects together, the later step winning, and others under their step names', async () => {
     expect(await output(merge, {}, { a: { x: 1, y: 1 }, b: { y: 2 }, c: [3], d: null })).toEqual({ x: 1, y: 2, c: [3], d: null })
+  })
+  test('puts each under its step name, if it is to', async () => {
+    const came = { a: { x: 1 }, b: { x: 2 }, c: 3 }
+    expect(await output(merge, { by: 'step' }, came)).toEqual(came)
+    expect(await output(merge, { by: 'step' }, { a: { x: 1 } })).toEqual({ a: { x: 1 } })
+    expect(await output(merge, { by: 'key' }, came)).toEqual({ x: 2, c: 3 })
   })
   test('keeps a key that names the prototype as data', async () => {
     const merged = (await output(merge, {}, { a: proto, b: { x: 1 } })) as JsonObject
@@ -108,6 +135,7 @@ describe('human', () => {
       expiresInMs: '5000',
       onExpiry: { action: 'override', inputs: { a: 1 } },
       blocks: 'run',
+      passes: 'steps',
     }
     expect(wait(human, all)).toEqual({ for: 'pause', pause: { ...all, expiresInMs: 5000 } })
     expect(human.handles).toEqual({ fixed: ['declined', 'expired'] })

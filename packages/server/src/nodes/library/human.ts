@@ -1,7 +1,7 @@
 import type { JsonObject } from '@sluice/schema'
 import * as Schema from 'effect/Schema'
 import { defineNode } from '../contract.ts'
-import { JsonMap, Milliseconds, millisecondsOf } from '../values.ts'
+import { JsonMap, Milliseconds, Passes, millisecondsOf } from '../values.ts'
 
 const OnExpiry = Schema.Struct({
   action: Schema.Literals(['approve', 'decline', 'override']).annotate({ title: 'Action' }),
@@ -11,7 +11,7 @@ const OnExpiry = Schema.Struct({
 export const human = defineNode({
   type: 'human',
   title: 'Human',
-  description: 'Waits for a person: an approval, or the answer to a question.',
+  description: 'Waits for a person: an approval, or the answer to a question. Approved, it lets its input through, with the inputs of the decision laid over it.',
   category: 'people',
   config: Schema.Struct({
     kind: Schema.Literals(['approval', 'question']).annotate({ title: 'Kind' }),
@@ -26,14 +26,15 @@ export const human = defineNode({
         description: 'What is held up: the steps that depend on it, or everything not yet started; `dependants` unless set',
       }),
     ),
+    passes: Schema.optionalKey(Passes),
   }),
-  readings: { kind: 'raw', blocks: 'raw', 'form.**': 'raw', expiresInMs: 'value', 'onExpiry.action': 'raw', 'onExpiry.inputs.**': 'value' },
+  readings: { kind: 'raw', blocks: 'raw', passes: 'raw', 'form.**': 'raw', expiresInMs: 'value', 'onExpiry.action': 'raw', 'onExpiry.inputs.**': 'value' },
   handles: { fixed: ['declined', 'expired'] },
   schemaFields: ['form'],
   check: (config: JsonObject) => ('onExpiry' in config && !('expiresInMs' in config) ? [{ path: ['onExpiry'], message: 'It never expires: set expiresInMs' }] : []),
   behaviour: {
     is: 'wait',
-    wait: ({ kind, message, form, assignee, expiresInMs, onExpiry, blocks }) => ({
+    wait: ({ kind, message, form, assignee, expiresInMs, onExpiry, blocks, passes }) => ({
       for: 'pause',
       pause: {
         kind,
@@ -44,6 +45,7 @@ export const human = defineNode({
         expiresInMs: expiresInMs === undefined ? null : millisecondsOf(expiresInMs, 'expiresInMs'),
         onExpiry: onExpiry ?? null,
         blocks: blocks ?? 'dependants',
+        ...(passes && { passes }),
       },
     }),
   },
