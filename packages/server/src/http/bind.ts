@@ -1,5 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Setting } from '../dialects/dialect.ts'
 import type { FileContent, FilesPart } from '../rpc/context.ts'
 import { problemOf } from '../rpc/faults.ts'
 import type { Wire } from './ask.ts'
@@ -11,7 +12,7 @@ import { untilGone, untilLost } from './gone.ts'
 import { checkText, type ReadJson } from './json.ts'
 import type { Ending, OpenStreams } from './open-streams.ts'
 import { queryOf } from './query.ts'
-import type { ReplyRow, Row, Setting, StreamRow } from './rows.ts'
+import type { Answer, ReplyRow, Row, StreamRow } from './rows.ts'
 import { parametersOf, type Place } from './shapes.ts'
 import { endStream, sendStream, sseHeaders, type StreamOptions } from './streams.ts'
 
@@ -68,12 +69,24 @@ function replier(row: ReplyRow, options: BindOptions): Serve {
   return async (request, reply) => {
     const form = await formOf(row, request, options)
     try {
-      const value = await row.call(callerOf(request), row.ask(wireOf(request, form)), untilLost(reply.raw))
-      await give(row, row.answer(value, settingOf(request, options)), request, reply, options)
+      const input = row.ask(wireOf(request, form))
+      const answer = await answerTo(row, input, request, reply, options)
+      await give(row, answer, request, reply, options)
     } finally {
       // What no procedure has kept.
       if (form) await options.files.discard([...form.files.values()].flat()).catch((error: unknown) => options.report(error, request))
     }
+  }
+}
+
+async function answerTo(row: ReplyRow, input: unknown, request: FastifyRequest, reply: FastifyReply, options: BindOptions): Promise<Answer> {
+  const setting = settingOf(request, options)
+  try {
+    return row.answer(await row.call(callerOf(request), input, untilLost(reply.raw)), setting, input)
+  } catch (error) {
+    const rescued = row.rescue?.(problemOf(error), setting, input)
+    if (rescued) return rescued
+    throw error
   }
 }
 
@@ -92,11 +105,11 @@ async function formOf(row: ReplyRow, request: FastifyRequest, { files: parts }: 
   return receiveForm(request, { takes: row.takes, parts, user: { workspaceId: caller.principal.workspaceId, userId: caller.principal.userId } })
 }
 
-async function give(row: ReplyRow, answer: unknown, request: FastifyRequest, reply: FastifyReply, { report, stream }: BindOptions): Promise<void> {
+async function give(row: ReplyRow, { status, body }: Answer, request: FastifyRequest, reply: FastifyReply, { report, stream }: BindOptions): Promise<void> {
   // That it is one, its row says: `gives`.
-  if (row.gives === 'bytes') await sendContent(answer as FileContent, request, reply, stream).catch((error: unknown) => whileSending(error, request, reply, report))
-  else if (answer === undefined) void reply.code(204).send()
-  else void reply.code(row.status).type('application/json; charset=utf-8').send(JSON.stringify(answer))
+  if (row.gives === 'bytes') await sendContent(body as FileContent, request, reply, stream).catch((error: unknown) => whileSending(error, request, reply, report))
+  else if (body === undefined) void reply.code(status).send()
+  else void reply.code(status).type('application/json; charset=utf-8').send(JSON.stringify(body))
 }
 
 /** Before the head went out an error is answered like any other; after it, it can only be told of. */

@@ -1,11 +1,5 @@
+import type { Dialect, Rendered } from '../dialects/dialect.ts'
 import type { Problem } from '../rpc/faults.ts'
-
-/** An error as one API shows it. */
-export interface Rendered {
-  status: number
-  body: unknown
-  headers?: Readonly<Record<string, string>>
-}
 
 /** Whose manner an address is answered in. */
 export interface Face {
@@ -22,6 +16,13 @@ export const nativeFace: Face = {
     return { status, body: { error: { code, kind, message, issues, details, requestId } } }
   },
 }
+
+/** Whose addresses lie below its mounts. */
+export const faceOf = ({ name, prefixes, mounts, errors }: Dialect): Face => ({
+  name,
+  prefixes: mounts.flatMap((mount) => prefixes.map((prefix) => `${mount}${prefix}`)),
+  render: errors.render,
+})
 
 /** Who answers at an address that no row has: the face with the longest prefix of it, else the native one. */
 export function ownerOf(faces: readonly Face[], path: string): Face {

@@ -2,7 +2,9 @@ import { callTRPCProcedure, type AnyTRPCRouter } from '@trpc/server'
 import type { z } from 'zod'
 import { authorize } from '../access/policy.ts'
 import type { Batch, FeedItem } from '../events/feed.ts'
+import type { Setting } from '../dialects/dialect.ts'
 import type { Context } from '../rpc/context.ts'
+import type { Problem } from '../rpc/faults.ts'
 import { Subscription } from '../rpc/subscription.ts'
 import type { BodyType, Meta, Method, Rest, RestStream } from '../rpc/trpc.ts'
 import { askBySchema, type Wire } from './ask.ts'
@@ -22,15 +24,15 @@ interface Addressed {
   ask(wire: Wire): unknown
 }
 
-/** What an answer may be made of beside the value. */
-export interface Setting {
-  now: Date
-  baseUrl: string
+/** What is sent. Without a body it is a 204. */
+export interface Answer {
+  status: number
+  body: unknown
 }
 
 export interface ReplyRow extends Addressed {
   is: 'reply'
-  /** Of success; a reply without a value is a 204. */
+  /** Of success, as it is described; without a body it is a 204. */
   status: number
   /** What its body may be beside JSON. */
   takes: readonly BodyType[]
@@ -39,7 +41,9 @@ export interface ReplyRow extends Addressed {
   /** Asked before bytes are taken in for it. Throws faults. */
   permit(context: Context): void
   call(context: Context, input: unknown, signal: AbortSignal): Promise<unknown>
-  answer(value: unknown, setting: Setting): unknown
+  answer(value: unknown, setting: Setting, input: unknown): Answer
+  /** What a fault is turned into; undefined: it is answered as any other. */
+  rescue?(problem: Problem, setting: Setting, input: unknown): Answer | undefined
 }
 
 export interface StreamRow extends Addressed {
@@ -59,14 +63,21 @@ export function rowsOf(router: AnyTRPCRouter, face: Face = nativeFace): Row[] {
     const call = (context: Context, value: unknown, signal: AbortSignal) =>
       callTRPCProcedure({ router, path: name, getRawInput: async () => value, ctx: context, type, signal, batchIndex: 0 })
     const reply = ({ method, path, status = 200, takes = [], gives }: Rest): ReplyRow => {
-      const permit = ({ principal }: Context) => void (principal && meta.action !== 'public' && meta.action !== 'signed-in' && authorize(principal, meta.action))
-      return { ...addressed, is: 'reply', method, path, status, takes, gives: gives ?? 'json', permit, call, answer: (value) => value }
+      const permit = permitOf(meta.action)
+      return { ...addressed, is: 'reply', method, path, status, takes, gives: gives ?? 'json', permit, call, answer: (value) => answerOf(status, value) }
     }
     const stream = async (...asked: Parameters<typeof call>): Promise<AsyncIterable<Batch>> => batchesOf(await call(...asked), name)
     const streamed = ({ path }: RestStream): StreamRow => ({ ...addressed, is: 'stream', method: 'GET', path, stream, frame: nativeFrame })
     return [...(meta.openapi ? [reply(meta.openapi)] : []), ...(meta.streams ?? []).map(streamed)]
   })
 }
+
+export const answerOf = (status: number, body: unknown): Answer => ({ status: body === undefined ? 204 : status, body })
+
+export const permitOf =
+  (action: Meta['action']) =>
+  ({ principal }: Context): void =>
+    void (principal && action !== 'public' && action !== 'signed-in' && authorize(principal, action))
 
 interface Found {
   meta: Meta

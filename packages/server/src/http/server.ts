@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyRequest } from 'fastify'
+import type { Dialect } from '../dialects/dialect.ts'
 import type { Parts } from '../rpc/context.ts'
 import { appRouter } from '../rpc/router.ts'
 import type { Log } from '../telemetry.ts'
@@ -10,7 +11,8 @@ import { bind } from './bind.ts'
 import type { SocketBounds } from './bounded-socket.ts'
 import { clientAddress, trustOf, type TrustProxy } from './client-address.ts'
 import { applyCors } from './cors.ts'
-import { nativeFace, type Face } from './face.ts'
+import { rowsOfDialect } from './dialect-rows.ts'
+import { faceOf, nativeFace } from './face.ts'
 import { mountDocs, type ApiPage } from './docs.ts'
 import { createFailing, factsOf, type Failing } from './failing.ts'
 import { mountHealth, mountStart } from './health.ts'
@@ -21,7 +23,8 @@ import { createOpenStreams } from './open-streams.ts'
 import { createOrigins, isLoopback, type Origins } from './origins.ts'
 import { pathOf } from './query.ts'
 import { requestIdOf } from './request-id.ts'
-import { rowsOf, type Row } from './rows.ts'
+import { rowsOf } from './rows.ts'
+import { servedRouter } from './served.ts'
 import { createMethodsAt, placesOf } from './shapes.ts'
 import { acceptSockets } from './sockets.ts'
 import { streamSockets } from './stream-socket.ts'
@@ -52,9 +55,8 @@ export interface HttpOptions {
   ready: () => Promise<void>
   /** Where servers count requests together; unset, each counts for itself. */
   counters?: Parts['database']
-  /** Rows beside the native ones, and the faces that own their paths. */
-  rows?: readonly Row[]
-  faces?: readonly Face[]
+  /** The APIs that are served beside the native one. */
+  dialects?: readonly Dialect[]
   /** The API, as it is described to those who come by. */
   documents?: () => Promise<readonly ApiPage[]>
   stream?: StreamOptions
@@ -78,7 +80,7 @@ export interface HttpServer {
 
 /** The server, ready to listen. Rejects when two rows would answer the same request. */
 export async function createHttp(options: HttpOptions): Promise<HttpServer> {
-  const { parts, config, log, ready, counters, rows = [], faces = [], documents, stream, socket, serves = true } = options
+  const { parts, config, log, ready, counters, dialects = [], documents, stream, socket, serves = true } = options
   const { metrics = createMetrics(), traces = untraced } = options
   const trusts = trustOf(config.trustProxy)
   const clientOf = (request: IncomingMessage): string => clientAddress(request, trusts)
@@ -86,8 +88,9 @@ export async function createHttp(options: HttpOptions): Promise<HttpServer> {
   const limits = createLimits({ rateLimit: config.rateLimit, database: counters ?? null })
   const openStreams = createOpenStreams(parts.access, log, metrics)
   const admission = createAdmission(parts, origins, limits, clientOf)
-  const places = placesOf(serves ? [...rowsOf(appRouter), ...rows] : [])
-  const failing = createFailing([nativeFace, ...faces], createMethodsAt(places, serves ? [{ path: `${trpcPath}/{path}`, methods: ['GET', 'POST'] }] : []), log)
+  const places = placesOf(serves ? [...rowsOf(appRouter), ...dialects.flatMap(rowsOfDialect)] : [])
+  const router = servedRouter(dialects)
+  const failing = createFailing([nativeFace, ...dialects.map(faceOf)], createMethodsAt(places, serves ? [{ path: `${trpcPath}/{path}`, methods: ['GET', 'POST'] }] : []), log)
   const report = (error: unknown, request: FastifyRequest) => failing.report(error, factsOf(request))
   const state = { url: '', leaving: false }
 
@@ -98,7 +101,7 @@ export async function createHttp(options: HttpOptions): Promise<HttpServer> {
   mountMetrics(app, { metrics, origins, token: config.metricsToken, isOpen: isPrivate(config) })
   if (serves) mountStart(app)
   if (serves && documents) mountDocs(app, documents)
-  if (serves) mountTrpc(app, { parts, openStreams, report, stream })
+  if (serves) mountTrpc(app, { router, parts, openStreams, report, stream })
   bind(app, places, { files: parts.files, openStreams, report, stream, baseUrl: (request) => config.publicUrl ?? `${request.protocol}://${request.host}` })
   const reportSocket = (error: unknown, requestId: string, route: string) => failing.report(error, { requestId, route })
   const speaking = { parts, limits, openStreams, requestIdOf, addressOf: clientOf, report: reportSocket, bounds: socket }
@@ -107,7 +110,7 @@ export async function createHttp(options: HttpOptions): Promise<HttpServer> {
     requestIdOf,
     identify: admission.admitSocket,
     report: (error, request) => reportSocket(error, requestIdOf(request), pathOf(request.url ?? '')),
-    routes: serves ? [trpcSocket(speaking), ...streamSockets(places, speaking)] : [],
+    routes: serves ? [trpcSocket(router, speaking), ...streamSockets(places, speaking)] : [],
   })
   await app.ready()
 

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import { Fault, limits } from '@sluice/schema'
+import type { AnyTRPCRouter } from '@trpc/server'
 import { getWSConnectionHandler } from '@trpc/server/adapters/ws'
 import { WebSocketServer, type WebSocket } from 'ws'
 import type { Context, Parts } from '../rpc/context.ts'
-import { appRouter } from '../rpc/router.ts'
 import { nameError } from '../rpc/trpc.ts'
 import { incomingTraceparent } from '../telemetry/traces.ts'
 import { boundSocket, closeCodes, type BoundedSocket } from './bounded-socket.ts'
@@ -19,7 +19,7 @@ import { trpcPath } from './trpc.ts'
 const tellMs = 10_000
 
 /** Every procedure over one socket, at the address of the HTTP ones. Each message counts like a request. */
-export function trpcSocket(options: SocketRouteOptions): SocketRoute {
+export function trpcSocket(router: AnyTRPCRouter, options: SocketRouteOptions): SocketRoute {
   // Asked for by the handler's type, and not used by it.
   const wss = new WebSocketServer({ noServer: true, clientTracking: false })
   return {
@@ -33,7 +33,7 @@ export function trpcSocket(options: SocketRouteOptions): SocketRoute {
       socket.on('close', () => clearTimeout(untold))
       const connect = getWSConnectionHandler({
         wss,
-        router: appRouter,
+        router,
         maxBatchSize: limits.batch,
         experimental_encoder: encoderFor(bounded),
         createContext: async ({ info }) => {

@@ -1,11 +1,10 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { limits } from '@sluice/schema'
 import { fetchRequestHandler } from '@trpc/server/adapters/fetch'
-import type { TRPCError } from '@trpc/server'
+import type { AnyTRPCRouter, TRPCError } from '@trpc/server'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Context, Parts } from '../rpc/context.ts'
 import { problemOf } from '../rpc/faults.ts'
-import { appRouter } from '../rpc/router.ts'
 import { callerOf } from './caller.ts'
 import { untilGone } from './gone.ts'
 import { identifyByParams } from './identify.ts'
@@ -13,12 +12,13 @@ import { readJsonText, type ReadJson } from './json.ts'
 import type { OpenStreams } from './open-streams.ts'
 import { pathOf, queryOf } from './query.ts'
 import { endStream, sseHeaders } from './streams.ts'
-import { answerCall, singleCallOf } from './trpc-call.ts'
+import { createSingleCalls, type SingleCalls } from './trpc-call.ts'
 import { createWriter, ReaderGone, type WriterOptions } from './writer.ts'
 
 export const trpcPath = '/trpc'
 
 export interface TrpcOptions {
+  router: AnyTRPCRouter
   parts: Parts
   openStreams: OpenStreams
   report(error: unknown, request: FastifyRequest): void
@@ -27,13 +27,14 @@ export interface TrpcOptions {
 
 /** Serves every procedure at `/trpc/<path>`: queries, mutations, batches of at most ten, subscriptions as SSE. */
 export function mountTrpc(app: FastifyInstance, options: TrpcOptions): void {
+  const singles = createSingleCalls(options.router)
   app.route({
     method: ['GET', 'POST'],
     url: `${trpcPath}/:path`,
     exposeHeadRoute: false,
     // Which of its procedures are open, the procedures say.
     config: { open: true, template: `${trpcPath}/{path}` },
-    handler: (request, reply) => serve(request, reply, options),
+    handler: (request, reply) => serve(request, reply, options, singles),
   })
 }
 
@@ -44,10 +45,10 @@ export function callsOf(request: FastifyRequest): number {
   return Math.min(members, limits.batch)
 }
 
-async function serve(request: FastifyRequest, reply: FastifyReply, { parts, openStreams, report, stream }: TrpcOptions): Promise<FastifyReply> {
-  const single = singleCallOf(request)
+async function serve(request: FastifyRequest, reply: FastifyReply, { router, parts, openStreams, report, stream }: TrpcOptions, singles: SingleCalls): Promise<FastifyReply> {
+  const single = singles.read(request)
   if (single) {
-    await answerCall(single, request, reply, (error) => report(error, request))
+    await singles.answer(single, request, reply, (error) => report(error, request))
     return reply
   }
   const url = addressOf(request)
@@ -58,7 +59,7 @@ async function serve(request: FastifyRequest, reply: FastifyReply, { parts, open
   let context = caller
   const response = await fetchRequestHandler({
     endpoint: trpcPath,
-    router: appRouter,
+    router,
     req: asked,
     maxBatchSize: limits.batch,
     createContext: async ({ info }) => (context = await withParams(parts, caller, info.connectionParams)),

@@ -35,6 +35,10 @@ export interface Reply extends Door {
   bodies: readonly BodyType[]
   /** Whether its output is bytes as they are. */
   isBytes: boolean
+  /** What it may answer beside its reply, by status. */
+  others?: Readonly<Record<number, { description: string; schema: z.ZodType }>>
+  /** Not in the document that the API is published by. */
+  isExtension?: boolean
 }
 
 /** Bytes, as OpenAPI says them. */

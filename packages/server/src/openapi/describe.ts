@@ -1,5 +1,5 @@
 import type { AnyTRPCRouter } from '@trpc/server'
-import { addressesOf } from './addresses.ts'
+import { type Address, addressesOf } from './addresses.ts'
 import { provisional, settle } from './components.ts'
 import type { Description, Document } from './description.ts'
 import { generate } from './generate.ts'
@@ -9,17 +9,23 @@ import { problemExamples, sharedProblems } from './problems.ts'
 import { headers } from './replies.ts'
 import { nameAll } from './words.ts'
 
-/** The OpenAPI 3.1 document of the procedures that say where they are found. Deterministic. */
-export function describe(router: AnyTRPCRouter, description: Description): Document {
-  const { title, version, license, tags, notes, errors, event, securitySchemes, streamSecuritySchemes } = description
-  const addresses = addressesOf(router, (procedure, path) => notes[procedure]?.at?.[path]?.hides ?? [])
+/** The OpenAPI 3.1 document of the procedures that say where they are found. */
+export const describe = (router: AnyTRPCRouter, description: Description): Document =>
+  describeAddresses(
+    addressesOf(router, (procedure, path) => description.notes[procedure]?.at?.[path]?.hides ?? []),
+    description,
+  )
+
+/** The OpenAPI 3.1 document of addresses. Deterministic. */
+export function describeAddresses(addresses: readonly Address[], description: Description): Document {
+  const { title, version, license, tags, errors, event, securitySchemes, streamSecuritySchemes, servers = [{ url: '/' }] } = description
   const parts = generate(addresses, { words: provisionally(nameAll(description.words, addresses)), event, error: errors.schema })
   const paths: Document['paths'] = {}
   for (const address of addresses) (paths[address.path] ??= {})[address.method.toLowerCase()] = operationAt(address, parts, description)
   const document = settle({
     openapi: '3.1.0',
     info: { title, version, description: description.description, license },
-    servers: [{ url: '/' }],
+    servers: [...servers],
     security: anyOf(securitySchemes),
     tags: tags.filter(({ name }) => addresses.some((address) => tagsOf(address).includes(name))),
     paths,

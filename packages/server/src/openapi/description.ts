@@ -22,6 +22,8 @@ export interface Description {
   /** Markdown. */
   description: string
   license: { name: string; identifier: string }
+  /** The root, unless given. */
+  servers?: readonly JsonObject[]
   tags: readonly { name: string; description: string }[]
   /** The ways to say who asks; any one of them is enough. */
   securitySchemes: Record<string, JsonObject>
@@ -62,6 +64,8 @@ export interface Note {
 
 export interface Example {
   input: JsonObject
+  /** Of the body, where it is not what the path leaves of the input. */
+  body?: Json
   /** Absent: there is nothing to say. */
   reply?: Json
 }

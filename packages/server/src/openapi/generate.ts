@@ -21,7 +21,7 @@ export type Operation = {
   summary: string
   parameters?: (JsonObject & { in: string; name: string; schema: JsonObject })[]
   requestBody?: { content: Content }
-  responses: { 200?: { content: Content } }
+  responses: Record<number, { content: Content } | undefined>
 }
 
 /** By media type. */
@@ -78,11 +78,12 @@ function procedureFor({ id, method, path, takes, reply, stream }: Address) {
   return method === 'GET' ? procedure.query(never) : procedure.mutation(never)
 }
 
-function restIn({ method, takes, stream }: Address, event: z.ZodType): NonNullable<ZodOpenApiPathsObject[string]['post']> {
+function restIn({ method, takes, reply, stream }: Address, event: z.ZodType): NonNullable<ZodOpenApiPathsObject[string]['post']> {
+  const others = Object.entries(reply?.others ?? {}).map(([status, { schema }]) => [status, { description: '', content: { [json]: { schema } } }])
   return {
     requestParams: { query: z.object(fields(takes.query, (field) => !canSay(field, method))) },
     ...(takes.body && { requestBody: { content: { [json]: { schema: takes.body } } } }),
-    responses: stream ? { 200: { description: '', content: { 'text/event-stream': { schema: event } } } } : {},
+    responses: { ...(stream && { 200: { description: '', content: { 'text/event-stream': { schema: event } } } }), ...Object.fromEntries(others) },
   }
 }
 

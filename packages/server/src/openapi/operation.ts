@@ -4,7 +4,7 @@ import type { Description, Example, Note } from './description.ts'
 import { byteHeaders, otherBytes } from './bytes.ts'
 import type { Content, Parts } from './generate.ts'
 import { problemsOf } from './problems.ts'
-import { successAt, withExample } from './replies.ts'
+import { othersAt, successAt, withExample } from './replies.ts'
 
 /** Any one of them is enough. */
 export const anyOf = (schemes: object): JsonObject[] => Object.keys(schemes).map((name) => ({ [name]: [] }))
@@ -29,7 +29,13 @@ export function operationAt(address: Address, parts: Parts, description: Descrip
     security,
     parameters: parameters.length > 0 ? parameters : undefined,
     requestBody: body && { required: !takes.body!.safeParse({}).success, content: withExample(bodiesOf(address, body.content), bodyOf(replyNote?.example, address)) },
-    responses: { [reply?.status ?? 200]: successAt(address, parts, description), ...(reply?.isBytes && otherBytes), ...problemsOf(address, own, description.errors, parts.error) },
+    responses: {
+      [reply?.status ?? 200]: successAt(address, parts, description),
+      ...(reply?.isBytes && otherBytes),
+      ...problemsOf(address, own, description.errors, parts.error),
+      ...othersAt(address, parts),
+    },
+    'x-sluice-extension': reply?.isExtension,
   })
 }
 
@@ -83,5 +89,6 @@ const inQuery = (schema: JsonObject, value: Json | undefined): Json | undefined 
 function bodyOf(example: Example | undefined, { takes, reply }: Address): Json | undefined {
   // Of a form there is nothing to be shown that a reader could send.
   if (!example || (reply?.bodies.length ?? 0) > 0) return undefined
+  if (example.body !== undefined) return example.body
   return Object.fromEntries(Object.entries(example.input).filter(([key]) => !Object.hasOwn(takes.path, key)))
 }

@@ -38,3 +38,12 @@ const replyHeaders = {
   'X-RateLimit-Remaining': { $ref: '#/components/headers/RateLimitRemaining' },
   'X-RateLimit-Reset': { $ref: '#/components/headers/RateLimitReset' },
 }
+
+/** What is answered under other statuses than that of success, and is no problem of all. */
+export const othersAt = (address: Address, parts: Parts): JsonObject =>
+  Object.fromEntries(
+    Object.entries(address.reply?.others ?? {}).map(([status, { description }]) => [
+      status,
+      { description, headers: replyHeaders, content: parts.rest(address).responses[Number(status)]!.content },
+    ]),
+  )

@@ -17,6 +17,29 @@ export interface Problem {
   details: { [key: string]: Json }
   /** Seconds. */
   retryAfter?: number
+  /** What did not fit the wire of a dialect, for who says it in their own manner; `issues` says the same. */
+  wire?: readonly WireIssue[]
+}
+
+/** One thing wrong with what came over the wire of a dialect. */
+export interface WireIssue {
+  in: 'path' | 'query' | 'body'
+  /** With its `input`. */
+  issue: z.core.$ZodIssue
+}
+
+/** What came does not fit the schemas of the dialect's row. */
+export class WireFault extends Fault {
+  readonly wire: readonly WireIssue[]
+  constructor(wire: readonly WireIssue[]) {
+    super('input_invalid', {
+      issues: wire
+        .slice(0, mostIssues)
+        .flatMap(({ issue }) => spread(issue))
+        .slice(0, mostIssues),
+    })
+    this.wire = wire.slice(0, mostIssues)
+  }
 }
 
 type TrpcCode = TRPCError['code']
@@ -53,6 +76,8 @@ export class Unavailable extends Error {
   override readonly name = 'Unavailable'
 }
 
+const mostIssues = 100
+
 /** Seconds a client should wait when the database is away: it is looked for again all the time, so not long. */
 const outageRetryAfter = 2
 
@@ -67,7 +92,8 @@ export function problemOf(error: unknown): Problem {
 
 function ofFault(fault: Fault): Problem {
   const { code, kind, message, issues, details, retryAfter } = fault
-  return { code, kind, status: faultKinds[kind], message, issues, details, ...(retryAfter === undefined ? {} : { retryAfter }) }
+  const problem: Problem = { code, kind, status: faultKinds[kind], message, issues, details, ...(retryAfter === undefined ? {} : { retryAfter }) }
+  return fault instanceof WireFault ? { ...problem, wire: fault.wire } : problem
 }
 
 function ofTrpc(error: TRPCError): Problem {
@@ -80,8 +106,6 @@ function ofTrpc(error: TRPCError): Problem {
   const { kind, message } = faults[refusal.code]
   return { code: refusal.code, kind, status: refusal.status ?? faultKinds[kind], message: refusal.message ?? message, issues: [], details: {} }
 }
-
-const mostIssues = 100
 
 /** The fault for a value that a schema refused: where, and what was expected, never the value itself. */
 export function invalidInput(issues: readonly z.core.$ZodIssue[]): Fault {

@@ -101,6 +101,9 @@ const metaOf = (action: Meta['action'], at: Rest | RestStream[]): Meta => (Array
 /** The input of a procedure that asks for none. */
 export const nothing = z.strictObject({}).optional()
 
+/** A door that leads on to another, which asks for everything itself: credential, permission, audit. */
+export const passing = <S extends z.ZodType>(meta: Meta, input: S) => t.procedure.meta(meta).input(input)
+
 /** A door that is open to everyone. */
 export const open = <S extends z.ZodType>(at: Rest | RestStream[], input: S) => base.meta(metaOf('public', at)).input(input)
 

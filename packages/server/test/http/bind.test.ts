@@ -131,13 +131,11 @@ describe('the server itself', () => {
 
   test('two rows of one method and shape keep the server from starting', async () => {
     const { createHttp } = await import('../../src/http/server.ts')
-    const { rowsOf } = await import('../../src/http/rows.ts')
-    const { appRouter } = await import('../../src/rpc/router.ts')
     const { createToys } = await import('../rpc/toys.ts')
     const { loopbackConfig } = await import('./serve.ts')
-    const rows = rowsOf(appRouter).filter(({ name }) => name === 'runs.get')
+    const { toyDialect } = await import('./toy-dialect.ts')
     const toys = createToys()
-    const twice = createHttp({ parts: toys.parts, log: toys.log, ready: async () => {}, config: loopbackConfig, rows: rows.map((row) => ({ ...row, path: '/v1/runs/{other}/' })) })
-    await expect(twice).rejects.toThrow('native runs.get and native runs.get both answer GET /v1/runs/{}')
+    const twice = createHttp({ parts: toys.parts, log: toys.log, ready: async () => {}, config: loopbackConfig, dialects: [toyDialect, { ...toyDialect, name: 'other' }] })
+    await expect(twice).rejects.toThrow('other dialects.other.makeThing and toy dialects.toy.makeThing both answer POST /things')
   })
 })

@@ -1,0 +1,184 @@
+import type { FaultCode, JsonObject } from '@sluice/schema'
+import { callTRPCProcedure, type AnyTRPCRouter, type inferRouterInputs, type inferRouterOutputs } from '@trpc/server'
+import { z } from 'zod'
+import type { Context } from '../rpc/context.ts'
+import type { Problem } from '../rpc/faults.ts'
+import { type AppRouter, appRouter } from '../rpc/router.ts'
+import { type Meta, type Method, passing, router } from '../rpc/trpc.ts'
+
+/**
+ * What a dialect owes: a published API, said as a table. Each row is an address of the API and calls one procedure of the
+ * core; what it asks and what it answers are pure functions. `http` serves the rows, `openapi` describes them, and `/trpc`
+ * has them as `dialects.<name>.<row>`.
+ */
+export interface Dialect {
+  /** `pyspur`: of its document, its procedures, and of the drafts that it cannot say. */
+  name: string
+  /** For people. */
+  title: string
+  /** Markdown. */
+  description: string
+  /** The addresses it owns, as `/wf`: errors there are in its manner, even where no row is. */
+  prefixes: readonly string[]
+  /** Paths of rows are served below each of these, the first of which is described; '' is the root. */
+  mounts: readonly [string, ...string[]]
+  /** Where a credential is sent, as OpenAPI has it; any one of them is enough. Beside these every credential of the server is taken. */
+  credentials: Readonly<Record<string, JsonObject>>
+  tags: readonly { name: string; description: string }[]
+  rows: readonly DialectRow[]
+  errors: {
+    /** The body of every error. */
+    schema: z.ZodType
+    /** Total: any problem in this dialect's manner. */
+    render(problem: Problem, requestId: string): Rendered
+  }
+  /** The schemas of its contract, by the name that the document gives them. */
+  words: Readonly<Record<string, z.ZodType>>
+  /** What is said of schemas and keys in its document, where the contract says nothing: by name, and by `Schema.key` or key. */
+  meanings: { schemas: Readonly<Record<string, string>>; keys: Readonly<Record<string, string>> }
+  /** What it cannot say, and what it leaves out, each with the reason. */
+  losses: readonly { what: string; why: string }[]
+}
+
+/** An error as one API shows it. */
+export interface Rendered {
+  status: number
+  body: unknown
+  headers?: Readonly<Record<string, string>>
+}
+
+/** What an answer may be made of beside the value. */
+export interface Setting {
+  now: Date
+  baseUrl: string
+}
+
+/** Answered in place of the reply of a row, under another status. */
+export class Other {
+  readonly status: number
+  readonly body: unknown
+  constructor(status: number, body: unknown) {
+    this.status = status
+    this.body = body
+  }
+}
+
+/** A file of a form, which `http` has received. */
+export const FormFile = z.custom<object>((value) => typeof value === 'object' && value !== null, 'expected a file').meta({ type: 'string', format: 'binary' })
+
+type Inputs = inferRouterInputs<AppRouter>
+type Outputs = inferRouterOutputs<AppRouter>
+
+/** A procedure of the core, as `runs.get`. */
+export type CoreName = { [Noun in keyof Inputs]: `${Noun}.${Extract<keyof Inputs[Noun], string>}` }[keyof Inputs]
+
+type At<Of, Name extends string> = Name extends `${infer Noun}.${infer Verb}` ? (Noun extends keyof Of ? (Verb extends keyof Of[Noun] ? Of[Noun][Verb] : never) : never) : never
+export type CoreInput<Name extends CoreName> = At<Inputs, Name>
+export type CoreOutput<Name extends CoreName> = At<Outputs, Name>
+
+/** What came over the wire, as the schemas of its row have it. */
+export interface Said<P = unknown, Q = unknown, B = unknown> {
+  path: P
+  query: Q
+  body: B
+}
+
+interface Described {
+  /** Its name among the dialect's procedures, and the operation id: `createWorkflow`. */
+  name: string
+  method: Method
+  /** As the document spells it: `/wf/{workflow_id}/`. */
+  path: string
+  summary: string
+  description?: string
+  tags?: readonly string[]
+  /** Of success; 200 unless given. */
+  status?: number
+  /** Not in the dialect's document: ours, or of its public source. */
+  extension?: true
+  /** Its body is a form with files, fields of which are `FormFile`s. */
+  takes?: 'multipart/form-data'
+  /** The core's answer is a file, of which the bytes are sent. */
+  gives?: 'bytes'
+  /** What it refuses, beyond what all like it refuse. */
+  faults?: readonly FaultCode[]
+  /** What it may answer beside its reply, by status. */
+  others?: Readonly<Record<number, { description: string; schema: z.ZodType }>>
+  example?: { path?: JsonObject; query?: JsonObject; body?: JsonObject; reply?: unknown }
+}
+
+/** One address of a dialect, as all that serves and describes it sees it. */
+export interface DialectRow extends Described {
+  calls: CoreName
+  schemas: { path: z.ZodObject; query: z.ZodObject; body: z.ZodType | null; reply: z.ZodType }
+  ask(said: Said): unknown
+  answer(value: unknown, setting: Setting, said: Said): unknown
+  onFault(problem: Problem, setting: Setting, said: Said): unknown
+}
+
+interface Route<C extends CoreName, P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodType, R extends z.ZodType> extends Described {
+  params?: P
+  query?: Q
+  body?: B
+  reply: R
+  /** What the core is asked. May throw a Fault. */
+  ask(said: Said<z.output<P>, z.output<Q>, z.output<B>>): CoreInput<C>
+  answer(value: CoreOutput<C>, setting: Setting, said: Said<z.output<P>, z.output<Q>, z.output<B>>): z.input<R> | Other
+  /** An answer in place of a fault; undefined: the fault it is. */
+  onFault?(problem: Problem, setting: Setting, said: Said<z.output<P>, z.output<Q>, z.output<B>>): z.input<R> | Other | undefined
+}
+
+const Nothing = z.object({})
+type Nothing = typeof Nothing
+
+/** A row. `calls` is the one procedure of the core behind it. */
+export function route<C extends CoreName, R extends z.ZodType, P extends z.ZodObject = Nothing, Q extends z.ZodObject = Nothing, B extends z.ZodType = z.ZodUndefined>(
+  calls: C,
+  { params, query, body, reply, ask, answer, onFault, ...described }: Route<C, P, Q, B, R>,
+): DialectRow {
+  // What comes in has been read by these schemas, and what the core gives is typed by its procedure: said once, here.
+  type Here = Said<z.output<P>, z.output<Q>, z.output<B>>
+  return {
+    ...described,
+    calls,
+    schemas: { path: params ?? Nothing, query: query ?? Nothing, body: body ?? null, reply },
+    ask: (said) => ask(said as Here),
+    answer: (value, setting, said) => answer(value as CoreOutput<C>, setting, said as Here),
+    onFault: (problem, setting, said) => onFault?.(problem, setting, said as Here),
+  }
+}
+
+/** Calls the procedure of the core behind a row: it asks for credential and permission, and is what the audit log knows of. */
+export function callCore(row: DialectRow, ctx: Context, said: Said, signal: AbortSignal | undefined): Promise<unknown> {
+  return callTRPCProcedure({ router: appRouter, path: row.calls, type: typeOf(row.calls), ctx, getRawInput: async () => row.ask(said), signal, batchIndex: 0 })
+}
+
+interface CoreProcedure {
+  _def: { type: 'query' | 'mutation' | 'subscription'; meta?: Meta }
+}
+
+const coreProcedures = appRouter._def.procedures as unknown as Readonly<Record<string, CoreProcedure>>
+
+const typeOf = (name: CoreName): 'query' | 'mutation' => {
+  const { type } = coreProcedures[name]!._def
+  if (type === 'subscription') throw new Error(`A row cannot call ${name}: it is a subscription`)
+  return type
+}
+
+/** What the caller must be allowed to. */
+export const actionOf = ({ calls }: DialectRow): Meta['action'] => coreProcedures[calls]!._def.meta!.action
+
+/** The rows of dialects as procedures, `<dialect>.<row>`, which take `{path, query, body}` and give what the wire would. */
+export const dialectsRouter = (dialects: readonly Dialect[]): AnyTRPCRouter =>
+  router(Object.fromEntries(dialects.map(({ name, rows }) => [name, router(Object.fromEntries(rows.map((row) => [row.name, procedureOf(row)])))])))
+
+function procedureOf(row: DialectRow) {
+  const { path, query, body } = row.schemas
+  const door = passing({ action: actionOf(row) }, z.object({ path: path.prefault({}), query: query.prefault({}), body: body ?? z.undefined().optional() }))
+  const answer = async ({ ctx, input, signal }: { ctx: Context; input: { path: unknown; query: unknown; body?: unknown }; signal?: AbortSignal | undefined }) => {
+    const said: Said = { path: input.path, query: input.query, body: input.body }
+    const answered = row.answer(await callCore(row, ctx, said, signal), { now: new Date(), baseUrl: '' }, said)
+    return answered instanceof Other ? answered.body : answered
+  }
+  return typeOf(row.calls) === 'query' ? door.query(answer) : door.mutation(answer)
+}

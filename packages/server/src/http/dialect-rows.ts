@@ -1,0 +1,70 @@
+import type { z } from 'zod'
+import { actionOf, callCore, type Dialect, type DialectRow, Other, type Said } from '../dialects/dialect.ts'
+import { WireFault, type WireIssue } from '../rpc/faults.ts'
+import type { Wire } from './ask.ts'
+import { coerce, fieldsOf, unwrap } from './coerce.ts'
+import { type Face, faceOf } from './face.ts'
+import { type Answer, answerOf, permitOf, type ReplyRow } from './rows.ts'
+
+/** The rows of a dialect, below each of its mounts. */
+export function rowsOfDialect(dialect: Dialect): ReplyRow[] {
+  const face = faceOf(dialect)
+  return dialect.mounts.flatMap((mount) => dialect.rows.map((row) => replyRow(row, mount, dialect, face)))
+}
+
+function replyRow(row: DialectRow, mount: string, dialect: Dialect, face: Face): ReplyRow {
+  const { method, path, takes, gives = 'json', status = 200 } = row
+  const action = actionOf(row)
+  const answered = (value: unknown): Answer => (value instanceof Other ? { status: value.status, body: value.body } : answerOf(status, value))
+  return {
+    is: 'reply',
+    name: `dialects.${dialect.name}.${row.name}`,
+    method,
+    path: `${mount}${path}`,
+    face,
+    status,
+    open: action === 'public',
+    takes: takes ? [takes] : [],
+    gives,
+    permit: permitOf(action),
+    ask: (wire) => read(row, wire),
+    call: (context, said, signal) => callCore(row, context, said as Said, signal),
+    answer: (value, setting, said) => answered(row.answer(value, setting, said as Said)),
+    rescue(problem, setting, said) {
+      const value = row.onFault(problem, setting, said as Said)
+      return value === undefined ? undefined : answered(value)
+    },
+  }
+}
+
+/** What came, as the schemas of the row have it. Throws a `WireFault` that tells all that is wrong. */
+function read({ schemas }: DialectRow, wire: Wire): Said {
+  const issues: WireIssue[] = []
+  const parse = (where: WireIssue['in'], schema: z.ZodType, value: unknown): unknown => {
+    const { success, data, error } = schema.safeParse(value, { reportInput: true })
+    if (!success) issues.push(...error.issues.map((issue) => ({ in: where, issue })))
+    return data
+  }
+  const path = parse('path', schemas.path, texts(schemas.path, new Map([...wire.path].map(([key, value]) => [key, [value]]))))
+  const query = parse('query', schemas.query, texts(schemas.query, wire.query))
+  const body = schemas.body ? parse('body', schemas.body, bodyOf(schemas.body, wire)) : undefined
+  if (issues.length > 0) throw new WireFault(issues)
+  return { path, query, body }
+}
+
+/** By the schemas of their fields; what no field is named after is dropped. Of a key that came twice where one is expected the last counts, as most servers have it. */
+function texts(schema: z.ZodType, values: ReadonlyMap<string, readonly string[]>): Record<string, unknown> {
+  const fields = fieldsOf(schema) ?? {}
+  return Object.fromEntries(
+    Object.entries(fields).flatMap(([key, field]): [string, unknown][] => {
+      const given = values.get(key)
+      return given ? [[key, coerce(field, isList(field) ? given : given.slice(-1))]] : []
+    }),
+  )
+}
+
+const isList = (field: z.core.$ZodType): boolean => unwrap(field)?._zod.def.type === 'array'
+
+function bodyOf(schema: z.ZodType, { form, body }: Wire): unknown {
+  return form ? { ...texts(schema, form.fields), ...Object.fromEntries(form.files) } : body
+}

@@ -1,0 +1,84 @@
+import { type Json, faultKinds, Fault } from '@sluice/schema'
+import { z } from 'zod'
+import { actionOf, type Dialect, type DialectRow } from '../dialects/dialect.ts'
+import { problemOf, type ProblemCode } from '../rpc/faults.ts'
+import { Bytes, type Address } from './addresses.ts'
+import { describeAddresses } from './describe.ts'
+import type { Document, Note } from './description.ts'
+import { kindOf, messageOf } from './problems.ts'
+
+/** `openapi/<name>.json`: the rows of a dialect, as they are served. */
+export function describeDialect(dialect: Dialect): Document {
+  const { title, description, mounts, credentials, tags, rows, errors, words, meanings } = dialect
+  return describeAddresses(rows.map(addressOf), {
+    title,
+    version: '0.1.0',
+    description: [description, lossesOf(dialect)].join('\n\n'),
+    license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    servers: mounts.map((mount) => ({ url: mount === '' ? '/' : mount })),
+    tags: [...tags],
+    securitySchemes: credentials,
+    streamSecuritySchemes: {},
+    words,
+    rendered: {},
+    meanings,
+    parameters: {},
+    event: z.never(),
+    streaming: '',
+    errors: {
+      schema: errors.schema,
+      example(code) {
+        const { status, body } = errors.render(problemWith(code), '5f0c6c1e-8f0f-4f7b-9d33-0a4f2ad9f1c7')
+        return { status, body: body as Record<string, Json> }
+      },
+    },
+    notes: Object.fromEntries(rows.map((row) => [row.name, noteOf(row)])),
+  })
+}
+
+function addressOf(row: DialectRow): Address {
+  const { name, method, path, summary, description, tags = [], status = 200, schemas, takes, gives, others, extension } = row
+  const { reply } = schemas
+  const isBytes = gives === 'bytes'
+  return {
+    id: name,
+    method,
+    path,
+    takes: { path: schemas.path.shape, query: schemas.query.shape, header: {}, body: schemas.body },
+    reply: {
+      name,
+      path,
+      action: actionOf(row),
+      summary,
+      description,
+      tags: [...tags],
+      status,
+      input: schemas.body ?? undefined,
+      output: isBytes ? Bytes : reply,
+      bodies: takes ? [takes] : [],
+      isBytes,
+      ...(others && { others }),
+      ...(extension && { isExtension: true }),
+    },
+    stream: null,
+  }
+}
+
+const noteOf = ({ faults, example }: DialectRow): Note => ({
+  ...(faults && { faults }),
+  ...(example && {
+    example: {
+      input: { ...example.path, ...example.query },
+      ...(example.body && { body: example.body }),
+      ...(example.reply !== undefined && { reply: example.reply as Json }),
+    },
+  }),
+})
+
+const problemWith = (code: ProblemCode) =>
+  code === 'internal' || code === 'unavailable'
+    ? { code, kind: kindOf(code), status: faultKinds[kindOf(code)], message: messageOf(code), issues: [], details: {} }
+    : problemOf(new Fault(code))
+
+const lossesOf = ({ losses }: Dialect): string =>
+  losses.length === 0 ? '' : ['### What is not served, and what cannot be said', ...losses.map(({ what, why }) => `- ${what}: ${why}`)].join('\n')

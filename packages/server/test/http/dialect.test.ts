@@ -1,0 +1,77 @@
+import { Fault } from '@sluice/schema'
+import { expect, test } from 'vitest'
+import { describeDialect } from '../../src/openapi/dialect.ts'
+import { serve } from './serve.ts'
+import { toyDialect } from './toy-dialect.ts'
+
+const toy = () => serve({ dialects: [toyDialect] })
+
+test('a row asks one procedure of the core, and answers in its own words below each of its mounts', async () => {
+  const { ask, calls, url } = await toy()
+  for (const path of ['/things/', '/things', '/old/things/']) {
+    const made = await ask('POST', path, { thing: 'Invoice', more: 1 })
+    expect([made.status, made.body]).toEqual([200, { thing: 'Invoice', at: url }])
+  }
+  expect(calls.filter(({ name }) => name === 'workflows.create').map(({ args }) => args[1])).toEqual(Array(3).fill({ name: 'Invoice' }))
+  const loud = await ask('POST', '/things/?loud=true&loud=true', { thing: 'a' })
+  expect([loud.status, calls.at(-1)!.args[1]]).toEqual([200, { name: 'A' }])
+  const dropped = await ask('DELETE', '/things/x/')
+  expect([dropped.status, dropped.text]).toEqual([204, ''])
+})
+
+test('what does not fit the wire is told with its place, all at once, in the manner of the dialect, and reaches no procedure', async () => {
+  const { ask, calls } = await toy()
+  const before = calls.length
+  const reply = await ask('POST', '/things/?loud=maybe', { thing: 5 })
+  expect([reply.status, reply.body.oops]).toEqual([400, 'input_invalid'])
+  expect(reply.body.where).toEqual(['query loud invalid_type maybe', 'body thing invalid_type 5'])
+  expect((await ask('POST', '/things/')).body.where).toEqual(['body invalid_type undefined'])
+  expect(calls.slice(before).filter(({ name }) => name.startsWith('workflows.'))).toEqual([])
+})
+
+test('every error at its addresses is in its manner: no row, a wrong method, no credential, a broken body', async () => {
+  const { ask } = await toy()
+  const told = async (...asked: Parameters<typeof ask>) => {
+    const { status, body } = await ask(...asked)
+    return [status, body.oops]
+  }
+  expect(await told('GET', '/things/a/b/c')).toEqual([404, 'route_missing'])
+  expect(await told('GET', '/old/things/a/b/c')).toEqual([404, 'route_missing'])
+  expect(await told('PUT', '/things/')).toEqual([405, 'route_missing'])
+  expect(await told('POST', '/things/', { thing: 'a' }, { authorization: 'Bearer nobody' })).toEqual([401, 'credential_invalid'])
+  expect(await told('POST', '/things/', '{"thing":', { 'content-type': 'application/json' })).toEqual([400, 'json_malformed'])
+  expect((await ask('GET', '/nothing')).body.error.code).toBe('route_missing')
+})
+
+test('a row may turn a fault into an answer, and a value into another status', async () => {
+  const { ask, parts } = await toy()
+  parts.workflows.get = () => Promise.reject(new Fault('workflow_missing'))
+  expect((await ask('GET', '/things/none/')).body).toEqual([])
+  const missing = await ask('GET', '/things/other/')
+  expect([missing.status, missing.body.oops]).toEqual([404, 'workflow_missing'])
+  const pot = await ask('POST', '/things/', { thing: 'teapot' })
+  expect([pot.status, pot.body]).toEqual([418, { teapot: true }])
+})
+
+test('its rows are procedures too, with the credential and the permission of the procedure behind them', async () => {
+  const { ask } = await toy()
+  const made = await ask('POST', '/trpc/dialects.toy.makeThing', { body: { thing: 'Invoice' } })
+  expect([made.status, made.body.result.data.thing]).toEqual([200, 'Invoice'])
+  const refused = await ask('POST', '/trpc/dialects.toy.makeThing', { body: { thing: 'Invoice' } }, { authorization: '' })
+  expect([refused.status, refused.body.error.data.code]).toEqual([401, 'credential_missing'])
+  const wrong = await ask('POST', '/trpc/dialects.toy.makeThing', { body: {} })
+  expect([wrong.status, wrong.body.error.data.issues[0].path]).toEqual([400, ['body', 'thing']])
+})
+
+test('what is described is what is served: paths, statuses, errors, extensions, losses', () => {
+  const { paths, servers, info } = describeDialect(toyDialect)
+  expect(servers).toEqual([{ url: '/' }, { url: '/old' }])
+  expect(Object.entries(paths).map(([path, methods]) => [path, Object.keys(methods)])).toEqual([
+    ['/things/', ['post']],
+    ['/things/{id}/', ['get', 'delete']],
+  ])
+  expect(Object.keys(paths['/things/']!['post']!['responses'] as object)).toEqual(expect.arrayContaining(['200', '400', '401', '403', '418', '429', '503']))
+  expect(paths['/things/{id}/']!['get']!['x-sluice-extension']).toBe(true)
+  expect(paths['/things/{id}/']!['delete']!['responses']).toHaveProperty('204')
+  expect(info['description']).toContain('Other things: there are none')
+})
