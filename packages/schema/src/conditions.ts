@@ -69,13 +69,13 @@ export const whereLimits = {
   dialectItems: 1_000,
 } as const
 
-/** A list that can be asked for `where` and `order` over these fields. A cursor and an offset exclude each other. */
-export const listInput = <Field extends string>(fields: readonly Field[]) => ({
+/** A list that can be asked for `where` and `order` over these fields, so many items at once. A cursor and an offset exclude each other. */
+export const listInput = <Field extends string>(fields: readonly Field[], items: number = whereLimits.items) => ({
   where: whereOf<Field>(fields),
   order: orderOf<Field>(fields),
   cursor: z.string().max(whereLimits.cursor).optional(),
   offset: z.int().min(0).max(whereLimits.offset).optional().meta({ description: 'How many to leave out, in place of a cursor' }),
-  limit: z.int().min(1).max(whereLimits.items).default(50),
+  limit: z.int().min(1).max(items).default(50),
   count: z.boolean().optional().meta({ description: 'Count all that match; costs a scan' }),
 })
 

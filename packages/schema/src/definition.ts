@@ -74,6 +74,10 @@ export const Definition = z.strictObject({
 })
 export type Definition = z.infer<typeof Definition>
 
+/** A definition for a workflow that is there: without a kind it is of the workflow's. */
+export const GivenDefinition = Definition.extend({ kind: DefinitionKind.optional() })
+export type GivenDefinition = z.infer<typeof GivenDefinition>
+
 /** Something that keeps a definition from being published. `field` is a dotted path into the node, as `config.routes.0.when`. */
 export const DefinitionIssue = z.object({
   nodeId: z.string().nullable(),

@@ -77,6 +77,7 @@ export const faults = {
   step_not_retrying: fault('conflict', 'The step is not waiting for a retry'),
   run_ended: fault('conflict', 'The run has ended'),
   run_compensating: fault('conflict', 'The run is being undone'),
+  run_not_paused: fault('conflict', 'The run asks for no decision'),
   run_not_held: fault('conflict', 'No hold lies on the run'),
   run_not_holdable: fault('conflict', 'The run cannot be held now'),
   run_live: fault('conflict', 'The run has not ended'),

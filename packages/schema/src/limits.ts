@@ -28,6 +28,9 @@ export const limits = {
   eventFrameBytes: 128 * KiB,
   snapshotBytes: MiB,
   listValueBytes: 16 * KiB,
+  /** The last of a node in a body, of one run; and what their outputs amount to together. */
+  nodeIterations: 100,
+  iterationsBytes: 4 * MiB,
   /** Of a workflow: of more, so many are told. */
   countedRuns: 10_000,
   answerBytes: 16 * MiB,
@@ -38,6 +41,12 @@ export const limits = {
   contextPatchBytes: 64 * KiB,
   filesPerMessage: 20,
   messageChars: 256 * KiB,
+  /** Of one session, in an answer; and of all sessions in it. */
+  sessionMessages: 1_000,
+  answerMessages: 10_000,
+  /** What a round is given of the messages before it. */
+  historyMessages: 100,
+  historyBytes: 256 * KiB,
   /** What a client keeps in a session beside its context and its steps. */
   metadataBytes: 64 * KiB,
   attemptMs: 600_000,

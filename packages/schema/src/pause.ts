@@ -44,6 +44,10 @@ export type Pause = z.infer<typeof Pause>
 export const pauseFields = ['id', 'runId', 'workflowId', 'nodeId', 'step', 'iteration', 'kind', 'status', 'message', 'assignee', 'openedAt', 'dueAt'] as const
 export type PauseField = (typeof pauseFields)[number]
 
+/** What the answer to a decision is told with: `run`, as it then stands, and what that is told with. */
+export const DecisionInclude = z.enum(['run', 'version', 'pauses', 'iterations'])
+export type DecisionInclude = z.infer<typeof DecisionInclude>
+
 /** Names the pause by its id, or, by its run, the only one that is open there. */
 export const DecidePause = z
   .strictObject({
@@ -53,7 +57,16 @@ export const DecidePause = z
     inputs: JsonObject.optional(),
     comments: z.string().max(10_000).optional(),
     idempotencyKey: z.string().min(1).max(200).optional(),
-    label: z.string().max(200).optional().meta({ description: 'A name for the decider to show; the principal is taken from the credential' }),
+    label: z.string().max(200).optional().meta({
+      description:
+        'A name for the decider to show; who decides is taken from the credential. The id or the email of another member of the workspace is refused, unless an API key says it: then the decision is theirs',
+    }),
+    include: z
+      .array(DecisionInclude)
+      .max(DecisionInclude.options.length)
+      .optional()
+      .meta({ description: 'What to tell with the pause: the `run` as it stands after the decision, and with it its `version`, `pauses`, `iterations`' }),
   })
+  .refine(({ include = [] }) => include.length === 0 || include.includes('run'), { error: 'What is told of the run is told with the run', path: ['include'] })
   .refine((said) => (said.id === undefined) !== (said.runId === undefined), { error: 'Name the pause or its run', path: ['id'] })
 export type DecidePause = z.infer<typeof DecidePause>

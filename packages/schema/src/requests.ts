@@ -1,13 +1,14 @@
 import { z } from 'zod'
 import { ApiKey, keyFields, secretFields } from './access.ts'
-import { listInput, whereOf } from './conditions.ts'
-import { Definition, EditOperation, Node, NodeId } from './definition.ts'
+import { listInput, whereLimits, whereOf } from './conditions.ts'
+import { Definition, type DefinitionKind, EditOperation, GivenDefinition, Node, NodeId } from './definition.ts'
 import { eventFields } from './event.ts'
 import { Handle, Id, Timestamp, WorkflowRef, instant, ordinal } from './ids.ts'
 import { Json, JsonObject } from './json.ts'
+import { limits } from './limits.ts'
 import { eventsInput, pageInput } from './list.ts'
-import { PauseStatus, pauseFields } from './pause.ts'
-import { RunStatus, StepError, Wait, WaitingKind, runFields } from './run.ts'
+import { Pause, PauseStatus, pauseFields } from './pause.ts'
+import { includeInput, OtherInputs, Run, RunStatus, StepError, Wait, WaitingKind, runFields } from './run.ts'
 import { workflowFields } from './workflow.ts'
 
 /** What callers send to the procedures, where no other file of this package says it. */
@@ -22,7 +23,15 @@ const revision = ordinal().meta({ description: 'Refuse unless the draft is at th
 export const OneWorkflow = z.strictObject({ workflow: WorkflowRef })
 export type OneWorkflow = z.infer<typeof OneWorkflow>
 
-export const ListWorkflows = z.strictObject({ name: name.optional().meta({ description: 'Of exactly this name' }), ...listInput(workflowFields) })
+export const ListWorkflows = z.strictObject({
+  name: name.optional().meta({ description: 'Of exactly this name' }),
+  drafts: z
+    .boolean()
+    .optional()
+    .meta({ description: `Give each with its draft; an answer has at most ${limits.answerBytes / 1024 / 1024} MiB` }),
+  sayableIn: z.string().min(1).max(50).optional().meta({ description: 'Only those whose draft this dialect can say' }),
+  ...listInput(workflowFields),
+})
 export type ListWorkflows = z.infer<typeof ListWorkflows>
 
 export const CreateWorkflow = z.strictObject({
@@ -36,19 +45,46 @@ export const CreateWorkflow = z.strictObject({
 })
 export type CreateWorkflow = z.infer<typeof CreateWorkflow>
 
-/** What is absent stays as it is. */
+/**
+ * What is absent stays as it is. Within a definition, and within `extra`, that is so with `absent: 'keep'` alone: there
+ * a node of an id that is there keeps what is not said of it, settings and `extra` go key by key, and null takes a key out of
+ * `extra`. Which nodes and links there are, the definition says.
+ */
 export const UpdateWorkflow = z.strictObject({
   workflow: WorkflowRef,
   name: name.optional(),
   handle: Handle.optional(),
   description: description.optional(),
-  definition: Definition.optional(),
+  definition: GivenDefinition.optional(),
   extra: JsonObject.optional(),
+  absent: z.enum(['clear', 'keep']).optional().meta({
+    description:
+      'What `definition` and `extra` do not say is cleared (`clear`, unless set), or kept: of nodes by their id, of settings and `extra` key by key, where null clears a key of `extra`',
+  }),
   revision: revision.optional(),
 })
 export type UpdateWorkflow = z.infer<typeof UpdateWorkflow>
 
-export const DuplicateWorkflow = z.strictObject({ workflow: WorkflowRef, name: name.optional(), handle: Handle.optional(), idempotencyKey: idempotencyKey.optional() })
+const begun = GivenDefinition.optional()
+
+/** Begins the draft anew; everything else of the workflow stays. */
+export const ResetWorkflow = z.strictObject({
+  workflow: WorkflowRef,
+  drafts: z
+    .strictObject({ workflow: begun, chatbot: begun, agent: begun } satisfies Record<DefinitionKind, z.ZodType>)
+    .optional()
+    .meta({ description: 'What to begin with, by the kind that the workflow is of; with an empty draft of this kind unless given' }),
+  revision: revision.optional(),
+})
+export type ResetWorkflow = z.infer<typeof ResetWorkflow>
+
+export const DuplicateWorkflow = z.strictObject({
+  workflow: WorkflowRef,
+  name: name.optional(),
+  suffix: z.string().min(1).max(50).optional().meta({ description: 'Put behind the name, before the copy gets a number; a name that is too long for it is cut' }),
+  handle: Handle.optional(),
+  idempotencyKey: idempotencyKey.optional(),
+})
 export type DuplicateWorkflow = z.infer<typeof DuplicateWorkflow>
 
 export const PublishWorkflow = z.strictObject({
@@ -58,7 +94,11 @@ export const PublishWorkflow = z.strictObject({
 })
 export type PublishWorkflow = z.infer<typeof PublishWorkflow>
 
-export const ListVersions = z.strictObject({ workflow: WorkflowRef, ...pageInput })
+export const ListVersions = z.strictObject({
+  workflow: WorkflowRef,
+  offset: z.int().min(0).max(whereLimits.offset).optional().meta({ description: 'How many to leave out, in place of a cursor' }),
+  ...pageInput,
+})
 export type ListVersions = z.infer<typeof ListVersions>
 
 export const OneVersion = z.strictObject({ workflow: WorkflowRef, version: ordinal() })
@@ -77,20 +117,30 @@ export const WorkflowNode = z.object({
 })
 export type WorkflowNode = z.infer<typeof WorkflowNode>
 
-/** A field that a node of the draft is known to put out. */
-export const WorkflowOutput = z.object({ nodeId: z.string(), name: z.string() })
+export const ListOutputs = z.strictObject({
+  workflow: WorkflowRef,
+  of: z.enum(['result', 'leaves']).optional().meta({ description: 'What a run gives (`result`, unless set), or every node that no link leaves, in bodies too' }),
+})
+export type ListOutputs = z.infer<typeof ListOutputs>
+
+/** What a node of the draft is known to put out: all of it, or one field. */
+export const WorkflowOutput = z.object({ nodeId: z.string(), name: z.string(), field: z.string().nullable() })
 export type WorkflowOutput = z.infer<typeof WorkflowOutput>
 
 /** Tries one node of a draft, with what it needs. */
-export const TryNode = z.strictObject({
-  workflow: WorkflowRef,
-  nodeId: NodeId,
-  input: JsonObject.optional().meta({ description: "The node's input, by step name of its predecessors; they are not run" }),
-  outputs: JsonObject.optional().meta({ description: 'Outputs of other nodes by node id; what is not given is run' }),
-  config: JsonObject.optional().meta({ description: "Config to try instead of the draft's" }),
-  save: z.boolean().optional().meta({ description: 'Keep config, input and output in the draft' }),
-  timeoutMs: z.int().min(1).max(300_000).optional(),
-})
+export const TryNode = z
+  .strictObject({
+    workflow: WorkflowRef,
+    nodeId: NodeId,
+    input: JsonObject.optional().meta({ description: "The node's input, by step name of its predecessors; they are not run" }),
+    inputs: JsonObject.optional().meta({ description: 'Values of input nodes that are run, by their id or title; not together with `input`' }),
+    otherInputs: OtherInputs.optional(),
+    outputs: JsonObject.optional().meta({ description: 'Outputs of other nodes by node id; what is not given is run' }),
+    config: JsonObject.optional().meta({ description: "Config to try instead of the draft's" }),
+    save: z.boolean().optional().meta({ description: 'Keep config, input and output in the draft' }),
+    timeoutMs: z.int().min(1).max(300_000).optional(),
+  })
+  .refine(({ input, inputs }) => input === undefined || inputs === undefined, { error: 'Give input or inputs, not both', path: ['inputs'] })
 export type TryNode = z.infer<typeof TryNode>
 
 /** The outcome of a trial: a run of part of a draft. */
@@ -109,30 +159,45 @@ export type Trial = z.infer<typeof Trial>
 export const OneRun = z.strictObject({ id: Id })
 export type OneRun = z.infer<typeof OneRun>
 
+export const GetRun = z.strictObject({ id: Id, ...includeInput })
+export type GetRun = z.infer<typeof GetRun>
+
+const wholeWords = `Give whole runs, with values of more than ${limits.listValueBytes / 1024} KiB by their size; an answer has at most ${limits.answerBytes / 1024 / 1024} MiB`
+
 /** What is said beside `where` holds with it. */
-export const ListRuns = z.strictObject({
-  workflow: WorkflowRef.optional(),
-  version: ordinal().optional(),
-  status: oneOf(RunStatus).optional(),
-  tag: z.string().min(1).max(100).optional(),
-  waitingOn: oneOf(WaitingKind).optional().meta({ description: 'Only those that this keeps from moving' }),
-  trigger: z.string().min(1).max(50).optional().meta({ description: 'Only those that were started so' }),
-  sessionId: Id.optional().meta({ description: 'Only the rounds of this session' }),
-  createdAfter: instant().optional().meta({ description: 'Only those made at this time or later' }),
-  createdBefore: instant().optional().meta({ description: 'Only those made before this time' }),
-  ...listInput(runFields),
-})
+export const ListRuns = z
+  .strictObject({
+    workflow: WorkflowRef.optional(),
+    version: ordinal().optional(),
+    status: oneOf(RunStatus).optional(),
+    tag: z.string().min(1).max(100).optional(),
+    waitingOn: oneOf(WaitingKind).optional().meta({ description: 'Only those that this keeps from moving' }),
+    trigger: z.string().min(1).max(50).optional().meta({ description: 'Only those that were started so' }),
+    sessionId: Id.optional().meta({ description: 'Only the rounds of this session' }),
+    createdAfter: instant().optional().meta({ description: 'Only those made at this time or later' }),
+    createdBefore: instant().optional().meta({ description: 'Only those made before this time' }),
+    paused: z.boolean().optional().meta({ description: 'Only those with an open pause' }),
+    whole: z.boolean().optional().meta({ description: wholeWords }),
+    ...includeInput,
+    ...listInput(runFields),
+  })
+  .refine(({ whole, include = [] }) => whole || !include.includes('iterations'), { error: 'Iterations are told of whole runs', path: ['include'] })
 export type ListRuns = z.infer<typeof ListRuns>
 
 export const FindRun = z.strictObject({ workflow: WorkflowRef, transactionId: z.string().min(1).max(200) })
 export type FindRun = z.infer<typeof FindRun>
 
-export const WaitForRun = z.strictObject({ id: Id, ...Wait.shape })
+export const WaitForRun = z.strictObject({ id: Id, ...Wait.shape, ...includeInput })
 export type WaitForRun = z.infer<typeof WaitForRun>
 
 /** Names the run by its id, or, by its workflow, the current one. */
 export const CancelRun = z
-  .strictObject({ id: Id.optional(), workflow: WorkflowRef.optional(), compensate: z.boolean().optional().meta({ description: 'Undo completed steps first' }) })
+  .strictObject({
+    id: Id.optional(),
+    workflow: WorkflowRef.optional(),
+    compensate: z.boolean().optional().meta({ description: 'Undo completed steps first' }),
+    ...includeInput,
+  })
   .refine((said) => (said.id === undefined) !== (said.workflow === undefined), { error: 'Name the run or its workflow', path: ['id'] })
 export type CancelRun = z.infer<typeof CancelRun>
 
@@ -177,6 +242,10 @@ export type Subscribe = z.infer<typeof Subscribe>
 export const WatchWorkflow = z.strictObject({ workflow: WorkflowRef, where: whereOf(eventFields), after: cursor.optional(), lastEventId: cursor.optional() })
 export type WatchWorkflow = z.infer<typeof WatchWorkflow>
 
+/** A pause as it was decided, with its run when that was asked for. */
+export const DecidedPause = Pause.extend({ run: Run.optional().meta({ description: 'When it is included: the run as it stands after the decision' }) })
+export type DecidedPause = z.infer<typeof DecidedPause>
+
 export const OnePause = z.strictObject({ id: Id })
 export type OnePause = z.infer<typeof OnePause>
 
@@ -186,7 +255,7 @@ export const ListPauses = z.strictObject({
   workflow: WorkflowRef.optional(),
   status: oneOf(PauseStatus).optional(),
   assignee: z.string().min(1).max(200).optional(),
-  ...listInput(pauseFields),
+  ...listInput(pauseFields, whereLimits.dialectItems),
 })
 export type ListPauses = z.infer<typeof ListPauses>
 

@@ -1,6 +1,9 @@
 import { z } from 'zod'
 import { Id, Timestamp, WorkflowRef, ordinal } from './ids.ts'
 import { Json, JsonObject } from './json.ts'
+import { limits } from './limits.ts'
+import { Pause } from './pause.ts'
+import { Version } from './version.ts'
 
 export const RunStatus = z.enum(['queued', 'running', 'waiting', 'held', 'cancelling', 'compensating', 'completed', 'failed', 'cancelled', 'compensated'])
 export type RunStatus = z.infer<typeof RunStatus>
@@ -57,6 +60,10 @@ export const WaitingOn = z.object({
 })
 export type WaitingOn = z.infer<typeof WaitingOn>
 
+/** A node of a body in one of its iterations. */
+export const NodeIteration = z.object({ iteration: z.string(), state: StepState, output: Json.nullable() })
+export type NodeIteration = z.infer<typeof NodeIteration>
+
 /** Sums up a node of the run's version over its iterations. */
 export const RunNode = z.object({
   nodeId: z.string(),
@@ -70,6 +77,12 @@ export const RunNode = z.object({
   input: Json.nullable().meta({ description: 'Of the latest step, as its output, error and route' }),
   output: Json.nullable(),
   error: StepError.nullable(),
+  iterations: z
+    .array(NodeIteration)
+    .optional()
+    .meta({
+      description: `Of a node in a body, when \`iterations\` are included: the last ${limits.nodeIterations}, oldest first; an output of more than ${limits.listValueBytes / 1024} KiB by its size`,
+    }),
 })
 export type RunNode = z.infer<typeof RunNode>
 
@@ -115,15 +128,38 @@ export const runFields = [
 ] as const
 export type RunField = (typeof runFields)[number]
 
-/** One execution of one version. */
-export const Run = RunSummary.extend({
+const wholeness = z.object({
   input: Json.nullable(),
   output: Json.nullable(),
   waitingOn: z.array(WaitingOn),
   nodes: z.array(RunNode),
   pauses: z.array(Id).meta({ description: 'The open pauses, oldest first' }),
+  pinned: Version.nullable().optional().meta({ description: 'When the `version` is included: what is run; null for a trial' }),
+  openPauses: z
+    .array(Pause)
+    .optional()
+    .meta({ description: `When \`pauses\` are included: the open ones, oldest first; an input of more than ${limits.listValueBytes / 1024} KiB by its size` }),
 })
+
+/** One execution of one version. */
+export const Run = RunSummary.extend(wholeness.shape)
 export type Run = z.infer<typeof Run>
+
+/** An item of a list of runs: a whole run when it was asked for so. */
+export const ListedRun = RunSummary.extend(wholeness.partial().shape)
+export type ListedRun = z.infer<typeof ListedRun>
+
+/** What a run is told with when it is asked for. */
+export const RunInclude = z.enum(['version', 'pauses', 'iterations'])
+export type RunInclude = z.infer<typeof RunInclude>
+
+export const includeInput = {
+  include: z
+    .array(RunInclude)
+    .max(RunInclude.options.length)
+    .optional()
+    .meta({ description: 'What to tell with the run: the `version` as `pinned`, open `pauses` as `openPauses`, `iterations` with the nodes of bodies' }),
+}
 
 /** The undoing of a step. */
 export const StepCompensation = z.object({
@@ -165,12 +201,21 @@ export type Step = z.infer<typeof Step>
 export const Lane = z.strictObject({ key: z.string().min(1).max(200), whenBusy: z.enum(['queue', 'join', 'refuse']).default('queue') })
 export type Lane = z.infer<typeof Lane>
 
-/** How long the caller waits for the run before the answer; the answer is the run as it then stands. */
+/**
+ * How long the caller waits for the run before the answer; the answer is the run as it then stands. `parked`: it waits for
+ * anything, or has ended; `paused`: only a person can make it go on, by a decision or a release, or it has ended.
+ */
 export const Wait = z.strictObject({
-  until: z.enum(['accepted', 'parked', 'finished']).default('finished'),
+  until: z.enum(['accepted', 'parked', 'paused', 'finished']).default('finished'),
   ms: z.int().min(0).max(300_000).default(30_000),
 })
 export type Wait = z.infer<typeof Wait>
+
+/** What becomes of `inputs` that name no input node. */
+export const OtherInputs = z.enum(['refuse', 'ignore']).meta({
+  description: 'Keys of `inputs` that name no input node are refused (`refuse`, unless set), or left out; then at least one input node is to be named, where there is any',
+})
+export type OtherInputs = z.infer<typeof OtherInputs>
 
 export const StartRun = z.strictObject({
   workflow: WorkflowRef,
@@ -178,12 +223,22 @@ export const StartRun = z.strictObject({
   expectHash: z.string().max(100).optional().meta({ description: 'Refuse to start another version than the one with this hash' }),
   input: Json.optional().meta({ description: 'One value for every input node' }),
   inputs: JsonObject.optional().meta({ description: 'Values by the id or title of their input node' }),
+  otherInputs: OtherInputs.optional(),
   idempotencyKey: z.string().min(1).max(200).optional(),
   transactionId: z.string().min(1).max(200).optional(),
   lane: Lane.optional(),
   sessionId: Id.optional().meta({ description: 'A round of this session, which is bound to the workflow; its rounds come one after another' }),
+  message: z
+    .strictObject({ text: z.string().min(1).max(limits.messageChars), metadata: JsonObject.optional() })
+    .optional()
+    .meta({ description: 'What its user says with this round, which the session keeps; with `sessionId` alone' }),
+  historyAs: z.string().min(1).max(100).optional().meta({
+    description:
+      'In what is an object of the input, or of the inputs, this key is the messages of the session so far, `[{role, content}]`, where it is absent, null or an empty list; with `sessionId` alone',
+  }),
   trigger: z.string().max(50).optional(),
   tags: z.array(z.string().min(1).max(100)).max(20).optional(),
   wait: Wait.optional(),
+  ...includeInput,
 })
 export type StartRun = z.infer<typeof StartRun>

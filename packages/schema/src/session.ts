@@ -25,32 +25,6 @@ export type SessionStep = z.infer<typeof SessionStep>
 export const LineIds = z.object({ messages: z.array(Id), logs: z.array(Id) })
 export type LineIds = z.infer<typeof LineIds>
 
-/**
- * A conversation or a guided process. Bound to a workflow, its rounds are runs of it, and `status`, `currentStepId`, `steps`
- * and `progress` are theirs; unbound, all of it is plain data of its owner.
- */
-export const Session = z.object({
-  id: Id,
-  title: z.string(),
-  description: z.string().nullable(),
-  tags: z.array(z.string()),
-  metadata: JsonObject,
-  mode: z.string().nullable(),
-  user: z.string().meta({ description: 'The id of its owner' }),
-  subject: Json.nullable().meta({ description: 'What it is about, as its client says it' }),
-  workflowId: Id.nullable().meta({ description: 'What it is bound to' }),
-  status: SessionStatus,
-  currentStepId: z.string().nullable(),
-  steps: Json.meta({ description: 'Of a bound session an array of SessionStep, one for each top-level node' }),
-  progress: z.number().meta({ description: 'Percent, 0 to 100' }),
-  context: Json.nullable().meta({ description: 'What its clients and its rounds keep' }),
-  stoppedAt: Timestamp.nullable(),
-  lineIds: LineIds.optional(),
-  created: Timestamp,
-  updated: Timestamp,
-})
-export type Session = z.infer<typeof Session>
-
 export const LineKind = z.enum(['message', 'log', 'stat', 'document'])
 export type LineKind = z.infer<typeof LineKind>
 
@@ -72,15 +46,19 @@ const line = <K extends LineKind, S extends z.ZodRawShape>(kind: K, shape: S) =>
 export const MessageRole = z.enum(['user', 'assistant', 'system'])
 export type MessageRole = z.infer<typeof MessageRole>
 
+/** What somebody said. */
+export const MessageLine = line('message', {
+  role: MessageRole,
+  text: z.string(),
+  metadata: JsonObject,
+  files: z.array(Id).meta({ description: 'Each has a document of its own' }),
+  truncated: z.int().optional().meta({ description: 'In an event: the bytes of the whole text' }),
+})
+export type MessageLine = z.infer<typeof MessageLine>
+
 /** What somebody said, something that happened, a figure, or a document. Immutable. */
 export const Line = z.discriminatedUnion('kind', [
-  line('message', {
-    role: MessageRole,
-    text: z.string(),
-    metadata: JsonObject,
-    files: z.array(Id).meta({ description: 'Each has a document of its own' }),
-    truncated: z.int().optional().meta({ description: 'In an event: the bytes of the whole text' }),
-  }),
+  MessageLine,
   line('log', { level: z.enum(['debug', 'info', 'warn', 'error']), message: z.string(), nodeId: z.string().nullable(), step: z.string().nullable() }),
   line('stat', { name: z.string(), value: z.number(), unit: z.string().nullable() }),
   line('document', {
@@ -93,9 +71,42 @@ export const Line = z.discriminatedUnion('kind', [
 ])
 export type Line = z.infer<typeof Line>
 
+/**
+ * A conversation or a guided process. Bound to a workflow, its rounds are runs of it, and `status`, `currentStepId`, `steps`
+ * and `progress` are theirs; unbound, all of it is plain data of its owner.
+ */
+export const Session = z.object({
+  id: Id,
+  title: z.string(),
+  description: z.string().nullable(),
+  tags: z.array(z.string()),
+  metadata: JsonObject,
+  mode: z.string().nullable(),
+  user: z.string().meta({ description: 'The id of its owner' }),
+  subject: Json.nullable().meta({ description: 'What it is about, as its client says it' }),
+  workflowId: Id.nullable().meta({ description: 'What it is bound to' }),
+  status: SessionStatus,
+  currentStepId: z.string().nullable(),
+  steps: Json.meta({ description: 'Of a bound session an array of SessionStep, one for each top-level node' }),
+  progress: z.number().meta({ description: 'Percent, 0 to 100' }),
+  context: Json.nullable().meta({ description: 'What its clients and its rounds keep' }),
+  stoppedAt: Timestamp.nullable(),
+  externalId: z.string().nullable().meta({ description: "Its client's own id of it" }),
+  lineIds: LineIds.optional(),
+  messages: z.array(MessageLine).optional().meta({ description: 'The newest, oldest first' }),
+  created: Timestamp,
+  updated: Timestamp,
+})
+export type Session = z.infer<typeof Session>
+
 // ── what callers send ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-const withLineIds = { lineIds: z.boolean().optional().meta({ description: 'Answer with the ids of its messages and logs' }) }
+/** What a session is answered with. */
+const view = {
+  lineIds: z.boolean().optional().meta({ description: 'Answer with the ids of its messages and logs' }),
+  messages: z.int().min(1).max(limits.sessionMessages).optional().meta({ description: 'Answer with so many of its newest messages, or as many of them as fit' }),
+}
+export type SessionView = z.infer<z.ZodObject<typeof view>>
 
 /** What clients write. A bound session keeps its `steps`, `currentStepId` and `progress`, whatever is sent. */
 const written = {
@@ -120,20 +131,33 @@ const created = {
   ...written,
 }
 
-export const CreateSession = z.strictObject({ id: Id.optional(), ...created })
+export const CreateSession = z.strictObject({
+  id: Id.optional(),
+  externalId: z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .meta({ description: 'An id of your own: the session of its owner that has it is answered as it stands, in place of a new one' }),
+  reuse: z.literal('empty').optional().meta({
+    description: 'Answer with the newest session of its owner that has this workflow, subject and metadata, as it stands, where it has no lines and no runs; without an id',
+  }),
+  ...created,
+  ...view,
+})
 export type CreateSession = z.infer<typeof CreateSession>
 
 /** Changes the session of this id, or makes it. */
 export const PutSession = z.strictObject({ id: Id, ...created, ifUpdated })
 export type PutSession = z.infer<typeof PutSession>
 
-export const UpdateSession = z.strictObject({ id: Id, ...written, ifUpdated, ...withLineIds })
+export const UpdateSession = z.strictObject({ id: Id, ...written, ifUpdated, ...view })
 export type UpdateSession = z.infer<typeof UpdateSession>
 
 export const OneSession = z.strictObject({ id: Id })
 export type OneSession = z.infer<typeof OneSession>
 
-export const GetSession = z.strictObject({ id: Id, ...withLineIds })
+export const GetSession = z.strictObject({ id: Id, ...view })
 export type GetSession = z.infer<typeof GetSession>
 
 const sessionFields = [
@@ -152,6 +176,7 @@ const sessionFields = [
   'progress',
   'context',
   'stoppedAt',
+  'externalId',
   'created',
   'updated',
 ] as const
@@ -164,7 +189,7 @@ export const ListSessions = z.strictObject({
   tag: z.string().min(1).max(100).optional(),
   user: z.string().min(1).max(100).optional().meta({ description: 'Only those of this user; of others as an admin alone' }),
   ...listInput(sessionFields),
-  ...withLineIds,
+  ...view,
 })
 export type ListSessions = z.infer<typeof ListSessions>
 
@@ -180,7 +205,7 @@ export const SendMessage = z.strictObject({
   mode: z.string().max(100).optional().meta({ description: 'Kept in the session' }),
   title: z.string().max(5_000).optional().meta({ description: 'Of a session that this makes' }),
   idempotencyKey: z.string().min(1).max(200).optional(),
-  ...withLineIds,
+  ...view,
 })
 export type SendMessage = z.infer<typeof SendMessage>
 

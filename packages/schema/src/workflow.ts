@@ -34,17 +34,9 @@ export type Workflow = z.infer<typeof Workflow>
 export const WorkflowSummary = Workflow.omit({ draft: true })
 export type WorkflowSummary = z.infer<typeof WorkflowSummary>
 
+/** An item of a list of workflows. */
+export const ListedWorkflow = WorkflowSummary.extend({ draft: Definition.optional().meta({ description: 'When the list was asked for with `drafts`' }) })
+export type ListedWorkflow = z.infer<typeof ListedWorkflow>
+
 export const workflowFields = ['id', 'handle', 'name', 'description', 'revision', 'version', 'hash', 'created', 'updated'] as const
 export type WorkflowField = (typeof workflowFields)[number]
-
-/** An immutable definition: what runs are pinned to. */
-export const Version = z.object({
-  workflowId: Id,
-  number: z.int(),
-  hash: z.string().meta({ description: 'SHA-256 of the canonical definition, hex' }),
-  name: z.string(),
-  description: z.string(),
-  definition: Definition,
-  created: Timestamp,
-})
-export type Version = z.infer<typeof Version>

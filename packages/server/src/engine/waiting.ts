@@ -1,18 +1,22 @@
+import type { Wait } from '@sluice/schema'
 import type { Doorbell } from '../events/doorbell.ts'
 import type { Database } from '../store/database.ts'
 import { runStanding } from '../store/rows/runs.ts'
 import { type RunState, isTerminal } from './state.ts'
 
-export type Until = 'accepted' | 'parked' | 'finished'
+export type Until = Wait['until']
 
 /** Resolves when the run is as asked, or the time is up: woken by the run's events, never by polling alone. */
 export type WaitFor = (runId: string, until: Until, ms: number, signal?: AbortSignal) => Promise<void>
 
-/** Whether a run has ended, or at least come to rest: waiting, held, or with a retry to come. */
+/** Whether a run has ended, or come to rest (waiting, held, or with a retry to come), or to where only a person can make it go on. */
 interface Standing {
   ended: boolean
   parked: boolean
+  paused: boolean
 }
+
+const isThere = (standing: Standing, until: Until): boolean => standing.ended || (until === 'parked' && standing.parked) || (until === 'paused' && standing.paused)
 
 export interface Waiting {
   waitFor: WaitFor
@@ -42,7 +46,7 @@ export function createWaiting(parts: { database: Database; doorbell: Doorbell; h
     note(state) {
       const all = waiters.get(state.run.id)
       if (!all) return
-      const standing = { ended: isTerminal(state.run.status), parked: isAtRest(state) }
+      const standing = { ended: isTerminal(state.run.status), parked: isAtRest(state), paused: isPaused(state) }
       for (const tell of all) tell(standing)
     },
     async waitFor(runId, until, ms, signal) {
@@ -62,13 +66,13 @@ export function createWaiting(parts: { database: Database; doorbell: Doorbell; h
       try {
         for (;;) {
           // Of one that has come to rest with something under way still, its worker says nothing more until that is done.
-          if (!noted && rung && (until === 'parked' || !holds(runId))) {
+          if (!noted && rung && (until !== 'finished' || !holds(runId))) {
             rung = false
             const standing = await runStanding(database, runId)
             if (!standing) return
             noted ??= standing
           }
-          if (noted?.ended || (until === 'parked' && noted?.parked)) return
+          if (noted && isThere(noted, until)) return
           noted = undefined
           const left = end - Date.now()
           if (left <= 0 || signal?.aborted) return
@@ -97,3 +101,7 @@ export function createWaiting(parts: { database: Database; doorbell: Doorbell; h
 }
 
 const isAtRest = ({ run, waits, steps }: RunState): boolean => run.status === 'waiting' || run.heldAt !== null || [...waits].some((key) => steps.get(key)?.state === 'retrying')
+
+/** A hold, or nothing but pauses: what is under way, and what comes by itself (a retry, a timer, a child, a report) is waited for. */
+const isPaused = ({ run, waits, steps }: RunState): boolean =>
+  run.heldAt !== null || (run.status === 'waiting' && run.waitingKind === 'pause' && [...waits].every((key) => steps.get(key)?.waitingFor?.kind === 'pause'))

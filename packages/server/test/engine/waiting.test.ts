@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import { createWaiting } from '../../src/engine/waiting.ts'
 
 /** Runs that the worker of this process has, as the database knows them. */
-function setup(standing: { ended: boolean; parked: boolean }) {
+function setup(is: { ended: boolean; parked: boolean; paused?: boolean }) {
+  const standing = { paused: false, ...is }
   let asked = 0
   const nobody = (): never => expect.unreachable()
   const query = async () => {

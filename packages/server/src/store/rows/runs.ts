@@ -346,14 +346,17 @@ export const jobless = (tx: Tx, limit: number): Promise<{ id: string }[]> =>
     [limit],
   )
 
-/** Whether a run has ended, or at least come to rest: waiting, held, or with a retry to come. */
-export async function runStanding(tx: Tx, id: string): Promise<{ ended: boolean; parked: boolean } | undefined> {
-  const rows = await tx.query<{ ended: boolean; parked: boolean }>(
+/** Whether a run has ended, or at least come to rest: waiting, held, or with a retry to come; and whether only a person can make it go on. */
+export async function runStanding(tx: Tx, id: string): Promise<{ ended: boolean; parked: boolean; paused: boolean } | undefined> {
+  const rows = await tx.query<{ ended: boolean; parked: boolean; paused: boolean }>(
     {
       name: 'runs-standing',
       text: `
         select ended_at is not null as ended,
-          status = 'waiting' or held_at is not null or exists (select from steps where run_id = runs.id and state = 'retrying') as parked
+          status = 'waiting' or held_at is not null or exists (select from steps where run_id = runs.id and state = 'retrying') as parked,
+          held_at is not null or case when status = 'waiting' and waiting_kind = 'pause'
+            then not exists (select from steps where run_id = runs.id and (state = 'retrying' or (state = 'waiting' and waiting_for ->> 'kind' <> 'pause')))
+            else false end as paused
         from runs where id = $1`,
     },
     [id],
