@@ -67,7 +67,7 @@ export function createEngine(parts: EngineParts): Engines {
   const door = createDoor({ database, queue, doorbell, plans, timed, takeOver: (row, state, plan) => worker.takeOver(row, state, plan), committer, observer })
   const clock = createClock({ database: writer, door, queue, doorbell, log })
   const beginner = createBeginner({ database: writer, doorbell, handOver: (run, input, plan) => worker.begin(run, input, plan), timed })
-  const starter = createStarter({ database, queue, doorbell, door, workflows, plans, beginner, observer })
+  const starter = createStarter({ database, queue, doorbell, door, catalogue, workflows, plans, beginner, observer })
   const operations = createOperations({ database, door })
   const answers = createAnswers({ database, door, workflows })
   const { waitFor, note } = createWaiting({ database, doorbell, holds: (runId) => worker.holds(runId) })

@@ -1,7 +1,7 @@
 import { type Definition, Fault, type Issue, type Json, type JsonObject, type Lane, type Node, type StartRun, limits, stepNames } from '@sluice/schema'
 import type { Doorbell } from '../events/doorbell.ts'
 import { type OpenSession, addSession, changeSession } from '../events/sessions.ts'
-import { StepFailure } from '../nodes/contract.ts'
+import { type Catalogue, StepFailure } from '../nodes/contract.ts'
 import { fingerprintOf } from '../store/fingerprint.ts'
 import type { Database, Tx } from '../store/database.ts'
 import { newId, timeOf } from '../store/ids.ts'
@@ -10,6 +10,7 @@ import { redirectKey, takeKey } from '../store/rows/idempotency.ts'
 import { type NewRun, type RunRow, childOf, insertRun, lanePeers, lockLane, lockTransaction, runOfTransaction, sessionsWithRounds, shareHeld } from '../store/rows/runs.ts'
 import { type SessionRow, lockSession } from '../store/rows/sessions.ts'
 import { seedSteps } from '../store/rows/steps.ts'
+import { inputNodesOf, schemaOfInput } from '../workflows/input-nodes.ts'
 import { checkValue } from '../workflows/json-schema.ts'
 import { createKnownWorkflows } from '../workflows/known.ts'
 import type { Plans } from '../workflows/plans.ts'
@@ -80,6 +81,7 @@ export interface StarterParts {
   queue: Queue
   doorbell: Doorbell
   door: Door
+  catalogue: Catalogue
   workflows: Workflows
   plans: Plans
   beginner: Beginner
@@ -87,7 +89,7 @@ export interface StarterParts {
 }
 
 export function createStarter(parts: StarterParts): Starter {
-  const { database, queue, doorbell, door, workflows, plans, beginner, observer } = parts
+  const { database, queue, doorbell, door, catalogue, workflows, plans, beginner, observer } = parts
   const known = createKnownWorkflows()
   /** Who is finding out about which workflow. */
   const finding = new Map<string, Promise<unknown>>()
@@ -115,7 +117,7 @@ export function createStarter(parts: StarterParts): Starter {
     if (others && whenLive === 'leave') return null
     const id = await nextId(tx, workspaceId, sessionId)
     const { input, change } = plan(session)
-    const given = givenInput(found.definition, { workflow, input })
+    const given = givenInput(found.definition, catalogue, { workflow, input })
     await enqueue(tx, {
       ...plain,
       ...named(id),
@@ -146,7 +148,7 @@ export function createStarter(parts: StarterParts): Starter {
     if (!needsNothingElse(input)) return null
     const found = known.get(actor, input.workflow)
     if (!found || (expectHash !== undefined && expectHash !== found.hash)) return null
-    const given = givenInput(found.definition, input, () => null)
+    const given = givenInput(found.definition, catalogue, input, () => null)
     if (!given) return null
     const run: NewRun = { ...plain, ...common(actor, input), ...named(newId()), ...stored(given), workflowId: found.workflowId, version: found.version }
     const key = idempotencyKey === undefined ? null : { actor: actor.principalId, key: `start:${idempotencyKey}`, fingerprint: fingerprintOf(request) }
@@ -195,7 +197,7 @@ export function createStarter(parts: StarterParts): Starter {
     const { sessionId } = input
     const lane = laneFor(input)
     const found = await workflows.publishForStart(tx, actor, input.workflow, input.version, input.expectHash)
-    const given = givenInput(found.definition, input)
+    const given = givenInput(found.definition, catalogue, input)
     const inputHash = input.transactionId === undefined ? null : fingerprintOf(given.payload.value)
     const same = await sameTransaction(tx, found, input.transactionId, inputHash)
     const peer = same ?? (lane ? await laneHolder(tx, workspaceId, lane) : null)
@@ -358,35 +360,34 @@ const refuse = (issues: Issue[]): never => {
 }
 
 /** The run's input, checked against the schemas of the input nodes. */
-function givenInput<R = never>(definition: Definition, input: StartRun, otherwise: (issues: Issue[]) => R = refuse) {
+function givenInput<R = never>(definition: Definition, catalogue: Catalogue, input: StartRun, otherwise: (issues: Issue[]) => R = refuse) {
   if (input.inputs !== undefined && input.input !== undefined) return otherwise([{ path: ['inputs'], message: 'Give input or inputs, not both' }])
-  const issues = input.inputs !== undefined ? keyedIssues(definition, input.inputs) : inputIssues(definition, input.input ?? null)
+  const issues = input.inputs !== undefined ? keyedIssues(definition, catalogue, input.inputs) : inputIssues(definition, catalogue, input.input ?? null)
   if (issues.length > 0) return otherwise(issues)
   return { payload: payloadOf(input.inputs ?? input.input ?? null), keyedInput: input.inputs !== undefined }
 }
 
-const inputNodes = (definition: Definition): Node[] => definition.nodes.filter((node) => node.type === 'input')
-
 /** What is wrong with one value for every input node. */
-export const inputIssues = (definition: Definition, value: Json): Issue[] => inputNodes(definition).flatMap((node) => schemaIssues(node, value, ['input']))
+export const inputIssues = (definition: Definition, catalogue: Catalogue, value: Json): Issue[] =>
+  inputNodesOf(definition, catalogue).flatMap((node) => schemaIssues(node, catalogue, value, ['input']))
 
 /** What is wrong with values by the id or the title of their input node; a title that others bear too names none. */
-function keyedIssues(definition: Definition, inputs: JsonObject): Issue[] {
+function keyedIssues(definition: Definition, catalogue: Catalogue, inputs: JsonObject): Issue[] {
   const names = stepNames(definition)
-  const nodes = inputNodes(definition)
+  const nodes = inputNodesOf(definition, catalogue)
   const known = new Set(nodes.flatMap(({ id }) => [id, names.get(id)!]))
   const issues: Issue[] = Object.keys(inputs).flatMap((key) => (known.has(key) ? [] : [{ path: ['inputs', key], message: 'There is no input node of this id or title' }]))
   for (const node of nodes) {
     const [key = node.id, twice] = [...new Set([node.id, names.get(node.id)!])].filter((name) => Object.hasOwn(inputs, name))
     if (twice !== undefined) issues.push({ nodeId: node.id, path: ['inputs', twice], message: `The value of this node is given under ${key} already` })
-    issues.push(...schemaIssues(node, Object.hasOwn(inputs, key) ? inputs[key]! : null, ['inputs', key]))
+    issues.push(...schemaIssues(node, catalogue, Object.hasOwn(inputs, key) ? inputs[key]! : null, ['inputs', key]))
   }
   return issues
 }
 
-function schemaIssues(node: Node, value: Json, at: string[]): Issue[] {
-  const schema = node.config?.['schema']
-  if (typeof schema !== 'object' || schema === null || Array.isArray(schema)) return []
+function schemaIssues(node: Node, catalogue: Catalogue, value: Json, at: string[]): Issue[] {
+  const schema = schemaOfInput(node, catalogue)
+  if (!schema) return []
   return checkValue(schema, value).map((issue) => ({ ...issue, nodeId: node.id, path: [...at, ...(issue.path ?? [])] }))
 }
 

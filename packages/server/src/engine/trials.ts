@@ -112,7 +112,7 @@ const bodyOf = (node: GraphNode): GraphNode[] => node.body.flatMap((inner) => [i
 
 function refuse(catalogue: Catalogue, nodes: readonly GraphNode[], seeds: readonly Seed[]): void {
   const seeded = new Set(seeds.map((seed) => seed.nodeId))
-  const waiting = nodes.filter((node) => !seeded.has(node.id) && catalogue.get(node.type)?.behaviour.is === 'wait' && node.type === 'human')
+  const waiting = nodes.filter((node) => !seeded.has(node.id) && catalogue.get(node.type)?.behaviour.is === 'wait' && node.is === 'human')
   if (waiting.length > 0) throw new Fault('trial_refused', { message: `${waiting[0]!.name} would open a pause`, details: { nodes: waiting.map((node) => node.id) } })
 }
 
@@ -163,7 +163,7 @@ export async function forkRun(parts: TrialParts, actor: Actor, input: ForkRun): 
   const { graph } = await parts.plans.of(database, source)
   const from = [...graph.nodes.values()].find((node) => node.id === input.step || node.name === input.step)
   if (!from || from.parent) throw new Fault('step_missing', from ? { message: 'A fork starts at a step outside of bodies' } : {})
-  const issues = input.input === undefined ? [] : inputIssues(graph.definition, input.input)
+  const issues = input.input === undefined ? [] : inputIssues(graph.definition, parts.catalogue, input.input)
   if (issues.length > 0) throw new Fault('input_invalid', { issues })
   for (const id of Object.keys(input.outputs ?? {})) if (!graph.nodes.has(id)) throw new Fault('node_missing', { message: `There is no node ${id}` })
   const steps = (await stepsOf(database, [source.id])).filter((step) => step.iteration === '')
@@ -185,7 +185,7 @@ export async function forkRun(parts: TrialParts, actor: Actor, input: ForkRun): 
     if (given !== undefined) seeds.push(seedOf(node.id, given, step?.state === 'completed' ? (step.route ?? ['default']) : ['default']))
     else if (!again.has(node) && step && ['completed', 'skipped', 'failed'].includes(step.state) && !(step.state === 'failed' && !step.route?.length)) {
       // An input node reads the new input, when one is given.
-      if (input.input !== undefined && node.entry && node.type === 'input') continue
+      if (input.input !== undefined && node.entry && node.is === 'input') continue
       seeds.push({ nodeId: node.id, state: step.state, output: texts.get(node.id) ?? null, bytes: step.output_bytes, route: step.route ?? [], skipReason: step.skip_reason })
     }
   }

@@ -1,7 +1,7 @@
 import type { Models } from '../models/model.ts'
 import type { Outside } from '../outside/outside.ts'
 import type { Sandbox } from '../sandbox/sandbox.ts'
-import type { AnyNode, Catalogue } from './contract.ts'
+import type { AnyAlias, AnyNode, Catalogue } from './contract.ts'
 import { coalesce } from './library/coalesce.ts'
 import { code } from './library/code.ts'
 import { delay } from './library/delay.ts'
@@ -29,16 +29,29 @@ export interface Foundations {
   models: Models
 }
 
-/** The node types of this server, in the order in which they are shown: the library's, then those that a program brings along. */
-export function createCatalogue({ outside, sandbox, models }: Foundations, brought: readonly AnyNode[] = []): Catalogue {
+/**
+ * The node types of this server, in the order in which they are shown: the library's, then those that a program brings along;
+ * and the names that dialects have for them. Throws when a name is taken twice, or stands for nothing.
+ */
+export function createCatalogue({ outside, sandbox, models }: Foundations, brought: readonly AnyNode[] = [], aliases: readonly AnyAlias[] = []): Catalogue {
   const nodes: AnyNode[] = [
     ...[input, output, staticValue, template, router, merge, coalesce],
     ...[httpRequest(outside), code(sandbox), llm(models), human, signal, external, delay],
     ...[map, loop, subworkflow, log, setContext],
     ...brought,
   ]
-  const byType = new Map(nodes.map((node) => [node.type, node]))
-  const twice = nodes.find((node) => byType.get(node.type) !== node)
+  const own = new Map(nodes.map((node) => [node.type, node]))
+  const named = aliases.map((alias) => underName(alias, own))
+  const all = [...nodes, ...named]
+  const byType = new Map(all.map((node) => [node.type, node]))
+  const twice = all.find((node) => byType.get(node.type) !== node)
   if (twice) throw new Error(`There are two node types ${twice.type}`)
-  return { get: (type) => byType.get(type), list: () => [...nodes] }
+  return { get: (type) => byType.get(type), list: (dialect) => (dialect === undefined ? [...nodes] : named.filter(({ alias }) => alias?.dialect === dialect)) }
+}
+
+function underName(alias: AnyAlias, own: ReadonlyMap<string, AnyNode>): AnyNode {
+  const node = own.get(alias.of)
+  if (!node) throw new Error(`${alias.type} is a name of the node type ${alias.of}, which is not here`)
+  const { type, title, description, category, readings = node.readings } = alias
+  return { ...node, type, title, description, category, readings, alias }
 }

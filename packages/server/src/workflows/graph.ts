@@ -1,4 +1,5 @@
 import { type Definition, type Join, type Link, type Node, type NodeSettings, type RetrySettings, stepNames } from '@sluice/schema'
+import type { Standing } from '../nodes/contract.ts'
 
 /**
  * A definition as the engine reads it: links by handle, bodies as scopes of their own, names, order, what can be reached.
@@ -19,7 +20,10 @@ export interface GraphPath {
 
 export interface GraphNode {
   id: string
+  /** As the definition has it. */
   type: string
+  /** The node type it is: the same, unless it stands there under a name of a dialect. */
+  is: string
   /** The title when it is unique in the definition, else the id. */
   name: string
   /** What the keys of its steps begin with; at the top the key itself, and not put together again each time. */
@@ -58,9 +62,16 @@ export interface Graph {
   definition: Definition
 }
 
-/** What the graph needs to know of node types. */
+/** What the graph needs to know of node types: a catalogue says it. */
 export interface GraphTypes {
-  isEntry(type: string): boolean
+  get(type: string): GraphType | undefined
+}
+
+interface GraphType {
+  entry?: boolean
+  handles?: { fixed?: readonly string[] }
+  /** Set when the type is another name of a node type. */
+  alias?: { of: string; leaves?: 'default' }
 }
 
 export const defaultRetry: Required<RetrySettings> = { maxAttempts: 1, backoffMs: 1000, factor: 2, jitter: 0.2 }
@@ -72,9 +83,11 @@ export function graphOf(definition: Definition, types: GraphTypes): Graph {
   for (const node of definition.nodes) {
     if (nodes.has(node.id)) continue
     const name = names.get(node.id)!
+    const is = types.get(node.type)?.alias?.of ?? node.type
     nodes.set(node.id, {
       id: node.id,
       type: node.type,
+      is,
       name,
       key: `${node.id}\n`,
       told: `{"nodeId":${JSON.stringify(node.id)},"step":${JSON.stringify(name)}`,
@@ -84,7 +97,7 @@ export function graphOf(definition: Definition, types: GraphTypes): Graph {
       incoming: [],
       outgoing: [],
       paths: [],
-      join: node.type === 'coalesce' ? 'any' : (node.settings?.join ?? join),
+      join: is === 'coalesce' ? 'any' : (node.settings?.join ?? join),
       entry: false,
       reachable: false,
       order: -1,
@@ -93,7 +106,7 @@ export function graphOf(definition: Definition, types: GraphTypes): Graph {
     })
   }
   for (const node of nodes.values()) node.parent = parentOf(nodes, node)
-  for (const link of definition.links) connect(nodes, link)
+  for (const link of definition.links) connect(nodes, link, types)
 
   const scopes = new Map<GraphNode | null, GraphNode[]>()
   for (const node of nodes.values()) {
@@ -109,7 +122,7 @@ export function graphOf(definition: Definition, types: GraphTypes): Graph {
     else top = sorted
     const inOrder = new Set(sorted)
     unordered.push(...members.filter((node) => !inOrder.has(node)))
-    const declared = parent ? [] : sorted.filter((node) => types.isEntry(node.type))
+    const declared = parent ? [] : sorted.filter((node) => types.get(node.type)?.entry === true)
     for (const node of declared.length > 0 ? declared : sorted.filter((each) => each.incoming.length === 0)) node.entry = true
     for (const node of sorted) node.reachable = node.entry || node.incoming.some((link) => link.source.reachable)
     for (const node of sorted) node.paths = pathsTo(node)
@@ -136,14 +149,20 @@ function parentOf(nodes: ReadonlyMap<string, GraphNode>, node: GraphNode): Graph
   return parent ?? null
 }
 
-function connect(nodes: Map<string, GraphNode>, link: Link): void {
+function connect(nodes: Map<string, GraphNode>, link: Link, types: GraphTypes): void {
   const source = nodes.get(link.source)
   const target = nodes.get(link.target)
   // A link across the border of a body says nothing about order inside either scope; validation names it.
   if (!source || !target || source.parent !== target.parent) return
-  const made: GraphLink = { source, target, handle: link.sourceHandle ?? 'default' }
+  const made: GraphLink = { source, target, handle: handleOf(link, types.get(source.type)) }
   source.outgoing.push(made)
   target.incoming.push(made)
+}
+
+function handleOf({ sourceHandle }: Link, type: GraphType | undefined): string {
+  if (sourceHandle === undefined || sourceHandle === null) return 'default'
+  const isKnown = sourceHandle === 'failed' || type?.handles?.fixed?.includes(sourceHandle)
+  return type?.alias?.leaves === 'default' && !isKnown ? 'default' : sourceHandle
 }
 
 function pathsTo(node: GraphNode): GraphPath[] {
@@ -174,6 +193,9 @@ function topological(members: GraphNode[]): GraphNode[] {
   }
   return sorted
 }
+
+/** What the config of an alias is made into the library's with. */
+export const standingOf = ({ id, definition, paths }: GraphNode): Standing => ({ id, title: definition.title ?? '', names: paths.map(({ source }) => source.name) })
 
 /** The nodes that give what a scope gives. */
 export interface Giving {

@@ -1,8 +1,8 @@
 import type { Definition, Json, JsonObject } from '@sluice/schema'
 import { ExpressionError, Recent } from '../expressions/index.ts'
 import { StepFailure, type AnyNode, type Catalogue, type Scope } from '../nodes/contract.ts'
-import { configOf, decode } from './config.ts'
-import { allUpstreamOf, givingOf, graphOf, type Giving, type Graph, type GraphNode } from './graph.ts'
+import { configFor, configOf, decode, type Meant } from './config.ts'
+import { allUpstreamOf, givingOf, graphOf, standingOf, type Giving, type Graph, type GraphNode } from './graph.ts'
 import { dotted, readerOf, readingsOf, type Path, type Reader } from './readings.ts'
 
 /** What is made of a version once and used by every run of it: graph, and configs compiled to what must still be read. */
@@ -64,10 +64,9 @@ export function prepare(graph: Graph, catalogue: Catalogue): Prepared {
 /** Graph and configs by the hash of their version, for the versions used last. */
 export function createPreparedCache(catalogue: Catalogue, versions = 500): (hash: string, definition: Definition) => { graph: Graph; prepared: Prepared } {
   const recent = new Recent<{ graph: Graph; prepared: Prepared }>(versions)
-  const isEntry = (type: string): boolean => catalogue.get(type)?.entry === true
   return (hash, definition) =>
     recent.of(hash, () => {
-      const graph = graphOf(definition, { isEntry })
+      const graph = graphOf(definition, catalogue)
       return { graph, prepared: prepare(graph, catalogue) }
     })
 }
@@ -76,12 +75,15 @@ function prepareConfig(node: GraphNode, type: string, config: JsonObject, catalo
   const declaration = catalogue.get(type)
   if (!declaration) throw new StepFailure('type_missing', `This server has no node type ${type}`, { retry: false })
   const found: Found = { names: new Set(), steps: new Set(), whole: false }
-  const plan = planOf(config, [], readingsOf(declaration.readings), found)
+  const meant = configFor(declaration, config, standingOf(node))
+  // A draft may be tried unchecked: what means nothing fails the step that needs it.
+  if (!meant.ok) return { declaration, reads: readsOf(node, found), render: () => refuse(meant.issues) }
+  const plan = planOf(meant.config, [], { readingOf: readingsOf(declaration.readings), told: meant.told }, found)
   const reads = readsOf(node, found)
-  if (plan.is === 'made') return { declaration, reads, render: (scope) => decoded(declaration, plan.make(scope)) }
+  if (plan.is === 'made') return { declaration, reads, render: (scope) => decoded(declaration, plan.make(scope), meant.told) }
   // Nothing to read: decoded once, the failure to decode too.
   let kept: { config: unknown } | undefined
-  return { declaration, reads, render: () => (kept ??= { config: decoded(declaration, plan.value) }).config }
+  return { declaration, reads, render: () => (kept ??= { config: decoded(declaration, plan.value, meant.told) }).config }
 }
 
 /** What the strings of a config read, all together. */
@@ -98,15 +100,21 @@ function readsOf(node: GraphNode, { names, steps, whole }: Found): ConfigReads {
   return { names, upstream: () => (named ??= allUpstreamOf(node).filter(({ name }) => steps.has(name))) }
 }
 
+/** How the places of a config are read, and where they are told of. */
+interface Places {
+  readingOf: ReturnType<typeof readingsOf>
+  told: Extract<Meant, { ok: true }>['told']
+}
+
 /** Either the value itself, however large, or how to make it. */
 type Plan = { is: 'static'; value: Json } | { is: 'made'; make(scope: object): Json }
 
-function planOf(value: Json, path: Path, readingOf: ReturnType<typeof readingsOf>, found: Found): Plan {
-  if (typeof value === 'string') return planOfText(value, path, readingOf, found)
+function planOf(value: Json, path: Path, places: Places, found: Found): Plan {
+  if (typeof value === 'string') return planOfText(value, path, places, found)
   if (typeof value !== 'object' || value === null) return { is: 'static', value }
   // Assigning __proto__ would give the copy a prototype out of data.
   const entries: [string | number, Json][] = Array.isArray(value) ? [...value.entries()] : Object.entries(value).filter(([key]) => key !== '__proto__')
-  const parts = entries.map(([key, each]) => [key, planOf(each, [...path, key], readingOf, found)] as const)
+  const parts = entries.map(([key, each]) => [key, planOf(each, [...path, key], places, found)] as const)
   const made = parts.flatMap(([key, part]) => (part.is === 'made' ? [[key, part.make] as const] : []))
   if (made.length === 0) return { is: 'static', value }
   // A copy of the static parts, with the made ones put over it.
@@ -120,10 +128,10 @@ function planOf(value: Json, path: Path, readingOf: ReturnType<typeof readingsOf
   }
 }
 
-function planOfText(source: string, path: Path, readingOf: ReturnType<typeof readingsOf>, found: Found): Plan {
+function planOfText(source: string, path: Path, { readingOf, told }: Places, found: Found): Plan {
   const failed = (error: unknown): never => {
     if (!(error instanceof ExpressionError)) throw error
-    throw new StepFailure('expression_failed', `${dotted(path)}: ${error.message}`, { retry: false, cause: error })
+    throw new StepFailure('expression_failed', `${dotted(told(path)) || 'config'}: ${error.message}`, { retry: false, cause: error })
   }
   let reader: Reader
   try {
@@ -148,9 +156,12 @@ function planOfText(source: string, path: Path, readingOf: ReturnType<typeof rea
   }
 }
 
-function decoded(declaration: AnyNode, config: unknown): unknown {
+function decoded(declaration: AnyNode, config: unknown, told: Places['told']): unknown {
   const result = decode(declaration, config)
-  if (result.ok) return result.config
-  const issues = result.issues.map(({ path, message }) => ({ field: dotted('config', path), message }))
+  return result.ok ? result.config : refuse(result.issues.map(({ path, message }) => ({ path: told(path), message })))
+}
+
+function refuse(found: { path: Path; message: string }[]): never {
+  const issues = found.map(({ path, message }) => ({ field: dotted('config', path), message }))
   throw new StepFailure('config_invalid', issues.map(({ field, message }) => `${field}: ${message}`).join('; '), { details: issues.slice(0, 20), retry: false })
 }

@@ -66,8 +66,8 @@ function* linkIssues({ links }: Definition, graph: Graph, catalogue: Catalogue):
     seen.add(key)
     const declaration = catalogue.get(source.type)
     if (!declaration || !link.sourceHandle) continue
-    const handles = handlesOf(source.definition, declaration)
-    if (!handles.has(link.sourceHandle)) yield issue('.sourceHandle', `${source.name} has no handle ${link.sourceHandle}; it has ${listed(handles)}`)
+    const handles = handlesOf(source, declaration)
+    if (handles && !handles.has(link.sourceHandle)) yield issue('.sourceHandle', `${source.name} has no handle ${link.sourceHandle}; it has ${listed(handles)}`)
   }
 }
 

@@ -1,11 +1,11 @@
 import type { Definition, DefinitionIssue, JsonObject } from '@sluice/schema'
 import { ExpressionError } from '../expressions/index.ts'
 import type { AnyNode, Catalogue } from '../nodes/contract.ts'
-import { configOf, decode } from './config.ts'
-import type { GraphNode } from './graph.ts'
+import { configFor, configOf, decode } from './config.ts'
+import { type GraphNode, standingOf } from './graph.ts'
 import { schemaIssues } from './json-schema.ts'
 import { listed, predecessors, scopeNames, upstreamNames } from './names.ts'
-import { dotted, readerOf, readingsOf, stringsIn, valuesAt, type Reader } from './readings.ts'
+import { dotted, readerOf, readingsOf, stringsIn, valuesAt, type Path, type Reader } from './readings.ts'
 
 /** What is wrong with one node: its type, its config, what its expressions name, how it is undone. */
 export function nodeIssues(node: GraphNode, definition: Definition, catalogue: Catalogue): DefinitionIssue[] {
@@ -13,6 +13,7 @@ export function nodeIssues(node: GraphNode, definition: Definition, catalogue: C
   const about = (field: string, message: string): DefinitionIssue => ({ nodeId: node.id, field, message })
   const compensate = compensateIssues(node, catalogue)
   if (!declaration) return [about('type', `There is no node type ${node.type}`), ...compensate]
+  if (declaration.alias?.refused !== undefined) return [about('type', declaration.alias.refused), ...compensate]
   const kinds = declaration.notIn?.includes(definition.kind) ? [about('type', `A ${node.type} cannot stand in a definition of kind ${definition.kind}`)] : []
   const known = { bare: predecessors(node), steps: upstreamNames(node) }
   const settings = bodySettings(declaration).filter((name) => node.settings[name] !== undefined)
@@ -31,6 +32,7 @@ function compensateIssues(node: GraphNode, catalogue: Catalogue): DefinitionIssu
   const about = (message: string): DefinitionIssue[] => [{ nodeId: node.id, field: 'settings.compensate.type', message }]
   const declaration = catalogue.get(compensate.type)
   if (!declaration) return about(`There is no node type ${compensate.type}`)
+  if (declaration.alias?.refused !== undefined) return about(declaration.alias.refused)
   if (!undoing.has(declaration.behaviour.is)) return about(`A ${compensate.type} cannot undo a step`)
   // When a step is undone, it and everything before it has an output.
   const own = [node.name]
@@ -45,8 +47,15 @@ interface Known {
   steps: ReadonlySet<string>
 }
 
-function* configIssues(node: GraphNode, declaration: AnyNode, config: JsonObject, root: string, known: Known): Generator<DefinitionIssue> {
-  const about = (path: readonly (string | number)[], message: string): DefinitionIssue => ({ nodeId: node.id, field: dotted(root, path), message })
+function* configIssues(node: GraphNode, declaration: AnyNode, stored: JsonObject, root: string, known: Known): Generator<DefinitionIssue> {
+  const issue = (path: Path, message: string): DefinitionIssue => ({ nodeId: node.id, field: dotted(root, path), message })
+  const meant = configFor(declaration, stored, standingOf(node))
+  if (!meant.ok) {
+    for (const { path, message } of meant.issues) yield issue(path, message)
+    return
+  }
+  const { config } = meant
+  const about = (path: Path, message: string): DefinitionIssue => issue(meant.told(path), message)
   const decoded = decode(declaration, config)
   if (!decoded.ok) for (const { path, message } of decoded.issues) yield about(path, message)
   const readingOf = readingsOf(declaration.readings)
@@ -69,9 +78,9 @@ function compiled(...given: Parameters<typeof readerOf>): Reader | string {
   }
 }
 
-function* readerIssues({ complaint, names, steps }: Reader, known: Known): Generator<string> {
+function* readerIssues({ complaint, names, missing }: Reader, known: Known): Generator<string> {
   if (complaint) yield complaint
   for (const name of names)
     if (!scopeNames.has(name) && !known.bare.has(name)) yield `${name} is not known here; there are ${listed(scopeNames)}, and of steps before this one: ${listed(known.bare)}`
-  for (const step of steps) if (!known.steps.has(step)) yield `nodes.${step} names no step before this one; there are: ${listed(known.steps)}`
+  for (const each of missing(known.steps)) yield `${each} names no step before this one; there are: ${listed(known.steps)}`
 }

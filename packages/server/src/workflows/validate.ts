@@ -10,7 +10,7 @@ import { nodeIssues } from './validate-node.ts'
  * every config decodes unless an expression gives it something else, and every expression compiles.
  */
 export function validate(definition: Definition, catalogue: Catalogue): DefinitionIssue[] {
-  const graph = graphOf(definition, { isEntry: (type) => catalogue.get(type)?.entry === true })
+  const graph = graphOf(definition, catalogue)
   const issues = graphIssues(definition, graph, catalogue)
   for (const node of graph.nodes.values()) issues.push(...nodeIssues(node, definition, catalogue))
   return issues

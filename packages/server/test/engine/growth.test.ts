@@ -28,7 +28,7 @@ class Counted extends Map<string, StepRow> {
 
 /** A definition in which each node that is looked at counts. */
 function counting(nodes: readonly Node[], links: readonly Link[], count: () => void) {
-  const graph = graphOf({ kind: 'workflow', nodes: [...nodes], links: [...links] } satisfies Definition, { isEntry: () => false })
+  const graph = graphOf({ kind: 'workflow', nodes: [...nodes], links: [...links] } satisfies Definition, { get: () => undefined })
   const top = new Proxy(graph.top, {
     get(target, key, receiver) {
       if (typeof key === 'string' && /^\d+$/.test(key)) count()

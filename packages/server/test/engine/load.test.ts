@@ -7,7 +7,7 @@ import type { Plan } from '../../src/workflows/plans.ts'
 import { graph } from './play.ts'
 
 const plan: Plan = {
-  graph: graphOf(graph({ a: {}, b: { type: 'map' }, c: { parentId: 'b' } }, 'a -> b', { timeoutMs: 1_000 }), { isEntry: () => false }),
+  graph: graphOf(graph({ a: {}, b: { type: 'map' }, c: { parentId: 'b' } }, 'a -> b', { timeoutMs: 1_000 }), { get: () => undefined }),
   prepared: { node: () => expect.unreachable(), giving: () => expect.unreachable() },
   missing: [],
 }

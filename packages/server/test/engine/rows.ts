@@ -16,7 +16,7 @@ export class Rows {
   readonly events: { type: string; data: Record<string, unknown> }[] = []
 
   constructor(definition: Definition, given: Partial<RunHead> = {}) {
-    this.graph = graphOf(definition, { isEntry: (type) => type === 'input' })
+    this.graph = graphOf(definition, { get: (type) => ({ entry: type === 'input' }) })
     this.head = headText({ ...queued, ...given })
   }
 

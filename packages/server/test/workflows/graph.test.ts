@@ -2,7 +2,7 @@ import type { Definition, Node } from '@sluice/schema'
 import { expect, test } from 'vitest'
 import { graphOf, upstreamOf } from '../../src/workflows/graph.ts'
 
-const types = { isEntry: (type: string) => type === 'input' }
+const types = { get: (type: string) => ({ entry: type === 'input' }) }
 const node = (id: string, more: Partial<Node> = {}): Node => ({ id, type: 'work', ...more })
 const graph = (nodes: Node[], links: [string, string][] = [], settings: Definition['settings'] = {}) =>
   graphOf({ kind: 'workflow', nodes, links: links.map(([source, target]) => ({ source, target })), settings }, types)

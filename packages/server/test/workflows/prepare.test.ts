@@ -17,7 +17,7 @@ const scope: Scope = {
   session: null,
 }
 const prepared = (node: Partial<Node>, types: Catalogue = catalogue) =>
-  prepare(graphOf(definition([{ id: 'n', type: 'work', ...node }]), { isEntry: () => false }), types).node('n')
+  prepare(graphOf(definition([{ id: 'n', type: 'work', ...node }]), { get: () => undefined }), types).node('n')
 const failure = (work: () => unknown): StepFailure => {
   try {
     work()

@@ -104,7 +104,7 @@ describe('validation', () => {
     fc.assert(
       fc.property(aDefinition, (definition) => {
         for (const issue of validate(definition, catalogue)) expect(issue.message).not.toBe('')
-        const graph = graphOf(definition, { isEntry: (type) => type === 'input' })
+        const graph = graphOf(definition, { get: (type) => ({ entry: type === 'input' }) })
         const prepared = prepare(graph, catalogue)
         for (const { id, type } of definition.nodes) if (catalogue.get(type) && !graph.nodes.get(id)!.settings.compensate) expect(prepared.node(id).reads.names).toBeInstanceOf(Set)
       }),
@@ -118,7 +118,7 @@ describe('validation', () => {
       fc.property(fc.oneof(aDefinition, aSoundDefinition), (definition) => {
         if (validate(definition, catalogue).length > 0) return
         sound++
-        const graph = graphOf(definition, { isEntry: (type) => type === 'input' })
+        const graph = graphOf(definition, { get: (type) => ({ entry: type === 'input' }) })
         expect(graph.unordered).toEqual([])
         expect(inOrder(graph.top).sort()).toEqual(definition.nodes.map(({ id }) => id).sort())
       }),
