@@ -1,8 +1,8 @@
-import type { Definition, JsonObject, NodeSettings, Run } from '@sluice/schema'
+import type { Definition, Json, JsonObject, NodeSettings, Run } from '@sluice/schema'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { deadline } from './support/deadline.ts'
 import { flow, type FlowNode } from './support/flow.ts'
-import { inTurn, testServer, type TestServer } from './support/server.ts'
+import { inTurn, refusal, testServer, type TestServer } from './support/server.ts'
 import { breakOff, call, drone, event, refuse, say, send, silence, type ToyModel, toyModel } from './support/toy-model.ts'
 
 const key = 'sk-a-very-secret-key/42'
@@ -47,6 +47,57 @@ describe('a step that asks a model', () => {
       },
     })
     expect(Object.keys(asked!.headers).filter((name) => name.startsWith('x-stainless'))).toEqual([])
+  })
+
+  test('is told the examples, then the history, then what it is asked', async () => {
+    toy.on('long', say('Hello'))
+    const examples = [{ user: 'Greet {{ input.friend }}', assistant: 'Dear {{ input.friend }}' }]
+    const definition = flow({ in: 'input', ask: llm({ model: 'long', system: 'Be brief', examples, history: '{{ input.said }}' }) }, ['in > ask'])
+    const said = [
+      { role: 'user', content: 'Hi {{ input.friend }}', at: 1 },
+      { role: 'assistant', content: '' },
+      { role: 'system', content: 'Now in French' },
+    ]
+    expect(await server.run(definition, { input: { friend: 'Ada', said } })).toMatchObject({ status: 'completed' })
+    const messages = (toy.asked('long')[0]!.body as { messages: { role: string; content: string }[] }).messages
+    expect(messages.map(({ role, content }) => `${role}: ${content}`)).toEqual([
+      'system: Be brief',
+      'user: Greet Ada',
+      'assistant: Dear Ada',
+      'user: Hi {{ input.friend }}',
+      'assistant: ',
+      'system: Now in French',
+      'user: Say it',
+    ])
+    expect(await server.run(definition, { input: { friend: 'Ada', said: null } })).toMatchObject({ status: 'completed' })
+  })
+
+  test('fails with a history that is none, and asks nobody', async () => {
+    toy.on('spared', say('Hello'))
+    const definition = flow({ in: 'input', ask: llm({ model: 'spared', history: '{{ input }}' }, thrice) }, ['in > ask'])
+    const histories: Json[] = [
+      'Hi',
+      [null],
+      [{ role: 'tool', content: 'x' }],
+      [{ content: 'x' }],
+      [{ role: 'user', content: ['x'] }],
+      Array.from({ length: 1_001 }, () => ({ role: 'user', content: '' })),
+    ]
+    for (const history of histories) {
+      const ended = await server.run(definition, { input: history })
+      const step = await server.step(ended, 'ask')
+      expect([history, step.error?.code, step.attempts]).toEqual([history, 'history_invalid', 1])
+    }
+    expect(toy.asked('spared')).toEqual([])
+  })
+
+  test('gives what is structured alone, if it is to, and what does not fit fails the attempt all the same', async () => {
+    const outputSchema = { type: 'object', properties: { name: { type: 'string' } }, required: ['name'] }
+    toy.on('alone', say('{"name": "Ada"}'))
+    expect(await run({ model: 'alone', outputSchema, gives: 'structured' })).toMatchObject({ status: 'completed', output: { ask: { name: 'Ada' } } })
+    toy.on('unfit', say('{"name": 1}'))
+    expect(await errorOf(await run({ model: 'unfit', outputSchema, gives: 'structured' }))).toMatchObject({ code: 'output_invalid' })
+    expect((await refusal(run({ gives: 'structured' }))).issues).toMatchObject([{ field: 'config.gives' }])
   })
 
   test('asks the model it names', async () => {

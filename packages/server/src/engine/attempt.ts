@@ -112,9 +112,10 @@ async function tryWork(ref: AttemptRef, work: () => Promise<StepResult>): Promis
 }
 
 /** The part of an output that the schemas of a config are about. */
-function spokenOf({ schemaOf }: AnyNode, output: Json): Json | undefined {
-  if (schemaOf === undefined) return output
-  return typeof output === 'object' && output !== null && !Array.isArray(output) ? output[schemaOf] : undefined
+function spokenOf(declaration: AnyNode, config: unknown, output: Json): Json | undefined {
+  const key = declaration.schemaOf?.(config) ?? null
+  if (key === null) return output
+  return typeof output === 'object' && output !== null && !Array.isArray(output) ? output[key] : undefined
 }
 
 /** What a node gives fits the JSON Schema of its config, where it has one. What came from the world may fit another time. */
@@ -122,7 +123,7 @@ function fitting(declaration: AnyNode, config: unknown, result: StepResult): Ste
   if (!declaration.schemaFields) return result
   const issues = declaration.schemaFields
     .flatMap((field) => valuesAt(config as JsonObject, field))
-    .flatMap(({ value }) => checkValue(value as JsonObject, spokenOf(declaration, result.output) ?? null))
+    .flatMap(({ value }) => checkValue(value as JsonObject, spokenOf(declaration, config, result.output) ?? null))
   if (issues.length === 0) return result
   const said = issues.slice(0, 3).map(({ path = [], message }) => (path.length > 0 ? `${path.join('.')} ${message}` : message))
   throw new StepFailure('output_invalid', `The value does not fit its schema: ${said.join('; ')}`, {

@@ -149,8 +149,8 @@ export interface NodeDeclaration<C = unknown> {
   check?(config: JsonObject): { path: (string | number)[]; message: string }[]
   /** Paths into the config at which a JSON Schema stands: checked when the definition is, and by it the values at run time. */
   schemaFields?: readonly string[]
-  /** The key of its output that those schemas are about; the whole output unless set. */
-  schemaOf?: string
+  /** The key of its output that those schemas are about; the whole output unless set, or where it gives null. Also asked of a config as written. */
+  schemaOf?(config: C): string | null
   behaviour: Behaviour<C>
   /** Set when this is another name of a node type: then `config` and `readings` are about what the stored config means. */
   alias?: AnyAlias

@@ -1,22 +1,32 @@
 import type { Definition, Json, Node, WorkflowOutput } from '@sluice/schema'
 import type { AnyNode, Catalogue } from '../nodes/contract.ts'
 import { configOf } from './config.ts'
-import { givingOf, graphOf, type GraphNode } from './graph.ts'
+import { type Graph, givingOf, graphOf, type GraphNode } from './graph.ts'
 import { valuesAt } from './readings.ts'
 
 /**
  * What can be referred to of a run's end: of each output node, or of the leaves when there is none, its step name, and
- * `name.field` for each field that its config or its JSON Schema tells of.
+ * `name.field` for each field that its config or its JSON Schema tells of. With `leaves` the same of every node that no link
+ * leaves, in the order of the definition, whatever stands in bodies too.
  */
-export function outputsOf(definition: Definition, catalogue: Catalogue): WorkflowOutput[] {
-  const graph = graphOf(definition, { isEntry: (type) => catalogue.get(type)?.entry === true })
-  const { nodes } = givingOf(graph.top, (type) => catalogue.get(type)?.returns === true)
-  return nodes.flatMap((node) => [node.name, ...fieldsOf(node, catalogue.get(node.type)).map((field) => `${node.name}.${field}`)].map((name) => ({ nodeId: node.id, name })))
+export function outputsOf(definition: Definition, catalogue: Catalogue, of: 'result' | 'leaves' = 'result'): WorkflowOutput[] {
+  const graph = graphOf(definition, catalogue)
+  const nodes = of === 'leaves' ? leavesOf(graph) : givingOf(graph.top, (type) => catalogue.get(type)?.returns === true).nodes
+  return nodes.flatMap((node) =>
+    [null, ...fieldsOf(node, catalogue.get(node.type))].map((field) => ({ nodeId: node.id, name: field === null ? node.name : `${node.name}.${field}`, field })),
+  )
+}
+
+/** A link over the border of a body leads from its node, too. */
+function leavesOf({ nodes, definition }: Graph): GraphNode[] {
+  const sources = new Set(definition.links.map(({ source }) => source))
+  return [...nodes.values()].filter(({ id }) => !sources.has(id))
 }
 
 function fieldsOf({ definition }: GraphNode, declaration: AnyNode | undefined): string[] {
   const schemas = (declaration?.schemaFields ?? []).flatMap((field) => valuesAt(configOf(definition), field).flatMap(({ value }) => keysAt(value, 'properties')))
-  const within = declaration?.schemaOf === undefined ? '' : `${declaration.schemaOf}.`
+  const key = declaration?.schemaOf?.(configOf(definition)) ?? null
+  const within = key === null ? '' : `${key}.`
   return [...new Set([...mappedKeys(definition), ...schemas.map((key) => within + key)])]
 }
 
