@@ -1070,6 +1070,143 @@ describe('a list of sessions', () => {
   })
 })
 
+// ── made once ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+describe('a session with an id of its client', () => {
+  test('is made once: who names it again gets it as it stands, its lines with it', async () => {
+    const flow = await echo()
+    const made = await create({ externalId: 'chat 1 ö', workflow: flow.id, title: 'First', metadata: { user: 'u_1' } })
+    expect(made).toMatchObject({ externalId: 'chat 1 ö', title: 'First' })
+    await send(made.id, 'Hello')
+    await ended(made)
+    const again = await create({ externalId: 'chat 1 ö', workflow: flow.handle, title: 'Second', messages: 10 })
+    expect(again).toMatchObject({ id: made.id, title: 'First', messages: [{ role: 'user', text: 'Hello' }, { role: 'assistant' }] })
+    expect((await create({ title: 'Without' })).externalId).toBeNull()
+    const { items } = await server.call<Page<Session>>('GET', `/v1/sessions?${String(new URLSearchParams({ where: JSON.stringify({ externalId: 'chat 1 ö' }) }))}`)
+    expect(items.map(({ id }) => id)).toEqual([made.id])
+  })
+
+  test('is refused to another workflow and to another id, and says which one has it', async () => {
+    const [one, two] = [await echo(), await echo()]
+    const made = await create({ externalId: 'chat-2', workflow: one.id })
+    for (const body of [{ workflow: two.id }, {}, { workflow: one.id, id: 'abcdefghijklmn7' }])
+      expect(await refusal(create({ externalId: 'chat-2', ...body }))).toMatchObject({ status: 409, code: 'id_taken', details: { sessionId: made.id } })
+    expect(await refusal(create({ externalId: 'chat-2', workflow: 'nowhere' }))).toMatchObject({ code: 'workflow_missing' })
+    expect((await refusal(create({ externalId: '' }))).status).toBe(400)
+    expect((await refusal(create({ externalId: 'x'.repeat(201) }))).status).toBe(400)
+  })
+
+  test("is its owner's alone: another person and another workspace have theirs of the same id", async () => {
+    const ids = [
+      await create({ externalId: 'chat-3' }),
+      await create({ externalId: 'chat-3' }, { as: other.token }),
+      await create({ externalId: 'chat-3' }, { as: stranger.token }),
+    ].map(({ id }) => id)
+    expect(new Set(ids).size).toBe(3)
+    expect((await create({ externalId: 'chat-3', user: other.id })).id).toBe(ids[1])
+    await remove({ id: ids[0]! })
+    expect((await create({ externalId: 'chat-3' })).id).not.toBe(ids[0])
+  })
+
+  test('is one, however many make it at once, on two servers; and starts one round', async () => {
+    const flow = await echo()
+    await using second = await server.another()
+    for (const status of ['idle', 'running']) {
+      const made = await Promise.all(
+        Array.from({ length: 12 }, (_, n) => (n % 2 ? second : server).call<Session>('POST', '/v1/sessions', { externalId: `race-${status}`, workflow: flow.id, status })),
+      )
+      expect(new Set(made.map(({ id }) => id)).size).toBe(1)
+      expect(await rounds(made[0]!)).toHaveLength(status === 'idle' ? 0 : 1)
+    }
+  })
+})
+
+describe('an empty session', () => {
+  const anew = (body: JsonObject, options?: As) => create({ reuse: 'empty', ...body }, options)
+
+  test('is used again, until something is said or done in it', async () => {
+    const flow = await slow()
+    const first = await anew({ workflow: flow.id })
+    expect((await anew({ workflow: flow.handle })).id).toBe(first.id)
+    await server.start(flow.id, { sessionId: first.id })
+    const second = await anew({ workflow: flow.id })
+    expect(second.id).not.toBe(first.id)
+    await send(second.id, 'Hello')
+    const third = await anew({ workflow: flow.id })
+    expect([first.id, second.id]).not.toContain(third.id)
+    expect((await anew({ workflow: flow.id })).id).toBe(third.id)
+  })
+
+  test('is the newest of its owner, workflow, subject and metadata, and none that its client has an id for', async () => {
+    const [flow, another] = [await echo(), await echo()]
+    const first = await anew({ workflow: flow.id })
+    const apart = [
+      await anew({ workflow: another.id }),
+      await anew({}),
+      await anew({ workflow: flow.id, metadata: { user: 'u_1' } }),
+      await anew({ workflow: flow.id, subject: 'u_1' }),
+      await anew({ workflow: flow.id }, { as: other.token }),
+      await create({ workflow: flow.id, externalId: 'mine' }),
+    ]
+    expect(new Set([first, ...apart].map(({ id }) => id)).size).toBe(7)
+    expect((await anew({ workflow: flow.id, metadata: { user: 'u_1' } })).id).toBe(apart[2]!.id)
+    expect((await anew({ workflow: flow.id })).id).toBe(first.id)
+    // The newest has been used: an older one that is empty is not taken up again.
+    const newer = await create({ workflow: flow.id })
+    await send(newer.id, 'Hello')
+    expect([first.id, newer.id]).not.toContain((await anew({ workflow: flow.id })).id)
+  })
+
+  test('is one for all who ask at once', async () => {
+    const flow = await echo()
+    await using second = await server.another()
+    const made = await Promise.all(Array.from({ length: 8 }, (_, n) => (n % 2 ? second : server).call<Session>('POST', '/v1/sessions', { reuse: 'empty', workflow: flow.id })))
+    expect(new Set(made.map(({ id }) => id)).size).toBe(1)
+  })
+
+  test('has no id that its client gives, and no round', async () => {
+    const flow = await echo()
+    for (const body of [{ externalId: 'x' }, { id: 'abcdefghijklmn8' }, { status: 'running' }])
+      expect(await refusal(anew({ workflow: flow.id, ...body }))).toMatchObject({ status: 400, issues: [{ path: ['reuse'] }] })
+  })
+})
+
+describe('a session with its messages', () => {
+  test('has the newest, oldest first, and only when they are asked for', async () => {
+    const flow = await echo()
+    const { session } = await send(flow.id, 'one')
+    await ended(session)
+    for (const text of ['two', 'three']) {
+      await send(session.id, text)
+      await once(session, ({ status }) => status === 'completed')
+    }
+    const all = await lines(session, 'message')
+    expect((await server.call<Session>('GET', `/v1/sessions/${session.id}?messages=1000`)).messages).toEqual(all)
+    expect((await server.call<Session>('GET', `/v1/sessions/${session.id}?messages=3`)).messages).toEqual(all.slice(-3))
+    expect((await update(session, { title: 'x', messages: 1 })).messages).toEqual(all.slice(-1))
+    expect(await get(session)).not.toHaveProperty('messages')
+    for (const n of ['0', '1001', 'all']) expect((await refusal(server.call('GET', `/v1/sessions/${session.id}?messages=${n}`))).status).toBe(400)
+  })
+
+  test('fills an answer from the newest message of each down, so that a large one takes no room from the others', async () => {
+    const [large, small] = [await create({ title: 'Large' }), await create({ title: 'Small' })]
+    await server.db.database.query(
+      `insert into lines (session_id, number, id, at, kind, data)
+       select $1, n, 'message' || lpad(n::text, 8, '0'), now(), 'message', json_build_object('role', 'user', 'text', repeat('x', 200000), 'metadata', json_build_object(), 'files', json_build_array()) from generate_series(1, 100) n`,
+      [large.id],
+    )
+    for (const text of ['a', 'b', 'c']) await send(small.id, text)
+    const where = JSON.stringify({ id: { in: [large.id, small.id] } })
+    const { items } = await server.call<Page<Session>>('GET', `/v1/sessions?${String(new URLSearchParams({ where, order: 'title', messages: '1000' }))}`)
+    const [ofLarge, ofSmall] = items.map(({ messages }) => messages!)
+    expect(ofSmall!.map(({ text }) => text)).toEqual(['a', 'b', 'c'])
+    expect(ofLarge!.at(-1)!.number).toBe(100)
+    expect(ofLarge!.map(({ number }) => number)).toEqual(Array.from({ length: ofLarge!.length }, (_, n) => 101 - ofLarge!.length + n))
+    expect(JSON.stringify(items).length).toBeLessThan(16 * 1024 * 1024)
+    expect(ofLarge!.length).toBeGreaterThan(20)
+  })
+})
+
 // ── ends ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 describe('a deletion', () => {

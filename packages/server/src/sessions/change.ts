@@ -2,7 +2,18 @@ import { type CreateSession, Fault, type Json, type OneFileOfMessage, type OneMe
 import { addSession, changeSession, removeSession } from '../events/sessions.ts'
 import type { Tx } from '../store/index.ts'
 import { newId } from '../store/ids.ts'
-import { deleteDocument, deleteMessage, type GoneLine, lockSession, ownerFacts, redactLines, type SessionRow, unreferenced } from '../store/rows/sessions.ts'
+import {
+  deleteDocument,
+  deleteMessage,
+  emptySession,
+  type GoneLine,
+  lockSession,
+  ownerFacts,
+  redactLines,
+  sessionOfExternal,
+  type SessionRow,
+  unreferenced,
+} from '../store/rows/sessions.ts'
 import { pinWorkflow } from '../store/rows/workflows.ts'
 import { maySee, seenSession } from '../store/views/sessions.ts'
 import { fieldsOf, newSession, statusRefused, withoutDerived, withStop } from './fields.ts'
@@ -15,22 +26,47 @@ const drawings = 3
 export async function create(within: Within, actor: Client, input: CreateSession): Promise<string> {
   const { tx, after } = within
   const { workspaceId } = actor
-  const { id, workflow, user = actor.userId, ...written } = input
+  const { id, workflow, user = actor.userId, reuse, lineIds: _ids, messages: _messages, ...written } = input
+  if (reuse !== undefined) checkReuse(input)
   await checkOwner(tx, actor, user)
+  const known = await knownTo(tx, actor, { ...input, user })
+  if (known !== null) return known
   const made = (drawn: string) => newSession(drawn, workspaceId, user, written, workflow !== undefined)
   if (workflow !== undefined && written.status === 'running') return createRunning(within, actor, workflow, made(id ?? newId()))
   if (workflow !== undefined && written.status !== undefined && written.status !== 'idle') throw statusRefused(written.status)
   const bound = workflow === undefined ? null : await pinWorkflow(tx, workspaceId, workflow)
   if (bound === undefined) throw new Fault('workflow_missing')
+  const empty = reuse === undefined ? undefined : await emptySession(tx, made(newId()), bound?.id ?? null)
+  if (empty !== undefined) return empty
   for (let drawing = 0; drawing < drawings; drawing++) {
     const row: SessionRow = { ...made(id ?? newId()), workflow_id: bound?.id ?? null }
     if (await addSession(tx, row)) {
       after.session(workspaceId, row.id)
       return row.id
     }
-    if (id !== undefined) break
+    if (id !== undefined || written.externalId !== undefined) break
   }
   throw new Fault('id_taken')
+}
+
+function checkReuse({ id, externalId, status }: CreateSession): void {
+  const refuse = (message: string): never => {
+    throw new Fault('input_invalid', { issues: [{ path: ['reuse'], message }] })
+  }
+  if (id !== undefined || externalId !== undefined) refuse('An empty session has an id of its own')
+  if (status !== undefined && status !== 'idle') refuse('An empty session is idle')
+}
+
+/** The owner's session that has the external id. Throws a Fault `id_taken` where it is not the one that is asked for. */
+async function knownTo(tx: Tx, { workspaceId }: Client, { id, externalId, workflow, user }: CreateSession & { user: string }): Promise<string | null> {
+  const known = externalId === undefined ? undefined : await sessionOfExternal(tx, workspaceId, user, externalId)
+  if (!known) return null
+  const bound = workflow === undefined ? null : await pinWorkflow(tx, workspaceId, workflow)
+  if (bound === undefined) throw new Fault('workflow_missing')
+  const details = { sessionId: known.id }
+  if ((bound?.id ?? null) !== known.workflow_id) throw new Fault('id_taken', { message: 'The external id is that of a session of another workflow', details })
+  if (id !== undefined && id !== known.id) throw new Fault('id_taken', { message: 'The external id is that of a session with another id', details })
+  return known.id
 }
 
 async function createRunning({ tx, rounds, after }: Within, actor: Client, workflow: string, make: Omit<SessionRow, 'workflow_id'>): Promise<string> {
@@ -49,7 +85,7 @@ export async function checkOwner(tx: Tx, actor: Client, user: string): Promise<v
 }
 
 export async function update(within: Within, actor: Client, input: UpdateSession): Promise<string> {
-  const { id, ifUpdated, lineIds: _view, ...written } = input
+  const { id, ifUpdated, lineIds: _ids, messages: _messages, ...written } = input
   const seen = await seenSession(within.tx, actor, id)
   const fields = fieldsOf(written)
   const { status } = written

@@ -1,10 +1,10 @@
-import { type CreateSession, Fault, type Issue, type Json, limits, type SessionStatus, type UpdateSession } from '@sluice/schema'
+import { type CreateSession, Fault, type Issue, type Json, limits, type SessionStatus, type SessionView, type UpdateSession } from '@sluice/schema'
 import { endOf } from '../engine/index.ts'
 import type { SessionFields } from '../events/sessions.ts'
 import type { SessionRow } from '../store/rows/sessions.ts'
 
 /** What clients write of a session. */
-export type Written = Omit<UpdateSession, 'id' | 'ifUpdated' | 'lineIds'>
+export type Written = Omit<UpdateSession, 'id' | 'ifUpdated' | keyof SessionView>
 
 const mostBytes = { metadata: limits.metadataBytes, subject: limits.metadataBytes, steps: limits.contextBytes, context: limits.contextBytes } as const
 
@@ -48,19 +48,14 @@ export const statusRefused = (status: string): Fault =>
   new Fault('input_invalid', { issues: [{ path: ['status'], message: `A bound session takes running and idle: ${status} is for its rounds to say` }] })
 
 /** A session as it begins. */
-export function newSession(
-  id: string,
-  workspaceId: string,
-  userId: string,
-  input: Omit<CreateSession, 'id' | 'workflow' | 'user'>,
-  bound: boolean,
-): Omit<SessionRow, 'workflow_id'> {
+export function newSession(id: string, workspaceId: string, userId: string, input: Written & Pick<CreateSession, 'externalId'>, bound: boolean): Omit<SessionRow, 'workflow_id'> {
   const now = new Date()
   const fields = fieldsOf(input)
   return {
     id,
     workspace_id: workspaceId,
     user_id: userId,
+    external_id: input.externalId ?? null,
     title: '',
     description: null,
     tags: [],

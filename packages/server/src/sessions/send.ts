@@ -28,7 +28,7 @@ export class Overtaken extends Error {
  */
 export async function send(within: Within, actor: Client, given: SendMessage, mayAnswer: boolean): Promise<Sent> {
   const input: SendMessage = { ...given, files: [...new Set(given.files)] }
-  const { idempotencyKey, lineIds: _view, ...request } = input
+  const { idempotencyKey, lineIds: _ids, messages: _messages, ...request } = input
   const target = await targetOf(within, actor, input.to)
   const bound = target.is === 'workflow' || (target.is === 'session' && target.row.workflow_id !== null)
   const asking = mayAnswer && bound && target.is === 'session' ? await within.rounds.asks(within.tx, target.row.id) : null

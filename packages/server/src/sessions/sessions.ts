@@ -9,6 +9,7 @@ import {
   type SendMessage,
   type SentMessage,
   type Session,
+  type SessionView,
   type UpdateSession,
 } from '@sluice/schema'
 import { getLine, getSession, seenSession } from '../store/views/sessions.ts'
@@ -45,15 +46,19 @@ const tries = 3
 export function createSessions(parts: Rooms): Sessions {
   const { database } = parts
   const within = <T>(work: (within: Within) => Promise<T>): Promise<T> => alone(parts, work)
-  const read = (actor: Client, id: string, view: { lineIds?: boolean | undefined } = {}): Promise<Session> => getSession(database, actor, id, view)
+  const read = (actor: Client, id: string, view?: SessionView): Promise<Session> => getSession(database, actor, id, view)
+  /** Of two that make it at once the second finds it made. */
+  const madeOnce = (once: () => Promise<string>): Promise<string> =>
+    once().catch((error: unknown) => (error instanceof Fault && error.code === 'id_taken' ? once() : Promise.reject(error)))
 
   return {
-    get: (actor, { id, lineIds }) => read(actor, id, { lineIds }),
-    create: async (actor, input) => read(actor, await within((each) => change.create(each, actor, input))),
+    get: (actor, input) => read(actor, input.id, input),
+    async create(actor, input) {
+      const once = () => within((each) => change.create(each, actor, input))
+      return read(actor, await (input.externalId === undefined ? once() : madeOnce(once)), input)
+    },
     async put(actor, input) {
-      const once = () => within((each) => change.put(each, actor, input))
-      // Of two that make it at once the second finds it made.
-      return read(actor, await once().catch((error: unknown) => (error instanceof Fault && error.code === 'id_taken' ? once() : Promise.reject(error))))
+      return read(actor, await madeOnce(() => within((each) => change.put(each, actor, input))))
     },
     update: async (actor, input) => read(actor, await within((each) => change.update(each, actor, input)), input),
     delete: (actor, input) => within((each) => change.remove(each, actor, input)),

@@ -136,6 +136,7 @@ export const session: Session = {
   progress: 0,
   context: null,
   stoppedAt: null,
+  externalId: null,
   created: at,
   updated: at,
 }
@@ -263,6 +264,7 @@ export function createToys(): Toys {
       get: workflow,
       create: workflow,
       update: workflow,
+      reset: workflow,
       duplicate: workflow,
       publish: version,
       versions: page(version),

@@ -108,6 +108,8 @@ export class Core0001 extends Migration {
         version int,
         hash text,
         extra json not null default '{}',
+        -- The dialects that cannot say the draft.
+        unfit text[] not null default '{}',
         -- Of its events: counted here, because the events themselves are trimmed.
         seq int not null default 0,
         created_at timestamptz(3) not null default now(),
@@ -116,7 +118,8 @@ export class Core0001 extends Migration {
       )`)
     this.addSql('create index workflows_deleted on workflows (deleted_at) where deleted_at is not null')
     this.addSql('create unique index workflows_handle on workflows (workspace_id, handle) where deleted_at is null')
-    this.addSql('create index workflows_list on workflows (workspace_id, id) where deleted_at is null')
+    // With what a list may leave out, so that it is left out by the index alone.
+    this.addSql('create index workflows_list on workflows (workspace_id, id) include (unfit) where deleted_at is null')
     this.addSql(`
       create table versions (
         workflow_id text not null references workflows (id) on delete cascade,
@@ -309,6 +312,8 @@ export class Core0001 extends Migration {
         -- Without a reference: the anonymous principal has no row.
         user_id text not null,
         workflow_id text,
+        -- Of the client that made it.
+        external_id text,
         title text not null,
         description text,
         tags text[] not null,
@@ -335,6 +340,7 @@ export class Core0001 extends Migration {
     this.addSql('create index sessions_workspace on sessions (workspace_id, id)')
     this.addSql('create index sessions_user on sessions (user_id, workspace_id, id)')
     this.addSql('create index sessions_workflow on sessions (workflow_id, id) where workflow_id is not null')
+    this.addSql('create unique index sessions_external on sessions (user_id, workspace_id, external_id) where external_id is not null')
     this.addSql(`
       create table lines (
         session_id text not null references sessions (id) on delete cascade,

@@ -1,4 +1,4 @@
-import type { JsonObject, LineKind, SessionStatus } from '@sluice/schema'
+import { type JsonObject, type LineKind, limits, type MessageRole, type SessionStatus } from '@sluice/schema'
 import type { Tx } from '../database.ts'
 
 /** A session as stored. JSON stays text: most who touch a session only hand it on. */
@@ -7,6 +7,7 @@ export interface SessionRow {
   workspace_id: string
   user_id: string
   workflow_id: string | null
+  external_id: string | null
   title: string
   description: string | null
   tags: string[]
@@ -31,7 +32,7 @@ export interface SessionRow {
 }
 
 export const sessionColumns = `
-  id, workspace_id, user_id, workflow_id, title, description, tags, metadata::text as metadata, mode, subject::text as subject, status, current_step_id,
+  id, workspace_id, user_id, workflow_id, external_id, title, description, tags, metadata::text as metadata, mode, subject::text as subject, status, current_step_id,
   steps::text as steps, progress, context::text as context, stopped_at, seq, lines, line_at, prompt_tokens, completion_tokens, created_at, updated_at`
 
 type Stored = SessionRow & Record<string, unknown>
@@ -39,6 +40,39 @@ type Stored = SessionRow & Record<string, unknown>
 export async function readSession(tx: Tx, workspaceId: string, id: string): Promise<SessionRow | undefined> {
   const [row] = await tx.query<Stored>({ name: 'sessions-read', text: `select ${sessionColumns} from sessions where id = $1 and workspace_id = $2` }, [id, workspaceId])
   return row
+}
+
+/** The owner's session of an external id. */
+export async function sessionOfExternal(tx: Tx, workspaceId: string, userId: string, externalId: string): Promise<SessionRow | undefined> {
+  const [row] = await tx.query<Stored>(
+    { name: 'sessions-external', text: `select ${sessionColumns} from sessions where user_id = $1 and workspace_id = $2 and external_id = $3` },
+    [userId, workspaceId, externalId],
+  )
+  return row
+}
+
+const newestLooked = 100
+
+/** The id of the newest session of its owner, workflow, subject and metadata, where nothing was said or done in it. Who look for one wait for each other, until their transactions end. */
+export async function emptySession(tx: Tx, like: Omit<SessionRow, 'workflow_id'>, workflowId: string | null): Promise<string | undefined> {
+  const { workspace_id: workspaceId, user_id: userId, subject, metadata } = like
+  await tx.query({ name: 'sessions-empty-lock', text: 'select pg_advisory_xact_lock(hashtextextended($1, 7462))' }, [`${workspaceId}/${userId}/${workflowId}`])
+  const [row] = await tx.query<{ id: string }>(
+    {
+      name: 'sessions-empty',
+      text: `
+        select id from (
+          select id, lines from (
+            select id, lines, subject, metadata from sessions
+            where user_id = $1 and workspace_id = $2 and workflow_id is not distinct from $3 and external_id is null order by id desc limit ${newestLooked}
+          ) as newest
+          where subject::text = $4 and metadata::text = $5 order by id desc limit 1
+        ) as alike
+        where lines = 0 and not exists (select from runs where session_id = alike.id)`,
+    },
+    [userId, workspaceId, workflowId, subject, metadata],
+  )
+  return row?.id
 }
 
 /** Under their row locks, taken in one order by all: whoever waits for one holds none that comes after it. */
@@ -54,22 +88,23 @@ export async function lockSession(tx: Tx, id: string): Promise<SessionRow | unde
 export const lockSessionsOf = (tx: Tx, workflowId: string): Promise<SessionRow[]> =>
   tx.query<Stored>({ name: 'sessions-lock-of', text: `select ${sessionColumns} from sessions where workflow_id = $1 order by id for no key update` }, [workflowId])
 
-/** False when the id is there already. */
+/** False when the id is there already, or the owner has another of this external id. */
 export async function insertSession(tx: Tx, row: SessionRow): Promise<boolean> {
   const made = await tx.query(
     {
       name: 'sessions-insert',
       text: `
-        insert into sessions (id, workspace_id, user_id, workflow_id, title, description, tags, metadata, mode, subject, status, current_step_id, steps, progress,
+        insert into sessions (id, workspace_id, user_id, workflow_id, external_id, title, description, tags, metadata, mode, subject, status, current_step_id, steps, progress,
           context, stopped_at, seq, lines, line_at, created_at, updated_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8::json, $9, $10::json, $11, $12, $13::json, $14, $15::json, $16, $17, $18, $19, $20, $21)
-        on conflict (id) do nothing returning id`,
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9::json, $10, $11::json, $12, $13, $14::json, $15, $16::json, $17, $18, $19, $20, $21, $22)
+        on conflict do nothing returning id`,
     },
     [
       row.id,
       row.workspace_id,
       row.user_id,
       row.workflow_id,
+      row.external_id,
       row.title,
       row.description,
       row.tags,
@@ -93,7 +128,7 @@ export async function insertSession(tx: Tx, row: SessionRow): Promise<boolean> {
 }
 
 /** A session as it becomes; JSON that stays as it is stored is null here, and is not sent. */
-export type SessionWrite = Omit<SessionRow, 'metadata' | 'subject' | 'steps' | 'context'> & { [K in 'metadata' | 'subject' | 'steps' | 'context']: string | null }
+export type SessionWrite = Omit<SessionRow, 'external_id' | 'metadata' | 'subject' | 'steps' | 'context'> & { [K in 'metadata' | 'subject' | 'steps' | 'context']: string | null }
 
 export interface LineWrite {
   sessionId: string
@@ -248,6 +283,21 @@ export async function ownerFacts(tx: Tx, workspaceId: string, userId: string): P
   )
   return row!
 }
+
+/** The newest messages of a session, oldest first: what does not fit any more is left out, and all before it. */
+export const sessionHistory = (tx: Tx, id: string): Promise<{ role: MessageRole; content: string }[]> =>
+  tx.query(
+    {
+      name: 'sessions-history',
+      text: `
+        select data->>'role' as role, data->>'text' as content from (
+          select number, data, sum(octet_length((data->'text')::text)) over (order by number desc) as so_far from (
+            select number, data from lines where session_id = $1 and kind = 'message' order by number desc limit ${limits.historyMessages}
+          ) as newest
+        ) as measured where so_far <= ${limits.historyBytes} order by number`,
+    },
+    [id],
+  )
 
 const scopeMessages = 50
 /** With them it is full: the newest is there however long it is. */

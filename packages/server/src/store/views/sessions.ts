@@ -9,10 +9,12 @@ import {
   type ListLines,
   type ListSessionEvents,
   type ListSessions,
+  type MessageLine,
   type Page,
   type Session,
   type SessionEvent,
   type SessionField,
+  type SessionView,
   type Where,
 } from '@sluice/schema'
 import { decodeCursor, encodeCursor, pageFrom } from '../cursor.ts'
@@ -48,6 +50,7 @@ export const sessionFrom = (row: SessionRow): Session => ({
   progress: row.progress,
   context: JSON.parse(row.context) as Json,
   stoppedAt: row.stopped_at?.toISOString() ?? null,
+  externalId: row.external_id,
   created: row.created_at.toISOString(),
   updated: row.updated_at.toISOString(),
 })
@@ -67,9 +70,21 @@ export async function seenSession(tx: Tx, viewer: Viewer, id: string): Promise<S
   return row
 }
 
-export async function getSession(tx: Tx, viewer: Viewer, id: string, { lineIds = false }: { lineIds?: boolean | undefined } = {}): Promise<Session> {
-  const session = sessionFrom(await seenSession(tx, viewer, id))
-  return lineIds ? { ...session, lineIds: (await lineIdsOf(tx, [id])).get(id)! } : session
+export async function getSession(tx: Tx, viewer: Viewer, id: string, view: SessionView = {}): Promise<Session> {
+  const [session] = await withLines(tx, [sessionFrom(await seenSession(tx, viewer, id))], view)
+  return session!
+}
+
+/** Sessions with what they are to be answered with. */
+async function withLines(tx: Tx, sessions: readonly Session[], { lineIds = false, messages }: SessionView): Promise<Session[]> {
+  const ids = sessions.map(({ id }) => id)
+  const lineIdsBy = lineIds ? await lineIdsOf(tx, ids) : null
+  const messagesBy = messages === undefined ? null : await messagesOf(tx, ids, messages)
+  return sessions.map((session) => ({
+    ...session,
+    ...(lineIdsBy && { lineIds: lineIdsBy.get(session.id)! }),
+    ...(messagesBy && { messages: messagesBy.get(session.id) ?? [] }),
+  }))
 }
 
 async function lineIdsOf(tx: Tx, ids: readonly string[]): Promise<Map<string, LineIds>> {
@@ -108,6 +123,7 @@ const sessionList: StoredList<Session, SessionField> = {
     progress: { type: 'number', sql: 'progress::text::float8', of: (session) => session.progress },
     context: { type: 'json', sql: 'context', of: (session) => session.context },
     stoppedAt: { type: 'time', nullable: true, sql: 'stopped_at', of: (session) => session.stoppedAt },
+    externalId: { type: 'text', nullable: true, sql: 'external_id', of: (session) => session.externalId },
     created: { type: 'time', sql: 'created_at', of: (session) => session.created },
     updated: { type: 'time', sql: 'updated_at', of: (session) => session.updated },
   },
@@ -115,7 +131,7 @@ const sessionList: StoredList<Session, SessionField> = {
 
 /** Newest first unless asked otherwise. Throws a Fault `workflow_missing` for an unknown workflow. */
 export async function listSessions(tx: Tx, viewer: Viewer, asked: ListSessions): Promise<Page<Session>> {
-  const { status, workflow, tag, user, lineIds } = asked
+  const { status, workflow, tag, user, lineIds, messages } = asked
   const also: Where<SessionField> = {
     status,
     user,
@@ -134,12 +150,7 @@ export async function listSessions(tx: Tx, viewer: Viewer, asked: ListSessions):
       item: recordFrom,
     },
   )
-  if (!lineIds) return page
-  const ids = await lineIdsOf(
-    tx,
-    page.items.map((session) => session.id),
-  )
-  return { ...page, items: page.items.map((session) => ({ ...session, lineIds: ids.get(session.id)! })) }
+  return { ...page, items: await withLines(tx, page.items, { lineIds, messages }) }
 }
 
 // ── lines ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -201,6 +212,33 @@ function instant(text: string): string {
   if (!instantForm.test(text) || instantOf(text) === undefined)
     throw new Fault('input_invalid', { issues: [{ path: ['since'], message: 'expected a time as 2026-01-31T12:00:00.000001Z' }] })
   return text
+}
+
+/**
+ * The newest messages of sessions, oldest first. What an answer holds is the newest of each, then the next of each, and so on:
+ * one session with much in it takes no room from the others.
+ */
+async function messagesOf(tx: Tx, ids: readonly string[], most: number): Promise<Map<string, MessageLine[]>> {
+  const rows = await tx.query<LineRow>(
+    {
+      name: 'view-messages',
+      text: `
+        select ${lineColumns} from (
+          select *, sum(octet_length(data::text)) over (order by place, session_id) as so_far from (
+            select newest.* from unnest($1::text[]) as asked (id)
+            cross join lateral (
+              select *, row_number() over (order by number desc) as place from lines where session_id = asked.id and kind = 'message' order by number desc limit $2
+            ) as newest
+            order by place limit ${limits.answerMessages}
+          ) as placed
+        ) as measured where so_far <= ${pageBytes} order by session_id, number`,
+    },
+    [ids, most],
+  )
+  return Map.groupBy(
+    rows.map((row) => lineFrom(row) as MessageLine),
+    ({ sessionId }) => sessionId,
+  )
 }
 
 /** Throws a Fault `line_missing`. */
