@@ -80,7 +80,7 @@ export const story: readonly Chapter[] = [
       revision: told['workflows.update'].revision,
     }),
   },
-  { id: 'workflows.outputs', input: () => ({ workflow: 'invoice' }) },
+  { id: 'workflows.outputs', input: () => ({ workflow: 'invoice', of: 'leaves' }) },
   {
     id: 'workflows.try',
     input: () => ({ workflow: 'invoice', nodeId: 'receipt', outputs: { paid: { amount: 1250 } }, save: true }),
@@ -90,6 +90,7 @@ export const story: readonly Chapter[] = [
   { id: 'workflows.versions', input: () => ({ workflow: 'invoice' }) },
   { id: 'workflows.version', input: () => ({ workflow: 'invoice', version: 1 }) },
   { id: 'workflows.duplicate', input: () => ({ workflow: 'invoice', name: 'Invoice, next year', handle: 'invoice-next' }) },
+  { id: 'workflows.reset', input: () => ({ workflow: 'invoice-next', drafts: { workflow: { nodes: [{ id: 'order', type: 'input' }], links: [] } } }) },
   { id: 'workflows.delete', input: () => ({ workflow: 'invoice-next' }) },
 
   {

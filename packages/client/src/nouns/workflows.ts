@@ -2,12 +2,15 @@ import type {
   CreateWorkflow,
   DuplicateWorkflow,
   EditWorkflow,
+  ListedWorkflow,
+  ListOutputs,
   ListVersions,
   ListWorkflows,
   OneNode,
   OneVersion,
   OneWorkflow,
   PublishWorkflow,
+  ResetWorkflow,
   Trial,
   TryNode,
   UpdateWorkflow,
@@ -16,7 +19,6 @@ import type {
   Workflow,
   WorkflowNode,
   WorkflowOutput,
-  WorkflowSummary,
 } from '@sluice/schema'
 import type { Calls } from '../calls.ts'
 import { keyed } from '../idempotency.ts'
@@ -27,8 +29,11 @@ import type { FeedItem } from './events.ts'
 
 /** Named graphs with a draft that is edited and versions that are run. `workflow` is an id or a handle everywhere. */
 export interface Workflows {
-  /** Without their drafts, newest first unless there is an `order`; `name` picks those of exactly this name. */
-  list(filter?: Input<typeof ListWorkflows>, options?: CallOptions): Listing<WorkflowSummary>
+  /**
+   * Newest first unless there is an `order`; `name` picks those of exactly this name. Without their drafts unless `drafts` asks
+   * for them; then of drafts that are more than one answer holds (16 MiB): `LimitExceededError` (`limit_exceeded`), ask for a smaller `limit`.
+   */
+  list(filter?: Input<typeof ListWorkflows>, options?: CallOptions): Listing<ListedWorkflow>
   /** With its draft. Throws `NotFoundError` (`workflow_missing`). */
   get(which: Input<typeof OneWorkflow>, options?: CallOptions): Promise<Workflow>
   /**
@@ -36,11 +41,17 @@ export interface Workflows {
    * idempotency key one is made, and kept over the repeats of this call: a lost answer makes nothing twice.
    */
   create(workflow: Input<typeof CreateWorkflow>, options?: CallOptions): Promise<Workflow>
-  /** What is absent stays as it is. With a `revision` that is not the draft's: `ConflictError` (`revision_stale`). */
+  /**
+   * What is absent stays as it is; within `definition` and `extra`, with `absent: 'keep'` alone: there it is kept of nodes by their
+   * id, of settings and `extra` key by key, and null clears a key of `extra`. With a `revision` that is not the draft's:
+   * `ConflictError` (`revision_stale`).
+   */
   update(change: Input<typeof UpdateWorkflow>, options?: CallOptions): Promise<Workflow>
+  /** Begins the draft anew, as `drafts` has it for the kind it is of, else empty. With a `revision` that is not the draft's: `ConflictError` (`revision_stale`). */
+  reset(which: Input<typeof ResetWorkflow>, options?: CallOptions): Promise<Workflow>
   /** Cancels its runs. */
   delete(which: Input<typeof OneWorkflow>, options?: CallOptions): Promise<void>
-  /** A new workflow with the draft of this one, named like it with a number unless given. Made once, as `create`. */
+  /** A new workflow with the draft of this one, named like it unless given, with the `suffix` behind, and with a number where that is taken. Made once, as `create`. */
   duplicate(which: Input<typeof DuplicateWorkflow>, options?: CallOptions): Promise<Workflow>
   /** Makes the draft a version, or names the one it already is. Throws `InvalidError` (`definition_invalid`), whose issues name their nodes. */
   publish(which: Input<typeof PublishWorkflow>, options?: CallOptions): Promise<Version>
@@ -48,8 +59,8 @@ export interface Workflows {
   versions(of: Input<typeof ListVersions>, options?: CallOptions): Listing<Version>
   /** Throws `NotFoundError` (`version_missing`). */
   version(which: Input<typeof OneVersion>, options?: CallOptions): Promise<Version>
-  /** The fields that the nodes of the draft are known to put out. */
-  outputs(of: Input<typeof OneWorkflow>, options?: CallOptions): Promise<WorkflowOutput[]>
+  /** What is known to be put out by the nodes that give the result, or with `of: 'leaves'` by every node that no link leaves. */
+  outputs(of: Input<typeof ListOutputs>, options?: CallOptions): Promise<WorkflowOutput[]>
   /** Edits the draft, all or nothing, merged with what others edit meanwhile. */
   edit(change: Input<typeof EditWorkflow>, options?: CallOptions): Promise<Workflow>
   /** A node of the draft with what was last tried on it. */
@@ -68,6 +79,7 @@ export const workflowsOf = ({ list, read, write, repeat, remove, follow }: Calls
   get: (which, options) => read('workflows.get', which, options),
   create: (workflow, options) => repeat('workflows.create', keyed(workflow), options),
   update: (change, options) => (change.revision === undefined ? repeat<Workflow>('workflows.update', change, options) : write<Workflow>('workflows.update', change, options)),
+  reset: (which, options) => (which.revision === undefined ? repeat<Workflow>('workflows.reset', which, options) : write<Workflow>('workflows.reset', which, options)),
   delete: (which, options) => remove('workflows.delete', which, options),
   duplicate: (which, options) => repeat('workflows.duplicate', keyed(which), options),
   publish: (which, options) => repeat('workflows.publish', which, options),

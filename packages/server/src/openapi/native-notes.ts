@@ -12,10 +12,11 @@ const notes = {
   'auth.setPassword': { faults: ['credential_invalid'] },
   'auth.switch': { faults: ['workspace_missing'] },
 
-  'workflows.list': { faults: ['cursor_invalid'] },
+  'workflows.list': { faults: ['cursor_invalid', 'limit_exceeded'] },
   'workflows.get': { faults: ['workflow_missing'] },
   'workflows.create': { faults: ['handle_taken', 'idempotency_conflict'] },
   'workflows.update': { faults: ['workflow_missing', 'handle_taken', 'revision_stale'] },
+  'workflows.reset': { faults: ['workflow_missing', 'revision_stale'] },
   'workflows.delete': { faults: ['workflow_missing'] },
   'workflows.duplicate': { faults: ['workflow_missing', 'handle_taken', 'idempotency_conflict'] },
   'workflows.publish': { faults: ['definition_invalid', 'workflow_missing', 'revision_stale', 'hash_mismatch'] },
@@ -86,7 +87,7 @@ const notes = {
     },
   },
 
-  'files.upload': { faults: ['file_too_large', 'files_full'] },
+  'files.upload': { faults: ['file_too_large', 'files_full', 'workflow_missing'] },
   'files.get': { faults: ['file_missing'] },
   'files.content': { faults: ['file_missing'] },
   'files.list': { faults: ['cursor_invalid', 'user_missing'] },

@@ -25,7 +25,7 @@ export interface AccessPart extends Pick<
 }
 
 /** `workflows`, as far as callers reach it; what the engine does in its own transactions is not for them. */
-export type WorkflowsPart = Pick<Workflows, 'list' | 'get' | 'create' | 'update' | 'duplicate' | 'publish' | 'versions' | 'version' | 'outputs' | 'edit' | 'node'>
+export type WorkflowsPart = Pick<Workflows, 'list' | 'get' | 'create' | 'update' | 'reset' | 'duplicate' | 'publish' | 'versions' | 'version' | 'outputs' | 'edit' | 'node'>
 
 /** `files`, as far as callers reach it; what uses them is written by the rooms whose subjects use them. */
 export type FilesPart = Pick<Files, 'receive' | 'discard' | 'keep' | 'get' | 'content' | 'list' | 'delete'>

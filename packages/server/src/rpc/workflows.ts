@@ -2,6 +2,8 @@ import {
   CreateWorkflow,
   DuplicateWorkflow,
   EditWorkflow,
+  ListedWorkflow,
+  ListOutputs,
   ListVersions,
   ListWorkflows,
   OneNode,
@@ -9,6 +11,7 @@ import {
   OneWorkflow,
   pageOf,
   PublishWorkflow,
+  ResetWorkflow,
   Trial,
   TryNode,
   UpdateWorkflow,
@@ -16,7 +19,6 @@ import {
   Workflow,
   WorkflowNode,
   WorkflowOutput,
-  WorkflowSummary,
 } from '@sluice/schema'
 import { z } from 'zod'
 import { watch } from './events.ts'
@@ -28,7 +30,7 @@ const at = (method: Rest['method'], path: string, summary: string, rest: Partial
 
 export const workflows = router({
   list: can('workflows.read', at('GET', '/v1/workflows', 'List workflows'), ListWorkflows)
-    .output(pageOf(WorkflowSummary))
+    .output(pageOf(ListedWorkflow))
     .query(({ ctx, input }) => ctx.parts.workflows.list(ctx.actor, input)),
 
   get: can('workflows.read', at('GET', one, 'Get a workflow with its draft'), OneWorkflow)
@@ -42,6 +44,10 @@ export const workflows = router({
   update: can('workflows.edit', at('PATCH', one, 'Change a workflow or its draft'), UpdateWorkflow)
     .output(Workflow)
     .mutation(({ ctx, input }) => ctx.parts.workflows.update(ctx.actor, input)),
+
+  reset: can('workflows.edit', at('POST', `${one}/reset`, 'Begin the draft anew'), ResetWorkflow)
+    .output(Workflow)
+    .mutation(({ ctx, input }) => ctx.parts.workflows.reset(ctx.actor, input)),
 
   delete: can('workflows.delete', at('DELETE', one, 'Delete a workflow and cancel its runs', { status: 204 }), OneWorkflow)
     .output(z.void())
@@ -63,7 +69,7 @@ export const workflows = router({
     .output(Version)
     .query(({ ctx, input }) => ctx.parts.workflows.version(ctx.actor, input)),
 
-  outputs: can('workflows.read', at('GET', `${one}/outputs`, 'List what the nodes of the draft put out'), OneWorkflow)
+  outputs: can('workflows.read', at('GET', `${one}/outputs`, 'List what the nodes of the draft put out'), ListOutputs)
     .output(z.array(WorkflowOutput))
     .query(({ ctx, input }) => ctx.parts.workflows.outputs(ctx.actor, input)),
 

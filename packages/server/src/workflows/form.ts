@@ -1,7 +1,7 @@
 import { limits, type Definition, type Issue } from '@sluice/schema'
 
 /** The form of a draft, beyond what its schema says: what must hold for any edit to be able to speak about it. */
-export function formIssues(definition: Definition): Issue[] {
+export function formIssues(definition: Pick<Definition, 'nodes' | 'links'>): Issue[] {
   const issues: Issue[] = []
   const ids = new Set<string>()
   for (const [at, node] of definition.nodes.entries()) {

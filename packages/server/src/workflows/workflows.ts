@@ -3,6 +3,8 @@ import {
   type CreateWorkflow,
   type DuplicateWorkflow,
   type EditWorkflow,
+  type ListedWorkflow,
+  type ListOutputs,
   type ListVersions,
   type ListWorkflows,
   type OneNode,
@@ -10,25 +12,26 @@ import {
   type OneWorkflow,
   type Page,
   type PublishWorkflow,
+  type ResetWorkflow,
   type StepError,
   type UpdateWorkflow,
   type Version,
   type Workflow,
   type WorkflowNode,
   type WorkflowOutput,
-  type WorkflowSummary,
 } from '@sluice/schema'
 import type { Catalogue } from '../nodes/contract.ts'
 import { decodeCursor, pageFrom } from '../store/cursor.ts'
 import type { Database, Tx } from '../store/index.ts'
 import { countVersions, findDraft, listVersions, readSample, readVersion, type DraftRow, type WorkflowRow } from '../store/rows/workflows.ts'
 import { versionView, workflowList, workflowView } from '../store/views/workflows.ts'
-import * as change from './change.ts'
+import { createChanging, type Fits, type TriedNode } from './change.ts'
 import { type Author, missing, resolve, type WorkflowActor } from './find.ts'
 import { outputsOf } from './outputs.ts'
 import { createPublishing, type Startable } from './publish.ts'
 
 export type { WorkflowActor } from './find.ts'
+export type { Fits } from './change.ts'
 export type { Startable } from './publish.ts'
 
 /**
@@ -36,26 +39,35 @@ export type { Startable } from './publish.ts'
  * the caller can act on; those that take a transaction first write there, and commit with it.
  */
 export interface Workflows {
-  list(actor: WorkflowActor, input: ListWorkflows): Promise<Page<WorkflowSummary>>
+  list(actor: WorkflowActor, input: ListWorkflows): Promise<Page<ListedWorkflow>>
   get(actor: WorkflowActor, input: OneWorkflow): Promise<Workflow>
   create(actor: Author, input: CreateWorkflow): Promise<Workflow>
   update(actor: WorkflowActor, input: UpdateWorkflow): Promise<Workflow>
+  reset(actor: WorkflowActor, input: ResetWorkflow): Promise<Workflow>
   duplicate(actor: Author, input: DuplicateWorkflow): Promise<Workflow>
   edit(actor: WorkflowActor, input: EditWorkflow): Promise<Workflow>
   /** The version of the draft as it is: an earlier one when the draft has its hash. `expectHash` is the hash the caller means to publish. */
   publish(actor: WorkflowActor, input: PublishWorkflow & { expectHash?: string }): Promise<Version>
   versions(actor: WorkflowActor, input: ListVersions): Promise<Page<Version>>
   version(actor: WorkflowActor, input: OneVersion): Promise<Version>
-  outputs(actor: WorkflowActor, input: OneWorkflow): Promise<WorkflowOutput[]>
+  outputs(actor: WorkflowActor, input: ListOutputs): Promise<WorkflowOutput[]>
   node(actor: WorkflowActor, input: OneNode): Promise<WorkflowNode>
   resolve(tx: Tx, actor: WorkflowActor, ref: string): Promise<WorkflowRow>
   /** The version to pin a run to: the one asked for, else the draft's, published when its hash is new. */
   publishForStart(tx: Tx, actor: WorkflowActor, ref: string, version?: number, expectHash?: string): Promise<Startable>
-  keepTrial(tx: Tx, actor: WorkflowActor, trial: Parameters<typeof change.keepTrial>[2]): Promise<void>
+  keepTrial(tx: Tx, actor: WorkflowActor, trial: TriedNode): Promise<void>
   hide(tx: Tx, actor: WorkflowActor, ref: string): Promise<{ id: string }>
 }
 
-export function createWorkflows({ database, catalogue }: { database: Database; catalogue: Catalogue }): Workflows {
+export interface WorkflowsParts {
+  database: Database
+  catalogue: Catalogue
+  /** What the dialects that cannot say every draft can say. */
+  fits?: Fits
+}
+
+export function createWorkflows({ database, catalogue, fits = {} }: WorkflowsParts): Workflows {
+  const change = createChanging(fits)
   const publishing = createPublishing(catalogue)
   const inTransaction =
     <A, I, O>(work: (tx: Tx, actor: A, input: I) => Promise<O>) =>
@@ -64,17 +76,23 @@ export function createWorkflows({ database, catalogue }: { database: Database; c
   const draftOf = async (actor: WorkflowActor, ref: string): Promise<DraftRow> => (await findDraft(database, actor.workspaceId, ref)) ?? missing(ref)
 
   return {
-    list: ({ workspaceId }, input) => workflowList(database, workspaceId, input),
+    async list({ workspaceId }, input) {
+      const { sayableIn } = input
+      if (sayableIn !== undefined && !Object.hasOwn(fits, sayableIn)) throw unknownDialect(Object.keys(fits))
+      return workflowList(database, workspaceId, input)
+    },
     get: inTransaction(async (tx, actor, { workflow }: OneWorkflow) => workflowView(tx, (await resolve(tx, actor, workflow)).id)),
     create: inTransaction(change.create),
     update: inTransaction(change.update),
+    reset: inTransaction(change.reset),
     duplicate: inTransaction(change.duplicate),
     edit: inTransaction(change.edit),
     publish: inTransaction(async (tx, actor, input: PublishWorkflow & { expectHash?: string }) => versionView(await publishing.publish(tx, actor, input))),
-    async versions(actor, { workflow, cursor, limit, count }) {
+    async versions(actor, { workflow, cursor, offset = 0, limit, count }) {
+      if (cursor !== undefined && offset > 0) throw new Fault('input_invalid', { issues: [{ path: ['offset'], message: 'a cursor and an offset exclude each other' }] })
       const { id } = await resolve(database, actor, workflow)
       const below = cursor === undefined ? null : Number(decodeCursor(cursor, /^\d{1,9}$/))
-      const found = await listVersions(database, id, below, limit + 1)
+      const found = await listVersions(database, id, { below, offset, limit: limit + 1 })
       return { ...pageFrom(found, limit, ({ number }) => number, versionView), ...(count && { total: await countVersions(database, id) }) }
     },
     async version(actor, { workflow, version }) {
@@ -83,7 +101,7 @@ export function createWorkflows({ database, catalogue }: { database: Database; c
       if (!row) throw new Fault('version_missing', { details: { workflow: id, version } })
       return versionView(row)
     },
-    outputs: async (actor, { workflow }) => outputsOf((await draftOf(actor, workflow)).draft, catalogue),
+    outputs: async (actor, { workflow, of }) => outputsOf((await draftOf(actor, workflow)).draft, catalogue, of),
     async node(actor, { workflow, nodeId }) {
       const { id, draft } = await draftOf(actor, workflow)
       const node = draft.nodes.find((each) => each.id === nodeId)
@@ -97,3 +115,8 @@ export function createWorkflows({ database, catalogue }: { database: Database; c
     hide: change.hide,
   }
 }
+
+const unknownDialect = (known: readonly string[]): Fault =>
+  new Fault('input_invalid', {
+    issues: [{ path: ['sayableIn'], message: `expected ${known.length > 0 ? known.join(' or ') : 'nothing: every dialect here can say every draft'}` }],
+  })

@@ -81,6 +81,8 @@ export interface NewWorkflow {
   description: string
   draft: Definition
   extra: JsonObject
+  /** Names of the dialects that cannot say the draft. */
+  unfit: readonly string[]
 }
 
 /** False when the id or the handle is there already. */
@@ -88,13 +90,13 @@ export async function insertWorkflow(tx: Tx, row: NewWorkflow): Promise<boolean>
   const statement = {
     name: 'workflows-insert',
     text: `
-      insert into workflows (id, workspace_id, handle, name, description, draft, extra, seq)
-      values ($1, $2, $3, $4, $5, $6, $7, 1)
+      insert into workflows (id, workspace_id, handle, name, description, draft, extra, unfit, seq)
+      values ($1, $2, $3, $4, $5, $6, $7, $8, 1)
       on conflict do nothing
       returning id`,
   }
-  const { id, workspaceId, handle, name, description, draft, extra } = row
-  return (await tx.query(statement, [id, workspaceId, handle, name, description, JSON.stringify(draft), JSON.stringify(extra)])).length > 0
+  const { id, workspaceId, handle, name, description, draft, extra, unfit } = row
+  return (await tx.query(statement, [id, workspaceId, handle, name, description, JSON.stringify(draft), JSON.stringify(extra), unfit])).length > 0
 }
 
 export interface WorkflowChange {
@@ -105,20 +107,23 @@ export interface WorkflowChange {
   extra: JsonObject
   /** Null leaves the draft and its revision as they are. */
   draft: Definition | null
+  /** Of the draft that is given. */
+  unfit: readonly string[]
 }
 
 /** Counts one event, and one edit when the draft is another. */
-export async function updateWorkflow(tx: Tx, { id, name, handle, description, extra, draft }: WorkflowChange): Promise<void> {
+export async function updateWorkflow(tx: Tx, { id, name, handle, description, extra, draft, unfit }: WorkflowChange): Promise<void> {
   const statement = {
     name: 'workflows-update',
     text: `
       update workflows set
         name = $2, handle = $3, description = $4, extra = $5,
         draft = coalesce($6::json, draft), revision = revision + case when $6::json is null then 0 else 1 end,
+        unfit = case when $6::json is null then unfit else $7 end,
         seq = seq + 1, updated_at = now()
       where id = $1`,
   }
-  await tx.query(statement, [id, name, handle, description, JSON.stringify(extra), draft && JSON.stringify(draft)])
+  await tx.query(statement, [id, name, handle, description, JSON.stringify(extra), draft && JSON.stringify(draft), unfit])
 }
 
 /** Whether another workflow has the handle. */
@@ -161,6 +166,12 @@ export const readVersion = (tx: Tx, workflowId: string, number: number): Promise
     ]),
   )
 
+export const versionsOf = (tx: Tx, of: readonly { workflow_id: string; version: number }[]): Promise<VersionRow[]> =>
+  tx.query<VersionRow & Record<string, unknown>>(
+    { name: 'versions-of', text: `select ${versionColumns} from versions where (workflow_id, number) in (select * from unnest($1::text[], $2::int[]))` },
+    [of.map(({ workflow_id }) => workflow_id), of.map(({ version }) => version)],
+  )
+
 export const versionByHash = (tx: Tx, workflowId: string, hash: string): Promise<VersionRow | undefined> =>
   first(
     tx.query<VersionRow & Record<string, unknown>>({ name: 'versions-by-hash', text: `select ${versionColumns} from versions where workflow_id = $1 and hash = $2` }, [
@@ -178,14 +189,14 @@ export async function insertVersion(tx: Tx, row: Omit<VersionRow, 'created_at' |
   return { ...row, created_at: made!.created_at, fresh: true }
 }
 
-/** Newest first, below a number. */
-export const listVersions = (tx: Tx, workflowId: string, below: number | null, limit: number): Promise<VersionRow[]> =>
+/** Newest first, below a number, without the first so many. */
+export const listVersions = (tx: Tx, workflowId: string, { below, offset, limit }: { below: number | null; offset: number; limit: number }): Promise<VersionRow[]> =>
   tx.query<VersionRow & Record<string, unknown>>(
     {
       name: 'versions-list',
-      text: `select ${versionColumns} from versions where workflow_id = $1 and ($2::int is null or number < $2) order by number desc limit $3`,
+      text: `select ${versionColumns} from versions where workflow_id = $1 and ($2::int is null or number < $2) order by number desc limit $3 offset $4`,
     },
-    [workflowId, below, limit],
+    [workflowId, below, limit, offset],
   )
 
 export async function countVersions(tx: Tx, workflowId: string): Promise<number> {

@@ -1,4 +1,16 @@
-import { type Activity, type Definition, type ListWorkflows, type Page, type Version, type Workflow, type WorkflowField, type WorkflowSummary, limits } from '@sluice/schema'
+import {
+  Fault,
+  type Activity,
+  type Definition,
+  type ListedWorkflow,
+  type ListWorkflows,
+  type Page,
+  type Version,
+  type Workflow,
+  type WorkflowField,
+  type WorkflowSummary,
+  limits,
+} from '@sluice/schema'
 import type { StoredList } from '../conditions/fields.ts'
 import { listPage } from '../conditions/list.ts'
 import type { Tx } from '../database.ts'
@@ -47,14 +59,59 @@ const listedWorkflows: StoredList<WorkflowSummary, WorkflowField> = {
   },
 }
 
-/** Newest first unless asked otherwise. */
-export const workflowList = (tx: Tx, workspaceId: string, asked: ListWorkflows): Promise<Page<WorkflowSummary>> =>
-  listPage(
+/**
+ * Newest first unless asked otherwise. Which they are is found first: what a page leaves out, of those before it too, costs
+ * no more than its place in an index. Throws a Fault `limit_exceeded` for drafts that are more than one answer holds.
+ */
+export async function workflowList(tx: Tx, workspaceId: string, asked: ListWorkflows): Promise<Page<ListedWorkflow>> {
+  const { name, drafts = false, sayableIn } = asked
+  const sayable = sayableIn === undefined ? { sql: '', values: [] } : { sql: ' and not w.unfit @> array[$2::text]', values: [sayableIn] }
+  const page = await listPage(
     tx,
     listedWorkflows,
-    { ...asked, also: { name: asked.name } },
-    { select: columns, from: 'workflows w', scope: 'w.workspace_id = $1 and w.deleted_at is null', values: [workspaceId], item: summaryOf },
+    { ...asked, also: { name } },
+    {
+      select: 'w.id',
+      from: 'workflows w',
+      scope: `w.workspace_id = $1 and w.deleted_at is null${sayable.sql}`,
+      values: [workspaceId, ...sayable.values],
+      item: ({ id }: { id: string }) => id,
+    },
   )
+  return { ...page, items: drafts ? await withDrafts(tx, page.items) : await summariesOf(tx, page.items) }
+}
+
+/** In the order of their ids as given. Those that were deleted meanwhile are left out. */
+const these = 'from unnest($1::text[]) with ordinality as asked (id, place) join workflows w using (id) where w.deleted_at is null'
+
+async function summariesOf(tx: Tx, ids: readonly string[]): Promise<WorkflowSummary[]> {
+  const rows = await tx.query<Listed & Record<string, unknown>>({ name: 'workflows-summaries', text: `select ${columns} ${these} order by asked.place` }, [ids])
+  return rows.map(summaryOf)
+}
+
+/** What is too much is not handed over: each draft may have a megabyte and more, and a page a hundred of them. */
+async function withDrafts(tx: Tx, ids: readonly string[]): Promise<ListedWorkflow[]> {
+  const statement = {
+    name: 'workflows-with-drafts',
+    text: `
+      with measured as (
+        select w.*, asked.place, sum(octet_length(w.draft::text) + octet_length(w.extra::text) + octet_length(w.description)) over ()::float8 as bytes
+        ${these}
+      )
+      select ${columns}, case when w.bytes <= ${limits.answerBytes} then w.draft end as draft, w.bytes from measured w order by w.place`,
+  }
+  const rows = await tx.query<Listed & { draft: Definition | null; bytes: number } & Record<string, unknown>>(statement, [ids])
+  return rows.map((row) => {
+    if (!row.draft) throw tooLarge(row.bytes)
+    return { ...summaryOf(row), draft: row.draft }
+  })
+}
+
+const tooLarge = (bytes: number): Fault =>
+  new Fault('limit_exceeded', {
+    message: `The workflows of this page have ${Math.ceil(bytes / 1024 / 1024)} MiB, and an answer has at most ${limits.answerBytes / 1024 / 1024}: ask for fewer at a time`,
+    details: { bytes, maxBytes: limits.answerBytes },
+  })
 
 function summaryOf(row: Listed): WorkflowSummary {
   const { id, handle, name, description, revision, version, hash, extra } = row
