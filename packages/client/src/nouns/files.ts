@@ -12,6 +12,8 @@ export interface UploadOptions extends CallOptions {
   name?: string | undefined
   /** Its media type; a `File` or a `Blob` says so itself. `application/octet-stream` where nobody does. */
   contentType?: string | undefined
+  /** Id or handle of the workflow whose draft uses it: who may read that may read it, and it stays until the workflow goes. */
+  workflow?: string | undefined
 }
 
 export interface ContentOptions extends CallOptions {
@@ -24,7 +26,7 @@ export interface Files {
   /**
    * Stores one file of at most 32 MiB. A stream is read to its end before anything is sent: not everywhere can it be sent as it
    * comes. Not repeated when its answer is lost; ten minutes unless `timeoutMs` says otherwise. Throws `InvalidError`
-   * (`file_too_large`), `LimitExceededError` (`files_full`).
+   * (`file_too_large`), `LimitExceededError` (`files_full`), `NotFoundError` (`workflow_missing`).
    */
   upload(content: FileSource, options?: UploadOptions): Promise<StoredFile>
   /** What is known of it. Throws `NotFoundError` (`file_missing`). */
@@ -43,11 +45,12 @@ export interface Files {
 const uploadMs = 600_000
 
 export const filesOf = ({ list, read, remove, bytes }: Calls): Files => ({
-  async upload(content, { name, contentType, timeoutMs = uploadMs, ...options } = {}) {
+  async upload(content, { name, contentType, workflow, timeoutMs = uploadMs, ...options } = {}) {
     const body = content instanceof ReadableStream ? await new Response(content).blob() : content
     const called = name ?? ('name' in body && typeof body.name === 'string' ? body.name : '')
     const type = contentType ?? (body instanceof Blob ? body.type : '')
-    const query = new URLSearchParams([...(called ? [['name', called]] : []), ...(type ? [['contentType', type]] : [])]).toString()
+    const said = Object.entries({ name: called, contentType: type, workflow }).flatMap(([key, value]) => (value ? [[key, value]] : []))
+    const query = new URLSearchParams(said).toString()
     const response = await bytes('files.upload', { method: 'POST', path: `/v1/files${query && `?${query}`}`, body, accept: 'application/json' }, { ...options, timeoutMs })
     return ((await response.json()) as UploadedFiles).files[0]!
   },

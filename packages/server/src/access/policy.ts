@@ -33,6 +33,7 @@ const rules = {
   'sessions.admin': { least: 'admin' },
   'records.read': { least: 'viewer' },
   'records.write': { least: 'operator' },
+  'files.read': { least: 'viewer', others: 'admin' },
   'files.use': { least: 'operator', others: 'admin' },
   'queues.use': { least: 'operator' },
   'webhooks.manage': { least: 'editor' },

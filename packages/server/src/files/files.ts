@@ -1,6 +1,7 @@
 import { Fault, type FileSubject, type ListFiles, type OneFile, type Page, type StoredFile, type UploadedFiles } from '@sluice/schema'
 import { decodeCursor, idForm, pageFrom } from '../store/cursor.ts'
 import type { Database, Tx } from '../store/database.ts'
+import { pinWorkflow } from '../store/rows/workflows.ts'
 import {
   countFiles,
   deleteFiles,
@@ -9,7 +10,7 @@ import {
   type FileRow,
   type FileScope,
   filesOf,
-  findFile,
+  findReadable,
   insertUses,
   listFiles,
   storeFile,
@@ -25,6 +26,8 @@ export interface FileUser {
   workspaceId: string
   userId: string
   others?: boolean
+  /** Whether they may read workflows, and with them the files of drafts, whosever they are. */
+  drafts?: boolean
 }
 
 /** A file with the way to its bytes. As JSON it is the file alone. */
@@ -39,14 +42,20 @@ export interface Upload {
   /** Instead of what the one file came with. */
   name?: string | undefined
   contentType?: string | undefined
+  /** Id or handle of the workflow whose draft uses them from the start. */
+  workflow?: string | undefined
 }
 
 /**
- * What was uploaded, who may have it, and what uses it. A file of another workspace, or of another user, is a missing one.
+ * What was uploaded, who may have it, and what uses it. A file of another workspace, or of another user, is a missing one;
+ * but those that a draft uses may be read by whoever may read the draft, and go with its workflow.
  * A file that nothing uses goes after a while (a day, unless `SLUICE_RETENTION` says otherwise); a used one stays.
  */
 export interface Files extends Blobs {
-  /** Keeps what was received, all of it or none. Until something uses them they are their owner's, and go after a while. */
+  /**
+   * Keeps what was received, all of it or none. Until something uses them they are their owner's, and go after a while. Throws
+   * `workflow_missing`, and then keeps none.
+   */
   keep(user: FileUser, upload: Upload): Promise<UploadedFiles>
   get(user: FileUser, input: OneFile): Promise<StoredFile>
   content(user: FileUser, input: OneFile): Promise<FileContent>
@@ -75,7 +84,7 @@ export function createFiles({ database }: { database: Database }): Files {
   const blobs = createBlobs(database)
 
   async function find(user: FileUser, id: string): Promise<FileRow> {
-    const found = await findFile(database, scopeOf(user), id)
+    const found = await findReadable(database, scopeOf(user), user.drafts === true, id)
     if (!found) throw new Fault('file_missing')
     return found
   }
@@ -83,16 +92,22 @@ export function createFiles({ database }: { database: Database }): Files {
   return {
     ...blobs,
 
-    async keep(user, { files, name, contentType }) {
+    async keep(user, { files, name, contentType, workflow }) {
       if (files.length !== 1 && (name !== undefined || contentType !== undefined))
         throw new Fault('input_invalid', { issues: [{ path: ['name'], message: 'names one file alone' }] })
       return database.transaction(async (tx) => {
+        // Pinned, before any file: who deletes it waits, and then finds what it uses.
+        const used = workflow === undefined ? null : ((await pinWorkflow(tx, user.workspaceId, workflow)) ?? missingWorkflow(workflow))
         const kept: StoredFile[] = []
         for (const file of files) {
           const called = { name: name === undefined ? file.name : displayName(name), contentType: contentType === undefined ? file.contentType : contentTypeOf(contentType) }
-          const stored = await storeFile(tx, { id: file.id, bytes: file.bytes, sha256: file.sha256, ...called })
+          const stored = await storeFile(tx, { id: file.id, bytes: file.bytes, sha256: file.sha256, ...called, inUse: used !== null })
           if (stored?.workspace_id !== user.workspaceId) throw new Fault('file_missing', { message: 'The file took too long to come' })
           kept.push(fileFrom(stored))
+        }
+        if (used) {
+          const ids = kept.map(({ id }) => id)
+          await insertUses(tx, ids, { kind: 'workflow', id: used.id })
         }
         return { files: kept }
       })
@@ -117,7 +132,7 @@ export function createFiles({ database }: { database: Database }): Files {
 
     async delete(user, { id }) {
       await find(user, id)
-      if (await deleteUnusedFile(database, id)) return
+      if (await deleteUnusedFile(database, scopeOf(user), id)) return
       const uses = await usesOf(database, id)
       // None: it was deleted by somebody else meanwhile.
       if (uses.length === 0) throw new Fault('file_missing')
@@ -143,6 +158,10 @@ export function createFiles({ database }: { database: Database }): Files {
 
     of: async (tx, subject) => (await filesOf(tx, subject)).map(fileFrom),
   }
+}
+
+function missingWorkflow(workflow: string): never {
+  throw new Fault('workflow_missing', { details: { workflow } })
 }
 
 const scopeOf = ({ workspaceId, userId, others = false }: FileUser): FileScope => ({ workspaceId, ownerId: others ? null : userId })

@@ -1,6 +1,6 @@
-import { limits, ListFiles, OneFile, pageOf, StoredFile, UploadedFiles } from '@sluice/schema'
+import { limits, ListFiles, OneFile, pageOf, StoredFile, UploadedFiles, WorkflowRef } from '@sluice/schema'
 import { z } from 'zod'
-import { reachesOthers } from '../access/policy.ts'
+import { authorize, decide, reachesOthers } from '../access/policy.ts'
 import type { Principal } from '../access/principal.ts'
 import type { FileContent, FileUser } from '../files/files.ts'
 import { ReceivedFile } from '../files/received.ts'
@@ -16,14 +16,16 @@ const Upload = z.strictObject({
   file: z.array(Received, { error: 'expected files, sent as multipart/form-data' }).min(1).max(limits.filesPerUpload),
   name: z.string().min(1).max(1_000).optional().meta({ description: 'The name of a file that comes alone' }),
   contentType: z.string().min(1).max(200).optional().meta({ description: 'The type of a file that comes alone' }),
+  workflow: WorkflowRef.optional().meta({ description: 'The id or the handle of the workflow whose draft uses them: who may read it may read them, and they stay until it goes' }),
 })
 
 const uploading = `Each file has at most ${limits.uploadBytes / 1024 / 1024} MiB, and a form at most ${limits.filesPerUpload} of them: all are stored, or none. What nothing uses goes after a while, a day unless the server is told otherwise.`
 
-const asking = ({ principal }: { principal: Principal }): FileUser => ({
+const asking = ({ principal }: { principal: Principal }, action: 'files.read' | 'files.use'): FileUser => ({
   workspaceId: principal.workspaceId,
   userId: principal.userId,
-  others: reachesOthers(principal, 'files.use'),
+  others: reachesOthers(principal, action),
+  drafts: decide(principal, 'workflows.read') === 'allow',
 })
 
 export const files = router({
@@ -41,14 +43,17 @@ export const files = router({
     Upload,
   )
     .output(UploadedFiles)
-    .mutation(({ ctx, input: { file, name, contentType } }) => ctx.parts.files.keep(asking(ctx), { files: file, name, contentType })),
+    .mutation(async ({ ctx, input: { file: files, ...said } }) => {
+      if (said.workflow !== undefined) authorize(ctx.principal, 'workflows.edit')
+      return ctx.parts.files.keep(asking(ctx, 'files.use'), { files, ...said })
+    }),
 
-  get: can('files.use', { method: 'GET', path: one, summary: 'Get what is known of a file', tags }, OneFile)
+  get: can('files.read', { method: 'GET', path: one, summary: 'Get what is known of a file', tags }, OneFile)
     .output(StoredFile)
-    .query(({ ctx, input }) => ctx.parts.files.get(asking(ctx), input)),
+    .query(({ ctx, input }) => ctx.parts.files.get(asking(ctx, 'files.read'), input)),
 
   content: can(
-    'files.use',
+    'files.read',
     {
       method: 'GET',
       path: `${one}/content`,
@@ -61,13 +66,13 @@ export const files = router({
     OneFile,
   )
     .output(z.custom<FileContent>())
-    .query(({ ctx, input }) => ctx.parts.files.content(asking(ctx), input)),
+    .query(({ ctx, input }) => ctx.parts.files.content(asking(ctx, 'files.read'), input)),
 
-  list: can('files.use', { method: 'GET', path: '/v1/files', summary: 'List files, newest first', description: "One's own; for admins all of the workspace.", tags }, ListFiles)
+  list: can('files.read', { method: 'GET', path: '/v1/files', summary: 'List files, newest first', description: "One's own; for admins all of the workspace.", tags }, ListFiles)
     .output(pageOf(StoredFile))
-    .query(({ ctx, input }) => ctx.parts.files.list(asking(ctx), input)),
+    .query(({ ctx, input }) => ctx.parts.files.list(asking(ctx, 'files.read'), input)),
 
   delete: can('files.use', { method: 'DELETE', path: one, summary: 'Delete a file that nothing uses', tags, status: 204 }, OneFile)
     .output(z.void())
-    .mutation(({ ctx, input }) => ctx.parts.files.delete(asking(ctx), input)),
+    .mutation(({ ctx, input }) => ctx.parts.files.delete(asking(ctx, 'files.use'), input)),
 })

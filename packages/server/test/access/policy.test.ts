@@ -92,6 +92,7 @@ describe('the table', () => {
     ['workflows.edit', 'editor'],
     ['workflows.publish', 'editor'],
     ['runs.try', 'editor'],
+    ['files.use', 'operator'],
     ['members.manage', 'admin'],
     ['secrets.manage', 'admin'],
     ['workspaces.manage', 'owner'],

@@ -47,17 +47,17 @@ export async function reserveFile(tx: Tx, file: NewFile, most: { bytes: number; 
 export const insertChunk = (tx: Tx, fileId: string, number: number, data: Buffer): Promise<unknown> =>
   tx.query({ name: 'file-chunks-insert', text: 'insert into file_chunks (file_id, number, data) values ($1, $2, $3)' }, [fileId, number, data])
 
-/** What has come becomes a file, used by nothing yet. Undefined: it was swept meanwhile, or is one already. */
-export const storeFile = (tx: Tx, file: { id: string; name: string; contentType: string; bytes: number; sha256: string }): Promise<FileRow | undefined> =>
+/** What has come becomes a file, in use from the start or not yet. Undefined: it was swept meanwhile, or is one already. */
+export const storeFile = (tx: Tx, file: { id: string; name: string; contentType: string; bytes: number; sha256: string; inUse: boolean }): Promise<FileRow | undefined> =>
   row(
     tx.query(
       {
         name: 'files-store',
         text: `
-          update files set name = $2, content_type = $3, bytes = $4, sha256 = $5, stored_at = now(), unused_at = now()
+          update files set name = $2, content_type = $3, bytes = $4, sha256 = $5, stored_at = now(), unused_at = case when not $6 then now() end
           where id = $1 and stored_at is null returning ${columns}`,
       },
-      [file.id, file.name, file.contentType, file.bytes, file.sha256],
+      [file.id, file.name, file.contentType, file.bytes, file.sha256, file.inUse],
     ),
   )
 
@@ -75,8 +75,19 @@ export interface FileScope {
 
 const within = 'workspace_id = $1 and ($2::text is null or owner_id = $2) and stored_at is not null'
 
-export const findFile = (tx: Tx, { workspaceId, ownerId }: FileScope, id: string): Promise<FileRow | undefined> =>
-  row(tx.query({ name: 'files-find', text: `select ${columns} from files where id = $3 and ${within}` }, [workspaceId, ownerId, id]))
+/** Of these files, and with `drafts` of those that drafts of the workspace use, too. */
+export const findReadable = (tx: Tx, { workspaceId, ownerId }: FileScope, drafts: boolean, id: string): Promise<FileRow | undefined> =>
+  row(
+    tx.query(
+      {
+        name: 'files-find-readable',
+        text: `
+          select ${columns} from files where id = $3 and workspace_id = $1 and stored_at is not null
+          and ($2::text is null or owner_id = $2 or ($4 and exists (select from file_uses where file_id = files.id and subject_kind = 'workflow')))`,
+      },
+      [workspaceId, ownerId, id, drafts],
+    ),
+  )
 
 /** Newest first, below an id. */
 export const listFiles = (tx: Tx, { workspaceId, ownerId }: FileScope, below: string | null, limit: number): Promise<FileRow[]> =>
@@ -95,9 +106,10 @@ export async function readChunk(tx: Tx, fileId: string, number: number): Promise
   return rows[0]?.data
 }
 
-/** False: something uses it. One that comes into use meanwhile is seen, because a use is written into this row too. */
-export async function deleteUnusedFile(tx: Tx, id: string): Promise<boolean> {
-  return (await tx.query({ name: 'files-delete', text: 'delete from files where id = $1 and unused_at is not null returning id' }, [id])).length > 0
+/** False: something uses it, or it is none of these. One that comes into use meanwhile is seen, because a use is written into this row too. */
+export async function deleteUnusedFile(tx: Tx, { workspaceId, ownerId }: FileScope, id: string): Promise<boolean> {
+  const text = `delete from files where id = $3 and ${within} and unused_at is not null returning id`
+  return (await tx.query({ name: 'files-delete', text }, [workspaceId, ownerId, id])).length > 0
 }
 
 // ── being used ─────────────────────────────────────────────────────────────────────────────────────────────────────────
