@@ -1089,8 +1089,8 @@ describe('a session with an id of its client', () => {
   test('is refused to another workflow and to another id, and says which one has it', async () => {
     const [one, two] = [await echo(), await echo()]
     const made = await create({ externalId: 'chat-2', workflow: one.id })
-    for (const body of [{ workflow: two.id }, {}, { workflow: one.id, id: 'abcdefghijklmn7' }])
-      expect(await refusal(create({ externalId: 'chat-2', ...body }))).toMatchObject({ status: 409, code: 'id_taken', details: { sessionId: made.id } })
+    const others: JsonObject[] = [{ workflow: two.id }, {}, { workflow: one.id, id: 'abcdefghijklmn7' }]
+    for (const body of others) expect(await refusal(create({ externalId: 'chat-2', ...body }))).toMatchObject({ status: 409, code: 'id_taken', details: { sessionId: made.id } })
     expect(await refusal(create({ externalId: 'chat-2', workflow: 'nowhere' }))).toMatchObject({ code: 'workflow_missing' })
     expect((await refusal(create({ externalId: '' }))).status).toBe(400)
     expect((await refusal(create({ externalId: 'x'.repeat(201) }))).status).toBe(400)
@@ -1166,8 +1166,8 @@ describe('an empty session', () => {
 
   test('has no id that its client gives, and no round', async () => {
     const flow = await echo()
-    for (const body of [{ externalId: 'x' }, { id: 'abcdefghijklmn8' }, { status: 'running' }])
-      expect(await refusal(anew({ workflow: flow.id, ...body }))).toMatchObject({ status: 400, issues: [{ path: ['reuse'] }] })
+    const others: JsonObject[] = [{ externalId: 'x' }, { id: 'abcdefghijklmn8' }, { status: 'running' }]
+    for (const body of others) expect(await refusal(anew({ workflow: flow.id, ...body }))).toMatchObject({ status: 400, issues: [{ path: ['reuse'] }] })
   })
 })
 

@@ -21,6 +21,7 @@ import type { Beginner } from './begin.ts'
 import type { Door } from './door.ts'
 import type { Actor } from './engine.ts'
 import type { Observer } from './observe.ts'
+import { type RoundMessage, received, remembering } from './history.ts'
 import { type Payload, payloadOf } from './payload.ts'
 import type { Queue } from './queue.ts'
 
@@ -42,7 +43,7 @@ export interface NewRound {
   /** Whether it comes after the live ones, or is not started beside any. */
   whenLive: 'queue' | 'leave'
   /** Asked under the session's lock: what the round is started with, and what else becomes of the session. */
-  plan(session: SessionRow): { input: Json; change(session: OpenSession, runId: string): void }
+  plan(session: SessionRow): ({ input: Json } | { message: RoundMessage }) & { change(session: OpenSession, runId: string): void }
 }
 
 export interface Started {
@@ -116,8 +117,9 @@ export function createStarter(parts: StarterParts): Starter {
     const { session, others } = await enter(tx, workspaceId, sessionId, found.workflow.id)
     if (others && whenLive === 'leave') return null
     const id = await nextId(tx, workspaceId, sessionId)
-    const { input, change } = plan(session)
-    const given = givenInput(found.definition, catalogue, { workflow, input })
+    const { change, ...planned } = plan(session)
+    const given =
+      'message' in planned ? await givenMessage(tx, found.definition, catalogue, planned.message) : givenInput(found.definition, catalogue, { workflow, input: planned.input })
     await enqueue(tx, {
       ...plain,
       ...named(id),
@@ -194,11 +196,12 @@ export function createStarter(parts: StarterParts): Starter {
       if (kept && kept.fingerprint !== fingerprint) throw new Fault('idempotency_conflict')
       if (kept) return { id: (kept.reply as { id: string }).id, made: null }
     }
-    const { sessionId } = input
+    const { sessionId, message, historyAs } = input
     const lane = laneFor(input)
     const found = await workflows.publishForStart(tx, actor, input.workflow, input.version, input.expectHash)
-    const given = givenInput(found.definition, catalogue, input)
-    const inputHash = input.transactionId === undefined ? null : fingerprintOf(given.payload.value)
+    // What is yet to be filled in is checked when it has been.
+    const whole = historyAs === undefined ? givenInput(found.definition, catalogue, input) : null
+    const inputHash = input.transactionId === undefined ? null : hashOf(input)
     const same = await sameTransaction(tx, found, input.transactionId, inputHash)
     const peer = same ?? (lane ? await laneHolder(tx, workspaceId, lane) : null)
     if (peer) {
@@ -210,6 +213,7 @@ export function createStarter(parts: StarterParts): Starter {
       id = await nextId(tx, workspaceId, entered.session.id)
       if (idempotencyKey !== undefined) await redirectKey(tx, { workspaceId, actor: actor.principalId, key: `start:${idempotencyKey}`, reply: JSON.stringify({ id }) })
     }
+    const given = whole ?? givenInput<never>(found.definition, catalogue, await remembering(tx, input))
     const run: NewRun = {
       ...plain,
       ...common(actor, input),
@@ -223,7 +227,11 @@ export function createStarter(parts: StarterParts): Starter {
       sessionId: sessionId ?? null,
     }
     await enqueue(tx, run)
-    if (entered && !entered.others) await changeSession(tx, entered.session, (session) => session.set(queued))
+    if (entered)
+      await changeSession(tx, entered.session, (session) => {
+        if (message) session.say({ kind: 'message', role: 'user', text: message.text, metadata: message.metadata ?? {}, files: [] }, { runId: id })
+        if (!entered.others) session.set(queued)
+      })
     return { id, made: found }
   }
 
@@ -304,9 +312,11 @@ export const laneOf = (sessionId: string): Lane => ({ key: `${sessionLanes}${ses
 
 const sessionLanes = 'session:'
 
-/** A round goes into the lane of its session, and nothing else does. */
-function laneFor({ lane, sessionId }: StartRun): Lane | undefined {
+/** A round goes into the lane of its session, and nothing else does; only a round has what a session says and hears. */
+function laneFor({ lane, sessionId, message: said, historyAs }: StartRun): Lane | undefined {
   const issue = (path: string[], message: string): Fault => new Fault('input_invalid', { issues: [{ path, message }] })
+  if (sessionId === undefined && said) throw issue(['message'], 'Only a session keeps a message: give its id as sessionId')
+  if (sessionId === undefined && historyAs !== undefined) throw issue(['historyAs'], 'Only a session has messages: give its id as sessionId')
   if (sessionId !== undefined && lane) throw issue(['lane'], 'The rounds of a session have a lane of their own')
   if (lane?.key.startsWith(sessionLanes)) throw issue(['lane', 'key'], 'This lane is for the rounds of a session: give its id as sessionId')
   return sessionId === undefined ? lane : laneOf(sessionId)
@@ -340,8 +350,8 @@ function asStepFailure(error: unknown): never {
 const stored = ({ payload, keyedInput }: { payload: Payload; keyedInput: boolean }) => ({ input: payload.text, keyedInput })
 
 /** Whether nothing is to be looked at before the run is stored but its workflow. */
-const needsNothingElse = ({ lane, sessionId, transactionId, version }: StartRun): boolean =>
-  lane === undefined && sessionId === undefined && transactionId === undefined && version === undefined
+const needsNothingElse = ({ lane, sessionId, transactionId, version, message, historyAs }: StartRun): boolean =>
+  [lane, sessionId, transactionId, version, message, historyAs].every((each) => each === undefined)
 
 /** A run was made when its id was. */
 const named = (id: string) => ({ id, createdAt: new Date(timeOf(id)) })
@@ -367,6 +377,14 @@ function givenInput<R = never>(definition: Definition, catalogue: Catalogue, inp
   return { payload: payloadOf(input.inputs ?? input.input ?? null), keyedInput: input.inputs !== undefined }
 }
 
+/** What a message gives to a round, checked in the same way. */
+async function givenMessage(tx: Tx, definition: Definition, catalogue: Catalogue, message: RoundMessage) {
+  const got = await received(tx, definition, catalogue, message)
+  if ('input' in got) return givenInput(definition, catalogue, { workflow: '', input: got.input })
+  const issues = inputNodesOf(definition, catalogue).flatMap((node) => schemaIssues(node, catalogue, got.byNode.get(node.id) ?? null, ['input']))
+  return issues.length > 0 ? refuse(issues) : { payload: payloadOf(Object.fromEntries(got.byNode)), keyedInput: true }
+}
+
 /** What is wrong with one value for every input node. */
 export const inputIssues = (definition: Definition, catalogue: Catalogue, value: Json): Issue[] =>
   inputNodesOf(definition, catalogue).flatMap((node) => schemaIssues(node, catalogue, value, ['input']))
@@ -390,6 +408,9 @@ function schemaIssues(node: Node, catalogue: Catalogue, value: Json, at: string[
   if (!schema) return []
   return checkValue(schema, value).map((issue) => ({ ...issue, nodeId: node.id, path: [...at, ...(issue.path ?? [])] }))
 }
+
+/** By what it is told whether another start of a transaction id means the same. */
+const hashOf = ({ input = null, inputs, message }: StartRun): string => fingerprintOf(message === undefined ? (inputs ?? input) : { given: inputs ?? input, message })
 
 /** The run that a transaction id names already: the live one, or, of an idempotent definition, the ended one. */
 async function sameTransaction(

@@ -1,4 +1,4 @@
-import type { DefinitionKind, Json, JsonObject, PauseKind } from '@sluice/schema'
+import type { DefinitionKind, Json, JsonObject, MessageRole, PauseKind } from '@sluice/schema'
 import type * as Schema from 'effect/Schema'
 
 /**
@@ -28,7 +28,7 @@ export interface Scope {
   readonly data: JsonObject
   run: { id: string; workflowId: string; version: number; transactionId: string | null; trigger: string; tags: string[] }
   session: JsonObject | null
-  /** Inside a map: the value and its number. Inside a loop: the output of the iteration before, and iterations so far. */
+  /** Inside a map: the value and its number. Inside a loop: what it carries from the iterations before, and how many these are. */
   item?: Json
   index?: number
   last?: Json
@@ -48,7 +48,7 @@ export interface StepContext {
   attempt: number
   /** Outputs of the predecessors that completed, by step name. */
   input: JsonObject
-  /** For an input node: the value the run was started with. When undoing: what the step left for it. */
+  /** For an input node: the value the run was started with; in a body, what that hands to the iteration. When undoing: what the step left for it. */
   given: Json
   now: Date
   /** The W3C trace context of this attempt: calls outside carry it on. Null: there is no trace. */
@@ -113,6 +113,14 @@ export interface ChildRequest {
   input: Json
 }
 
+/** How a loop carries on what its iterations give. */
+export interface Carriage {
+  /** What `last` becomes, of what it was and what an iteration gave. Null: what that gave, whatever it was before, so that no other is looked at. */
+  lay: ((last: Json, given: Json) => Json) | null
+  /** Under this key of what an iteration is handed stands what the nodes of the body gave in those before it, by node id. Nothing carries the key on. */
+  historyAs: string | null
+}
+
 /** What a node does, by kind. `C` is its decoded config. */
 export type Behaviour<C> =
   /** Free of effects and instant: the engine may run it inline, and again, at will. */
@@ -123,7 +131,17 @@ export type Behaviour<C> =
   /** Runs the nodes that name it as parent once an item. */
   | { is: 'map'; plan(config: C): MapPlan }
   /** Runs them again while it says so; asked before each iteration, with `last` and `count` in the config's scope. `max` bounds it. */
-  | { is: 'loop'; again(config: C, count: number): boolean; max(config: C): number }
+  | {
+      is: 'loop'
+      again(config: C, count: number): boolean
+      max(config: C): number
+      /** The key of the config for what `last` is before the first iteration: read by itself, in the scope around the loop, and not there when the loop is asked. */
+      startIn: string
+      /** Asked of the config as written. */
+      carries(config: JsonObject): Carriage
+      /** The output, when there is no iteration more. */
+      gives(config: C, last: Json, count: number): Json
+    }
   | { is: 'child'; child(config: C, context: StepContext): ChildRequest }
 
 export interface NodeDeclaration<C = unknown> {
@@ -181,6 +199,18 @@ export interface Mapped {
    * the second. The longest one that fits counts; what none fits is told of the config as a whole.
    */
   places: readonly (readonly [library: Place, own: Place])[]
+  /** How strings of this config are read where it is not as the alias says. */
+  readings?: Readings
+}
+
+/** A message that came into a session, and the messages before it, oldest first. */
+export interface ReceivedMessage {
+  text: string
+  history: { role: MessageRole; content: string }[]
+  sessionId: string
+  /** Ids. */
+  files: string[]
+  metadata: JsonObject
 }
 
 interface AliasFacts<C> {
@@ -203,6 +233,8 @@ interface AliasFacts<C> {
   readings?: Readings
   /** The fields of what it gives, as far as its config tells. */
   outputFields?(config: C): string[]
+  /** Of an input node: what it gives when its run is a round that a message started. The message itself, as native input nodes get it, unless set. PURE. */
+  receives?(message: ReceivedMessage): Json
   /** Its links leave by `default` whatever handle they name, but for `failed` and the handles that every node of the type has. */
   leaves?: 'default'
 }
@@ -220,9 +252,6 @@ export type NodeAlias<C = unknown> = AliasFacts<C> &
 
 // oxlint-disable-next-line typescript/no-explicit-any -- a catalogue holds aliases of every config
 export type AnyAlias = NodeAlias<any>
-
-/** Keeps the config's type between its schema and what it means. */
-export const defineAlias = <C>(alias: NodeAlias<C>): NodeAlias<C> => alias
 
 /** The node types a server has. */
 export interface Catalogue {

@@ -1,4 +1,4 @@
-import { Fault, type JsonObject, type SendMessage } from '@sluice/schema'
+import { Fault, type SendMessage } from '@sluice/schema'
 import { addSession, changeSession, type OpenSession } from '../events/sessions.ts'
 import { fingerprintOf } from '../store/fingerprint.ts'
 import { newId } from '../store/ids.ts'
@@ -76,13 +76,13 @@ async function answer({ tx, rounds, after }: Within, actor: Client, input: SendM
 
 async function start({ tx, rounds, after }: Within, actor: Client, input: SendMessage, sent: Sent, target: Target): Promise<string | null> {
   const { sessionId, messageId } = sent
-  const message: JsonObject = { text: input.text, metadata: input.metadata ?? {}, files: input.files ?? [], messageId, sessionId }
+  const message = { text: input.text, metadata: input.metadata ?? {}, files: input.files ?? [], messageId, sessionId }
   const round = await rounds.begin(tx, actor, {
     sessionId,
     workflow: target.is === 'session' ? target.row.workflow_id! : target.is === 'workflow' ? target.ref : '',
     ...(target.is === 'workflow' && { make: newSession(sessionId, actor.workspaceId, actor.userId, { title: titleOf(input) }, true) }),
     whenLive: 'queue',
-    plan: () => ({ input: message, change: said(input, sent) }),
+    plan: () => ({ message, change: said(input, sent) }),
   })
   if (round !== null) after.begun(actor.workspaceId, sessionId, round)
   return round

@@ -285,7 +285,7 @@ export async function ownerFacts(tx: Tx, workspaceId: string, userId: string): P
 }
 
 /** The newest messages of a session, oldest first: what does not fit any more is left out, and all before it. */
-export const sessionHistory = (tx: Tx, id: string): Promise<{ role: MessageRole; content: string }[]> =>
+export const sessionHistory = (tx: Tx, id: string, bytes: number): Promise<{ role: MessageRole; content: string }[]> =>
   tx.query(
     {
       name: 'sessions-history',
@@ -294,9 +294,9 @@ export const sessionHistory = (tx: Tx, id: string): Promise<{ role: MessageRole;
           select number, data, sum(octet_length((data->'text')::text)) over (order by number desc) as so_far from (
             select number, data from lines where session_id = $1 and kind = 'message' order by number desc limit ${limits.historyMessages}
           ) as newest
-        ) as measured where so_far <= ${limits.historyBytes} order by number`,
+        ) as measured where so_far <= $2 order by number`,
     },
-    [id],
+    [id, bytes],
   )
 
 const scopeMessages = 50
