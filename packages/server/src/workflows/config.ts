@@ -1,6 +1,6 @@
 import type { JsonObject, Node } from '@sluice/schema'
 import * as Schema from 'effect/Schema'
-import type { AnyAlias, AnyNode, Mapped, Place, Standing } from '../nodes/contract.ts'
+import type { AnyAlias, AnyNode, Mapped, Place, Readings, Standing } from '../nodes/contract.ts'
 
 /** A node's config: what it means, and decoded by its declaration. The one place where Effect's schemas are asked. */
 
@@ -59,6 +59,7 @@ export type Meant =
   | {
       ok: true
       config: JsonObject
+      readings: Readings
       /** Where what stands in `config` is said in the stored one. */
       told(path: Place): Place
     }
@@ -68,15 +69,15 @@ export type Meant =
  * The only way from a stored config to the one that a declaration reads. Of most types it is the same; that of an alias is
  * decoded by its own schema and mapped, each time: who needs it often keeps what it makes of it.
  */
-export function configFor({ alias }: AnyNode, config: JsonObject, node: Standing): Meant {
-  if (!alias) return { ok: true, config, told: (path) => path }
+export function configFor({ alias, readings = {} }: AnyNode, config: JsonObject, node: Standing): Meant {
+  if (!alias) return { ok: true, config, readings, told: (path) => path }
   if (alias.refused !== undefined) return { ok: false, issues: [{ path: [], message: alias.refused }] }
   const own = decodeAs(alias, config, 'ignore')
   if (!own.ok) return own
   const issues = alias.check?.(own.config) ?? []
   if (issues.length > 0) return { ok: false, issues }
-  const { config: meant, places } = alias.map(own.config, node)
-  return { ok: true, config: meant, told: (path) => toldAt(path, places) }
+  const { config: meant, places, readings: others } = alias.map(own.config, node)
+  return { ok: true, config: meant, readings: { ...readings, ...others }, told: (path) => toldAt(path, places) }
 }
 
 function toldAt(path: Place, places: Mapped['places']): Place {

@@ -58,7 +58,7 @@ function* configIssues(node: GraphNode, declaration: AnyNode, stored: JsonObject
   const about = (path: Path, message: string): DefinitionIssue => issue(meant.told(path), message)
   const decoded = decode(declaration, config)
   if (!decoded.ok) for (const { path, message } of decoded.issues) yield about(path, message)
-  const readingOf = readingsOf(declaration.readings)
+  const readingOf = readingsOf(meant.readings)
   for (const { path, text } of stringsIn(config)) {
     const reader = compiled(text, readingOf(path))
     if (typeof reader === 'string') yield about(path, reader)

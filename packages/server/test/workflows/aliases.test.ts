@@ -3,7 +3,7 @@ import { Schema } from 'effect'
 import { describe, expect, test } from 'vitest'
 import { createModels } from '../../src/models/models.ts'
 import { createCatalogue } from '../../src/nodes/catalogue.ts'
-import { type AnyAlias, type Mapped, StepFailure, defineAlias } from '../../src/nodes/contract.ts'
+import { type AnyAlias, type Mapped, type NodeAlias, StepFailure } from '../../src/nodes/contract.ts'
 import { createOutside } from '../../src/outside/outside.ts'
 import { createSandbox } from '../../src/sandbox/sandbox.ts'
 import { ownOutputFields } from '../../src/workflows/config.ts'
@@ -13,6 +13,8 @@ import { missingTypes } from '../../src/workflows/missing.ts'
 import { prepare } from '../../src/workflows/prepare.ts'
 import { validate } from '../../src/workflows/validate.ts'
 
+/** Keeps the config's type between its schema and what it means. */
+const defineAlias = <C>(alias: NodeAlias<C>): NodeAlias<C> => alias
 const about = { dialect: 'toy', title: 'Toy', description: 'A toy', category: 'flow' } as const
 
 const Begin = defineAlias({
@@ -74,8 +76,15 @@ const Ramble = defineAlias({
   config: Schema.Struct({}),
   map: () => ({ config: { text: 'x', noise: 1 }, places: [] }),
 })
+const Quote = defineAlias({
+  ...about,
+  type: 'Quote',
+  of: 'template',
+  config: Schema.Struct({ text: Schema.String, as: Schema.optionalKey(Schema.Literal('is')) }),
+  map: ({ text, as }) => ({ config: { text }, places: [], ...(as && { readings: { text: 'raw' } as const }) }),
+})
 
-const aliases: AnyAlias[] = [Begin, Switch, Say, Ask, Gone, First, Ramble]
+const aliases: AnyAlias[] = [Begin, Switch, Say, Ask, Gone, First, Ramble, Quote]
 const outside = createOutside({ allow: [] })
 const foundations = { outside, sandbox: createSandbox(), models: createModels({ configured: null, outside }) }
 const catalogue = createCatalogue(foundations, [], aliases)
@@ -217,6 +226,13 @@ describe('at run time', () => {
         ['a', 's'],
       ]).render({}),
     ).toEqual({ text: 'I after Alpha and b' })
+  })
+
+  test('a string may be read in another way where the stored config says so', () => {
+    const text = '{{ 1 | plus: 1 }}'
+    expect(preparedOf('q', [{ id: 'q', type: 'Quote', config: { text } }]).render({})).toEqual({ text: '2' })
+    expect(preparedOf('q', [{ id: 'q', type: 'Quote', config: { text, as: 'is' } }]).render({})).toEqual({ text })
+    expect(issuesOf([{ id: 'q', type: 'Quote', config: { text: '{{ nodes.ghost }}', as: 'is' } }])).toEqual([])
   })
 
   test('an expression that fails, and a value that does not fit, are told at the own place', () => {
