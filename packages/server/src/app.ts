@@ -1,6 +1,7 @@
 import type { Config } from './config.ts'
 import { createAudit } from './access/audit.ts'
 import { createAccess } from './access/authenticate.ts'
+import { pyspurNodes } from './dialects/pyspur/nodes.ts'
 import { createEngine, createQueue } from './engine/index.ts'
 import { createDoorbell } from './events/doorbell.ts'
 import { createFeed } from './events/feed.ts'
@@ -92,7 +93,7 @@ export async function createApp(config: Config, { databaseUrl, log, nodes = [] }
     configured: config.modelUrl === null || config.model === null ? null : { url: config.modelUrl, key: config.modelKey, model: config.model },
     outside: toModel,
   })
-  const catalogue = createCatalogue({ outside, sandbox, models }, nodes)
+  const catalogue = createCatalogue({ outside, sandbox, models }, nodes, pyspurNodes)
   const workflows = createWorkflows({ database, catalogue })
   const plans = createPlans(catalogue)
   const feed = createFeed({ database, doorbell })
