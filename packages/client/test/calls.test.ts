@@ -161,6 +161,15 @@ describe('a call that changes something', () => {
     expect(await clientOf(sure).keys.create({ name: 'A' })).toEqual({ id: 'w' })
   })
 
+  test('and makes a session once under an id of its own, or an empty one, is repeated; one that would make two is not', async () => {
+    for (const session of [{ externalId: 'chat-1' }, { reuse: 'empty' as const }]) {
+      const lost = toyFetch(lose('ECONNRESET'), answer({ id: 's' }))
+      expect(await clientOf(lost).sessions.create(session)).toEqual({ id: 's' })
+      expect(lost.seen).toHaveLength(2)
+    }
+    expect(await failureOf(clientOf(toyFetch(lose('ECONNRESET'), answer({ id: 's' }))).sessions.create({ title: 'A' }))).toMatchObject({ code: 'network' })
+  })
+
   test('and finds nothing left to delete has done it, when its first answer was lost', async () => {
     const missing = refuse(404, { code: 'secret_missing', kind: 'not_found' })
     await clientOf(toyFetch(lose(), missing)).secrets.delete({ name: 'a' })

@@ -28,9 +28,13 @@ export interface Sessions {
    * `{ status: 'waiting', where: { 'context.topic': 'billing', title: { contains: 'refund' } }, order: ['-updated'] }`.
    */
   list(filter?: Input<typeof ListSessions>, options?: CallOptions): Listing<Session>
-  /** As it stands; with `lineIds` also the ids of its newest messages and logs. */
+  /** As it stands; with `lineIds` also the ids of its newest messages and logs, with `messages` so many of its newest messages. */
   get(which: Input<typeof GetSession>, options?: CallOptions): Promise<Session>
-  /** Under an id of your own it is safe to repeat: then the second throws `ConflictError` (`id_taken`). Throws `NotFoundError` (`workflow_missing`). */
+  /**
+   * Under an id of your own it is safe to repeat: then the second throws `ConflictError` (`id_taken`). With an `externalId`, and
+   * with `reuse: 'empty'`, a session that is there is answered as it stands, and this call repeats itself; `id_taken` is then
+   * that it is one of another workflow. Throws `NotFoundError` (`workflow_missing`).
+   */
   create(session: Input<typeof CreateSession>, options?: CallOptions): Promise<Session>
   /** Changes the session of this id, or makes it. With `ifUpdated` it throws `ConflictError` (`session_stale`) when it has changed meanwhile. */
   put(session: Input<typeof PutSession>, options?: CallOptions): Promise<Session>
@@ -60,7 +64,7 @@ export interface Sessions {
 export const sessionsOf = ({ list, read, write, repeat, remove }: Calls): Sessions => ({
   list: (filter, options) => list('sessions.list', filter, options),
   get: (which, options) => read('sessions.get', which, options),
-  create: (session, options) => write('sessions.create', session, options),
+  create: (session, options) => (session.externalId === undefined && session.reuse === undefined ? write : repeat)('sessions.create', session, options),
   put: (session, options) => repeat('sessions.put', session, options),
   update: (change, options) => write('sessions.update', change, options),
   delete: (which, options) => remove('sessions.delete', which, options),
