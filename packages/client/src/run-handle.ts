@@ -46,7 +46,7 @@ export interface RunHandle<Output = Json, Pauses = AnyPauses> {
   hold(options?: CallOptions): Promise<this>
   /** Lets it go on. Throws `ConflictError` (`run_not_held`, `run_ended`). */
   release(options?: CallOptions): Promise<this>
-  /** Until it is `parked` or `finished` (the default), or `ms` milliseconds (30,000) are over: `status` tells. */
+  /** Until it is `parked`, `paused` or `finished` (the default), or `ms` milliseconds (30,000) are over: `status` tells. */
   wait(what?: Input<typeof Wait>, options?: CallOptions): Promise<this>
   /**
    * Decides the pause of this node, named by its id or title, as `pauses.approve` does. Throws `NotFoundError` (`pause_missing`)

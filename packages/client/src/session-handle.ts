@@ -1,4 +1,4 @@
-import type { Line, ListLines, ListRuns, PassedEvent, ResyncEvent, RunSummary, SendMessage, SentMessage, Session, SessionEvent, SnapshotEvent, UpdateSession } from '@sluice/schema'
+import type { Line, ListedRun, ListLines, ListRuns, PassedEvent, ResyncEvent, SendMessage, SentMessage, Session, SessionEvent, SnapshotEvent, UpdateSession } from '@sluice/schema'
 import type { Calls } from './calls.ts'
 import type { Input } from './input.ts'
 import type { Listing } from './listing.ts'
@@ -30,7 +30,7 @@ export interface SessionHandle {
   /** Messages, logs, stats and documents, oldest first. */
   lines(filter?: Omit<Input<typeof ListLines>, 'id'>, options?: CallOptions): Listing<Line>
   /** Its rounds, newest first. */
-  runs(filter?: Omit<Input<typeof ListRuns>, 'sessionId' | 'workflow'>, options?: CallOptions): Listing<RunSummary>
+  runs(filter?: Omit<Input<typeof ListRuns>, 'sessionId' | 'workflow'>, options?: CallOptions): Listing<ListedRun>
   /** What happens in it, as it happens, without end; after a cursor, or else after a snapshot. Leave the loop, or abort the signal. */
   events(options?: SessionEventsOptions): AsyncGenerator<SessionFeedItem, void, undefined>
   /** What is absent stays. With `ifUpdated` it throws `ConflictError` (`session_stale`) when the session has changed meanwhile. */

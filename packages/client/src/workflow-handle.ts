@@ -1,4 +1,4 @@
-import type { Json, ListRuns, Run, RunSummary, StartRun, Workflow } from '@sluice/schema'
+import type { Json, ListedRun, ListRuns, Run, StartRun, Workflow } from '@sluice/schema'
 import type { Calls } from './calls.ts'
 import type { Input } from './input.ts'
 import type { Listing } from './listing.ts'
@@ -20,7 +20,7 @@ export interface WorkflowHandle<In = AnyInput, Out = Json, Pauses = AnyPauses> {
    */
   start(...given: StartArguments<In, StartOptions>): Promise<RunHandle<Out, Pauses>>
   get(options?: CallOptions): Promise<Workflow>
-  runs(filter?: Omit<Input<typeof ListRuns>, 'workflow'>, options?: CallOptions): Listing<RunSummary>
+  runs(filter?: Omit<Input<typeof ListRuns>, 'workflow'>, options?: CallOptions): Listing<ListedRun>
   /** The events of its runs, without end; after a cursor, or else after a snapshot. */
   events(options?: RunEventsOptions): AsyncGenerator<FeedItem, void, undefined>
 }

@@ -2,6 +2,8 @@ import type {
   CancelRun,
   FindRun,
   ForkRun,
+  GetRun,
+  ListedRun,
   ListEvents,
   ListRuns,
   ListSteps,
@@ -10,7 +12,6 @@ import type {
   RetryStep,
   Run,
   RunEvent,
-  RunSummary,
   StartRun,
   Step,
   Wait,
@@ -29,21 +30,29 @@ export interface Runs {
    * Answers when the run is committed, or, with `wait`, when it is parked or finished, as it then stands. A failed run is an
    * outcome, not an error. Throws `NotFoundError` (`workflow_missing`), `InvalidError` (`input_invalid`, `definition_invalid`),
    * `ConflictError` (`idempotency_conflict`, `transaction_conflict`, `lane_busy`), `VersionSkewError`. Without an
-   * idempotency key one is made, and kept over the repeats of this call.
+   * idempotency key one is made, and kept over the repeats of this call. With a `sessionId` it is a round of that session:
+   * it may bring its user's `message`, which is kept with the run, and be given the messages before it (`historyAs`), as
+   * they are when it is accepted: rounds come one after another, and what one before it has yet to answer is not among them.
+   * `otherInputs: 'ignore'` leaves out of `inputs` what names no input node. What a run is told with besides, here and wherever
+   * one is asked for, `include` says: `['version', 'pauses', 'iterations']` give it `pinned`, `openPauses`, and `iterations` of
+   * its nodes in bodies.
    */
   start(run: Input<typeof StartRun>, options?: CallOptions): Promise<Run>
   /**
    * Newest first, unless there is an `order`. What is asked for holds all together:
    * `{ status: ['failed', 'held'], where: { created: { gte: '2026-01-31' }, or: [{ tags: { has: 'vip' } }, { lane: null }] }, order: ['-endedAt'] }`.
+   * `paused` are those with an open pause. With `whole` the items are as `get` gives them, large values by their size; throws
+   * `LimitExceededError` when a page is too large for an answer: ask for fewer.
    */
-  list(filter?: Input<typeof ListRuns>, options?: CallOptions): Listing<RunSummary>
+  list(filter: Input<typeof ListRuns> & { whole: true }, options?: CallOptions): Listing<Run>
+  list(filter?: Input<typeof ListRuns>, options?: CallOptions): Listing<ListedRun>
   /** As it stands. Throws `NotFoundError` (`run_missing`). */
-  get(which: Input<typeof OneRun>, options?: CallOptions): Promise<Run>
+  get(which: Input<typeof GetRun>, options?: CallOptions): Promise<Run>
   /** The newest run of a transaction id. Throws `NotFoundError` (`workflow_missing`, `run_missing`). */
   find(which: Input<typeof FindRun>, options?: CallOptions): Promise<Run>
   /** The newest live run of a workflow, else its newest. Throws `NotFoundError` (`workflow_missing`, `run_missing`). */
   current(of: Input<typeof OneWorkflow>, options?: CallOptions): Promise<Run>
-  /** Answers when the run is parked or finished, or after `ms` milliseconds (30,000 unless set, 300,000 at most) as it then stands. */
+  /** Answers when the run is parked, paused (only a person can make it go on) or finished, or after `ms` milliseconds (30,000 unless set, 300,000 at most) as it then stands. */
   wait(what: Input<typeof WaitForRun>, options?: CallOptions): Promise<Run>
   /** Of an ended run it changes nothing. Throws `ConflictError` (`run_compensating`). */
   cancel(which: Input<typeof CancelRun>, options?: CallOptions): Promise<Run>
@@ -85,7 +94,8 @@ export const runsOf = ({ list, read, write, repeat, remove }: Calls, versions: V
       throw error instanceof VersionSkewError ? error.against(expected) : error
     })
   },
-  list: (filter, options) => list('runs.list', filter, options),
+  // Whole or not, as the overloads say.
+  list: (filter?: Input<typeof ListRuns>, options?: CallOptions) => list<Run>('runs.list', filter, options),
   get: (which, options) => read('runs.get', which, options),
   find: (which, options) => read('runs.find', which, options),
   current: (of, options) => read('runs.current', of, options),

@@ -4,6 +4,7 @@ import { userById } from '../store/entities/user.ts'
 import { workspaceById } from '../store/entities/workspace.ts'
 import type { Orm } from '../store/orm.ts'
 import { createCredentials, type Credentials } from './credentials.ts'
+import { createDeciders, type Deciders } from './deciders.ts'
 import { createKeys, type Keys } from './keys.ts'
 import { deriveKeys } from './keyring.ts'
 import { asUser, createLogins, type Logins } from './logins.ts'
@@ -26,7 +27,7 @@ export type { Principal } from './principal.ts'
  * Who somebody is, on every face of the server. Whatever ends a principal (logout, a new password, another role, deletion,
  * revocation) holds at once on the server where it happened and within two seconds on the others.
  */
-export interface Access extends Credentials, Logins, PasswordTokens, Tickets {
+export interface Access extends Credentials, Deciders, Logins, PasswordTokens, Tickets {
   me(principal: Principal): Promise<Me>
   keys: Keys
   secrets: Secrets
@@ -55,6 +56,7 @@ export function createAccess({ orm, database, secret, anonymousRole, now = Date.
   const credentials = createCredentials({ orm, database, tokens, standings, anonymousRole, now })
   return {
     ...credentials,
+    ...createDeciders(database),
     ...createLogins({ orm, passwords, tokens, standings, now }),
     ...createPasswordTokens(orm, passwords, standings, now),
     ...createTickets(database, credentials.stillValid, now),

@@ -4,7 +4,7 @@ import { fingerprintOf } from '../store/fingerprint.ts'
 import { newId } from '../store/ids.ts'
 import { takeKey } from '../store/rows/idempotency.ts'
 import { type PauseRecord, lastPauseOf, openPausesOf, readPause } from '../store/rows/pauses.ts'
-import { runOfTransaction } from '../store/rows/runs.ts'
+import { readRun, runOfTransaction } from '../store/rows/runs.ts'
 import { checkValue } from '../workflows/json-schema.ts'
 import type { Workflows } from '../workflows/workflows.ts'
 import { ambiguous, stepsNamed } from './operate.ts'
@@ -37,7 +37,7 @@ export function createAnswers(parts: { database: Database; door: Door; workflows
   return {
     async decide(actor, input) {
       const pause = input.id === undefined ? await onlyPause(database, actor, input.runId!) : await readPause(database, actor.workspaceId, input.id)
-      if (!pause) throw new Fault('pause_missing')
+      if (!pause) throw input.id === undefined ? await noPause(database, actor, input.runId!) : new Fault('pause_missing')
       // What was read a moment ago is what it was opened with; whether it still is open, the locked run says.
       await door.passFreely(pause.run_id, actor.workspaceId, async (state, _row, tx) =>
         decisionOf(actor, input, pause.status === 'open' && state.pauses.has(pause.id) ? pause : await readPause(tx, actor.workspaceId, pause.id)),
@@ -94,6 +94,12 @@ async function onlyPause(tx: Tx, actor: Actor, runId: string): Promise<PauseReco
   const open = (await openPausesOf(tx, [runId])).filter((pause) => pause.workspace_id === actor.workspaceId)
   if (open.length > 1) throw new Fault('pause_ambiguous', { details: { pauses: open.map((pause) => pause.id) } })
   return open[0] ?? lastPauseOf(tx, actor.workspaceId, runId)
+}
+
+/** Why a run has no pause. */
+async function noPause(tx: Tx, actor: Actor, runId: string): Promise<Fault> {
+  const run = await readRun(tx, runId)
+  return new Fault(run?.workspace_id === actor.workspaceId ? 'run_not_paused' : 'run_missing')
 }
 
 // ── decisions ──────────────────────────────────────────────────────────────────────────────────────────────────────────

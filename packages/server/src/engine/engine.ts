@@ -1,4 +1,4 @@
-import type { CancelRun, DecidePause, Json, JsonObject, Pause, Report, Run, SendSignal, StartRun, Step, StepError, Wait } from '@sluice/schema'
+import type { CancelRun, DecidedPause, DecidePause, Json, JsonObject, OtherInputs, Report, Run, RunInclude, SendSignal, StartRun, Step, StepError, Wait } from '@sluice/schema'
 
 /** On whose behalf the engine acts. Whether they may is decided before. */
 export interface Actor {
@@ -29,6 +29,10 @@ export interface TryNode {
   nodeId: string
   /** The node's input, keyed by step name of its predecessors; they are not run. */
   input?: JsonObject
+  /** Values of the input nodes that are run, by id or title, in place of an input. */
+  inputs?: JsonObject
+  /** What becomes of inputs that name no input node. */
+  otherInputs?: OtherInputs
   /** Outputs of other nodes, by node id; what is not given is run. */
   outputs?: JsonObject
   /** Config to try instead of the draft's. */
@@ -56,7 +60,7 @@ export interface ForkRun {
 export interface Engine {
   start(actor: Actor, input: StartRun): Promise<Run>
   /** Answers when the run is as asked, or the time is up; the run as it then stands. */
-  wait(actor: Actor, input: { id: string } & Wait): Promise<Run>
+  wait(actor: Actor, input: { id: string; include?: readonly RunInclude[] } & Wait): Promise<Run>
   /** By the run, or by its workflow: then the current one. */
   cancel(actor: Actor, input: CancelRun): Promise<Run>
   hold(actor: Actor, input: { id: string }): Promise<Run>
@@ -64,7 +68,7 @@ export interface Engine {
   retryStep(actor: Actor, input: { id: string; step: string; iteration?: string }): Promise<Run>
   fork(actor: Actor, input: ForkRun): Promise<Run>
   try(actor: Actor, input: TryNode): Promise<Trial>
-  decide(actor: Actor, input: DecidePause): Promise<Pause>
+  decide(actor: Actor, input: DecidePause): Promise<DecidedPause>
   report(actor: Actor, input: Report): Promise<Step>
   signal(actor: Actor, input: SendSignal): Promise<{ id: string }>
   /** Hides the workflow, frees its handle and cancels its runs. */

@@ -1,4 +1,4 @@
-import { Fault, type Pause, type Run, type Step } from '@sluice/schema'
+import { type DecidedPause, Fault, type Run, type RunInclude, type Step } from '@sluice/schema'
 import type { Doorbell } from '../events/doorbell.ts'
 import { type Catalogue, StepFailure } from '../nodes/contract.ts'
 import type { Database } from '../store/database.ts'
@@ -74,23 +74,23 @@ export function createEngine(parts: EngineParts): Engines {
   const afterlife = createAfterlife({ database, queue, doorbell, door, startsChildren: (type) => catalogue.get(type)?.behaviour.is === 'child' })
   const trialParts = { database, catalogue, plans, workflows, starter, waitFor }
 
-  const read = (actor: Actor, id: string): Promise<Run> => getRun(database, actor.workspaceId, id)
+  const read = (actor: Actor, id: string, include?: readonly RunInclude[]): Promise<Run> => getRun(database, actor.workspaceId, id, include)
 
   const engine: Engine = {
     async start(actor, input) {
       const { id, ended } = await starter.start(actor, input)
       if (input.wait && !ended) await waitFor(id, input.wait.until, input.wait.ms)
-      return read(actor, id)
+      return read(actor, id, input.include)
     },
-    async wait(actor, { id, until, ms }) {
+    async wait(actor, { id, until, ms, include }) {
       await read(actor, id)
       await waitFor(id, until, ms)
-      return read(actor, id)
+      return read(actor, id, include)
     },
-    async cancel(actor, { id, workflow, compensate }) {
+    async cancel(actor, { id, workflow, compensate, include }) {
       const found = id ?? (await currentRun(database, actor.workspaceId, workflow!)).id
       await operations.cancel(actor, found, compensate ?? false)
-      return read(actor, found)
+      return read(actor, found, include)
     },
     async hold(actor, { id }) {
       await operations.hold(actor, id)
@@ -110,8 +110,19 @@ export function createEngine(parts: EngineParts): Engines {
       return read(actor, id)
     },
     try: (actor, input) => tryNode(trialParts, actor, input),
-    async decide(actor, input): Promise<Pause> {
-      return getPause(database, actor.workspaceId, await answers.decide(actor, input))
+    async decide(actor, input): Promise<DecidedPause> {
+      const pause = await getPause(database, actor.workspaceId, await answers.decide(actor, input))
+      const { include = [] } = input
+      return include.includes('run')
+        ? {
+            ...pause,
+            run: await read(
+              actor,
+              pause.runId,
+              include.filter((each) => each !== 'run'),
+            ),
+          }
+        : pause
     },
     async report(actor, input): Promise<Step> {
       const about = await answers.report(actor, input)

@@ -15,7 +15,7 @@ import type { Workflows } from '../workflows/workflows.ts'
 /** `access`, as far as callers reach it: no face ever sees the value of a secret. */
 export interface AccessPart extends Pick<
   Access,
-  'authenticate' | 'stillValid' | 'login' | 'refresh' | 'logout' | 'switch' | 'changePassword' | 'setPassword' | 'me' | 'ticket' | 'redeem'
+  'authenticate' | 'stillValid' | 'deciderOf' | 'login' | 'refresh' | 'logout' | 'switch' | 'changePassword' | 'setPassword' | 'me' | 'ticket' | 'redeem'
 > {
   keys: Access['keys']
   secrets: Pick<Access['secrets'], 'set' | 'list' | 'delete'>

@@ -1,4 +1,4 @@
-import { DecidePause, ListPauses, OnePause, pageOf, Pause } from '@sluice/schema'
+import { DecidedPause, DecidePause, ListPauses, OnePause, pageOf, Pause } from '@sluice/schema'
 import { can, router } from './trpc.ts'
 
 const tags = ['pauses']
@@ -13,6 +13,9 @@ export const pauses = router({
     .query(({ ctx, input }) => ctx.parts.views.getPause(ctx.parts.database, ctx.actor.workspaceId, input.id)),
 
   decide: can('pauses.decide', { method: 'POST', path: '/v1/pauses/{id}/decide', summary: 'Approve, decline or override', tags }, DecidePause)
-    .output(Pause)
-    .mutation(({ ctx, input }) => ctx.parts.engine.decide(ctx.actor, input)),
+    .output(DecidedPause)
+    .mutation(async ({ ctx, input }) => {
+      const userId = await ctx.parts.access.deciderOf(ctx.principal, input.label)
+      return ctx.parts.engine.decide({ ...ctx.actor, userId }, input)
+    }),
 })

@@ -2,6 +2,8 @@ import {
   CancelRun,
   FindRun,
   ForkRun,
+  GetRun,
+  ListedRun,
   ListEvents,
   ListRuns,
   ListSteps,
@@ -11,7 +13,6 @@ import {
   RetryStep,
   Run,
   RunEvent,
-  RunSummary,
   StartRun,
   Step,
   WaitForRun,
@@ -38,12 +39,12 @@ export const runs = router({
     }),
 
   list: can('runs.read', at('GET', '/v1/runs', 'List runs, newest first'), ListRuns)
-    .output(pageOf(RunSummary))
+    .output(pageOf(ListedRun))
     .query(({ ctx, input }) => ctx.parts.views.listRuns(ctx.parts.database, ctx.actor.workspaceId, input)),
 
-  get: can('runs.read', at('GET', one, 'Get a run as it stands'), OneRun)
+  get: can('runs.read', at('GET', one, 'Get a run as it stands'), GetRun)
     .output(Run)
-    .query(({ ctx, input }) => ctx.parts.views.getRun(ctx.parts.database, ctx.actor.workspaceId, input.id)),
+    .query(({ ctx, input }) => ctx.parts.views.getRun(ctx.parts.database, ctx.actor.workspaceId, input.id, input.include)),
 
   find: can('runs.read', at('GET', '/v1/workflows/{workflow}/transactions/{transactionId}', 'Get the newest run of a transaction id'), FindRun)
     .output(Run)
@@ -53,7 +54,7 @@ export const runs = router({
     .output(Run)
     .query(({ ctx, input }) => ctx.parts.views.currentRun(ctx.parts.database, ctx.actor.workspaceId, input.workflow)),
 
-  wait: can('runs.read', at('GET', `${one}/wait`, 'Wait until a run is parked or finished'), WaitForRun)
+  wait: can('runs.read', at('GET', `${one}/wait`, 'Wait until a run is parked, paused or finished'), WaitForRun)
     .output(Run)
     .query(({ ctx, input }) => ctx.parts.engine.wait(ctx.actor, input)),
 

@@ -332,6 +332,7 @@ export function createToys(): Toys {
       ...toy<Omit<Parts['access'], 'keys' | 'secrets' | 'members' | 'users' | 'workspaces'>>('access', memory, {
         authenticate,
         stillValid: ({ id }: Principal) => !dead.has(id),
+        deciderOf: ({ userId }: Principal) => userId,
         login: ({ password }: { password: string }) => {
           if (password !== 'right') throw new Fault('login_failed')
           return pair

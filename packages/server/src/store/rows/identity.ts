@@ -30,6 +30,16 @@ export async function standingOf(tx: Tx, of: { userId: string; workspaceId: stri
   return row && { role: row.role, email: row.email, name: row.name, tokenEpoch: row.token_epoch, familyLives: row.family_lives }
 }
 
+/** The id of the member of a workspace whose id or email it is. */
+export async function memberNamed(tx: Tx, workspaceId: string, name: { id: string } | { email: string }): Promise<string | undefined> {
+  const [by, value] = 'id' in name ? ['id', name.id] : ['email', name.email]
+  const [row] = await tx.query<{ id: string }>(
+    { name: `identity.member-by-${by}`, text: `select u.id from users u join members m on m.user_id = u.id and m.workspace_id = $1 where u.${by} = $2` },
+    [workspaceId, value],
+  )
+  return row?.id
+}
+
 /** A key that has not been revoked, and the user it acts as. */
 export interface LiveKey {
   id: string

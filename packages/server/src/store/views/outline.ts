@@ -4,6 +4,8 @@ import type { Tx } from '../database.ts'
 /** What views say of a definition: its nodes, the names of their steps, and where their input comes from. */
 export interface Outline {
   nodes: readonly { nodeId: string; step: string; type: string }[]
+  /** The nodes that stand in a body. */
+  inBodies: ReadonlySet<string>
   names: ReadonlyMap<string, string>
   /** By the node that is given them. */
   sources: ReadonlyMap<string, readonly Source[]>
@@ -35,7 +37,12 @@ export function outlineOf({ nodes, links }: Definition): Outline {
     known.push({ source, name: names.get(source)!, handle: sourceHandle ?? 'default' })
     sources.set(target, known)
   }
-  return { nodes: nodes.map(({ id, type }) => ({ nodeId: id, step: names.get(id)!, type })), names, sources }
+  return {
+    nodes: nodes.map(({ id, type }) => ({ nodeId: id, step: names.get(id)!, type })),
+    inBodies: new Set(nodes.filter(({ parentId }) => parentId).map(({ id }) => id)),
+    names,
+    sources,
+  }
 }
 
 /** Nodes and links of the outlines that are kept, some 20 MB. */
@@ -52,16 +59,40 @@ interface Kept {
 const weightOf = ({ nodes, sources }: Outline): number => [...sources.values()].reduce((sum, { length }) => sum + length, 1 + nodes.length)
 
 /** Of a version, which never changes: read once, and then as long as it is asked for. Throws a Fault `run_missing`: its runs went with it. */
-export async function outlineFor(tx: Tx, { workflow_id, version, drafted }: Pinned): Promise<Outline> {
-  if (drafted) return outlineOf(drafted)
+export async function outlineFor(tx: Tx, pinned: Pinned): Promise<Outline> {
+  const [outline] = await outlinesFor(tx, [pinned])
+  return outline!
+}
+
+/** A definition has at most 1 MiB. */
+const readAtOnce = 16
+
+/** The same of several, each of them read once. */
+export async function outlinesFor(tx: Tx, pinned: readonly Pinned[]): Promise<Outline[]> {
   const mine = kept.get(tx) ?? { outlines: new Map<string, Outline>(), weight: 0 }
   kept.set(tx, mine)
-  const key = `${workflow_id}/${version}`
-  const known = mine.outlines.get(key)
-  // The one that was used last stands last.
-  if (known && mine.outlines.delete(key)) mine.outlines.set(key, known)
-  return known ?? keep(mine, key, outlineOf(await readDefinition(tx, workflow_id, version)))
+  const found = new Map<string, Outline>()
+  const unknown = new Map<string, Pinned>()
+  for (const each of pinned) {
+    const key = keyOf(each)
+    if (each.drafted || found.has(key)) continue
+    const known = mine.outlines.get(key)
+    // The one that was used last stands last.
+    if (known && mine.outlines.delete(key)) mine.outlines.set(key, known)
+    if (known) found.set(key, known)
+    else unknown.set(key, each)
+  }
+  const missing = [...unknown.values()]
+  for (let from = 0; from < missing.length; from += readAtOnce)
+    for (const row of await readDefinitions(tx, missing.slice(from, from + readAtOnce))) found.set(keyOf(row), keep(mine, keyOf(row), outlineOf(row.definition)))
+  return pinned.map((each) => {
+    const outline = each.drafted ? outlineOf(each.drafted) : found.get(keyOf(each))
+    if (!outline) throw new Fault('run_missing')
+    return outline
+  })
 }
+
+const keyOf = ({ workflow_id, version }: Pick<Pinned, 'workflow_id' | 'version'>): string => `${workflow_id}/${version}`
 
 function keep(mine: Kept, key: string, outline: Outline): Outline {
   if (mine.outlines.has(key)) return outline
@@ -75,11 +106,11 @@ function keep(mine: Kept, key: string, outline: Outline): Outline {
   return outline
 }
 
-async function readDefinition(tx: Tx, workflowId: string, version: number): Promise<Definition> {
-  const [row] = await tx.query<{ definition: Definition }>({ name: 'view-definition', text: 'select definition from versions where workflow_id = $1 and number = $2' }, [
-    workflowId,
-    version,
-  ])
-  if (!row) throw new Fault('run_missing')
-  return row.definition
-}
+const readDefinitions = (tx: Tx, of: readonly Pinned[]): Promise<{ workflow_id: string; version: number; definition: Definition }[]> =>
+  tx.query(
+    {
+      name: 'view-definitions',
+      text: 'select workflow_id, number as version, definition from versions where (workflow_id, number) in (select * from unnest($1::text[], $2::int[]))',
+    },
+    [of.map(({ workflow_id }) => workflow_id), of.map(({ version }) => version)],
+  )

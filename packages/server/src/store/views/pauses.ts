@@ -2,26 +2,10 @@ import { Fault, type ListPauses, type Page, type Pause, type PauseField, type Wh
 import type { StoredList } from '../conditions/fields.ts'
 import { among, listPage } from '../conditions/list.ts'
 import type { Tx } from '../database.ts'
-import { type PauseRecord, readPause } from '../rows/pauses.ts'
+import { readPause } from '../rows/pauses.ts'
+import { createScale } from './listed.ts'
+import { listedPause, pauseFrom } from './pause.ts'
 import { resolveWorkflow } from './runs.ts'
-
-const pauseFrom = (row: PauseRecord): Pause => ({
-  id: row.id,
-  runId: row.run_id,
-  workflowId: row.workflow_id,
-  nodeId: row.node_id,
-  step: row.step,
-  iteration: row.iteration,
-  kind: row.kind as Pause['kind'],
-  status: row.status as Pause['status'],
-  message: row.message,
-  form: row.form as Pause['form'],
-  input: row.input as Pause['input'],
-  assignee: row.assignee,
-  openedAt: row.opened_at.toISOString(),
-  dueAt: row.due_at?.toISOString() ?? null,
-  decision: row.decision as Pause['decision'],
-})
 
 /** Throws a Fault `pause_missing`. */
 export async function getPause(tx: Tx, workspaceId: string, id: string): Promise<Pause> {
@@ -48,14 +32,41 @@ const pauseList: StoredList<Pause, PauseField> = {
   },
 }
 
-/** Pauses of a workspace, newest first unless asked otherwise. Throws a Fault `workflow_missing` for an unknown workflow. */
+/** So many are read at once: what they carry, people have written, and machines. */
+const readAtOnce = 100
+
+/**
+ * Pauses of a workspace, newest first unless asked otherwise. Throws Faults `workflow_missing` and `run_missing` for what they
+ * are asked of, and `limit_exceeded` when more was asked for than an answer holds.
+ */
 export async function listPauses(tx: Tx, workspaceId: string, asked: ListPauses): Promise<Page<Pause>> {
-  const { runId, workflow, status, assignee } = asked
+  const { runId, workflow, status, assignee, limit } = asked
   const also: Where<PauseField> = {
     runId,
     ...(workflow !== undefined && { workflowId: await resolveWorkflow(tx, workspaceId, workflow) }),
     status: among(status),
     assignee,
   }
-  return listPage(tx, pauseList, { ...asked, also }, { select: '*', from: 'pauses', scope: 'workspace_id = $1', values: [workspaceId], item: pauseFrom })
+  const stored = { select: listedPause, from: 'pauses', scope: 'workspace_id = $1', values: [workspaceId], item: pauseFrom }
+  const weigh = createScale()
+  const page = await listPage(tx, pauseList, { ...asked, also, limit: Math.min(limit, readAtOnce) }, stored)
+  weigh(page.items)
+  while (page.items.length < limit && page.nextCursor !== null) {
+    const more = await listPage(
+      tx,
+      pauseList,
+      { ...asked, also, offset: undefined, cursor: page.nextCursor, limit: Math.min(limit - page.items.length, readAtOnce), count: false },
+      stored,
+    )
+    weigh(more.items)
+    page.items.push(...more.items)
+    page.nextCursor = more.nextCursor
+  }
+  if (runId !== undefined && page.items.length === 0) await checkRun(tx, workspaceId, runId)
+  return page
+}
+
+async function checkRun(tx: Tx, workspaceId: string, id: string): Promise<void> {
+  const [run] = await tx.query({ name: 'view-is-run', text: 'select from runs where id = $1 and workspace_id = $2' }, [id, workspaceId])
+  if (!run) throw new Fault('run_missing')
 }

@@ -1,108 +1,95 @@
-import { type CompensationState, Fault, type JsonObject, type Run, type RunNode, type StepState, type WaitingOn, limits } from '@sluice/schema'
+import { Fault, type JsonObject, type NodeIteration, type Run, type RunInclude, type RunNode, type StepState, type Version, type WaitingOn, limits } from '@sluice/schema'
 import type { Tx } from '../database.ts'
-import { createGather } from '../gather.ts'
-import { type Pinned, outlineFor, pinnedColumns } from './outline.ts'
-import { type SummaryRow, summaryColumns, summaryFrom } from './run-summary.ts'
-import { type StepOutput, stepInputs } from './step-inputs.ts'
+import { versionsOf } from '../rows/workflows.ts'
+import { createScale } from './listed.ts'
+import { type Outline, type Pinned, outlinesFor } from './outline.ts'
+import { pauseFrom } from './pause.ts'
+import { type IterationRow, type NodeSum, type RunRecord, type WaitRow, readRunRecord } from './run-record.ts'
+import { summaryFrom } from './run-summary.ts'
+import { inputsOfRuns } from './step-inputs.ts'
+import { versionView } from './workflows.ts'
 
-interface RunRecord extends SummaryRow, Pinned {
-  workspace_id: string
-  held_at: Date | null
-  input: Run['input']
-  output: Run['output']
-  missing: string[] | null
-  sums: NodeSum[] | null
-  waits: WaitRow[] | null
-  pauses: string[] | null
-  [more: string]: unknown
-}
-
-const mostAtOnce = 16
-
-const readers = new WeakMap<Tx, (key: string) => Promise<RunRecord | undefined>>()
-
-/** Runs that are asked for in one turn of the event loop, in one statement: those of 64 starts that wait end together. */
-function readerOf(tx: Tx): (key: string) => Promise<RunRecord | undefined> {
-  const known = readers.get(tx)
-  if (known) return known
-  const reader = createGather<RunRecord>(mostAtOnce, async (keys) => {
-    const asked = keys.map((key) => key.split(' '))
-    const rows = await tx.query<RunRecord>(wholeRuns, [asked.map(([workspaceId]) => workspaceId), asked.map(([, id]) => id)])
-    return new Map(rows.map((row) => [keyOf(row.workspace_id, row.id), row]))
-  })
-  readers.set(tx, reader)
-  return reader
-}
-
-const keyOf = (workspaceId: string, id: string): string => `${workspaceId} ${id}`
-
-/** Throws a Fault `run_missing`, for a run of another workspace too. */
-export async function getRun(tx: Tx, workspaceId: string, id: string): Promise<Run> {
-  const row = await readerOf(tx)(keyOf(workspaceId, id))
+/**
+ * What is included is of the moment that the rest is of; a version never changes. Throws a Fault `run_missing`, for a run of
+ * another workspace too.
+ */
+export async function getRun(tx: Tx, workspaceId: string, id: string, include: readonly RunInclude[] = []): Promise<Run> {
+  const row = await readRunRecord(tx, workspaceId, id, include)
   if (!row) throw new Fault('run_missing')
-  const outline = await outlineFor(tx, row)
-  const sums = row.sums ?? []
-  const byNode = Map.groupBy(sums, (sum) => sum.node_id)
+  const [run] = await runsFrom(tx, [row], include)
+  return run!
+}
+
+/** Whole runs of their rows, with what else is read for all of them at once. */
+export async function runsFrom(tx: Tx, rows: readonly RunRecord[], include: readonly RunInclude[]): Promise<Run[]> {
+  const outlines = await outlinesFor(tx, rows)
+  const seen = rows.map((row, at) => ({ row, outline: outlines[at]!, ...latestOf(row.sums ?? []) }))
+  const inputs = await inputsOfRuns(
+    tx,
+    seen.map(({ row, outline, latest }) => ({
+      runId: row.id,
+      outline,
+      places: [...latest].map(([nodeId, { iteration }]) => ({ nodeId, iteration })),
+      read: [...latest.values()],
+    })),
+  )
+  const pinned = include.includes('version') ? await pinnedTo(tx, rows) : null
+  return seen.map(({ row, outline, byNode, latest }, at) => ({
+    ...summaryFrom(row),
+    input: row.input,
+    output: row.output,
+    waitingOn: waitingOn(row, row.waits ?? [], outline.names),
+    nodes: withIterations(
+      row,
+      outline,
+      outline.nodes.map((node) => {
+        const last = latest.get(node.nodeId)
+        return nodeFrom(node, byNode.get(node.nodeId) ?? [], last, last && inputs[at]!({ nodeId: node.nodeId, iteration: last.iteration }))
+      }),
+    ),
+    pauses: row.pauses ?? [],
+    ...(pinned && { pinned: pinned(row) }),
+    ...(row.opened !== undefined && { openPauses: (row.opened ?? []).map(pauseFrom) }),
+  }))
+}
+
+function latestOf(sums: readonly NodeSum[]): { byNode: Map<string, NodeSum[]>; latest: Map<string, NodeSum> } {
   const latest = new Map<string, NodeSum>()
   for (const sum of sums) {
     const known = latest.get(sum.node_id)
     if (!known || Date.parse(sum.at) > Date.parse(known.at)) latest.set(sum.node_id, sum)
   }
-  const places = [...latest].map(([nodeId, { iteration }]) => ({ nodeId, iteration }))
-  const inputOf = await stepInputs(tx, id, outline, places, [...latest.values()])
-  return {
-    ...summaryFrom(row),
-    input: row.input,
-    output: row.output,
-    waitingOn: waitingOn(row, row.waits ?? [], outline.names),
-    nodes: outline.nodes.map((node) => {
-      const last = latest.get(node.nodeId)
-      return nodeFrom(node, byNode.get(node.nodeId) ?? [], last, last && inputOf({ nodeId: node.nodeId, iteration: last.iteration }))
-    }),
-    pauses: row.pauses ?? [],
+  return { byNode: Map.groupBy(sums, (sum) => sum.node_id), latest }
+}
+
+/** A definition has at most 1 MiB. */
+const versionsAtOnce = 16
+
+/** Each version is read once, of however many runs it is. A trial is pinned to none. */
+export async function pinnedTo(tx: Tx, rows: readonly Pinned[]): Promise<(row: Pinned) => Version | null> {
+  const keyOf = (workflowId: string, number: number): string => `${workflowId}/${number}`
+  const wanted = [...new Map(rows.filter(({ drafted }) => drafted === null).map((row) => [keyOf(row.workflow_id, row.version), row])).values()]
+  const versions = new Map<string, Version>()
+  const weigh = createScale()
+  for (let from = 0; from < wanted.length; from += versionsAtOnce) {
+    const found = (await versionsOf(tx, wanted.slice(from, from + versionsAtOnce))).map(versionView)
+    weigh(found)
+    for (const version of found) versions.set(keyOf(version.workflowId, version.number), version)
   }
+  return ({ workflow_id, version, drafted }) => (drafted === null ? (versions.get(keyOf(workflow_id, version)) ?? null) : null)
 }
 
-/** A node in one state: how many steps, when, and the latest of them. From JSON: its times are texts. */
-interface NodeSum extends StepOutput {
-  state: StepState
-  count: number
-  started_at: string | null
-  ended_at: string | null
-  at: string
+function withIterations({ iterations }: RunRecord, { inBodies }: Outline, nodes: RunNode[]): RunNode[] {
+  if (iterations === undefined) return nodes
+  const byNode = Map.groupBy(iterations ?? [], (row) => row.node_id)
+  return nodes.map((node) => (inBodies.has(node.nodeId) ? { ...node, iterations: (byNode.get(node.nodeId) ?? []).map(iterationFrom) } : node))
 }
 
-const nodeSums = `
-  select distinct on (node_id, state) node_id, state,
-    count(*) over by_state::int as count, min(started_at) over by_state as started_at, max(ended_at) over by_state as ended_at,
-    iteration, case when output_bytes <= ${limits.listValueBytes} then output end as output, output_bytes, error, route,
-    coalesce(ended_at, last_attempt_at, started_at, 'epoch') as at
-  from steps where run_id = runs.id
-  window by_state as (partition by node_id, state)
-  order by node_id, state, coalesce(ended_at, last_attempt_at) desc nulls last, iteration desc`
-
-/** Steps that wait, and those whose undoing does. */
-const waitRows = `
-  select node_id, iteration, state, waiting_for, retry_at, compensation from steps
-  where run_id = runs.id and (state in ('waiting', 'retrying') or compensation ->> 'state' in ('waiting', 'retrying'))
-  order by last_attempt_at, node_id, iteration limit 200`
-
-/**
- * All of it in one look: what a moving run is said to wait for fits what is said of its steps. The arrays come out of selects
- * because PostgreSQL would plan the statement anew for each that is short (0.3 ms); by `offset 0` each run is found by its id,
- * however few there were when it was planned.
- */
-const wholeRuns = {
-  name: 'view-runs',
-  text: `
-    select one.* from unnest((select $1::text[]), (select $2::text[])) as asked (workspace_id, id), lateral (
-      select ${summaryColumns}, ${pinnedColumns.replace('workflow_id, version, ', '')}, workspace_id, held_at, input, output, missing,
-        (select json_agg(sums) from (${nodeSums}) as sums) as sums,
-        case when ended_at is null then (select json_agg(waits) from (${waitRows}) as waits) end as waits,
-        case when ended_at is null then (select json_agg(id order by id) from pauses where run_id = runs.id and status = 'open') end as pauses
-      from runs where runs.id = asked.id and runs.workspace_id = asked.workspace_id offset 0
-    ) as one`,
-}
+const iterationFrom = ({ iteration, state, output, output_bytes, shown }: IterationRow): NodeIteration => ({
+  iteration,
+  state,
+  output: shown ? output : { truncated: output_bytes },
+})
 
 /** Which state stands for a node whose steps are in several: what still moves comes first. */
 const stateOrder: StepState[] = ['running', 'waiting', 'retrying', 'pending', 'failed', 'completed', 'cancelled', 'skipped']
@@ -123,15 +110,6 @@ function nodeFrom(node: Pick<RunNode, 'nodeId' | 'step' | 'type'>, sums: readonl
     output: latest ? (latest.output_bytes > limits.listValueBytes ? { truncated: latest.output_bytes } : latest.output) : null,
     error: (latest?.error ?? null) as RunNode['error'],
   }
-}
-
-interface WaitRow {
-  node_id: string
-  iteration: string
-  state: string
-  waiting_for: WaitingOn | null
-  retry_at: string | null
-  compensation: { state: CompensationState; retryAt: number | null } | null
 }
 
 function waitOf({ node_id, iteration, waiting_for, retry_at, compensation }: WaitRow, names: ReadonlyMap<string, string>): WaitingOn {

@@ -1,10 +1,27 @@
-import { Fault, type JsonObject, type ListRuns, type Page, type Run, type RunEvent, type RunField, type RunSummary, type Step, type Where, limits } from '@sluice/schema'
+import {
+  Fault,
+  type JsonObject,
+  type ListRuns,
+  type ListedRun,
+  type Page,
+  type Run,
+  type RunEvent,
+  type RunField,
+  type RunInclude,
+  type RunSummary,
+  type Step,
+  type Where,
+  limits,
+} from '@sluice/schema'
 import { among, listPage } from '../conditions/list.ts'
 import { decodeCursor, pageFrom } from '../cursor.ts'
 import type { Tx } from '../database.ts'
 import type { StepRecord } from '../rows/steps.ts'
 import { type Outline, type Pinned, outlineFor, pinnedColumns } from './outline.ts'
-import { getRun } from './run.ts'
+import { createScale } from './listed.ts'
+import { openPausesOf } from './pause.ts'
+import { readRunRecords } from './run-record.ts'
+import { getRun, pinnedTo, runsFrom } from './run.ts'
 import { type SummaryRow, runList, summaryColumns, summaryFrom } from './run-summary.ts'
 import { stepInputs } from './step-inputs.ts'
 
@@ -14,9 +31,18 @@ const time = (date: Date | null): string | null => date?.toISOString() ?? null
 
 // ── lists ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** Runs of a workspace, newest first unless asked otherwise; trials are listed nowhere. Throws a Fault `workflow_missing` for an unknown workflow. */
-export async function listRuns(tx: Tx, workspaceId: string, asked: ListRuns): Promise<Page<RunSummary>> {
-  const { workflow, version, status, tag, waitingOn: kinds, trigger, sessionId, createdAfter, createdBefore } = asked
+interface ListedRow extends SummaryRow {
+  /** What its steps have to show, in bytes. */
+  weight?: number
+}
+
+/**
+ * Runs of a workspace, newest first unless asked otherwise; trials are listed nowhere. Throws a Fault `workflow_missing` for an
+ * unknown workflow, and `limit_exceeded` when more was asked for than an answer holds. Whole runs are told as they stand a
+ * moment after they were looked for.
+ */
+export async function listRuns(tx: Tx, workspaceId: string, asked: ListRuns): Promise<Page<ListedRun>> {
+  const { workflow, version, status, tag, waitingOn: kinds, trigger, sessionId, createdAfter, createdBefore, paused, whole, include = [] } = asked
   const also: Where<RunField> = {
     ...(workflow !== undefined && { workflowId: await resolveWorkflow(tx, workspaceId, workflow) }),
     version,
@@ -27,7 +53,70 @@ export async function listRuns(tx: Tx, workspaceId: string, asked: ListRuns): Pr
     sessionId,
     created: { gte: createdAfter, lt: createdBefore },
   }
-  return listPage(tx, runList, { ...asked, also }, { select: summaryColumns, from: 'runs', scope: 'workspace_id = $1 and trial is null', values: [workspaceId], item: summaryFrom })
+  const page = await listPage(
+    tx,
+    runList,
+    { ...asked, also },
+    {
+      select: whole ? `${summaryColumns}, ${weightOf}` : summaryColumns,
+      from: paused ? pausedRuns : 'runs',
+      scope: `workspace_id = $1 and trial is null${paused ? ` and ended_at is null and status = any('{running,waiting}')` : ''}`,
+      values: [workspaceId],
+      item: (row: ListedRow) => row,
+    },
+  )
+  return { ...page, items: whole ? await wholeOf(tx, workspaceId, page.items, include) : await toldWith(tx, page.items, include) }
+}
+
+/** By an index in the order of runs, so that a page reads as many as it shows; `using` makes that order the one of `id`. */
+const pausedRuns = `(select distinct run_id as id from pauses where workspace_id = $1 and status = 'open') as paused join runs using (id)`
+
+/** Outputs that are told by their size weigh little. */
+const weightOf = `
+  (select sum(case when output_bytes <= ${limits.listValueBytes} then output_bytes else 0 end + coalesce(octet_length(error::text), 0)) from steps where run_id = runs.id) as weight`
+
+/** Read together are as many as do not weigh more than an answer holds: nearly always all of them. */
+async function wholeOf(tx: Tx, workspaceId: string, rows: readonly ListedRow[], include: readonly RunInclude[]): Promise<Run[]> {
+  const weigh = createScale()
+  const whole: Run[] = []
+  for (let from = 0; from < rows.length;) {
+    let [weight, to] = [0, from]
+    do weight += rows[to++]!.weight ?? 0
+    while (to < rows.length && weight + (rows[to]!.weight ?? 0) <= limits.answerBytes)
+    const ids = rows.slice(from, to).map(({ id }) => id)
+    const runs = new Map((await runsFrom(tx, await readRunRecords(tx, workspaceId, ids, include), include)).map((run) => [run.id, run]))
+    // What has gone meanwhile is listed no more.
+    const found = ids.flatMap((id) => runs.get(id) ?? [])
+    weigh(found)
+    whole.push(...found)
+    from = to
+  }
+  return whole
+}
+
+/** Summaries with what is included of them. */
+async function toldWith(tx: Tx, rows: readonly ListedRow[], include: readonly RunInclude[]): Promise<ListedRun[]> {
+  const summaries = rows.map(summaryFrom)
+  if (include.length === 0) return summaries
+  const pinned = include.includes('version')
+    ? await pinnedTo(
+        tx,
+        rows.map((row) => ({ ...row, drafted: null })),
+      )
+    : null
+  const opened = include.includes('pauses')
+    ? await openPausesOf(
+        tx,
+        rows.map(({ id }) => id),
+      )
+    : null
+  const told = summaries.map((summary, at) => ({
+    ...summary,
+    ...(pinned && { pinned: pinned({ ...rows[at]!, drafted: null }) }),
+    ...(opened && { openPauses: opened.get(summary.id) ?? [] }),
+  }))
+  createScale()(told)
+  return told
 }
 
 /** An id wins over a handle. */

@@ -1,0 +1,17 @@
+import { Fault, limits } from '@sluice/schema'
+
+/** A column of JSON as lists tell it: a large value by its size. */
+export function listedValue(column: string): string {
+  const bytes = `octet_length(${column}::text)`
+  return `case when ${bytes} <= ${limits.listValueBytes} then ${column} else json_build_object('truncated', ${bytes}) end as ${column}`
+}
+
+/** Counts what items come to as JSON. Throws a Fault `limit_exceeded` for more than an answer holds. */
+export function createScale(): (items: readonly unknown[]) => void {
+  let bytes = 0
+  return (items) => {
+    for (const item of items) if ((bytes += Buffer.byteLength(JSON.stringify(item))) > limits.answerBytes) throw tooLarge()
+  }
+}
+
+const tooLarge = (): Fault => new Fault('limit_exceeded', { message: `The page has more than ${limits.answerBytes / 1024 / 1024} MiB: ask for fewer items` })
