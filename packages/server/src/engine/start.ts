@@ -146,7 +146,7 @@ export function createStarter(parts: StarterParts): Starter {
    * where it is not so: then the long way finds out, and says what is wrong, too.
    */
   async function startKnown(actor: Actor, input: StartRun): Promise<Started | null> {
-    const { idempotencyKey, wait: _wait, expectHash, ...request } = input
+    const { idempotencyKey, wait: _wait, include: _include, expectHash, ...request } = input
     if (!needsNothingElse(input)) return null
     const found = known.get(actor, input.workflow)
     if (!found || (expectHash !== undefined && expectHash !== found.hash)) return null
@@ -188,8 +188,8 @@ export function createStarter(parts: StarterParts): Starter {
   async function startIn(tx: Tx, actor: Actor, input: StartRun): Promise<{ id: string; made: Startable | null }> {
     const { workspaceId } = actor
     let id = newId()
-    // What the answer is to wait for, and what the caller takes the workflow for, do not make it another run.
-    const { idempotencyKey, wait: _wait, expectHash: _hash, ...request } = input
+    // What the answer is to wait for and to tell, and what the caller takes the workflow for, do not make it another run.
+    const { idempotencyKey, wait: _wait, include: _include, expectHash: _hash, ...request } = input
     if (idempotencyKey !== undefined) {
       const fingerprint = fingerprintOf(request)
       const kept = await takeKey(tx, { workspaceId, actor: actor.principalId, key: `start:${idempotencyKey}`, fingerprint, reply: JSON.stringify({ id }) })
@@ -370,11 +370,12 @@ const refuse = (issues: Issue[]): never => {
 }
 
 /** The run's input, checked against the schemas of the input nodes. */
-function givenInput<R = never>(definition: Definition, catalogue: Catalogue, input: StartRun, otherwise: (issues: Issue[]) => R = refuse) {
+export function givenInput<R = never>(definition: Definition, catalogue: Catalogue, input: StartRun, otherwise: (issues: Issue[]) => R = refuse) {
   if (input.inputs !== undefined && input.input !== undefined) return otherwise([{ path: ['inputs'], message: 'Give input or inputs, not both' }])
-  const issues = input.inputs !== undefined ? keyedIssues(definition, catalogue, input.inputs) : inputIssues(definition, catalogue, input.input ?? null)
+  const inputs = input.inputs && input.otherInputs === 'ignore' ? namedInputs(definition, catalogue, input.inputs) : input.inputs
+  const issues = inputs !== undefined ? keyedIssues(definition, catalogue, inputs, input.otherInputs) : inputIssues(definition, catalogue, input.input ?? null)
   if (issues.length > 0) return otherwise(issues)
-  return { payload: payloadOf(input.inputs ?? input.input ?? null), keyedInput: input.inputs !== undefined }
+  return { payload: payloadOf(inputs ?? input.input ?? null), keyedInput: inputs !== undefined }
 }
 
 /** What a message gives to a round, checked in the same way. */
@@ -389,11 +390,25 @@ async function givenMessage(tx: Tx, definition: Definition, catalogue: Catalogue
 export const inputIssues = (definition: Definition, catalogue: Catalogue, value: Json): Issue[] =>
   inputNodesOf(definition, catalogue).flatMap((node) => schemaIssues(node, catalogue, value, ['input']))
 
-/** What is wrong with values by the id or the title of their input node; a title that others bear too names none. */
-function keyedIssues(definition: Definition, catalogue: Catalogue, inputs: JsonObject): Issue[] {
+/** The ids and the titles of input nodes; a title that others bear too names none. */
+function inputNames(definition: Definition, catalogue: Catalogue): Set<string> {
+  const names = stepNames(definition)
+  return new Set(inputNodesOf(definition, catalogue).flatMap(({ id }) => [id, names.get(id)!]))
+}
+
+function namedInputs(definition: Definition, catalogue: Catalogue, inputs: JsonObject): JsonObject {
+  const known = inputNames(definition, catalogue)
+  return Object.fromEntries(Object.entries(inputs).filter(([key]) => known.has(key)))
+}
+
+/** What is wrong with values by the id or the title of their input node. */
+function keyedIssues(definition: Definition, catalogue: Catalogue, inputs: JsonObject, others: StartRun['otherInputs']): Issue[] {
   const names = stepNames(definition)
   const nodes = inputNodesOf(definition, catalogue)
-  const known = new Set(nodes.flatMap(({ id }) => [id, names.get(id)!]))
+  // Who means input nodes by what others name otherwise must not start a run with nothing.
+  if (others === 'ignore' && Object.keys(inputs).length === 0)
+    return nodes.map((node) => ({ nodeId: node.id, path: ['inputs', node.id], message: 'There is no value for this input node' }))
+  const known = inputNames(definition, catalogue)
   const issues: Issue[] = Object.keys(inputs).flatMap((key) => (known.has(key) ? [] : [{ path: ['inputs', key], message: 'There is no input node of this id or title' }]))
   for (const node of nodes) {
     const [key = node.id, twice] = [...new Set([node.id, names.get(node.id)!])].filter((name) => Object.hasOwn(inputs, name))

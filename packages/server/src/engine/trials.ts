@@ -1,15 +1,16 @@
-import { type Definition, Fault, type Json, type JsonObject, type Node, limits } from '@sluice/schema'
+import { type Definition, Fault, type Json, type JsonObject, type Node, limits, stepNames } from '@sluice/schema'
 import type { Catalogue } from '../nodes/contract.ts'
 import type { Database } from '../store/database.ts'
 import { readRun } from '../store/rows/runs.ts'
 import { outputsOf, stepsOf } from '../store/rows/steps.ts'
 import { type GraphNode, upstreamOf } from '../workflows/graph.ts'
+import { inputNodesOf } from '../workflows/input-nodes.ts'
 import type { Plans } from '../workflows/plans.ts'
 import { validate } from '../workflows/validate.ts'
 import type { Workflows } from '../workflows/workflows.ts'
 import type { Actor, ForkRun, Trial, TryNode } from './engine.ts'
-import { payloadOf } from './payload.ts'
-import { type Seed, type Starter, inputIssues } from './start.ts'
+import { type Payload, payloadOf } from './payload.ts'
+import { type Seed, type Starter, givenInput, inputIssues } from './start.ts'
 import type { WaitFor } from './waiting.ts'
 
 interface TrialParts {
@@ -47,6 +48,7 @@ export async function tryNode(parts: TrialParts, actor: Actor, input: TryNode): 
   const issues = validate(definition, parts.catalogue).filter((issue) => issue.nodeId !== null && ids.has(issue.nodeId))
   if (issues.length > 0)
     throw new Fault('definition_invalid', { issues: issues.map((issue) => ({ nodeId: issue.nodeId ?? '', field: issue.field ?? '', message: issue.message })) })
+  const given = inputOf(parts.catalogue, definition, nodes, input)
   const timeoutMs = Math.min(input.timeoutMs ?? limits.trialMs, limits.trialMs)
   const startedAt = Date.now()
   const runId = await parts.starter.startSeeded(
@@ -55,8 +57,8 @@ export async function tryNode(parts: TrialParts, actor: Actor, input: TryNode): 
       workflowId: workflow.id,
       version: 0,
       trial: { definition: part, nodeId: target.id },
-      input: JSON.stringify(input.input ?? null),
-      keyedInput: false,
+      input: given.text,
+      keyedInput: input.inputs !== undefined,
       transactionId: null,
       lane: null,
       parentRunId: null,
@@ -75,6 +77,18 @@ export async function tryNode(parts: TrialParts, actor: Actor, input: TryNode): 
   const trial = await outcomeOf(database, runId, target, input.input ?? {}, Date.now() - startedAt)
   if (input.save) await save(parts, actor, workflow.id, input, trial)
   return trial
+}
+
+/** What the input nodes are given that are run, by their ids; values of other input nodes are passed over. */
+function inputOf(catalogue: Catalogue, definition: Definition, nodes: readonly GraphNode[], { workflow, input, inputs, otherInputs }: TryNode): Payload {
+  if (inputs === undefined) return payloadOf(input ?? null)
+  const names = stepNames(definition)
+  const named = (of: Definition) => inputNodesOf(of, catalogue).flatMap(({ id }) => [[names.get(id)!, id] as const, [id, id] as const])
+  const part = definitionOf(definition, nodes)
+  const run = new Map(named(part))
+  const known = new Map(named(definition))
+  const own = Object.entries(inputs).flatMap(([key, value]) => (run.has(key) || !known.has(key) ? [[run.get(key) ?? key, value]] : []))
+  return givenInput(part, catalogue, { workflow, inputs: Object.fromEntries(own) as JsonObject, otherInputs }).payload
 }
 
 function withConfig(definition: Definition, input: TryNode): Definition {
