@@ -26,7 +26,7 @@ interface Common {
   readonly output_json_schema?: string | null
 }
 
-type Facts<C> = Pick<AnyAlias, 'type' | 'of' | 'title' | 'description' | 'category'> & Pick<NodeAlias<C>, 'config' | 'reads' | 'check' | 'readings' | 'leaves'>
+type Facts<C> = Pick<AnyAlias, 'type' | 'of' | 'title' | 'description' | 'category'> & Pick<NodeAlias<C>, 'config' | 'reads' | 'check' | 'readings' | 'receives' | 'leaves'>
 
 const shared = { dialect: 'pyspur', outputFields: ({ output_schema }: Common) => Object.keys(output_schema ?? {}) } as const
 
@@ -97,6 +97,7 @@ const InputNode = alias({
     const { schema, at } = declared(config)
     return { config: { schema }, places: [[['schema'], [at]]] }
   },
+  receives: ({ text, history, sessionId, files }) => ({ user_message: text, session_id: sessionId, message_history: history, ...(files.length > 0 && { files }) }),
   leaves: 'default',
 })
 
