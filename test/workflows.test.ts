@@ -1,11 +1,15 @@
-import { Fault, Version, Workflow, WorkflowSummary, type CreateWorkflow, type Definition, type JsonObject } from '@sluice/schema'
+import { Fault, limits, ListedWorkflow, Version, Workflow, WorkflowSummary, type CreateWorkflow, type Definition, type JsonObject, type Node } from '@sluice/schema'
+import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { aDefinition } from '../packages/server/test/workflows/definitions.ts'
 import { catalogue, definition, merge } from '../packages/server/test/workflows/toys.ts'
 import { newId } from '../packages/server/src/store/ids.ts'
 import type { Tx } from '../packages/server/src/store/index.ts'
+import { workflowList } from '../packages/server/src/store/views/workflows.ts'
 import { createPlans } from '../packages/server/src/workflows/plans.ts'
 import type { Author } from '../packages/server/src/workflows/find.ts'
-import { createWorkflows, type Workflows } from '../packages/server/src/workflows/workflows.ts'
+import { keepAbsent } from '../packages/server/src/workflows/keep.ts'
+import { createWorkflows, type Fits, type Workflows } from '../packages/server/src/workflows/workflows.ts'
 import { testDatabase, type TestDatabase } from './support/database.ts'
 
 let db: TestDatabase
@@ -35,6 +39,12 @@ const page = { limit: 50 }
 
 const one = definition([merge('a')])
 const two = definition([merge('a'), merge('b')], [['a', 'b']])
+/** Of two dialects, the one has no word for maps, the other none for titles. */
+const fits: Fits = {
+  mapless: ({ nodes }) => nodes.every(({ type }) => type !== 'map'),
+  untitled: ({ nodes }) => nodes.every(({ title }) => title === undefined),
+}
+const map = (id: string, more: Partial<Node> = {}): Node => ({ id, type: 'map', config: { items: [] }, ...more })
 const broken: Definition = definition([merge('a'), { id: 'x', type: 'unheard-of' }], [['a', 'x', 'sideways']])
 
 interface EventRecord {
@@ -58,8 +68,8 @@ async function addRun(workflowId: string, more: { trial?: boolean; ended?: boole
 
 beforeAll(async () => {
   db = await testDatabase()
-  here = createWorkflows({ database: db.database, catalogue })
-  there = createWorkflows({ database: db.database, catalogue })
+  here = createWorkflows({ database: db.database, catalogue, fits })
+  there = createWorkflows({ database: db.database, catalogue, fits })
 })
 afterAll(() => db.close())
 beforeEach(async () => {
@@ -112,6 +122,7 @@ describe('creating and finding', () => {
     for (const work of [
       () => here.get(stranger, { workflow: id }),
       () => here.update(stranger, { workflow: id, name: 'x' }),
+      () => here.reset(stranger, { workflow: id }),
       () => here.edit(stranger, { workflow: id, operations: [] }),
       () => here.publish(stranger, { workflow: id }),
       () => here.versions(stranger, { workflow: id, ...page }),
@@ -156,6 +167,128 @@ describe('lists', () => {
   })
 })
 
+describe('a list with drafts', () => {
+  test('gives each with its draft, in the order and on the pages of the list without', async () => {
+    for (let at = 0; at < 5; at++) await create({ name: `W${at}`, definition: definition([merge(`n${at}`)]) })
+    const plain = await here.list(actor, { limit: 3, offset: 1, order: 'name', count: true })
+    const { items, ...rest } = await here.list(actor, { limit: 3, offset: 1, order: 'name', count: true, drafts: true })
+    expect(items.map(({ draft, ...item }) => [item, draft])).toEqual(plain.items.map((item) => [item, definition([merge(`n${item.name.slice(1)}`)])]))
+    expect(rest).toEqual({ nextCursor: plain.nextCursor, total: 5 })
+    for (const item of items) expect(ListedWorkflow.strict().parse(item)).toEqual(item)
+    const next = await here.list(actor, { limit: 3, cursor: rest.nextCursor!, order: 'name', drafts: true })
+    expect(next.items.map(({ name, draft }) => [name, draft?.nodes.length])).toEqual([['W4', 1]])
+    expect(await here.list(actor, { ...page, name: 'none', drafts: true })).toEqual({ items: [], nextCursor: null })
+  })
+
+  test('that is more than an answer holds is refused before a draft is read, and says to ask for fewer', async () => {
+    const large = definition([merge('a', { config: { text: 'é'.repeat(1024 * 1024) } })])
+    for (let at = 0; at < 9; at++) await create({ definition: large })
+    let read = 0
+    const watched: Tx = {
+      async query<R>(...[statement, values]: Parameters<Tx['query']>) {
+        const rows = await db.database.query(statement, values)
+        read += JSON.stringify(rows).length
+        return rows as R[]
+      },
+    }
+    const refused = await fault(workflowList(watched, actor.workspaceId, { ...page, drafts: true }))
+    expect(refused).toMatchObject({ code: 'limit_exceeded', details: { maxBytes: limits.answerBytes } })
+    expect(refused.message).toContain('ask for fewer')
+    expect(refused.details['bytes']).toBeGreaterThan(limits.answerBytes)
+    expect(read).toBeLessThan(20_000)
+    const fewer = await here.list(actor, { limit: 7, drafts: true })
+    expect(fewer.items.map(({ draft }) => draft)).toEqual(Array.from({ length: 7 }, () => large))
+    expect((await here.list(actor, { limit: 7, cursor: fewer.nextCursor!, drafts: true })).items).toHaveLength(2)
+    expect((await here.list(actor, page)).items).toHaveLength(9)
+  })
+})
+
+describe('a list of what a dialect can say', () => {
+  const sayable = async (dialect: string): Promise<string[]> => (await here.list(actor, { ...page, sayableIn: dialect })).items.map(({ name }) => name)
+  const both = async (): Promise<string[][]> => [await sayable('mapless'), await sayable('untitled')]
+
+  test('follows every way in which a draft is written', async () => {
+    const { id } = await create({ name: 'one', definition: definition([map('m')]) })
+    expect(await both()).toEqual([[], ['one']])
+    await here.update(actor, { workflow: id, definition: definition([merge('a', { title: 'T' })]) })
+    expect(await both()).toEqual([['one'], []])
+    await here.update(actor, { workflow: id, name: 'renamed', extra: { k: 1 } })
+    expect(await both()).toEqual([['renamed'], []])
+    await here.update(actor, { workflow: id, definition: { nodes: [map('a')], links: [] }, absent: 'keep' })
+    expect(await both()).toEqual([[], []])
+    await here.duplicate(actor, { workflow: id, name: 'copy' })
+    expect(await both()).toEqual([[], []])
+    await here.edit(actor, { workflow: id, operations: [{ op: 'removeNode', nodeId: 'a' }] })
+    expect(await both()).toEqual([['renamed'], ['renamed']])
+    await here.reset(actor, { workflow: 'copy', drafts: { workflow: { nodes: [map('m')], links: [] } } })
+    expect(await both()).toEqual([['renamed'], ['copy', 'renamed']])
+    await here.reset(actor, { workflow: 'copy' })
+    expect(await both()).toEqual([
+      ['copy', 'renamed'],
+      ['copy', 'renamed'],
+    ])
+    // What a dialect can say may hang on a config, and a trial that is kept is one.
+    const picky = createWorkflows({ database: db.database, catalogue, fits: { mapless: ({ nodes }) => nodes.every(({ config }) => config === undefined) } })
+    await here.update(actor, { workflow: id, definition: one })
+    await inTx((tx) => picky.keepTrial(tx, actor, { workflow: id, nodeId: 'a', config: { tried: 1 }, sample: { input: null, output: null, error: null } }))
+    expect(await sayable('mapless')).toEqual(['copy'])
+  })
+
+  test('has full pages, and counts only what it has; a dialect that is not known is refused', async () => {
+    for (let at = 0; at < 10; at++) await create({ name: `W${at}`, definition: at % 3 === 0 ? one : definition([map('m')]) })
+    const first = await here.list(actor, { limit: 2, sayableIn: 'mapless', count: true, drafts: true })
+    expect([first.items.map(({ name }) => name), first.total]).toEqual([['W9', 'W6'], 4])
+    const [second, skipped] = [
+      await here.list(actor, { limit: 2, sayableIn: 'mapless', cursor: first.nextCursor! }),
+      await here.list(actor, { limit: 2, sayableIn: 'mapless', offset: 2 }),
+    ]
+    expect(second.items.map(({ name }) => name)).toEqual(['W3', 'W0'])
+    expect(skipped).toEqual(second)
+    expect((await here.list(actor, { ...page, sayableIn: 'mapless', where: { name: 'W1' } })).items).toEqual([])
+    const refused = await fault(here.list(actor, { ...page, sayableIn: 'maples' }))
+    expect(refused).toMatchObject({ code: 'input_invalid', issues: [{ path: ['sayableIn'], message: 'expected mapless or untitled' }] })
+  })
+
+  test('reads no workflows but those of its page, however many it leaves out', { timeout: 120_000 }, async () => {
+    await db.database.query(
+      `insert into workflows (id, workspace_id, handle, name, description, draft, unfit)
+       select '0' || lpad(n::text, 14, '0'), $1, 'w-' || n, 'W' || n, repeat('d', 1000), $2, case when n <= 100 then '{}'::text[] else '{mapless}' end from generate_series(1, 20000) as n`,
+      [actor.workspaceId, JSON.stringify(one)],
+    )
+    // What is not known to be on disk is not known to be visible to all.
+    await db.database.query('checkpoint')
+    await db.database.query('vacuum analyze workflows')
+    let rows = 0
+    const watched: Tx = {
+      async query<R>(...[statement, values]: Parameters<Tx['query']>) {
+        const text = typeof statement === 'string' ? statement : statement.text
+        const [explained] = await db.database.query<{ 'QUERY PLAN': [{ Plan: Plan }] }>(`explain (analyze, format json) ${text}`, values)
+        rows += heapRows(explained!['QUERY PLAN'][0].Plan)
+        return (await db.database.query(statement, values)) as R[]
+      },
+    }
+    const found = await workflowList(watched, actor.workspaceId, { limit: 20, offset: 60, sayableIn: 'mapless', drafts: true })
+    expect(found.items.map(({ name }) => name)).toEqual(Array.from({ length: 20 }, (_, at) => `W${40 - at}`))
+    expect(rows).toBeLessThan(100)
+    await db.database.query('delete from workflows where workspace_id = $1', [actor.workspaceId])
+  })
+})
+
+interface Plan {
+  'Relation Name'?: string
+  'Actual Rows': number
+  'Actual Loops': number
+  'Rows Removed by Filter'?: number
+  'Heap Fetches'?: number
+  Plans?: Plan[]
+}
+
+/** Rows of workflows that were read, and not only their places in an index. */
+const heapRows = (plan: Plan): number => {
+  const own = plan['Relation Name'] === 'workflows' ? (plan['Heap Fetches'] ?? (plan['Actual Rows'] + (plan['Rows Removed by Filter'] ?? 0)) * plan['Actual Loops']) : 0
+  return (plan.Plans ?? []).reduce((sum, each) => sum + heapRows(each), own)
+}
+
 describe('changes', () => {
   test('what is absent stays, and only another draft counts as an edit', async () => {
     const { id } = await create({ definition: one, description: 'd' })
@@ -163,6 +296,78 @@ describe('changes', () => {
     expect(await here.update(actor, { workflow: id, definition: two, handle: 'other' })).toMatchObject({ name: 'Renamed', handle: 'other', revision: 2, draft: two })
     await create({ handle: 'taken' })
     expect(await code(here.update(actor, { workflow: id, handle: 'taken' }))).toBe('handle_taken')
+  })
+
+  test('with `keep` what is not said of nodes, settings and extra stays, and only what then is there counts against their size', async () => {
+    const chatbot: Definition = {
+      ...definition([merge('a', { title: 'A', config: { k: 1 }, extra: { one: 'x'.repeat(10_000) } })]),
+      kind: 'chatbot',
+      settings: { onFailure: 'continue' },
+    }
+    const { id } = await create({ definition: chatbot, extra: { one: 1, two: 2 } })
+    const given = { nodes: [{ id: 'a', type: 'merge', settings: { join: 'all' as const } }, merge('b')], links: [{ source: 'a', target: 'b' }], settings: { join: 'all' as const } }
+    const kept = await here.update(actor, { workflow: id, definition: given, extra: { one: null, three: 3 }, absent: 'keep' })
+    expect(kept).toMatchObject({ revision: 2, extra: { two: 2, three: 3 }, name: 'Invoice' })
+    expect(kept.draft).toEqual({
+      kind: 'chatbot',
+      nodes: [{ ...chatbot.nodes[0], settings: { join: 'all' } }, merge('b')],
+      links: given.links,
+      settings: { onFailure: 'continue', join: 'all' },
+    })
+    const more = { nodes: [merge('a', { extra: { two: 'x'.repeat(10_000) } })], links: [] }
+    const refused = await fault(here.update(actor, { workflow: id, definition: more, absent: 'keep' }))
+    expect(refused).toMatchObject({ code: 'input_invalid', issues: [{ path: ['definition', 'nodes', 0, 'extra'], nodeId: 'a' }] })
+    expect(await code(here.update(actor, { workflow: id, extra: { large: 'x'.repeat(17_000) }, absent: 'keep' }))).toBe('input_invalid')
+    expect(await here.update(actor, { workflow: id, definition: given, extra: { one: null } })).toMatchObject({ draft: { kind: 'workflow', ...given }, extra: { one: null } })
+  })
+
+  test('any definition over any other: with `keep` nothing unsaid is lost, without it the draft is what was said', async () => {
+    await fc.assert(
+      fc.asyncProperty(aDefinition, aDefinition, async (before, { kind: _kind, ...given }) => {
+        const { id } = await create({ definition: before })
+        const kept = await here.update(actor, { workflow: id, definition: given, absent: 'keep' })
+        expect(kept.draft).toEqual(keepAbsent(before, given))
+        for (const absent of ['clear', undefined] as const) {
+          const said = await here.update(actor, { workflow: id, definition: given, ...(absent && { absent }) })
+          expect(said.draft).toEqual({ ...given, kind: 'workflow' })
+        }
+      }),
+      { numRuns: 15 },
+    )
+  })
+
+  test('two who keep at once lose nothing of each other', async () => {
+    const { id } = await create({ definition: one })
+    const said = (key: string) => ({ workflow: id, definition: { nodes: [merge('a', { extra: { [key]: 1 } })], links: [] }, extra: { [key]: 1 }, absent: 'keep' as const })
+    await Promise.all(Array.from({ length: 8 }, (_, at) => (at % 2 ? here : there).update(actor, said(`k${at}`))))
+    const { draft, extra, revision } = await here.get(actor, { workflow: id })
+    expect([Object.keys(draft.nodes[0]!.extra!).sort(), Object.keys(extra).sort(), revision]).toEqual([
+      ...Array.from({ length: 2 }, () => Array.from({ length: 8 }, (_, at) => `k${at}`)),
+      9,
+    ])
+  })
+
+  test('a draft is begun anew as its kind is, and nothing else of the workflow changes', async () => {
+    const { id, ...made } = await create({ definition: { ...two, kind: 'chatbot', settings: { join: 'all' }, testInputs: [1] }, description: 'd', extra: { k: 1 } })
+    await here.publish(actor, { workflow: id })
+    const before = await here.get(actor, { workflow: id })
+    const drafts = { workflow: one, chatbot: { nodes: [merge('hello')], links: [] } }
+    const reset = await here.reset(actor, { workflow: id, drafts, revision: 1 })
+    expect(reset).toEqual({ ...before, draft: { kind: 'chatbot', nodes: [merge('hello')], links: [] }, revision: 2, updated: reset.updated })
+    expect(reset).toMatchObject({ name: made.name, handle: 'invoice', version: 1 })
+    expect(await here.reset(actor, { workflow: id, drafts: { workflow: one } })).toMatchObject({ draft: { kind: 'chatbot', nodes: [], links: [] }, revision: 3 })
+    expect((await here.versions(actor, { workflow: id, ...page })).items).toHaveLength(1)
+    expect(await here.reset(actor, { workflow: id, drafts: { chatbot: { ...two, kind: 'agent' } } })).toMatchObject({ draft: { ...two, kind: 'agent' } })
+    expect(await fault(here.reset(actor, { workflow: id, revision: 1 }))).toMatchObject({ code: 'revision_stale', details: { revision: 4 } })
+    const refused = await fault(here.reset(actor, { workflow: id, drafts: { workflow: definition([merge('a'), merge('a')]) } }))
+    expect(refused).toMatchObject({ code: 'input_invalid', issues: [{ path: ['drafts', 'workflow', 'nodes', 1, 'id'] }] })
+    expect((await eventsOf(id)).map(({ seq, type }) => [seq, type])).toEqual([
+      [1, 'created'],
+      [2, 'updated'],
+      [3, 'updated'],
+      [4, 'updated'],
+      [5, 'updated'],
+    ])
   })
 
   test('a revision that has passed is refused, and the present one is told', async () => {
@@ -213,6 +418,18 @@ describe('changes', () => {
     const { id } = await create({ definition: one, extra: { k: 1 } })
     await here.publish(actor, { workflow: id })
     expect(await here.duplicate(actor, { workflow: id })).toMatchObject({ name: 'Invoice (2)', handle: 'invoice-2', draft: one, extra: { k: 1 }, version: null })
+  })
+
+  test('a suffix goes behind the name of a duplicate, then a number, and names stay names', async () => {
+    const { id } = await create()
+    const names: string[] = []
+    for (let times = 0; times < 3; times++) names.push((await here.duplicate(actor, { workflow: id, suffix: ' (Copy)' })).name)
+    expect(names).toEqual(['Invoice (Copy)', 'Invoice (Copy) (2)', 'Invoice (Copy) (3)'])
+    expect((await here.duplicate(actor, { workflow: id, name: 'Other', suffix: '!' })).name).toBe('Other!')
+    const long = await create({ name: `${'n'.repeat(181)}${'🎉'.repeat(9)}n` })
+    const copies = await Promise.all([1, 2].map(async () => (await here.duplicate(actor, { workflow: long.id, suffix: ' (Copy)' })).name))
+    expect(copies.sort()).toEqual([`${'n'.repeat(181)}🎉 (Copy)`, `${'n'.repeat(181)}🎉 (Copy) (2)`])
+    expect((await here.duplicate(actor, { workflow: long.id })).name).toBe(`${'n'.repeat(181)}🎉🎉🎉🎉 (2)`)
   })
 
   test('every change leaves one event with the record as it then was, without its draft and without gaps', async () => {
@@ -286,6 +503,10 @@ describe('versions', () => {
     const listed = await here.versions(actor, { workflow: id, limit: 1, count: true })
     expect(listed).toMatchObject({ items: [{ number: 2 }], total: 2 })
     expect(await here.versions(actor, { workflow: id, limit: 1, cursor: listed.nextCursor! })).toEqual({ items: [first], nextCursor: null })
+    expect(await here.versions(actor, { workflow: id, limit: 1, offset: 1, count: true })).toEqual({ items: [first], nextCursor: null, total: 2 })
+    expect((await here.versions(actor, { workflow: id, limit: 1, offset: 0 })).nextCursor).toBe(listed.nextCursor)
+    expect((await here.versions(actor, { workflow: id, ...page, offset: 2 })).items).toEqual([])
+    expect(await code(here.versions(actor, { workflow: id, limit: 1, offset: 1, cursor: listed.nextCursor! }))).toBe('input_invalid')
     expect(await here.version(actor, { workflow: id, version: 1 })).toEqual(first)
     expect(await code(here.version(actor, { workflow: id, version: 3 }))).toBe('version_missing')
   })
@@ -371,6 +592,32 @@ describe('nodes and samples', () => {
 
   test('outputs are those of the draft', async () => {
     const { id } = await create({ definition: two })
-    expect(await here.outputs(actor, { workflow: id })).toEqual([{ nodeId: 'b', name: 'b' }])
+    expect(await here.outputs(actor, { workflow: id })).toEqual([{ nodeId: 'b', name: 'b', field: null }])
+  })
+
+  test('leaves are all that no link leaves, in bodies too, in the order of the definition, with their fields', async () => {
+    const drawn = definition(
+      [
+        { id: 'in', type: 'input', title: 'Order', config: { schema: { type: 'object', properties: { a: {}, 'b.c': {} } } } },
+        map('each', { title: 'Each' }),
+        merge('inner', { parentId: 'each' }),
+        { id: 'last', type: 'output', parentId: 'each', config: { map: { x: 1 } } },
+        { id: 'other', type: 'input', config: { schema: { properties: { a: {} } } } },
+        { id: 'odd', type: 'unheard-of', config: { values: { v: 1 } } },
+        { id: 'end', type: 'output', config: { map: { sum: 1, of: 2 } } },
+      ],
+      [
+        ['in', 'each'],
+        ['inner', 'last'],
+        ['each', 'end', 'failed'],
+      ],
+    )
+    const { id } = await create({ definition: drawn })
+    const entry = (nodeId: string, ...fields: string[]) => [null, ...fields].map((field) => ({ nodeId, name: field === null ? nodeId : `${nodeId}.${field}`, field }))
+    expect(await here.outputs(actor, { workflow: id, of: 'leaves' })).toEqual([...entry('last', 'x'), ...entry('other', 'a'), ...entry('odd', 'v'), ...entry('end', 'sum', 'of')])
+    expect(await here.outputs(actor, { workflow: id, of: 'result' })).toEqual(entry('end', 'sum', 'of'))
+    // A link over the border of a body leaves its node all the same.
+    await here.edit(actor, { workflow: id, operations: [{ op: 'connect', link: { source: 'last', target: 'end' } }] })
+    expect((await here.outputs(actor, { workflow: id, of: 'leaves' })).map(({ nodeId }) => nodeId)).not.toContain('last')
   })
 })
