@@ -53,7 +53,7 @@ describe('a step that asks a model', () => {
     toy.on('long', say('Hello'))
     const examples = [{ user: 'Greet {{ input.friend }}', assistant: 'Dear {{ input.friend }}' }]
     const definition = flow({ in: 'input', ask: llm({ model: 'long', system: 'Be brief', examples, history: '{{ input.said }}' }) }, ['in > ask'])
-    const said = [
+    const said: Json = [
       { role: 'user', content: 'Hi {{ input.friend }}', at: 1 },
       { role: 'assistant', content: '' },
       { role: 'system', content: 'Now in French' },

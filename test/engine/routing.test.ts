@@ -1,4 +1,4 @@
-import type { Run } from '@sluice/schema'
+import type { Json, Run } from '@sluice/schema'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type FlowNode, approval, flow, post, router, signal, template, values } from '../support/flow.ts'
 import { type TestServer, testServer } from '../support/server.ts'
@@ -43,7 +43,7 @@ describe('a router', () => {
   })
 
   test('takes a route by rules, whose values are templates and whose operands are not', async () => {
-    const rules = [
+    const rules: Json = [
       { value: '{{ in.tags }}', operator: 'contains', operand: '{{ in.n }}' },
       { value: '{{ in.n }}', operator: 'number_equals', operand: '4', or: true },
       { value: '{{ in.missing }}', operator: 'is_empty' },

@@ -3,27 +3,14 @@ import { limits } from '@sluice/schema'
 import { type Abilities, type AnyNode, type ChildRequest, type MapPlan, StepFailure, type StepContext, type StepResult, type WaitRequest, passThrough } from '../nodes/contract.ts'
 import type { GraphNode } from '../workflows/graph.ts'
 import { checkValue } from '../workflows/json-schema.ts'
-import type { Plan } from '../workflows/plans.ts'
 import { valuesAt } from '../workflows/readings.ts'
 import { failureIn } from './frontier.ts'
 import type { AttemptRef, Happening } from './happening.ts'
+import { type Carried, type Surround, around, boundIteration, carriedTo, handedTo, startLoop } from './iterations.ts'
 import { type Payload, nothing, payloadOf, payloadOfList, payloadOfObject } from './payload.ts'
-import { type BodyValue, type ReadOutputs, type Surroundings, bound, outputsOf, outputsOfScopes, surroundingsOf } from './scope.ts'
-import { type RunState, childIteration, idempotencyKey, iterationIndex, keyAt, parentIteration, stepKey } from './state.ts'
+import { bound, outputsOf, outputsOfScopes, surroundingsOf } from './scope.ts'
+import { childIteration, idempotencyKey, keyAt, stepKey } from './state.ts'
 import { type Task, root } from './turn.ts'
-
-/** What one try of one step needs beside the run itself. */
-export interface Surround {
-  state: RunState
-  plan: Plan
-  read: ReadOutputs
-  /** Items of the run's maps, kept while the run is held in memory: they come out of the config each time the same. */
-  items: Map<string, Json[]>
-  /** The session whose round the run is, as it stands now, to expressions that name it. */
-  session(): Promise<JsonObject | null>
-  /** The trace context of an attempt's span. */
-  traceparent(ref: AttemptRef): string | null
-}
 
 /** Work in the world, to be begun once its start is durable. */
 export interface Work {
@@ -60,12 +47,13 @@ async function attempt(run: Surround, ref: AttemptRef, now: Date): Promise<Evalu
   const undoing = ref.phase === 'compensate'
   const { declaration, reads, render } = (undoing ? prepared.compensate : prepared) ?? refuse('The step declares no undoing')
   const { behaviour } = declaration
-  // A loop's config speaks of `last` and `count`: it is read when the loop is asked, before each iteration.
-  if (behaviour.is === 'loop' && !undoing) return { happened: { is: 'fanned', ...ref, total: null, concurrency: 1, collect: false } }
+  // A loop's config speaks of `last` and `count`: but for what it starts with, it is read when the loop is asked, before each iteration.
+  if (behaviour.is === 'loop' && !undoing)
+    return { happened: { is: 'fanned', ...ref, total: null, concurrency: 1, collect: false, ...(await startLoop(run, node, ref.iteration)) } }
   const look = { reads, input: declaration.takesInput ?? true, undoing }
   const looks = look.input || reads.names.size > 0
   const { scope, input, handed } = looks ? await surroundingsOf(around(run), node, ref.iteration, look) : { scope: {}, input: {}, handed: [] }
-  const given = undoing ? await leftForUndoing(run, ref) : declaration.entry ? givenTo(run.state, node) : nothing
+  const given = undoing ? await leftForUndoing(run, ref) : declaration.entry ? await givenTo(run, node, ref.iteration) : nothing
   const config = render(scope)
   if (behaviour.is === 'map' && !undoing) return { happened: fanOut(run, ref, behaviour.plan(config)) }
   const evaluated = perform(ref, node, declaration, config, contextOf(run, node, ref, input, given.value, now), [...handed, given])
@@ -191,9 +179,13 @@ async function leftForUndoing({ state, read }: Surround, ref: AttemptRef): Promi
   return step.compensateInput === undefined ? (await outputsOf({ read }, [{ step }]))(step) : payloadOf(step.compensateInput)
 }
 
-/** The value an input node was started with. */
-function givenTo(state: RunState, node: GraphNode): Payload {
-  const { input, keyedInput } = state.run
+/** The value an input node was started with, or what the body around it hands to the iteration. */
+async function givenTo(run: Surround, node: GraphNode, iteration: string): Promise<Payload> {
+  if (node.parent) {
+    const handed = await handedTo(run, node.parent, iteration)
+    return payloadOf('item' in handed ? handed.item : handed.last)
+  }
+  const { input, keyedInput } = run.state.run
   if (!keyedInput) return input
   const values = input.value as JsonObject
   return payloadOf((Object.hasOwn(values, node.id) ? values[node.id] : Object.hasOwn(values, node.name) ? values[node.name] : null) ?? null)
@@ -210,37 +202,6 @@ function waitingOf(request: WaitRequest, context: StepContext): Extract<Happenin
 function fanOut(run: Surround, ref: AttemptRef, plan: MapPlan): Happening {
   run.items.set(stepKey(ref.nodeId, ref.iteration), plan.items)
   return { is: 'fanned', ...ref, total: plan.items.length, concurrency: plan.concurrency, collect: plan.onItemFailure === 'collect' }
-}
-
-export function around(run: Surround): Surroundings {
-  return { state: run.state, read: run.read, session: run.session, bodyValue: (parent, iteration) => bodyValue(run, parent, iteration) }
-}
-
-async function bodyValue(run: Surround, parent: GraphNode, iteration: string): Promise<BodyValue> {
-  const index = iterationIndex(iteration)
-  const prepared = run.plan.prepared.node(parent.id)
-  if (prepared.declaration.behaviour.is === 'loop') return { count: index, last: (await lastOf(run, parent, parentIteration(iteration), index)).value }
-  return { index, item: (await itemsOf(run, parent, parentIteration(iteration)))[index] ?? null }
-}
-
-async function itemsOf(run: Surround, node: GraphNode, iteration: string): Promise<Json[]> {
-  const key = keyAt(node, iteration)
-  const known = run.items.get(key)
-  if (known) return known
-  const prepared = run.plan.prepared.node(node.id)
-  const { behaviour } = prepared.declaration
-  if (behaviour.is !== 'map') throw new Error(`${node.id} is no map`)
-  const { scope } = await surroundingsOf(around(run), node, iteration, { reads: prepared.reads, input: false, undoing: false })
-  const { items } = behaviour.plan(prepared.render(scope))
-  run.items.set(key, items)
-  return items
-}
-
-/** What a loop's iteration before this one gave. */
-async function lastOf(run: Surround, node: GraphNode, iteration: string, index: number): Promise<Payload> {
-  if (index === 0) return nothing
-  const [last] = await outputsOfScopes(run, run.plan.prepared.giving(node), [childIteration(iteration, index - 1)], Infinity)
-  return last!
 }
 
 async function answer(run: Surround, task: Task): Promise<Happening> {
@@ -280,18 +241,20 @@ async function nextOfLoop(run: Surround, node: GraphNode, iteration: string): Pr
   const { declaration, reads, render } = run.plan.prepared.node(node.id)
   const { behaviour } = declaration
   if (behaviour.is !== 'loop') throw new Error(`${node.id} is no loop`)
-  const count = run.state.steps.get(keyAt(node, iteration))!.body!.next
-  const last = (): Promise<Payload> => lastOf(run, node, iteration, count)
+  const key = keyAt(node, iteration)
+  const count = run.state.steps.get(key)!.body!.next
+  const carried = (): Promise<Carried> => carriedTo(run, node, iteration, count)
   const { scope } = await surroundingsOf(around(run), node, iteration, { reads, input: false, undoing: false })
-  const config = render({ ...scope, count, ...(reads.names.has('last') && { last: (await last()).value }) })
+  const config = render({ ...scope, count, ...(reads.names.has('last') && { last: (await carried()).handed.value }) })
   const more = behaviour.again(config, count)
   const max = behaviour.max(config)
   if (more && count >= max) throw new StepFailure('limit_exceeded', `The loop wants more than its ${max} iterations`, { retry: false })
-  const output = more
-    ? nothing
-    : payloadOfObject([
-        ['last', await last()],
-        ['count', payloadOf(count)],
-      ])
-  return { is: 'asked', nodeId: node.id, iteration, more, output }
+  if (more) {
+    await boundIteration(run, node, iteration, count)
+    return { is: 'asked', nodeId: node.id, iteration, more, output: nothing }
+  }
+  const { last } = await carried()
+  run.carried.delete(key)
+  const output = behaviour.gives(config, last.value, count)
+  return { is: 'asked', nodeId: node.id, iteration, more, output: output === last.value ? last : outputOf(output) }
 }

@@ -22,6 +22,7 @@ export function fanned(turn: Turn, step: StepRow, plan: Extract<Happening, { is:
     failed: 0,
     concurrency: Math.max(1, plan.concurrency),
     collect: plan.collect,
+    ...(plan.start !== undefined && { start: plan.start }),
     asked: false,
     error: null,
   }

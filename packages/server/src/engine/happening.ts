@@ -34,7 +34,7 @@ export type Happening =
   | ({ is: 'completed'; output: Payload; route: string[]; context?: JsonObject | undefined; usage?: Usage | undefined } & AttemptRef)
   | ({ is: 'failed'; error: StepError; retry: boolean; retryAfterMs?: number | null; timedOut: boolean } & AttemptRef)
   | ({ is: 'waits'; waiting: Waiting } & AttemptRef)
-  | ({ is: 'fanned'; total: number | null; concurrency: number; collect: boolean } & AttemptRef)
+  | ({ is: 'fanned'; total: number | null; concurrency: number; collect: boolean; start?: Json } & AttemptRef)
   /** A loop's answer: once more, or no more, with what it gives then. */
   | ({ is: 'asked'; more: boolean; output: Payload } & StepRef)
   /** The body could not be asked: its config failed, or what came out of it is too large. */

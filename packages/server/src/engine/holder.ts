@@ -11,11 +11,12 @@ import type { Log } from '../telemetry.ts'
 import type { Plan, Plans } from '../workflows/plans.ts'
 import type { Afterlife } from './afterlife.ts'
 import type { Beginning } from './begin.ts'
-import { type ChildStart, type Evaluated, type Surround, type Work, evaluate, failureOf } from './attempt.ts'
+import { type ChildStart, type Evaluated, type Work, evaluate, failureOf } from './attempt.ts'
 import { type Committer, adopt, changeOf, isEmpty } from './commit.ts'
 import type { Door } from './door.ts'
 import { askKey, undoKey } from './frontier.ts'
 import type { AttemptRef, Happening } from './happening.ts'
+import type { Surround } from './iterations.ts'
 import { stateFrom } from './load.ts'
 import { happen, isParked, proceed, rest } from './machine.ts'
 import type { Observer } from './observe.ts'
@@ -109,6 +110,7 @@ export class Holder implements Held {
   /** Attempts under way here, by flight and attempt. */
   private readonly inHand = new Map<string, AbortController>()
   private readonly items: Surround['items'] = new Map()
+  private carried: Surround['carried'] = new Map()
   private turning: boolean
   private claimed: boolean
   /** What a turn reads with: of a first one the transaction it is part of. */
@@ -304,6 +306,7 @@ export class Holder implements Held {
       state: this.state,
       plan: this.plan,
       items: this.items,
+      carried: this.carried,
       async session() {
         const session = sessionId === null ? null : await patient(() => sessionScope(reader, sessionId, runId))
         return session && turn?.context ? { ...session, context: contextWith(session['context'] ?? null, turn.context) } : session
@@ -430,6 +433,7 @@ export class Holder implements Held {
     if (!this.spoilt && row.revision === this.state.run.revision) return true
     const [steps, pauses, signals] = await this.patiently(() => Promise.all([stepsOf(database, [row.id]), openPausesOf(database, [row.id]), keptSignalsOf(database, [row.id])]))
     this.state = stateFrom(row, this.plan, { steps, pauses, signals })
+    this.carried = new Map()
     this.spoilt = false
     const flights = flightsOf(this.state)
     this.dropFlights((id) => !flights.has(id))

@@ -177,12 +177,33 @@ export async function outputsOfScopes(
     most,
   )
   const outputOf = await outputsOf({ read }, steps)
-  return scopes.map((scope) => {
-    if (!isOne) return payloadOfObject(scope.map(({ name, step }) => [name, outputOf(step)]))
-    const [only] = scope
-    return only ? outputOf(only.step) : nothing
-  })
+  return scopes.map((scope) => givenBy(scope, isOne, outputOf))
 }
+
+function givenBy(giving: readonly Named[], isOne: boolean, outputOf: OutputOf): Payload {
+  if (!isOne) return payloadOfObject(giving.map(({ name, step }) => [name, outputOf(step)]))
+  const [only] = giving
+  return only ? outputOf(only.step) : nothing
+}
+
+/** What scopes give, and of these nodes of theirs, those that completed, what they gave, by node id. */
+export async function resultsOfScopes(
+  { state, read }: Pick<Surroundings, 'state' | 'read'>,
+  { nodes, isOne }: Giving,
+  told: readonly GraphNode[],
+  iterations: readonly string[],
+): Promise<{ given: Payload; outputs: [nodeId: string, output: Payload][] }[]> {
+  const scopes = iterations.map((iteration) => ({ giving: completedOf(state, nodes, iteration), steps: completedOf(state, told, iteration) }))
+  const outputOf = await outputsOf(
+    { read },
+    scopes.flatMap(({ giving, steps }) => [...giving, ...steps]),
+  )
+  return scopes.map(({ giving, steps }) => ({ given: givenBy(giving, isOne, outputOf), outputs: steps.map(({ step }) => [step.nodeId, outputOf(step)]) }))
+}
+
+/** What nodes of a scope gave amounts to, whether or not it is in memory. */
+export const bytesOfScope = (state: RunState, nodes: readonly GraphNode[], iteration: string): number =>
+  completedOf(state, nodes, iteration).reduce((bytes, { step }) => bytes + step.outputBytes, 0)
 
 export function bound(bytes: number, most: number): void {
   if (bytes > most) throw new StepFailure('limit_exceeded', `The output has at least ${bytes} bytes; ${most} are allowed`, { retry: false })

@@ -81,6 +81,8 @@ export interface Body {
   failed: number
   concurrency: number
   collect: boolean
+  /** What a loop began with, where it cannot be read again. */
+  start?: Json
   /** The worker has been asked for the next decision or the results, and has not answered. */
   asked: boolean
   /** Set when the body fails as a whole: nothing new starts in it. */

@@ -3,10 +3,11 @@ import type { AnyNode, Catalogue } from '../nodes/contract.ts'
 import { typeBehind } from '../nodes/contract.ts'
 import { alone, configFor, configOf } from './config.ts'
 
-/** The nodes that a run's input is for, and what each of them takes. */
+/** The nodes that a run's input is for, and what each of them takes. Those of bodies are given something else. */
 
 export const inputNodesOf = (definition: Definition, catalogue: Catalogue): Node[] =>
-  definition.nodes.filter(({ type }) => {
+  definition.nodes.filter(({ type, parentId }) => {
+    if (parentId) return false
     const declaration = catalogue.get(type)
     return declaration !== undefined && typeBehind(declaration) === 'input'
   })

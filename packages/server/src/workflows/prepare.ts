@@ -1,6 +1,6 @@
 import type { Definition, Json, JsonObject } from '@sluice/schema'
 import { ExpressionError, Recent } from '../expressions/index.ts'
-import { StepFailure, type AnyNode, type Catalogue, type Scope } from '../nodes/contract.ts'
+import { StepFailure, type AnyNode, type Behaviour, type Carriage, type Catalogue, type Scope } from '../nodes/contract.ts'
 import { configFor, configOf, decode, type Meant } from './config.ts'
 import { allUpstreamOf, givingOf, graphOf, standingOf, type Giving, type Graph, type GraphNode } from './graph.ts'
 import { dotted, readerOf, readingsOf, type Path, type Reader } from './readings.ts'
@@ -13,6 +13,13 @@ export interface PreparedConfig {
   reads: ConfigReads
   /** The decoded config. Throws a StepFailure `expression_failed` or `config_invalid`, which no retry mends. */
   render(scope: Partial<Scope>): unknown
+  /** Of a loop, what is known of it before it is asked. Throws as `render` does. */
+  loop(): PreparedLoop
+}
+
+export interface PreparedLoop extends Carriage {
+  /** What `last` is before the first iteration, in the scope around the loop. */
+  start: { reads: ConfigReads; read(scope: Partial<Scope>): Json }
 }
 
 export interface ConfigReads {
@@ -77,13 +84,34 @@ function prepareConfig(node: GraphNode, type: string, config: JsonObject, catalo
   const found: Found = { names: new Set(), steps: new Set(), whole: false }
   const meant = configFor(declaration, config, standingOf(node))
   // A draft may be tried unchecked: what means nothing fails the step that needs it.
-  if (!meant.ok) return { declaration, reads: readsOf(node, found), render: () => refuse(meant.issues) }
-  const plan = planOf(meant.config, [], { readingOf: readingsOf(declaration.readings), told: meant.told }, found)
+  if (!meant.ok) return { declaration, reads: readsOf(node, found), render: () => refuse(meant.issues), loop: () => refuse(meant.issues) }
+  const places: Places = { readingOf: readingsOf(meant.readings), told: meant.told }
+  const { rest, loop } = apart(node, declaration, meant.config, places)
+  const plan = planOf(rest, [], places, found)
   const reads = readsOf(node, found)
-  if (plan.is === 'made') return { declaration, reads, render: (scope) => decoded(declaration, plan.make(scope), meant.told) }
+  if (plan.is === 'made') return { declaration, reads, render: (scope) => decoded(declaration, plan.make(scope), meant.told), loop }
   // Nothing to read: decoded once, the failure to decode too.
   let kept: { config: unknown } | undefined
-  return { declaration, reads, render: () => (kept ??= { config: decoded(declaration, plan.value, meant.told) }).config }
+  return { declaration, reads, render: () => (kept ??= { config: decoded(declaration, plan.value, meant.told) }).config, loop }
+}
+
+/** What is read around a loop, apart from what is read each time it is asked. */
+function apart(node: GraphNode, { type, behaviour }: AnyNode, config: JsonObject, places: Places): { rest: JsonObject; loop(): PreparedLoop } {
+  if (behaviour.is !== 'loop') {
+    const loop = (): never => {
+      throw new Error(`A ${type} is no loop`)
+    }
+    return { rest: config, loop }
+  }
+  const { [behaviour.startIn]: start = null, ...rest } = config
+  const prepared = prepareLoop(node, start, config, behaviour, places)
+  return { rest, loop: () => prepared }
+}
+
+function prepareLoop(node: GraphNode, start: Json, config: JsonObject, { startIn, carries }: Extract<Behaviour<unknown>, { is: 'loop' }>, places: Places): PreparedLoop {
+  const found: Found = { names: new Set(), steps: new Set(), whole: false }
+  const plan = planOf(start, [startIn], places, found)
+  return { ...carries(config), start: { reads: readsOf(node, found), read: (scope) => (plan.is === 'made' ? plan.make(scope) : plan.value) } }
 }
 
 /** What the strings of a config read, all together. */

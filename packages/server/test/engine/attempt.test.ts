@@ -1,6 +1,7 @@
 import type { Definition, Json } from '@sluice/schema'
 import { expect, test } from 'vitest'
-import { type Evaluated, type Surround, evaluate } from '../../src/engine/attempt.ts'
+import { type Evaluated, evaluate } from '../../src/engine/attempt.ts'
+import type { Surround } from '../../src/engine/iterations.ts'
 import { type Payload, nothing, payloadOf, payloadOfText } from '../../src/engine/payload.ts'
 import { type StepRow, newStep, stateOf } from '../../src/engine/state.ts'
 import { type Task, root } from '../../src/engine/turn.ts'
@@ -45,6 +46,7 @@ class World {
       state,
       plan: { ...prepared, missing: [] },
       items: new Map(),
+      carried: new Map(),
       session: () => expect.unreachable('nobody asks for a session'),
       traceparent: () => null,
       read: async (steps) => {

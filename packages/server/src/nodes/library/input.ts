@@ -5,7 +5,7 @@ import { JsonMap } from '../values.ts'
 export const input = defineNode({
   type: 'input',
   title: 'Input',
-  description: 'Where a run begins: gives the value the run was started with.',
+  description: 'Where a run begins: gives the value the run was started with. In a body it gives what that hands to the iteration: a map its item, a loop its `last`.',
   category: 'flow',
   config: Schema.Struct({
     schema: Schema.optionalKey(JsonMap.annotate({ title: 'Schema', description: 'JSON Schema that the value must fit' })),
