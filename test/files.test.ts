@@ -517,6 +517,112 @@ function randomStream(bytes: number): ReadableStream<Uint8Array<ArrayBuffer>> {
   })
 }
 
+describe('files of a draft', () => {
+  const workflow = (server: Served, name = 'Invoice') => server.call<{ id: string; handle: string }>('POST', '/v1/workflows', { name })
+  const asBytes = { 'content-type': 'application/octet-stream' }
+
+  async function uploadAs(server: Served, token: string, ref: string, body = formOf(['a.csv', 'a,b'])): Promise<Response> {
+    body.append('workflow', ref)
+    return fetch(`${server.url}/v1/files`, { method: 'POST', body, headers: { authorization: `Bearer ${token}` } })
+  }
+
+  const readBy = async (server: Served, { id }: StoredFile, as: string) =>
+    Promise.all(
+      ['', '/content'].map(async (path) => {
+        const answer = await fetch(`${server.url}/v1/files/${id}${path}`, { headers: { authorization: `Bearer ${as}` } })
+        return answer.status === 200 ? 200 : ((await answer.json()) as { error: { code: string } }).error.code
+      }),
+    )
+
+  test('are in use from the start, and read by whoever may read the workflow, though they are of another user', async () => {
+    await using server = await testServer()
+    const { id, handle } = await workflow(server)
+    const [editor, operator, viewer] = [await member(server, 'editor'), await member(server, 'operator'), await member(server, 'viewer')]
+    const answer = await uploadAs(server, editor, handle, formOf(['a.csv', 'a,b'], ['b.csv', 'c,d']))
+    expect(answer.status).toBe(201)
+    const { files } = (await answer.json()) as { files: StoredFile[] }
+    const [raw] = await upload(server, 'e,f', asBytes, `?workflow=${id}`)
+    for (const file of [...files, raw!]) expect(file.unusedSince).toBeNull()
+    for (const as of [editor, operator, viewer, server.token]) expect(await readBy(server, files[1]!, as)).toEqual([200, 200])
+    expect((await contentOf(server, files[1]!)).toString()).toBe('c,d')
+    const listed = async (as: string) => (await server.call<{ items: StoredFile[] }>('GET', '/v1/files', undefined, { as })).items.length
+    expect([await listed(editor), await listed(operator), await listed(viewer)]).toEqual([2, 0, 0])
+    const secretOf = async (...scopes: string[]) => (await server.call<{ secret: string }>('POST', '/v1/keys', { name: 'k', scopes }, { as: operator })).secret
+    expect(await readBy(server, files[0]!, await secretOf('files.read', 'workflows.read'))).toEqual([200, 200])
+    expect(await readBy(server, files[0]!, await secretOf('files'))).toEqual(['file_missing', 'file_missing'])
+    expect(await readBy(server, files[0]!, await secretOf('workflows'))).toEqual(['permission_denied', 'permission_denied'])
+    const unused = await fetch(`${server.url}/v1/files`, { method: 'POST', body: formOf(['mine.csv', 'x']), headers: { authorization: `Bearer ${editor}` } })
+    expect(await readBy(server, ((await unused.json()) as { files: StoredFile[] }).files[0]!, operator)).toEqual(['file_missing', 'file_missing'])
+  })
+
+  test('are deleted by nobody while the workflow is there, and go with it, but for one that something else uses', async () => {
+    await using server = await testServer()
+    const { database } = server.db
+    const { id } = await workflow(server)
+    const [editor, operator, viewer] = [await member(server, 'editor'), await member(server, 'operator'), await member(server, 'viewer')]
+    const { files: stored } = (await (await uploadAs(server, editor, id, formOf(['a.csv', 'a'], ['b.csv', 'b']))).json()) as { files: StoredFile[] }
+    for (const as of [editor, operator, server.token]) {
+      const refusedWith = await refusal(server.call('DELETE', `/v1/files/${stored[0]!.id}`, undefined, { as }))
+      expect([refusedWith.code, refusedWith.details]).toEqual(['file_in_use', { uses: [{ kind: 'workflow', id }] }])
+    }
+    expect((await refusal(server.call('DELETE', `/v1/files/${stored[0]!.id}`, undefined, { as: viewer }))).code).toBe('permission_denied')
+    const [{ workspace_id: workspaceId }] = (await database.query<{ workspace_id: string }>('select workspace_id from files limit 1')) as [{ workspace_id: string }]
+    const files = createFiles({ database })
+    const attached = (user: string) => database.transaction((tx) => files.attach(tx, { workspaceId, userId: user, drafts: true }, [stored[1]!.id], { kind: 'session', id: 's' }))
+    // To read another's file is not to hand it on.
+    await expect(attached('someone')).rejects.toMatchObject({ code: 'file_missing' })
+    await attached(stored[1]!.userId)
+    await server.call('POST', `/v1/workflows/${id}/reset`, {})
+    expect(await readBy(server, stored[0]!, operator)).toEqual([200, 200])
+    await server.call('DELETE', `/v1/workflows/${id}`)
+    expect(await database.query('select id, unused_at from files')).toEqual([{ id: stored[1]!.id, unused_at: null }])
+    expect(await rowsOf(server, 'file_chunks')).toBe(1)
+    expect(await readBy(server, stored[1]!, operator)).toEqual(['file_missing', 'file_missing'])
+  })
+
+  test('of an unknown workflow are not kept, nor of one that they who send them may not edit', async () => {
+    await using server = await testServer()
+    const { id, handle } = await workflow(server)
+    const operator = await member(server, 'operator')
+    await upload(server, 'x', asBytes)
+    const before = await leftIn(server)
+    for (const ref of ['unknown', '']) {
+      const answer = await uploadAs(server, server.token, ref)
+      expect([answer.status, ((await answer.json()) as { error: { code: string } }).error.code]).toEqual(ref === '' ? [400, 'input_invalid'] : [404, 'workflow_missing'])
+    }
+    const denied = await uploadAs(server, operator, handle)
+    expect([denied.status, ((await denied.json()) as { error: { code: string } }).error.code]).toEqual([403, 'permission_denied'])
+    await server.call('DELETE', `/v1/workflows/${id}`)
+    expect((await uploadAs(server, server.token, id)).status).toBe(404)
+    expect(await leftIn(server)).toEqual(before)
+  })
+
+  test('are not there for another workspace, which cannot add to them either', async () => {
+    await using server = await testServer()
+    const { id, handle } = await workflow(server)
+    const [file] = await upload(server, 'x', asBytes, `?workflow=${handle}`)
+    const other = await server.call<{ id: string }>('POST', '/v1/workspaces', { name: 'Elsewhere' })
+    const { token: stranger } = await server.call<{ token: string }>('POST', '/v1/auth/switch', { workspace: other.id })
+    expect(await readBy(server, file!, stranger)).toEqual(['file_missing', 'file_missing'])
+    expect((await refusal(server.call('DELETE', `/v1/files/${file!.id}`, undefined, { as: stranger }))).code).toBe('file_missing')
+    for (const ref of [id, handle]) expect((await uploadAs(server, stranger, ref)).status).toBe(404)
+    expect(await rowsOf(server, 'files')).toBe(1)
+  })
+
+  test('that come while the workflow goes are refused, or go with it', { timeout: 60_000 }, async () => {
+    await using server = await testServer()
+    const ends = new Set<number>()
+    for (let round = 0; round < 12; round++) {
+      const { id } = await workflow(server)
+      const going = new Promise((resolve) => setTimeout(resolve, round)).then(() => server.call('DELETE', `/v1/workflows/${id}`))
+      const answers = await Promise.all([uploadAs(server, server.token, id), uploadAs(server, server.token, id), going.then(() => null)])
+      for (const answer of answers) if (answer) ends.add(answer.status)
+      expect(await leftIn(server)).toEqual([0, 0])
+    }
+    for (const status of ends) expect([201, 404]).toContain(status)
+  })
+})
+
 test('twenty uploads at once, and twenty readers who do not read, cost a server little memory', { timeout: 120_000 }, async () => {
   await using rig = await createRig()
   const server = await rig.serve()

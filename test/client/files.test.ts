@@ -43,6 +43,15 @@ test('a used file is not deleted, and its error says what uses it', async () => 
   expect(refused).toMatchObject({ code: 'file_in_use', details: { uses: [{ kind: 'session', id: '00example000001' }] } })
 })
 
+test('a file of a draft is in use, and of an unknown workflow is not kept', async () => {
+  await using server = await testServer()
+  const sluice = clientOf(server)
+  const { handle } = await sluice.workflows.create({ name: 'Invoice' })
+  expect(await sluice.files.upload(new Blob(['a,b']), { name: 'a.csv', workflow: handle })).toMatchObject({ name: 'a.csv', unusedSince: null })
+  await expect(sluice.files.upload(new Blob(['a,b']), { workflow: 'unknown' })).rejects.toMatchObject({ code: 'workflow_missing', constructor: NotFoundError })
+  expect(await sluice.files.list()).toMatchObject({ items: [{ name: 'a.csv' }] })
+})
+
 test('an upload is sent again only when it surely was not taken', async () => {
   await using server = await testServer()
   const tries: string[] = []
