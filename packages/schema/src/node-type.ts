@@ -1,6 +1,10 @@
 import { z } from 'zod'
 import { JsonObject } from './json.ts'
 
+/** The dialects that have names of their own for node types. */
+export const NodeTypeDialect = z.enum(['pyspur'])
+export type NodeTypeDialect = z.infer<typeof NodeTypeDialect>
+
 /** What a node type says of itself, for forms, discovery and validation. */
 export const NodeType = z.object({
   type: z.string(),
@@ -13,5 +17,9 @@ export const NodeType = z.object({
     fromConfig: z.string().nullable().meta({ description: 'Path into the config that names further handles, as `routes.*.name`' }),
   }),
   body: z.boolean().meta({ description: 'Whether other nodes may name it as their parent' }),
+  alias: z
+    .object({ dialect: NodeTypeDialect, of: z.string().meta({ description: 'The node type that it is another name of' }) })
+    .nullable()
+    .meta({ description: 'Of a name that a dialect has for a node type: whose name it is, and for what. Its config is then as that dialect writes it' }),
 })
 export type NodeType = z.infer<typeof NodeType>

@@ -7,6 +7,7 @@ import { Handle, Id, Timestamp, WorkflowRef, instant, ordinal } from './ids.ts'
 import { Json, JsonObject } from './json.ts'
 import { limits } from './limits.ts'
 import { eventsInput, pageInput } from './list.ts'
+import { NodeTypeDialect } from './node-type.ts'
 import { Pause, PauseStatus, pauseFields } from './pause.ts'
 import { includeInput, OtherInputs, Run, RunStatus, StepError, Wait, WaitingKind, runFields } from './run.ts'
 import { workflowFields } from './workflow.ts'
@@ -258,6 +259,11 @@ export const ListPauses = z.strictObject({
   ...listInput(pauseFields, whereLimits.dialectItems),
 })
 export type ListPauses = z.infer<typeof ListPauses>
+
+export const ListNodeTypes = z.strictObject({
+  dialect: NodeTypeDialect.optional().meta({ description: 'The names that this dialect has for node types, in place of the node types' }),
+})
+export type ListNodeTypes = z.infer<typeof ListNodeTypes>
 
 export const OneNodeType = z.strictObject({ type: z.string().min(1).max(100) })
 export type OneNodeType = z.infer<typeof OneNodeType>

@@ -3,6 +3,7 @@ import { createAudit } from './access/audit.ts'
 import { createAccess } from './access/authenticate.ts'
 import { pyspurNodes } from './dialects/pyspur/nodes.ts'
 import { createEngine, createQueue } from './engine/index.ts'
+import { pyspur, sayable } from './dialects/pyspur/index.ts'
 import { createDoorbell } from './events/doorbell.ts'
 import { createFeed } from './events/feed.ts'
 import { createFiles } from './files/files.ts'
@@ -94,7 +95,7 @@ export async function createApp(config: Config, { databaseUrl, log, nodes = [] }
     outside: toModel,
   })
   const catalogue = createCatalogue({ outside, sandbox, models }, nodes, pyspurNodes)
-  const workflows = createWorkflows({ database, catalogue })
+  const workflows = createWorkflows({ database, catalogue, fits: { [pyspur.name]: sayable } })
   const plans = createPlans(catalogue)
   const feed = createFeed({ database, doorbell })
   const files = createFiles({ database })
@@ -119,7 +120,7 @@ export async function createApp(config: Config, { databaseUrl, log, nodes = [] }
       sessions: createSessions({ database, doorbell, rounds, files }),
       workflows,
       nodeTypes: {
-        list: () => catalogue.list().map(describe),
+        list: (dialect) => catalogue.list(dialect).map(describe),
         get: (type) => {
           const node = catalogue.get(type)
           return node && describe(node)
@@ -139,6 +140,7 @@ export async function createApp(config: Config, { databaseUrl, log, nodes = [] }
     traces,
     ready: async () => void (await database.query('select 1')),
     counters: database,
+    dialects: [pyspur],
     serves: config.role !== 'worker',
     documents: async () => (await import('./openapi/documents.ts')).pagesFor(config.publicUrl),
   })

@@ -1,4 +1,4 @@
-import type { DefinitionKind, Json, JsonObject, MessageRole, PauseKind } from '@sluice/schema'
+import type { DefinitionKind, Json, JsonObject, MessageRole, NodeTypeDialect, PauseKind } from '@sluice/schema'
 import type * as Schema from 'effect/Schema'
 
 /**
@@ -215,7 +215,7 @@ export interface ReceivedMessage {
 
 interface AliasFacts<C> {
   /** The dialect whose name it is. */
-  dialect: string
+  dialect: NodeTypeDialect
   /** The name, as definitions have it. */
   type: string
   /** The node type it is a name of. */
@@ -258,7 +258,7 @@ export interface Catalogue {
   /** By name: of the library, of a program, or of a dialect. */
   get(type: string): AnyNode | undefined
   /** Those of library and program; given a dialect, its names for them. */
-  list(dialect?: string): AnyNode[]
+  list(dialect?: NodeTypeDialect): AnyNode[]
 }
 
 /** The node type behind a name: of an alias the one it stands for. */

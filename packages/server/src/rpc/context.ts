@@ -1,4 +1,4 @@
-import type { NodeType } from '@sluice/schema'
+import type { NodeType, NodeTypeDialect } from '@sluice/schema'
 import type { Audit } from '../access/audit.ts'
 import type { Access, Principal } from '../access/authenticate.ts'
 import type { Engine } from '../engine/engine.ts'
@@ -33,7 +33,8 @@ export type { FileContent } from '../files/files.ts'
 export type { ReceivedFile } from '../files/received.ts'
 
 export interface NodeTypesPart {
-  list(): NodeType[]
+  /** Of a dialect its names for them. */
+  list(dialect?: NodeTypeDialect): NodeType[]
   get(type: string): NodeType | undefined
 }
 

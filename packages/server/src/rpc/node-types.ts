@@ -1,12 +1,12 @@
-import { Fault, NodeType, OneNodeType, pageOf } from '@sluice/schema'
-import { can, nothing, router } from './trpc.ts'
+import { Fault, ListNodeTypes, NodeType, OneNodeType, pageOf } from '@sluice/schema'
+import { can, router } from './trpc.ts'
 
 const tags = ['node types']
 
 export const nodeTypes = router({
-  list: can('nodeTypes.read', { method: 'GET', path: '/v1/node-types', summary: 'List node types', tags }, nothing)
+  list: can('nodeTypes.read', { method: 'GET', path: '/v1/node-types', summary: 'List node types', tags }, ListNodeTypes.optional())
     .output(pageOf(NodeType))
-    .query(({ ctx }) => ({ items: ctx.parts.nodeTypes.list(), nextCursor: null })),
+    .query(({ ctx, input }) => ({ items: ctx.parts.nodeTypes.list(input?.dialect), nextCursor: null })),
 
   get: can('nodeTypes.read', { method: 'GET', path: '/v1/node-types/{type}', summary: 'Get a node type with the JSON Schema of its config', tags }, OneNodeType)
     .output(NodeType)

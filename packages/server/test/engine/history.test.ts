@@ -12,7 +12,7 @@ import { createSandbox } from '../../src/sandbox/sandbox.ts'
 import type { Tx } from '../../src/store/database.ts'
 
 const hears = (type: string, receives?: (message: ReceivedMessage) => Json): NodeAlias => ({
-  dialect: 'toy',
+  dialect: 'pyspur',
   type,
   of: 'input',
   title: 'Toy',

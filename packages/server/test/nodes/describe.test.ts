@@ -4,6 +4,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import { Arbitrary, Effect, Schema } from 'effect'
 import fc from 'fast-check'
 import { describe as group, expect, test } from 'vitest'
+import { pyspurNodes } from '../../src/dialects/pyspur/nodes.ts'
 import { createCatalogue } from '../../src/nodes/catalogue.ts'
 import type { AnyNode } from '../../src/nodes/contract.ts'
 import { describe } from '../../src/nodes/describe.ts'
@@ -123,5 +124,34 @@ group('readings', () => {
         .map(([field]) => `${type}.${field}`),
     )
     expect(unmarked).toEqual([])
+  })
+})
+
+group('an alias', () => {
+  const aliased = createCatalogue({ outside, sandbox: createSandbox(), models: createModels({ configured: null, outside }) }, [], pyspurNodes)
+  test('is told apart from node types, and says what it is another name of', () => {
+    expect(describe(aliased.get('RouterNode')!)).toMatchObject({ type: 'RouterNode', alias: { dialect: 'pyspur', of: 'router' }, handles: { fixed: [], fromConfig: null } })
+    expect(describe(aliased.get('ForLoopNode')!)).toMatchObject({ body: true, alias: { of: 'loop' } })
+    expect(describe(aliased.get('router')!).alias).toBeNull()
+  })
+
+  test('shows its own config, in which other keys may stand, and how its texts are read', () => {
+    const described = describe(aliased.get('SingleLLMCallNode')!)
+    expect(NodeType.parse(described)).toEqual(described)
+    expect(described.config).toMatchObject({
+      required: ['llm_info'],
+      additionalProperties: true,
+      properties: { user_message: { 'x-reading': 'jinja' }, message_history_variable: { 'x-reading': 'path' }, output_json_schema: { 'x-reading': 'raw' } },
+    })
+    expect(described.config['properties']).not.toHaveProperty('prompt')
+  })
+
+  test.each(aliased.list('pyspur').map((node) => [node.type, node] as const))('%s: each field has a title, and what its schema takes is what it takes', (_, node) => {
+    const { config } = describe(node)
+    expect(Object.entries(config['properties'] as { [field: string]: JsonObject }).filter(([, schema]) => typeof schema['title'] !== 'string')).toEqual([])
+    const fits = new Ajv2020({ strict: false }).compile(config)
+    const own = node.alias!.config as Schema.Codec<unknown>
+    const configs = Effect.runSync(Arbitrary.sampleEffect(Arbitrary.schema(own), { count: 30, seed: 42 })).map(asJson)
+    expect(configs.filter((each) => !fits({ ...each, unheard: 1 }))).toEqual([])
   })
 })

@@ -15,7 +15,7 @@ import { validate } from '../../src/workflows/validate.ts'
 
 /** Keeps the config's type between its schema and what it means. */
 const defineAlias = <C>(alias: NodeAlias<C>): NodeAlias<C> => alias
-const about = { dialect: 'toy', title: 'Toy', description: 'A toy', category: 'flow' } as const
+const about = { dialect: 'pyspur', title: 'Toy', description: 'A toy', category: 'flow' } as const
 
 const Begin = defineAlias({
   ...about,
@@ -100,7 +100,7 @@ const preparedOf = (id: string, ...given: Parameters<typeof definition>) => prep
 describe('the catalogue', () => {
   test('knows an alias by its own name, with the behaviour of what it stands for', () => {
     const node = catalogue.get('Switch')!
-    expect(node).toMatchObject({ type: 'Switch', title: 'Toy', alias: { dialect: 'toy', of: 'router' } })
+    expect(node).toMatchObject({ type: 'Switch', title: 'Toy', alias: { dialect: 'pyspur', of: 'router' } })
     expect(node.behaviour).toBe(catalogue.get('router')!.behaviour)
     expect(catalogue.get('router')!.alias).toBeUndefined()
     expect(catalogue.get('Ask')!.readings).toEqual({ message: 'raw', kind: 'raw' })
@@ -109,8 +109,8 @@ describe('the catalogue', () => {
 
   test('lists the aliases of a dialect apart from the node types', () => {
     expect(catalogue.list().map(({ type }) => type)).not.toContain('Switch')
-    expect(catalogue.list('toy').map(({ type }) => type)).toEqual(aliases.map(({ type }) => type))
-    expect(catalogue.list('other')).toEqual([])
+    expect(catalogue.list('pyspur').map(({ type }) => type)).toEqual(aliases.map(({ type }) => type))
+    expect(createCatalogue(foundations).list('pyspur')).toEqual([])
   })
 
   test('refuses at once an alias of nothing, and a name that is taken', () => {
