@@ -1,4 +1,6 @@
 export { compileCel, type Cel } from './cel.ts'
 export { ExpressionError } from './error.ts'
+export { compileJinja, type Jinja } from './jinja.ts'
+export { compilePath, type StepPath } from './path.ts'
 export { Recent } from './recent.ts'
 export { compileTemplate, type Template } from './template.ts'

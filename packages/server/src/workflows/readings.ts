@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '@sluice/schema'
-import { compileCel, compileTemplate } from '../expressions/index.ts'
+import { compileCel, compileJinja, compilePath, compileTemplate } from '../expressions/index.ts'
 import type { Reading, Readings } from '../nodes/contract.ts'
 
 /** How the strings of a config are read: which way each, and what stands in it. */
@@ -15,6 +15,8 @@ export interface Reader {
   whole: boolean
   /** All that it looks up in the scope: `names`, and names of its own that may not be set. */
   variables: ReadonlySet<string>
+  /** Of what it names, as it names it, what is no step when these are the steps before. */
+  missing(known: ReadonlySet<string>): string[]
   /** False when it gives the same whatever the scope. */
   dynamic: boolean
   /** What is wrong with it although it compiles. */
@@ -39,18 +41,34 @@ function fits(segments: readonly string[], path: Path): boolean {
 }
 
 const none: ReadonlySet<string> = new Set()
+const outputs: ReadonlySet<string> = new Set(['nodes'])
+const noneMissing = (): string[] => []
+const missingOf =
+  (steps: ReadonlySet<string>) =>
+  (known: ReadonlySet<string>): string[] =>
+    [...steps].filter((step) => !known.has(step)).map((step) => `nodes.${step}`)
 
 /** Compiles a string as it is read. Throws an ExpressionError. */
 export function readerOf(source: string, reading: Reading): Reader {
-  if (reading === 'raw') return { names: none, steps: none, whole: false, variables: none, dynamic: false, complaint: null, read: () => source }
+  if (reading === 'raw') return { names: none, steps: none, whole: false, variables: none, missing: noneMissing, dynamic: false, complaint: null, read: () => source }
   if (reading === 'template' || reading === 'value') {
     const { names, steps, whole, variables, dynamic, render, value } = compileTemplate(source)
-    return { names, steps, whole, variables, dynamic, complaint: null, read: reading === 'template' ? render : value }
+    return { names, steps, whole, variables, missing: missingOf(steps), dynamic, complaint: null, read: reading === 'template' ? render : value }
+  }
+  if (reading === 'jinja') {
+    const { steps, needed, dynamic, render } = compileJinja(source)
+    const missing = (known: ReadonlySet<string>): string[] => [...needed].filter((step) => !known.has(step))
+    return { names: outputs, steps, whole: false, variables: outputs, missing, dynamic, complaint: null, read: render }
+  }
+  if (reading === 'path') {
+    const { steps, read } = compilePath(source)
+    const missing = (known: ReadonlySet<string>): string[] => (steps.size === 0 || [...steps].some((step) => known.has(step)) ? [] : [[...steps].at(-1)!])
+    return { names: outputs, steps, whole: false, variables: outputs, missing, dynamic: true, complaint: null, read }
   }
   const { names, steps, whole, type, evaluate, condition } = compileCel(source)
   const isCondition = reading === 'condition'
   const complaint = isCondition && type !== 'bool' && type !== 'dyn' ? `A condition gives true or false; this one gives ${type}` : null
-  return { names, steps, whole, variables: names, dynamic: true, complaint, read: isCondition ? condition : evaluate }
+  return { names, steps, whole, variables: names, missing: missingOf(steps), dynamic: true, complaint, read: isCondition ? condition : evaluate }
 }
 
 /** All strings of a config, with their places. */

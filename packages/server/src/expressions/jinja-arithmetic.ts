@@ -1,0 +1,66 @@
+import type { Budget } from './budget.ts'
+import { ExpressionError } from './error.ts'
+import { percentFormat } from './jinja-format.ts'
+import { Tuple, isFloat, isList, kindOf, numberIn, numeric } from './jinja-values.ts'
+
+/** Python's operators. Numbers are doubles: an int beyond 2^53 is no longer exact. */
+
+const ofNumbers: Readonly<Record<string, (a: number, b: number) => number>> = {
+  '+': (a, b) => a + b,
+  '-': (a, b) => a - b,
+  '*': (a, b) => a * b,
+  '/': (a, b) => a / b,
+  '//': (a, b) => Math.floor(a / b),
+  '%': (a, b) => a - b * Math.floor(a / b),
+  '**': (a, b) => a ** b,
+}
+const divisions = new Set(['/', '//', '%'])
+
+export function arithmetic(budget: Budget, operator: string, left: unknown, right: unknown): unknown {
+  budget.tick()
+  const [a, b] = [numberIn(left), numberIn(right)]
+  if (a !== undefined && b !== undefined) {
+    if (b === 0 && divisions.has(operator)) throw new ExpressionError('It divides by zero')
+    return numeric(ofNumbers[operator]!(a, b), operator === '/' || isFloat(left) || isFloat(right) || (operator === '**' && b < 0))
+  }
+  if (operator === '%' && typeof left === 'string') return percentFormat(budget, left, right)
+  if (operator === '+' && typeof left === 'string' && typeof right === 'string') {
+    budget.spend(left.length + right.length)
+    return left + right
+  }
+  if (operator === '+' && isList(left) && isList(right) && left instanceof Tuple === right instanceof Tuple) {
+    budget.spend(left.length + right.length)
+    return likeTo(left, [...left, ...right])
+  }
+  if (operator === '*' && b !== undefined) return repeated(budget, left, b)
+  if (operator === '*' && a !== undefined) return repeated(budget, right, a)
+  throw new ExpressionError(`${operator} says nothing of ${kindOf(left)} and ${kindOf(right)}`)
+}
+
+function repeated(budget: Budget, value: unknown, times: number): unknown {
+  if (!Number.isInteger(times) || !(typeof value === 'string' || isList(value))) throw new ExpressionError(`* says nothing of ${kindOf(value)} and ${kindOf(times)}`)
+  const count = Math.max(times, 0)
+  budget.spend(count * (value.length + 1))
+  return typeof value === 'string' ? value.repeat(count) : likeTo(value, Array.from({ length: count }, () => value).flat())
+}
+
+/** A part of a tuple is a tuple. */
+export const likeTo = (model: readonly unknown[], items: readonly unknown[]): readonly unknown[] => (model instanceof Tuple ? Tuple.from(items) : items)
+
+/** Python's round(): a half goes to the even neighbour, of what the double truly is. */
+export function rounded(value: number, places: number): number {
+  if (places < 0) {
+    const unit = 10 ** Math.min(-places, 300)
+    return rounded(value / unit, 0) * unit
+  }
+  const kept = Math.min(places, 50)
+  if (Math.abs(value) >= 1e21) return value
+  const near = Number(value.toFixed(kept))
+  const tail = value
+    .toFixed(Math.min(kept + 45, 100))
+    .split('.')[1]!
+    .slice(kept)
+  if (!/^50*$/.test(tail)) return near
+  const [low, high] = [Math.trunc(value * 10 ** kept), Math.trunc(value * 10 ** kept) + Math.sign(value)]
+  return (low % 2 === 0 ? low : high) / 10 ** kept
+}
