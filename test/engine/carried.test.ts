@@ -80,15 +80,15 @@ describe('a loop', () => {
 describe('an input node in a body', () => {
   const nested = flow(
     {
-      in: 'input',
-      outer: map('nodes.in.rows'),
+      given: 'input',
+      outer: map('nodes.given.rows'),
       row: { type: 'input', in: 'outer', title: 'row' },
       inner: loop({ times: '{{ row.times }}', start: '{{ row.from }}', gives: 'last' }, { in: 'outer' }),
       each: { type: 'input', in: 'inner', config: { schema: { type: 'integer' } } },
       next: { type: 'output', in: 'inner' },
-      out: gives({ id: '{{ nodes.row.id }}', last: '{{ inner }}', all: '{{ nodes.in.rows.size }}' }, 'outer'),
+      out: gives({ id: '{{ nodes.row.id }}', last: '{{ inner }}', all: '{{ nodes.given.rows.size }}' }, 'outer'),
     },
-    ['in > outer', 'row > inner > out', 'each > next'],
+    ['given > outer', 'row > inner > out', 'each > next'],
   )
 
   test('gives the item of a map, and what a loop carries, of the innermost body', async () => {
@@ -110,9 +110,9 @@ describe('an input node in a body', () => {
   })
 
   test('takes nothing of what the run is started with, and checks what it is handed by its own schema', async () => {
-    expect(await refusal(server.run(nested, { inputs: { in: { rows: [] }, row: 1 } }))).toMatchObject({ code: 'input_invalid', issues: [{ path: ['inputs', 'row'] }] })
+    expect(await refusal(server.run(nested, { inputs: { given: { rows: [] }, row: 1 } }))).toMatchObject({ code: 'input_invalid', issues: [{ path: ['inputs', 'row'] }] })
     // The schema of `each` is not one for the input of the run.
-    expect(await server.run(nested, { inputs: { in: { rows: [] } } })).toMatchObject({ status: 'completed', output: { outer: { results: [] } } })
+    expect(await server.run(nested, { inputs: { given: { rows: [] } } })).toMatchObject({ status: 'completed', output: { outer: { results: [] } } })
     const run = await server.run(nested, { input: { rows: [{ id: 'a', times: 1, from: 'text' }] } })
     expect(run).toMatchObject({ status: 'failed', reason: { step: 'outer' } })
     const [step] = (await server.steps(run)).filter(({ nodeId }) => nodeId === 'each')
