@@ -213,3 +213,64 @@ test('every message is a line of its session', async () => {
   const { items } = await server.call<Page<Line>>('GET', `/v1/sessions/${session.id}/lines?limit=1000`)
   expect(items.map(({ number }) => number)).toEqual(items.map((_, n) => n + 1))
 })
+
+describe('a chatbot made with PySpur', () => {
+  const fields = { user_message: 'string', session_id: 'string', message_history: 'List[Dict[str, str]]' }
+  const definition: Definition = {
+    kind: 'chatbot',
+    settings: { join: 'all', onFailure: 'continue' },
+    nodes: [
+      { id: 'input_node', type: 'InputNode', title: 'input_node', config: { output_schema: fields, enforce_schema: true } },
+      {
+        id: 'bot',
+        type: 'SingleLLMCallNode',
+        title: 'Bot',
+        config: {
+          llm_info: { model: 'offline', max_tokens: 100, temperature: 0 },
+          system_message: '',
+          user_message: 'The message is: {{ input_node.user_message }}\nBefore it came {{ input_node.message_history | length }} messages.',
+          output_schema: { assistant_message: 'string' },
+        },
+      },
+      { id: 'output_node', type: 'OutputNode', title: 'output_node', config: { output_map: { assistant_message: 'Bot.assistant_message', heard: 'input_node.message_history' } } },
+    ],
+    links: [
+      { source: 'input_node', target: 'bot' },
+      { source: 'bot', target: 'output_node' },
+      { source: 'input_node', target: 'output_node' },
+    ],
+  }
+
+  test('is talked to from every face in one session: its input node is given what PySpur gives it', async () => {
+    const bot = await server.workflow(definition)
+    const session = await create({ workflow: bot.id, externalId: 'chat', metadata: { user_id: 'test_user' } })
+    const heard: Json[] = []
+    for (const text of ['one', 'two', 'three', 'four']) {
+      const message_history: Json[] = []
+      const runId =
+        text === 'three'
+          ? (
+              await server.start(bot.id, {
+                sessionId: session.id,
+                inputs: { input_node: { user_message: text, session_id: session.id, message_history } },
+                message: { text },
+                historyAs: 'message_history',
+              })
+            ).id
+          : (await send(session.id, text)).runId!
+      const before = (await messages(session)).filter((line) => line.runId !== runId)
+      const run = await server.wait(runId, 'finished')
+      expect(run).toMatchObject({ status: 'completed', reason: null })
+      const past = before.map((line) => ({ role: line.role, content: line.text }))
+      expect(run.input).toEqual({ input_node: { user_message: text, session_id: session.id, message_history: past } })
+      heard.push((run.output as { heard: Json[] }).heard.length)
+      const [said_, answered] = (await messages(session)).slice(-2)
+      expect([said_, answered]).toMatchObject([
+        { role: 'user', text, runId },
+        { role: 'assistant', text: (run.output as { assistant_message: string }).assistant_message, runId },
+      ])
+    }
+    expect(heard).toEqual([0, 2, 4, 6])
+    expect((await messages(session)).map(({ role }) => role)).toEqual(['user', 'assistant', 'user', 'assistant', 'user', 'assistant', 'user', 'assistant'])
+  })
+})

@@ -1160,8 +1160,10 @@ describe('an empty session', () => {
   test('is one for all who ask at once', async () => {
     const flow = await echo()
     await using second = await server.another()
-    const made = await Promise.all(Array.from({ length: 8 }, (_, n) => (n % 2 ? second : server).call<Session>('POST', '/v1/sessions', { reuse: 'empty', workflow: flow.id })))
-    expect(new Set(made.map(({ id }) => id)).size).toBe(1)
+    for (const body of [{ workflow: flow.id }, { metadata: { user: 'u_2' } }]) {
+      const made = await Promise.all(Array.from({ length: 8 }, (_, n) => (n % 2 ? second : server).call<Session>('POST', '/v1/sessions', { reuse: 'empty', ...body })))
+      expect(new Set(made.map(({ id }) => id)).size).toBe(1)
+    }
   })
 
   test('has no id that its client gives, and no round', async () => {
@@ -1189,17 +1191,17 @@ describe('a session with its messages', () => {
   })
 
   test('fills an answer from the newest message of each down, so that a large one takes no room from the others', async () => {
-    const [large, small] = [await create({ title: 'Large' }), await create({ title: 'Small' })]
+    const [first, large, last] = [await create({ title: 'A' }), await create({ title: 'B' }), await create({ title: 'C' })]
     await server.db.database.query(
       `insert into lines (session_id, number, id, at, kind, data)
        select $1, n, 'message' || lpad(n::text, 8, '0'), now(), 'message', json_build_object('role', 'user', 'text', repeat('x', 200000), 'metadata', json_build_object(), 'files', json_build_array()) from generate_series(1, 100) n`,
       [large.id],
     )
-    for (const text of ['a', 'b', 'c']) await send(small.id, text)
-    const where = JSON.stringify({ id: { in: [large.id, small.id] } })
+    for (const text of ['a', 'b', 'c']) for (const small of [first, last]) await send(small.id, text)
+    const where = JSON.stringify({ id: { in: [first.id, large.id, last.id] } })
     const { items } = await server.call<Page<Session>>('GET', `/v1/sessions?${String(new URLSearchParams({ where, order: 'title', messages: '1000' }))}`)
-    const [ofLarge, ofSmall] = items.map(({ messages }) => messages!)
-    expect(ofSmall!.map(({ text }) => text)).toEqual(['a', 'b', 'c'])
+    const [ofFirst, ofLarge, ofLast] = items.map(({ messages }) => messages!)
+    for (const small of [ofFirst, ofLast]) expect(small!.map(({ text }) => text)).toEqual(['a', 'b', 'c'])
     expect(ofLarge!.at(-1)!.number).toBe(100)
     expect(ofLarge!.map(({ number }) => number)).toEqual(Array.from({ length: ofLarge!.length }, (_, n) => 101 - ofLarge!.length + n))
     expect(JSON.stringify(items).length).toBeLessThan(16 * 1024 * 1024)
