@@ -196,7 +196,11 @@ export type ListSessions = z.infer<typeof ListSessions>
 export const ListSessionEvents = z.strictObject({ id: Id, ...eventsInput })
 export type ListSessionEvents = z.infer<typeof ListSessionEvents>
 
-/** A message: to a session; to a workflow, in a new session that is bound to it; or to nobody, in a new unbound one. */
+/**
+ * A message: to a session; to a workflow, in a new session that is bound to it; or to nobody, in a new unbound one. Its round
+ * is given `{text, metadata, files, messageId, sessionId}`, and of a chatbot the messages before it, too, as `history`, in the
+ * form and the bounds of `historyAs`.
+ */
 export const SendMessage = z.strictObject({
   to: z.string().min(1).max(100).optional().meta({ description: 'The id of a session, or the id or handle of a workflow' }),
   text: z.string().min(1).max(limits.messageChars),

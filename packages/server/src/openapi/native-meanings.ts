@@ -84,7 +84,7 @@ export const nativeMeanings: Meanings = {
     GetSession: 'Which session',
     PutSession: 'The session as it shall be, made when it is not there',
     UpdateSession: 'What is absent stays as it is',
-    SendMessage: 'A message, to whom, and what goes along',
+    SendMessage: 'A message, to whom, and what goes along; a `chatbot` is given what was said before it, too, as `history`: `[{role, content}]`',
     SentMessage: 'The message as it was kept, and the round that it started or went into',
     Line: 'One line of a session; it never changes',
     LineKind: 'What a line is',
