@@ -126,8 +126,8 @@ describe('what a definition needs and gives', () => {
       ],
     )
     expect(outputsOf(ended, catalogue)).toEqual([
-      { nodeId: 'o', name: 'Result' },
-      { nodeId: 'o', name: 'Result.total' },
+      { nodeId: 'o', name: 'Result', field: null },
+      { nodeId: 'o', name: 'Result.total', field: 'total' },
     ])
     expect(
       outputsOf(
