@@ -1,7 +1,7 @@
-import type { Definition, Json, Node, WorkflowOutput } from '@sluice/schema'
+import type { Definition, Json, JsonObject, WorkflowOutput } from '@sluice/schema'
 import type { AnyNode, Catalogue } from '../nodes/contract.ts'
-import { configOf } from './config.ts'
-import { type Graph, givingOf, graphOf, type GraphNode } from './graph.ts'
+import { configFor, configOf, ownOutputFields } from './config.ts'
+import { type Graph, givingOf, graphOf, type GraphNode, standingOf } from './graph.ts'
 import { valuesAt } from './readings.ts'
 
 /**
@@ -23,15 +23,22 @@ function leavesOf({ nodes, definition }: Graph): GraphNode[] {
   return [...nodes.values()].filter(({ id }) => !sources.has(id))
 }
 
-function fieldsOf({ definition }: GraphNode, declaration: AnyNode | undefined): string[] {
-  const schemas = (declaration?.schemaFields ?? []).flatMap((field) => valuesAt(configOf(definition), field).flatMap(({ value }) => keysAt(value, 'properties')))
-  const key = declaration?.schemaOf?.(configOf(definition)) ?? null
+function fieldsOf(node: GraphNode, declaration: AnyNode | undefined): string[] {
+  const stored = configOf(node.definition)
+  if (!declaration) return mappedKeys(stored)
+  const own = ownOutputFields(declaration, stored)
+  if (own) return own
+  const meant = configFor(declaration, stored, standingOf(node))
+  if (!meant.ok) return []
+  const { config } = meant
+  const schemas = (declaration.schemaFields ?? []).flatMap((field) => valuesAt(config, field).flatMap(({ value }) => keysAt(value, 'properties')))
+  const key = declaration.schemaOf?.(config) ?? null
   const within = key === null ? '' : `${key}.`
-  return [...new Set([...mappedKeys(definition), ...schemas.map((key) => within + key)])]
+  return [...new Set([...mappedKeys(config), ...schemas.map((key) => within + key)])]
 }
 
 /** `values` and `map` are objects whose keys are the output's. */
-const mappedKeys = (node: Node): string[] => ['values', 'map'].flatMap((key) => keysAt(configOf(node), key))
+const mappedKeys = (config: JsonObject): string[] => ['values', 'map'].flatMap((key) => keysAt(config, key))
 
 function keysAt(value: Json, key: string): string[] {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return []

@@ -9,6 +9,7 @@ import { createSandbox } from '../../src/sandbox/sandbox.ts'
 import { ownOutputFields } from '../../src/workflows/config.ts'
 import { graphOf } from '../../src/workflows/graph.ts'
 import { inputNodesOf, schemaOfInput } from '../../src/workflows/input-nodes.ts'
+import { outputsOf } from '../../src/workflows/outputs.ts'
 import { missingTypes } from '../../src/workflows/missing.ts'
 import { prepare } from '../../src/workflows/prepare.ts'
 import { validate } from '../../src/workflows/validate.ts'
@@ -76,6 +77,13 @@ const Ramble = defineAlias({
   config: Schema.Struct({}),
   map: () => ({ config: { text: 'x', noise: 1 }, places: [] }),
 })
+const Given = defineAlias({
+  ...about,
+  type: 'Given',
+  of: 'static-value',
+  config: Schema.Record(Schema.String, Schema.Int),
+  map: (values) => ({ config: { values: { ...values } }, places: [] }),
+})
 const Quote = defineAlias({
   ...about,
   type: 'Quote',
@@ -84,7 +92,7 @@ const Quote = defineAlias({
   map: ({ text, as }) => ({ config: { text }, places: [], ...(as && { readings: { text: 'raw' } as const }) }),
 })
 
-const aliases: AnyAlias[] = [Begin, Switch, Say, Ask, Gone, First, Ramble, Quote]
+const aliases: AnyAlias[] = [Begin, Switch, Say, Ask, Gone, First, Ramble, Given, Quote]
 const outside = createOutside({ allow: [] })
 const foundations = { outside, sandbox: createSandbox(), models: createModels({ configured: null, outside }) }
 const catalogue = createCatalogue(foundations, [], aliases)
@@ -272,7 +280,11 @@ describe('at run time', () => {
   })
 })
 
-test('what an alias gives is told by its own config', () => {
+test('what an alias gives is told by its own config, or else by what that means', () => {
+  const named = (...nodes: Node[]) => outputsOf(definition(nodes), catalogue).map(({ name }) => name)
+  expect(named({ id: 'a', type: 'Begin', config: { accepts: 'text' } })).toEqual(['a', 'a.text'])
+  expect(named({ id: 'a', type: 'Given', config: { x: 1, y: 2 } })).toEqual(['a', 'a.x', 'a.y'])
+  expect(named({ id: 'a', type: 'Switch', config: {} }, { id: 'g', type: 'Gone' })).toEqual(['a', 'g'])
   expect(ownOutputFields(catalogue.get('Begin')!, { accepts: 'text', more: 1 })).toEqual(['text'])
   expect(ownOutputFields(catalogue.get('Begin')!, { accepts: 'wrong' })).toEqual([])
   expect(ownOutputFields(catalogue.get('Say')!, {})).toBeUndefined()
