@@ -1,7 +1,7 @@
 import type { FaultCode, JsonObject } from '@sluice/schema'
 import { callTRPCProcedure, type AnyTRPCRouter, type inferRouterInputs, type inferRouterOutputs } from '@trpc/server'
 import { z } from 'zod'
-import type { Context } from '../rpc/context.ts'
+import type { Context, ReceivedFile } from '../rpc/context.ts'
 import type { Problem } from '../rpc/faults.ts'
 import { type AppRouter, appRouter } from '../rpc/router.ts'
 import { type Meta, type Method, passing, router } from '../rpc/trpc.ts'
@@ -64,7 +64,7 @@ export class Other {
 }
 
 /** A file of a form, which `http` has received. */
-export const FormFile = z.custom<object>((value) => typeof value === 'object' && value !== null, 'expected a file').meta({ type: 'string', format: 'binary' })
+export const FormFile = z.custom<ReceivedFile>((value) => typeof value === 'object' && value !== null, 'expected a file').meta({ type: 'string', format: 'binary' })
 
 type Inputs = inferRouterInputs<AppRouter>
 type Outputs = inferRouterOutputs<AppRouter>

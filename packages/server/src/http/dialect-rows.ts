@@ -42,7 +42,7 @@ function read({ schemas }: DialectRow, wire: Wire): Said {
   const issues: WireIssue[] = []
   const parse = (where: WireIssue['in'], schema: z.ZodType, value: unknown): unknown => {
     const { success, data, error } = schema.safeParse(value, { reportInput: true })
-    if (!success) issues.push(...error.issues.map((issue) => ({ in: where, issue })))
+    if (!success) issues.push(...error.issues.map((issue) => ({ in: where, issue, whole: value })))
     return data
   }
   const path = parse('path', schemas.path, texts(schemas.path, new Map([...wire.path].map(([key, value]) => [key, [value]]))))

@@ -1,4 +1,5 @@
 import { Fault, limits, type Json } from '@sluice/schema'
+import { firstFault } from './json-fault.ts'
 
 export interface JsonBounds {
   bytes: number
@@ -40,13 +41,14 @@ export function readJsonText(text: string, bounds: JsonBounds = jsonBounds): Rea
     value = JSON.parse(text) as Json
   } catch {
     // The parser's message quotes the body.
-    throw malformed()
+    throw malformed(undefined, firstFault(text))
   }
   const dropped = clean(value)
   return { value, text: dropped ? JSON.stringify(value) : text }
 }
 
-const malformed = (message?: string) => new Fault('json_malformed', message ? { message } : {})
+const malformed = (message?: string, offset?: number) =>
+  new Fault('json_malformed', { ...(message !== undefined && { message }), ...(offset !== undefined && { details: { offset } }) })
 
 const quote = 34
 const backslash = 92

@@ -1,6 +1,8 @@
 import { readFile, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { pyspur } from '../dialects/pyspur/index.ts'
 import type { Document } from './description.ts'
+import { describeDialect } from './dialect.ts'
 import { describeNative } from './native.ts'
 
 /** A document of the server: `openapi/<name>.json` in the repository and over HTTP. */
@@ -10,7 +12,10 @@ export interface ApiDocument {
   describe(): Document
 }
 
-export const documents: readonly ApiDocument[] = [{ name: 'sluice', title: 'Sluice', describe: describeNative }]
+export const documents: readonly ApiDocument[] = [
+  { name: 'sluice', title: 'Sluice', describe: describeNative },
+  ...[pyspur].map((dialect) => ({ name: dialect.name, title: dialect.title, describe: () => describeDialect(dialect) })),
+]
 
 /** The bytes of the file. */
 export const textOf = (document: Document): string => `${JSON.stringify(document, null, 2)}\n`

@@ -26,6 +26,8 @@ export interface WireIssue {
   in: 'path' | 'query' | 'body'
   /** With its `input`. */
   issue: z.core.$ZodIssue
+  /** All that came there. */
+  whole: unknown
 }
 
 /** What came does not fit the schemas of the dialect's row. */
