@@ -47,7 +47,8 @@ describe('a loop', () => {
     ])
   })
 
-  test('that is let go in each iteration goes on as if it had not been', async () => {
+  test('that is let go in each iteration goes on as if it had not been, whichever server takes it up', async () => {
+    await server.another()
     const definition = flow(
       {
         in: 'input',

@@ -157,6 +157,12 @@ describe('what a graph tells of its output', () => {
   test('is that or null, where all ways are asked for and one is not sure', () =>
     expect(of({ in: input(), r: { type: 'router' }, out: { ...out, settings: { join: 'all' } } }, ['in > r', 'r.yes > out', 'in > out'])).toEqual(maybe))
   test('is the input, where that is passed on', () => expect(of({ in: input(order), out: { type: 'output' } }, ['in > out'])).toEqual(order))
+  test('of a loop is its last output and the count, unless that is to be given alone', () => {
+    expect(of({ l: { type: 'loop' } }, [])).toMatchObject({ properties: { l: { required: ['last', 'count'] } } })
+    expect(of({ l: { type: 'loop', config: { gives: 'summary' } } }, [])).toMatchObject({ properties: { l: { required: ['last', 'count'] } } })
+    expect(of({ l: { type: 'loop', config: { gives: 'last' } } }, [])).toMatchObject({ properties: { l: {} } })
+    expect(JSON.stringify(of({ l: { type: 'loop', config: { gives: 'last' } } }, []))).not.toContain('count')
+  })
   test('is by step, where there are several outputs, or none', () => {
     expect(of({ in: input(), a: { ...out, title: 'First' }, b: { type: 'output' } }, ['in > a', 'in > b'])).toMatchObject({
       properties: { First: order, b: {} },
