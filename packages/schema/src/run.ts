@@ -74,9 +74,10 @@ export const RunNode = z.object({
   route: z.array(z.string()).nullable(),
   startedAt: Timestamp.nullable(),
   endedAt: Timestamp.nullable(),
-  input: Json.nullable().meta({ description: 'Of the latest step, as its output, error and route' }),
+  input: Json.nullable().meta({ description: 'Of the latest step, as its output, error, skip reason and route' }),
   output: Json.nullable(),
   error: StepError.nullable(),
+  skipReason: SkipReason.nullable().meta({ description: 'Why it was skipped' }),
   iterations: z
     .array(NodeIteration)
     .optional()
@@ -232,10 +233,14 @@ export const StartRun = z.strictObject({
     .strictObject({ text: z.string().min(1).max(limits.messageChars), metadata: JsonObject.optional() })
     .optional()
     .meta({ description: 'What its user says with this round, which the session keeps; with `sessionId` alone' }),
-  historyAs: z.string().min(1).max(100).optional().meta({
-    description:
-      'In what is an object of the input, or of the inputs, this key is the messages of the session so far, `[{role, content}]`, where it is absent, null or an empty list; with `sessionId` alone',
-  }),
+  historyAs: z
+    .string()
+    .min(1)
+    .max(100)
+    .optional()
+    .meta({
+      description: `Puts the messages of the session so far, \`[{role, content}]\`, under this key of what is an object of the input, or of the inputs, and has nothing, null or an empty list there: the newest ${limits.historyMessages}, at most ${limits.historyBytes / 1024} KiB in all, as they are when the start is accepted; what a round before it has yet to answer is not among them. With \`sessionId\` alone`,
+    }),
   trigger: z.string().max(50).optional(),
   tags: z.array(z.string().min(1).max(100)).max(20).optional(),
   wait: Wait.optional(),

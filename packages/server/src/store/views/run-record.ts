@@ -1,4 +1,4 @@
-import { type Run, type RunInclude, type StepState, type WaitingOn, type CompensationState, limits } from '@sluice/schema'
+import { type Run, type RunInclude, type SkipReason, type StepState, type WaitingOn, type CompensationState, limits } from '@sluice/schema'
 import type { Statement, Tx } from '../database.ts'
 import { createGather } from '../gather.ts'
 import { listedValue } from './listed.ts'
@@ -27,6 +27,7 @@ export interface RunRecord extends SummaryRow, Pinned {
 export interface NodeSum extends StepOutput {
   state: StepState
   count: number
+  skip_reason: SkipReason | null
   started_at: string | null
   ended_at: string | null
   at: string
@@ -87,7 +88,7 @@ const lookOf = (include: readonly RunInclude[], listed: boolean): Look => ({ pau
 const nodeSums = `
   select distinct on (node_id, state) node_id, state,
     count(*) over by_state::int as count, min(started_at) over by_state as started_at, max(ended_at) over by_state as ended_at,
-    iteration, case when output_bytes <= ${limits.listValueBytes} then output end as output, output_bytes, error, route,
+    iteration, case when output_bytes <= ${limits.listValueBytes} then output end as output, output_bytes, error, skip_reason, route,
     coalesce(ended_at, last_attempt_at, started_at, 'epoch') as at
   from steps where run_id = runs.id
   window by_state as (partition by node_id, state)

@@ -109,6 +109,7 @@ function nodeFrom(node: Pick<RunNode, 'nodeId' | 'step' | 'type'>, sums: readonl
     input: input ?? null,
     output: latest ? (latest.output_bytes > limits.listValueBytes ? { truncated: latest.output_bytes } : latest.output) : null,
     error: (latest?.error ?? null) as RunNode['error'],
+    skipReason: latest?.skip_reason ?? null,
   }
 }
 
