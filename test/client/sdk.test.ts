@@ -200,6 +200,32 @@ describe('a list', () => {
   })
 })
 
+test('a draft is changed by who knows a part of it, copied, listed whole and begun anew; over REST it is the same', async () => {
+  const { id, handle } = await sluice.workflows.create({
+    name: 'Partly known',
+    definition: { kind: 'agent', nodes: [{ id: 'a', type: 'merge', config: { by: 'key' }, extra: { one: 1 } }], links: [] },
+  })
+  const known = { nodes: [{ id: 'a', type: 'merge', title: 'A', extra: { one: null, two: 2 } }], links: [] }
+  const draft = { kind: 'agent', nodes: [{ id: 'a', type: 'merge', title: 'A', config: { by: 'key' }, extra: { two: 2 } }], links: [] }
+  expect(await sluice.workflows.update({ workflow: handle, definition: known, absent: 'keep' })).toMatchObject({ draft })
+  expect(await server.call('PATCH', `/v1/workflows/${handle}`, { definition: known, absent: 'keep' })).toMatchObject({ draft, revision: 3 })
+  expect(await sluice.workflows.duplicate({ workflow: id, suffix: ' (Copy)' })).toMatchObject({ name: 'Partly known (Copy)', draft })
+  expect(await sluice.workflows.list({ name: 'Partly known', drafts: true })).toMatchObject({ items: [{ id, draft }] })
+  expect(await server.call('GET', '/v1/workflows?name=Partly%20known&drafts=true')).toMatchObject({ items: [{ id, draft }] })
+  expect((await sluice.workflows.list({ name: 'Partly known' })).items[0]).not.toHaveProperty('draft')
+  await expect(sluice.workflows.list({ sayableIn: 'nowhere' })).rejects.toThrow(InvalidError)
+  expect(await sluice.workflows.outputs({ workflow: id, of: 'leaves' })).toEqual([{ nodeId: 'a', name: 'A', field: null }])
+  expect(await sluice.workflows.reset({ workflow: id, drafts: { agent: { nodes: [{ id: 'b', type: 'merge' }], links: [] } } })).toMatchObject({
+    name: 'Partly known',
+    draft: { kind: 'agent', nodes: [{ id: 'b', type: 'merge' }], links: [] },
+  })
+  await sluice.workflows.publish({ workflow: id })
+  expect(await server.call('POST', `/v1/workflows/${handle}/reset`, {})).toMatchObject({ draft: { kind: 'agent', nodes: [], links: [] }, version: 1 })
+  await sluice.workflows.publish({ workflow: id })
+  expect((await sluice.workflows.versions({ workflow: id, offset: 1 })).items.map(({ number }) => number)).toEqual([1])
+  expect(await server.call('GET', `/v1/workflows/${id}/versions?offset=1&count=true`)).toMatchObject({ items: [{ number: 1 }], total: 2 })
+})
+
 test('a workflow whose creation lost its answer is there once', async () => {
   const { hostname, port } = new URL(server.url)
   const proxy = await proxyTo({ host: hostname, port: Number(port) })
