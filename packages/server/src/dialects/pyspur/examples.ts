@@ -85,9 +85,22 @@ const going = { ...run, end_time: null, percentage_complete: 0 }
 
 export const pendingRun = { ...going, status: 'PENDING' as const, outputs: null, tasks: [], duration: 0.004 }
 
-export const pausedRun = { ...going, status: 'PAUSED' as const, tasks: [tasks[0]!, { ...approval, status: 'PAUSED' as const, end_time: null }], duration: 60.5, percentage_complete: 50 }
+export const pausedRun = {
+  ...going,
+  status: 'PAUSED' as const,
+  tasks: [tasks[0]!, { ...approval, status: 'PAUSED' as const, end_time: null }],
+  duration: 60.5,
+  percentage_complete: 50,
+}
 
-const pause = { id: 'PH_01k2v9n0b6dq2ms', run_id: oneRun.run_id, node_id: 'approval', pause_message: 'Is this fine?', pause_time: '2026-01-31T12:00:05.300000Z', input_data: { input_node: given } }
+const pause = {
+  id: 'PH_01k2v9n0b6dq2ms',
+  run_id: oneRun.run_id,
+  node_id: 'approval',
+  pause_message: 'Is this fine?',
+  pause_time: '2026-01-31T12:00:05.300000Z',
+  input_data: { input_node: given },
+}
 
 export const openPause = { ...pause, resume_time: null, resume_user_id: null, resume_action: null, comments: null }
 
@@ -107,6 +120,12 @@ export const session = {
   ...times,
   messages: [
     { ...times, id: '01k2v9p8a2bc6de', session_id: oneSession.session_id, run_id: oneRun.run_id, content: { role: 'user' as const, content: 'Hello' } },
-    { ...times, id: '01k2v9p8k4fg8hj', session_id: oneSession.session_id, run_id: oneRun.run_id, content: { role: 'assistant' as const, content: 'Hello! What can I do for you?' } },
+    {
+      ...times,
+      id: '01k2v9p8k4fg8hj',
+      session_id: oneSession.session_id,
+      run_id: oneRun.run_id,
+      content: { role: 'assistant' as const, content: 'Hello! What can I do for you?' },
+    },
   ],
 }

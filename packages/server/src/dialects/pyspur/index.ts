@@ -2,6 +2,9 @@ import type { Dialect } from '../dialect.ts'
 import { words } from './contract.ts'
 import { errors } from './errors.ts'
 import { meanings } from './meanings.ts'
+import { pauseRows } from './routes/pauses.ts'
+import { runRows } from './routes/runs.ts'
+import { sessionRows } from './routes/sessions.ts'
 import { workflowRows } from './routes/workflows.ts'
 
 export { sayable } from './mapping/definition.ts'
@@ -15,7 +18,7 @@ export const pyspur: Dialect = {
     'Everything is found under `/api` as well, with or without the slash at the end. Times are UTC without saying so, but those of pauses. Errors are `{"detail": …}`: a text, or, under 422, a list of what does not fit.',
     'Unlike PySpur, the server asks for a credential, unless its operator lets anyone in.',
   ].join('\n\n'),
-  prefixes: ['/wf', '/run', '/session', '/user', '/node', '/ds', '/files'],
+  prefixes: ['/wf', '/run', '/runs', '/session', '/user', '/node', '/ds', '/files'],
   mounts: ['', '/api'],
   credentials: {
     bearer: { type: 'http', scheme: 'bearer', description: 'The token of a login, or an API key' },
@@ -23,9 +26,12 @@ export const pyspur: Dialect = {
   },
   tags: [
     { name: 'workflows', description: 'Workflows, their versions and their test files' },
+    { name: 'pauses', description: 'What asks for a decision of a person, and what was decided' },
+    { name: 'runs', description: 'Runs and their tasks' },
+    { name: 'sessions', description: 'Conversations with a workflow' },
     { name: 'files', description: 'Bytes of what was uploaded' },
   ],
-  rows: [...workflowRows],
+  rows: [...workflowRows, ...pauseRows, ...runRows, ...sessionRows],
   errors,
   words,
   meanings,
