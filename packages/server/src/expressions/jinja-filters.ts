@@ -40,8 +40,9 @@ function sorted(budget: Budget, items: readonly unknown[], keyFor: (item: unknow
 }
 
 const sort = callable('reverse case_sensitive attribute', (budget, value, [reverse, isCaseSensitive, path]) => {
-  const paths = typeof path === 'string' ? path.split(',') : [path]
-  return sorted(budget, elements(budget, value), (item) => paths.map((each) => keyOf(budget, item, each, isCaseSensitive)), reverse)
+  const paths = typeof path === 'string' && path.includes(',') ? path.split(',') : null
+  const keyFor = (item: unknown): unknown => (paths ? paths.map((each) => keyOf(budget, item, each, isCaseSensitive)) : keyOf(budget, item, path, isCaseSensitive))
+  return sorted(budget, elements(budget, value), keyFor, reverse)
 })
 
 const dictsort = callable('case_sensitive by reverse', (budget, value, [isCaseSensitive, by = 'key', reverse]) => {
@@ -89,17 +90,25 @@ const selecting = (isKept: boolean, isOfAttribute: boolean): Callable =>
   })
 
 function called(among: ReadonlyMap<string, Callable>, what: string, name: unknown): Callable {
-  const found = typeof name === 'string' ? among.get(name) : undefined
-  if (!found) throw new ExpressionError(`There is no ${what} ${typeof name === 'string' ? name : kindOf(name)} here`)
+  if (typeof name !== 'string') throw new ExpressionError(`The name of a ${what} must be a text, not ${kindOf(name)}`)
+  const found = among.get(name)
+  if (!found) throw new ExpressionError(`There is no ${what} ${name} in these templates`)
   return found
 }
 
 /** Applies a callable with arguments that are known only now. */
 function apply(budget: Budget, { takes, needs, apply: run }: Callable, value: unknown, args: readonly unknown[], named: Named): unknown {
-  const given = takes === 'any' ? args : takes.map((name, at) => (at < args.length ? args[at] : named.get(name)))
-  if (args.length < needs) throw new ExpressionError(`It needs ${needs} argument${needs === 1 ? '' : 's'}`)
   budget.tick()
-  return run(budget, value, given, named)
+  if (takes === 'any') return run(budget, value, args, named)
+  const missing = takes.slice(0, needs).find((name, at) => at >= args.length && !named.has(name))
+  if (missing !== undefined) throw new ExpressionError(`What is applied to each needs “${missing}”`)
+  if (args.length > takes.length) throw new ExpressionError(`What is applied to each takes at most ${takes.length} arguments`)
+  return run(
+    budget,
+    value,
+    takes.map((name, at) => (at < args.length ? args[at] : named.get(name))),
+    named,
+  )
 }
 
 const join = callable('d attribute', (budget, value, [separator = '', path]) => {
@@ -145,9 +154,10 @@ const truncate = ofText('length killwords end leeway', (budget, value, [length =
 })
 
 const indent = ofText('width first blank', (budget, value, [width = 4, first, blank]) => {
-  const shift = typeof width === 'string' ? width : ' '.repeat(Math.min(Math.max(whole(width, 'width'), 0), 1_000))
+  const size = typeof width === 'string' ? width.length : Math.max(whole(width, 'width'), 0)
   const all = lines(`${value}\n`)
-  budget.spend(all.length * (shift.length + 1))
+  budget.spend(all.length * (size + 1))
+  const shift = typeof width === 'string' ? width : ' '.repeat(size)
   const shifted = all.map((line, at) => (at === 0 ? (truth(first) ? shift + line : line) : line === '' && !truth(blank) ? line : shift + line))
   return shifted.join('\n')
 })

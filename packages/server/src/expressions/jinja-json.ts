@@ -4,12 +4,14 @@ import { isDict, isList, kindOf, numberIn, repr } from './jinja-values.ts'
 
 /** JSON as Jinja's `tojson` writes it: Python's spaces, keys in order, ASCII alone, and nothing that HTML would take for its own. */
 export function jsonOf(budget: Budget, value: unknown, indent: number | null): string {
-  const shift = indent === null ? null : ' '.repeat(Math.min(Math.max(indent, 0), 20))
+  const width = Math.max(indent ?? 0, 0)
+  budget.spend(width)
+  const shift = indent === null ? null : ' '.repeat(width)
   return written(budget, value, shift, '\n').replace(/[<>&']/g, (found) => escaped(found))
 }
 
 function written(budget: Budget, value: unknown, shift: string | null, newline: string): string {
-  budget.tick()
+  budget.spend(1)
   if (value === null || typeof value === 'boolean') return String(value)
   if (numberIn(value) !== undefined) return repr(budget, value)
   if (typeof value === 'string') {

@@ -5,7 +5,7 @@ import { methods } from './jinja-methods.ts'
 import { tests } from './jinja-tests.ts'
 import { quoted, tokensOf, type Token } from './jinja-tokens.ts'
 import type { Body, Call, Expression, Statement, Target } from './jinja-tree.ts'
-import { Float } from './jinja-values.ts'
+import { numeric } from './jinja-values.ts'
 
 /**
  * Jinja's grammar, as its own parser has it, without what reaches beyond one template (include, import, extends, block) or
@@ -18,8 +18,6 @@ export interface Parsed {
   names: ReadonlySet<string>
   /** Of these, those that it never sets itself. */
   strange: ReadonlySet<string>
-  /** How much it is: tokens. */
-  size: number
 }
 
 /** How deep tags, brackets and signs may stand inside each other. */
@@ -64,7 +62,7 @@ class Parser {
 
   template(): Parsed {
     const body = this.#body([])
-    return { body, names: this.#names, strange: this.#strange, size: this.#tokens.length }
+    return { body, names: this.#names, strange: this.#strange }
   }
 
   // Tokens
@@ -373,11 +371,9 @@ class Parser {
         return { is: 'constant', value: texts.join('') }
       }
       case 'integer':
-        return { is: 'constant', value: Number(token.value.replaceAll('_', '')) }
-      case 'float': {
-        const value = Number(token.value.replaceAll('_', ''))
-        return { is: 'constant', value: Number.isInteger(value) ? new Float(value) : value }
-      }
+        return { is: 'constant', value: numeric(Number(token.value.replaceAll('_', '')), false) }
+      case 'float':
+        return { is: 'constant', value: numeric(Number(token.value.replaceAll('_', '')), true) }
       case 'operator':
         if (token.value === '(') return this.#parentheses()
         if (token.value === '[') return { is: 'list', parts: this.#list(']', () => this.#expression()) }

@@ -108,7 +108,7 @@ const escapes: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', b
 /** As in Python; what is no escape keeps its backslash. */
 function unescaped(source: string, at: number): string {
   if (!source.includes('\\')) return source
-  return source.replace(/\\(?:x([\da-f]{2})|u([\da-f]{4})|U([\da-f]{8})|([0-7]{1,3})|([^]))/gi, (whole, ...groups: (string | undefined)[]) => {
+  return source.replace(/\\(?:x([\da-fA-F]{2})|u([\da-fA-F]{4})|U([\da-fA-F]{8})|([0-7]{1,3})|([^]))/g, (whole, ...groups: (string | undefined)[]) => {
     const [byte, short, long, octal, single] = groups
     if (single !== undefined) return escapes[single] ?? whole
     const code = octal === undefined ? parseInt((byte ?? short ?? long)!, 16) : parseInt(octal, 8)

@@ -131,13 +131,13 @@ export function str(budget: Budget, value: unknown): string {
 
 /** As Python shows it inside a list. Charged. */
 export function repr(budget: Budget, value: unknown): string {
-  budget.tick()
+  budget.spend(1)
   if (typeof value === 'string') return quote(budget, value)
   if (value === undefined) return 'Undefined'
   if (value === null) return 'None'
   if (typeof value === 'boolean') return value ? 'True' : 'False'
   const number = numberIn(value)
-  if (number !== undefined) return isFloat(value) ? floatText(number) : String(number)
+  if (number !== undefined) return isFloat(value) ? floatText(number) : intText(number)
   const within = (parts: string[]): string => {
     budget.spend(parts.length * 2)
     return parts.join(', ')
@@ -148,6 +148,9 @@ export function repr(budget: Budget, value: unknown): string {
   }
   return `{${within(Object.entries(value as Dict).map(([key, each]) => `${quote(budget, key)}: ${repr(budget, each)}`))}}`
 }
+
+/** All digits of an int, as far as JavaScript writes them for others: beyond, it was no int that anybody wrote down. */
+const intText = (value: number): string => (Number.isSafeInteger(value) || Math.abs(value) >= 1e21 ? String(value) : String(BigInt(value)))
 
 function floatText(value: number): string {
   const size = Math.abs(value)
@@ -173,7 +176,7 @@ function quote(budget: Budget, text: string): string {
 const hex = (code: number, width: number): string => code.toString(16).padStart(width, '0')
 
 export function equal(budget: Budget, left: unknown, right: unknown): boolean {
-  budget.tick()
+  budget.spend(1)
   if (left === right) return true
   const [a, b] = [numberIn(left), numberIn(right)]
   if (a !== undefined || b !== undefined) return a === b
@@ -186,7 +189,7 @@ export function equal(budget: Budget, left: unknown, right: unknown): boolean {
 
 /** Below 0 when `left` comes first. Numbers, texts and lists have an order among themselves; throws for all else. */
 export function order(budget: Budget, left: unknown, right: unknown): number {
-  budget.tick()
+  budget.spend(1)
   const [a, b] = [numberIn(left), numberIn(right)]
   if (a !== undefined && b !== undefined) return a - b
   if (typeof left === 'string' && typeof right === 'string') {

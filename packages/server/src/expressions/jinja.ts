@@ -29,13 +29,14 @@ export interface Jinja {
 /** Characters of one template. */
 const maxSource = 100_000
 
+/** By how much memory they take. */
 const recent = new Recent<Jinja>(32_000_000)
 const nothing: ReadonlySet<string> = new Set()
 
 /** Compiles a template. Throws an ExpressionError for what is not understood, with its place. Line ends become `\n`, and a last one goes, as in Jinja. */
 export function compileJinja(source: string): Jinja {
   if (!/\{[{%#]|\r|\n$/.test(source)) return { steps: nothing, needed: nothing, dynamic: false, render: () => source }
-  // A token weighs what its part of the tree does.
+  // The tree is some 20 to 40 times as large as its text.
   return recent.of(source, () => compile(source), source.length * 40 + 1_000)
 }
 
@@ -153,7 +154,7 @@ class Evaluation {
   }
 
   #value(expression: Expression): unknown {
-    this.#budget.tick()
+    this.#budget.spend(1)
     switch (expression.is) {
       case 'constant':
         return expression.value
@@ -168,7 +169,7 @@ class Evaluation {
       case 'dict':
         return this.#dict(expression.entries)
       case 'get':
-        return inside(this.#value(expression.of), this.#value(expression.key))
+        return this.#get(this.#value(expression.of), this.#value(expression.key))
       case 'slice':
         return this.#slice(expression)
       case 'apply':
@@ -200,6 +201,12 @@ class Evaluation {
   #named(name: string): unknown {
     for (let at = this.#frames.length - 1; at >= 0; at--) if (this.#frames[at]!.has(name)) return this.#frames[at]!.get(name)
     return inside(this.#outputs, name)
+  }
+
+  #get(value: unknown, key: unknown): unknown {
+    // A text is counted through.
+    if (typeof value === 'string') this.#budget.tick()
+    return inside(value, key)
   }
 
   #values(parts: readonly Expression[]): unknown[] {
@@ -241,11 +248,12 @@ class Evaluation {
   }
 
   #apply(value: unknown, { callable, args, named, name }: Call): unknown {
+    this.#budget.tick()
     const given = args.map((arg) => (arg ? this.#value(arg) : undefined))
     const byName = new Map(named.map(([key, arg]) => [key, this.#value(arg)] as const))
     if (value instanceof Loop) throw new ExpressionError(`${name} says nothing of a loop`)
     const made = callable.apply(this.#budget, value, given, byName)
-    if (typeof made === 'string' || isList(made)) this.#budget.tick(made.length)
+    if (typeof made === 'string' || isList(made)) this.#budget.spend(made.length)
     return made
   }
 

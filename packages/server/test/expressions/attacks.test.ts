@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { ExpressionError, compileCel, compileTemplate } from '../../src/expressions/index.ts'
+import { ExpressionError, compileCel, compileJinja, compileTemplate } from '../../src/expressions/index.ts'
 
 /** Each must be refused, or be inert. The promise is one second of a processor; a loaded machine may take longer by the clock. */
 const cpuMs = 1_000
@@ -39,6 +39,7 @@ const refused = (work: () => unknown): void => {
 }
 
 const cel = (source: string) => () => compileCel(source).evaluate(scope)
+const jinja = (source: string) => () => compileJinja(source).render({ nodes: scope })
 const liquid = (source: string) => () => [compileTemplate(source).render(scope), compileTemplate(source).value(scope)]
 
 describe('CEL attacks end', () => {
@@ -130,5 +131,100 @@ describe('Liquid attacks end', () => {
 
   test('a list of a list in where, sort and sum costs what it is, not what it says', () => {
     ends(liquid('{{ input.refs | sort: "list" | size }}{{ input.refs | sum: "list" }}{{ input.refs | where: "list", 1 | size }}'))
+  })
+})
+
+describe('Jinja attacks end', () => {
+  const twice = (start: string, step: string) => `{% set s = ${start} %}${`{% set s = ${step} %}`.repeat(60)}`
+  const long = (begin: string, part: string, end = '') => begin + part.repeat(Math.floor((99_990 - begin.length - end.length) / part.length)) + end
+  test.each([
+    ['a source that is too long', `{{ a }}${' '.repeat(100_000)}`],
+    ['braces without end', long('', '{{')],
+    ['tags without end', long('', '{%   ')],
+    ['raw without end', long('', '{% raw %}')],
+    ['a text without end', long("{{ '", '\\')],
+    ['too many tags', long('', '{% if a %}')],
+    ['deep tags', '{% for a in a %}'.repeat(200)],
+    ['deep parentheses', long('{{ ', '(')],
+    ['deep lists', long('{{ ', '[')],
+    ['deep signs', long('{{ ', '-', '1 }}')],
+    ['deep negations', long('{{ ', 'not ', '1 }}')],
+    ['a long sum', long('{{ 1', '+1', ' }}')],
+    ['a long path', long('{{ a', '.a', ' }}')],
+    ['a chain of filters', long('{{ a', '|e', ' }}')],
+    ['a chain of choices', long('{{ ', '1 if 1 else ', '1 }}')],
+    ['a function of the host', '{{ process.exit(1) }}'],
+    ['a constructor that is called', '{{ input.constructor("x") }}'],
+    ['a filter named by data', '{{ [1] | map(input.key) | list }}'],
+    ['a test named by data', '{{ [1] | select(input.key) | list }}'],
+    ['a repeated text', "{{ 'x' * 10**9 }}"],
+    ['a repeated list', '{{ [1] * 10**9 }}'],
+    ['a huge range', '{% for i in range(10**9) %}{% endfor %}'],
+    ['a range beyond the integers', '{% for i in range(10**16, 10**16 + 10) %}{% for j in range(10**300) %}{% endfor %}{% endfor %}'],
+    ['a power beyond all numbers', '{{ 10 ** 400 }}'],
+    ['nested loops', '{% for i in input.many %}{% for j in input.many %}{% for k in input.many %}{% endfor %}{% endfor %}{% endfor %}'],
+    ['a text that doubles', `${twice("'ab'", 's + s')}{{ s }}`],
+    ['a text that doubles by ~', `${twice("'ab'", 's ~ s')}{{ s }}`],
+    ['a list that doubles', `${twice('[1]', 's + s')}{{ s }}`],
+    ['nested lists that double, shown', `${twice('[1]', '[s, s]')}{{ s }}`],
+    ['nested lists that double, as JSON', `${twice('[1]', '[s, s]')}{{ s | tojson }}`],
+    ['nested lists that double, compared', `${twice('[1]', '[s, s]')}${twice('[1]', '[s, s]').replaceAll('s', 't').replaceAll('tet', 'set')}{{ s == t }}`],
+    ['a large text, a thousand times', '{% for i in range(1000) %}{{ input.big }}{% endfor %}'],
+    ['a large capture', '{% for i in range(1000000) %}{% set c %}{{ input.big }}{% endset %}{% endfor %}'],
+    ['constant text in a loop', `{% for i in range(100000) %}${'y'.repeat(50_000)}{% endfor %}`],
+    ['nine hundred sorts', `{{ input.many | ${'sort | '.repeat(900)}length }}`],
+    ['a replacement that explodes', "{{ input.big | replace('x', input.big) }}"],
+    ['a replacement of nothing that explodes', "{{ input.big.replace('', input.big) }}"],
+    ['a join that explodes', '{{ input.many | join(input.big) }}'],
+    ['an indent that explodes', "{{ ('a\\n' * 100000) | indent(10 ** 9) }}"],
+    ['a wide centre', "{{ 'a' | center(10 ** 9) }}"],
+    ['a wide row', '{{ [1] | batch(10 ** 9, 1) }}'],
+    ['many columns', '{{ [1] | slice(10 ** 9) }}'],
+    ['a wide format', "{{ '%999999999d' | format(1) }}"],
+    ['many wide formats', "{{ '%999s' * 100000 % 1 }}"],
+    ['wide JSON', '{{ input.many | tojson(indent=10 ** 9) }}'],
+    ['shared objects as text', '{{ input.refs }}'],
+    ['shared objects as JSON', '{{ input.refs | tojson }}'],
+    ['shared objects, told apart', '{{ input.refs | unique | length }}'],
+    ['shared lists, added', "{{ input.refs | sum('list', []) | length }}"],
+  ])('%s is refused', (_name, source) => refused(jinja(source)))
+
+  test.each([
+    [
+      'prototypes',
+      '{{ input.constructor }}{{ input.__proto__ }}{{ constructor }}{{ "".__class__.__mro__ }}{{ input[input.key] }}{{ input.many.constructor }}{{ {}["__proto__"] }}',
+      '',
+    ],
+    ['prototypes, by the name of a part', "{{ [input] | map(attribute='constructor.name', default='') | join }}{{ [input] | map(attribute='__proto__', default='') | join }}", ''],
+    [
+      'assignment to a prototype',
+      '{% set __proto__ = 5 %}{% set constructor = 6 %}{{ __proto__ }}{{ constructor }}{{ {"__proto__": {"a": 7}}.a }}{{ {"__proto__": {"a": 7}}["__proto__"].a }}',
+      '567',
+    ],
+    ['globals of the host', '{{ process }}{{ globalThis }}{{ require }}', ''],
+    ['the parts of a loop', '{% for x in [1] %}{{ loop.advance }}{{ loop.constructor }}{{ loop["__proto__"] }}{% endfor %}', ''],
+    ['lengths of the host', '{{ input.many["length"] }}{{ "abc".length }}', ''],
+  ])('%s are inert', (_name, source, expected) => {
+    const { result } = ends(jinja(source))
+    expect(result).toBe(expected)
+    expect(({} as { a?: number }).a).toBeUndefined()
+  })
+
+  test('a template of 100,000 characters of any kind is read in one pass', () => {
+    for (const source of [
+      long('{{ 1 }}', ' ', '{{ 1 }}'),
+      long('{{', ' ', '1}}'),
+      long('{{ [', '1,', '] }}'),
+      long("{{ '", "\\'", "' }}"),
+      long('{# ', '{# ', '#}'),
+      long('', '\n', '{{ 1 }}'),
+    ])
+      ends(jinja(source))
+  })
+
+  test('places in a large text, and comparisons of large lists, end', () => {
+    ends(jinja('{% for i in range(100000) %}{{ input.big[i] }}{{ input.big | length }}{% endfor %}'))
+    ends(jinja(`{{ ${'input.many == input.copy and '.repeat(900)}true }}`))
+    ends(jinja(`{{ ${"'q' in input.many or ".repeat(900)}true }}`))
   })
 })
