@@ -73,6 +73,23 @@ test('every set of statuses lists the runs that show one of them, and no others'
   }
 })
 
+/** Rows that the statements read of these tables, shown or not. */
+async function readBy(work: (tx: Tx) => Promise<unknown>): Promise<{ rows: number; shown: number }> {
+  let [rows, shown] = [0, 0]
+  await work({
+    async query<R>(statement: Parameters<Tx['query']>[0], values?: readonly unknown[]) {
+      const text = typeof statement === 'string' ? statement : statement.text
+      const [explained] = await db.database.query<{ 'QUERY PLAN': [{ Plan: Plan }] }>(`explain (analyze, format json) ${text}`, values)
+      rows += rowsOf(explained!['QUERY PLAN'][0].Plan)
+      console.log(text, JSON.stringify(explained, null, 1).replaceAll(/"(Parallel Aware|Async.*|Startup.*|Actual.*Time|Disabled|Plan Width|Index Searches)": .*\n/g, ''))
+      const found = await db.database.query(statement, values)
+      shown += found.length
+      return found as R[]
+    },
+  })
+  return { rows, shown }
+}
+
 describe('a page reads little more than it shows, however many runs there are', () => {
   const session = newId()
   let parent: string
@@ -116,22 +133,6 @@ describe('a page reads little more than it shows, however many runs there are', 
     return workspace
   }
 
-  /** Rows that the statements read of these tables, shown or not. */
-  async function readBy(work: (tx: Tx) => Promise<unknown>): Promise<{ rows: number; shown: number }> {
-    let [rows, shown] = [0, 0]
-    await work({
-      async query<R>(statement: Parameters<Tx['query']>[0], values?: readonly unknown[]) {
-        const text = typeof statement === 'string' ? statement : statement.text
-        const [explained] = await db.database.query<{ 'QUERY PLAN': [{ Plan: Plan }] }>(`explain (analyze, format json) ${text}`, values)
-        rows += rowsOf(explained!['QUERY PLAN'][0].Plan)
-        const found = await db.database.query(statement, values)
-        shown += found.length
-        return found as R[]
-      },
-    })
-    return { rows, shown }
-  }
-
   const run = (more: Partial<ListRuns>) => (tx: Tx) => listRuns(tx, workspace, asked(more))
   const pause = (more: Partial<ListPauses>) => (tx: Tx) => listPauses(tx, workspace, { limit: 20, ...more })
 
@@ -158,6 +159,8 @@ describe('a page reads little more than it shows, however many runs there are', 
     ['the current one', (tx) => currentRun(tx, workspace, 'rare').catch(() => {})],
     ['the net for runs without a job', (tx) => jobless(tx, 500)],
     ['the net for runs without a server', (tx) => unservedRuns(tx, 500)],
+    ['those that ask', run({ paused: true })],
+    ['those of a workflow that ask', run({ paused: true, workflow: 'rare' })],
     ['pauses', pause({})],
     ['open pauses', pause({ status: 'open' })],
     ['an inbox', pause({ status: 'open', assignee: 'ann' })],
@@ -167,6 +170,33 @@ describe('a page reads little more than it shows, however many runs there are', 
     const { rows, shown } = await readBy(work)
     expect(rows).toBeLessThanOrEqual(10 * shown + 60)
   })
+})
+
+test('the runs that ask are found in their order, whether they are few or many, the newest or the oldest', { timeout: 60_000 }, async () => {
+  const own = newId()
+  await db.database.query(`insert into workspaces (id, handle, name) values ($1, 'asking', 'Asking')`, [own])
+  const ids = await store(
+    db.database,
+    Array.from({ length: 6_000 }, (_, index): Stored =>
+      index < 3_000 ? { status: 'waiting', waitingKind: 'pause', workspace: own } : { status: index % 2 ? 'waiting' : 'completed', workspace: own },
+    ),
+  )
+  // Two of each of the older half.
+  await db.database.query(
+    `insert into pauses (id, workspace_id, workflow_id, run_id, node_id, iteration, step, kind, status, message, blocks, opened_at)
+     select id || n, $2, $3, id, 'ask', n, 'ask', 'approval', 'open', '', 'run', now() from unnest($1::text[]) as run (id), generate_series(1, 2) as n`,
+    [ids.slice(0, 3_000), own, common],
+  )
+  await db.database.query('vacuum analyze runs, pauses')
+  const page = (more: Partial<ListRuns>) => listRuns(db.database, own, asked({ paused: true, ...more }))
+  const newest = ids.slice(0, 3_000).reverse()
+  const middle = await page({ offset: 1_500 })
+  for (const more of [{}, { cursor: middle.nextCursor! }]) {
+    const { rows, shown } = await readBy((tx) => listRuns(tx, own, asked({ paused: true, ...more })))
+    expect([shown, rows <= 10 * shown + 60], `${rows} rows`).toEqual([21, true])
+  }
+  expect((await page({ cursor: middle.nextCursor!, count: true })).items.map(({ id }) => id)).toEqual(newest.slice(1_520, 1_540))
+  expect((await page({ count: true })).total).toBe(3_000)
 })
 
 interface Plan {

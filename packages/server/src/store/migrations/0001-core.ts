@@ -284,7 +284,7 @@ export class Core0001 extends Migration {
     this.addSql('create index pauses_workflow on pauses (workflow_id, id)')
     this.addSql(`create index pauses_open on pauses (workspace_id, id) where status = 'open'`)
     // Runs that ask, in their order.
-    this.addSql(`create index pauses_open_runs on pauses (workspace_id, run_id) where status = 'open'`)
+    this.addSql(`create index pauses_open_runs on pauses (workspace_id, run_id, id) where status = 'open'`)
     this.addSql(`create index pauses_assigned on pauses (workspace_id, assignee, id) where status = 'open' and assignee is not null`)
     this.addSql(`
       create table signals (

@@ -3,7 +3,7 @@ import { Fault, limits } from '@sluice/schema'
 /** A column of JSON as lists tell it: a large value by its size. */
 export function listedValue(column: string): string {
   const bytes = `octet_length(${column}::text)`
-  return `case when ${bytes} <= ${limits.listValueBytes} then ${column} else json_build_object('truncated', ${bytes}) end as ${column}`
+  return `case when ${bytes} > ${limits.listValueBytes} then json_build_object('truncated', ${bytes}) else ${column} end as ${column}`
 }
 
 /** Counts what items come to as JSON. Throws a Fault `limit_exceeded` for more than an answer holds. */

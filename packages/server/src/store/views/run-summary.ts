@@ -8,6 +8,10 @@ export const shownStatus = `case when held_at is not null and status in ('queued
 export const summaryColumns = `id, workflow_id, version, ${shownStatus} as status, waiting_kind, progress, reason, transaction_id, lane, parent_run_id, session_id, trigger, tags,
   started_at, ended_at, updated_at`
 
+/** All that a list of runs looks at, but for the id. */
+export const listedColumns = `workflow_id, version, status, held_at, waiting_kind, progress, reason, transaction_id, lane, parent_run_id, session_id, trigger, tags,
+  created_at, started_at, ended_at, updated_at`
+
 /** A row of `summaryColumns`, or the JSON of one. */
 export interface SummaryRow {
   id: string

@@ -22,7 +22,7 @@ import { createScale } from './listed.ts'
 import { openPausesOf } from './pause.ts'
 import { readRunRecords } from './run-record.ts'
 import { getRun, pinnedTo, runsFrom } from './run.ts'
-import { type SummaryRow, runList, summaryColumns, summaryFrom } from './run-summary.ts'
+import { type SummaryRow, listedColumns, runList, summaryColumns, summaryFrom } from './run-summary.ts'
 import { stepInputs } from './step-inputs.ts'
 
 export { getRun }
@@ -43,8 +43,9 @@ interface ListedRow extends SummaryRow {
  */
 export async function listRuns(tx: Tx, workspaceId: string, asked: ListRuns): Promise<Page<ListedRun>> {
   const { workflow, version, status, tag, waitingOn: kinds, trigger, sessionId, createdAfter, createdBefore, paused, whole, include = [] } = asked
+  const workflowId = workflow === undefined ? undefined : await resolveWorkflow(tx, workspaceId, workflow)
   const also: Where<RunField> = {
-    ...(workflow !== undefined && { workflowId: await resolveWorkflow(tx, workspaceId, workflow) }),
+    ...(!paused && { workflowId }),
     version,
     status: among(status),
     tags: tag === undefined ? undefined : { has: tag },
@@ -59,21 +60,36 @@ export async function listRuns(tx: Tx, workspaceId: string, asked: ListRuns): Pr
     { ...asked, also },
     {
       select: whole ? `${summaryColumns}, ${weightOf}` : summaryColumns,
-      from: paused ? pausedRuns : 'runs',
-      scope: `workspace_id = $1 and trial is null${paused ? ` and ended_at is null and status = any('{running,waiting}')` : ''}`,
-      values: [workspaceId],
+      ...(paused ? pausedRuns(workspaceId, workflowId) : { from: 'runs', scope: ofWorkspace, values: [workspaceId] }),
       item: (row: ListedRow) => row,
     },
   )
   return { ...page, items: whole ? await wholeOf(tx, workspaceId, page.items, include) : await toldWith(tx, page.items, include) }
 }
 
-/** By an index in the order of runs, so that a page reads as many as it shows; `using` makes that order the one of `id`. */
-const pausedRuns = `(select distinct run_id as id from pauses where workspace_id = $1 and status = 'open') as paused join runs using (id)`
+const ofWorkspace = 'workspace_id = $1 and trial is null'
+
+/**
+ * Those that ask, of all workflows or of one, newest first by an index, and each run by its id: a page reads as many as it shows.
+ * The planner takes a condition for one that few meet, and a subquery for one that is read to its end, and would then read all
+ * of them first: so each is found by the first that it asks, and what is true of all of them stands where it does not count.
+ * Who asks has neither ended nor been told to.
+ */
+function pausedRuns(workspaceId: string, workflowId: string | undefined): { from: string; scope: string; values: string[] } {
+  const asking = `status = 'open'${workflowId === undefined ? '' : ' and workflow_id = $2'}`
+  const isFirst = `(select min(first.id) = pauses.id from pauses as first where first.run_id = pauses.run_id and first.status = 'open')`
+  return {
+    from: `
+      (select run_id as id from pauses where workspace_id = $1 and ${asking} and ${isFirst}) as paused,
+      lateral (select ${listedColumns} from runs where runs.id = paused.id and ${ofWorkspace} offset 0) as run`,
+    scope: 'true',
+    values: workflowId === undefined ? [workspaceId] : [workspaceId, workflowId],
+  }
+}
 
 /** Outputs that are told by their size weigh little. */
 const weightOf = `
-  (select sum(case when output_bytes <= ${limits.listValueBytes} then output_bytes else 0 end + coalesce(octet_length(error::text), 0)) from steps where run_id = runs.id) as weight`
+  (select sum(case when output_bytes <= ${limits.listValueBytes} then output_bytes else 0 end + coalesce(octet_length(error::text), 0)) from steps where run_id = id) as weight`
 
 /** Read together are as many as do not weigh more than an answer holds: nearly always all of them. */
 async function wholeOf(tx: Tx, workspaceId: string, rows: readonly ListedRow[], include: readonly RunInclude[]): Promise<Run[]> {
