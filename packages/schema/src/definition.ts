@@ -74,7 +74,7 @@ export const Definition = z.strictObject({
 })
 export type Definition = z.infer<typeof Definition>
 
-/** A definition for a workflow that is there: without a kind it is of the workflow's. */
+/** A definition for a workflow that is there. What its kind is where it does not say so, who takes it says. */
 export const GivenDefinition = Definition.extend({ kind: DefinitionKind.optional() })
 export type GivenDefinition = z.infer<typeof GivenDefinition>
 

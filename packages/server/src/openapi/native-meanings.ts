@@ -13,7 +13,8 @@ export const nativeMeanings: Meanings = {
 
     Definition: 'A graph as data: nodes, links between them, and how the whole behaves',
     DefinitionInput: 'A graph as it is sent: what has a default may be left out',
-    GivenDefinition: 'A graph for a workflow that is there',
+    GivenDefinition:
+      'A graph for a workflow that is there. Without a kind it is a plain workflow; where what is absent is kept, of the kind it was; in a reset, of the one it is given for',
     DefinitionKind: 'What the workflow is for: a plain workflow, a chatbot that answers messages, or an agent',
     DefinitionSettings: 'How runs of this definition behave',
     Node: 'A step template',

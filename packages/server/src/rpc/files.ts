@@ -16,7 +16,10 @@ const Upload = z.strictObject({
   file: z.array(Received, { error: 'expected files, sent as multipart/form-data' }).min(1).max(limits.filesPerUpload),
   name: z.string().min(1).max(1_000).optional().meta({ description: 'The name of a file that comes alone' }),
   contentType: z.string().min(1).max(200).optional().meta({ description: 'The type of a file that comes alone' }),
-  workflow: WorkflowRef.optional().meta({ description: 'The id or the handle of the workflow whose draft uses them: who may read it may read them, and they stay until it goes' }),
+  workflow: WorkflowRef.optional().meta({
+    description:
+      'The id or the handle of the workflow whose draft uses them: who may read it may read them, and they stay until it goes. Asks for the permission `workflows.edit` as well',
+  }),
 })
 
 const uploading = `Each file has at most ${limits.uploadBytes / 1024 / 1024} MiB, and a form at most ${limits.filesPerUpload} of them: all are stored, or none. What nothing uses goes after a while, a day unless the server is told otherwise.`
