@@ -273,4 +273,33 @@ describe('a chatbot made with PySpur', () => {
     expect(heard).toEqual([0, 2, 4, 6])
     expect((await messages(session)).map(({ role }) => role)).toEqual(['user', 'assistant', 'user', 'assistant', 'user', 'assistant', 'user', 'assistant'])
   })
+
+  test('is talked to in the words of PySpur, and what is said there is heard here', async () => {
+    const bot = await server.workflow(definition)
+    interface Wire {
+      id: string
+      status: string
+      messages: { run_id: string; content: { role: string; content: string } }[]
+      tasks: { node_id: string; status: string; outputs: { assistant_message: string } }[]
+    }
+    const wire = (method: string, path: string, body?: unknown) => server.call<Wire>(method, `/api${path}`, body)
+    const session = await wire('POST', `/session/test/?workflow_id=${bot.id}`)
+    expect((await wire('POST', `/session/test/?workflow_id=${bot.id}`)).id).toBe(session.id)
+    const answers: [string, string, string][] = []
+    for (const user_message of ['one', 'two']) {
+      const initial_inputs = { input_node: { user_message, session_id: session.id, message_history: [] } }
+      const { id } = await wire('POST', `/wf/${bot.id}/start_run/?run_type=interactive`, { initial_inputs, parent_run_id: null })
+      await server.wait(id, 'finished')
+      const { status, tasks } = await wire('GET', `/run/${id}/status/`)
+      expect(status).toBe('COMPLETED')
+      const { outputs } = tasks.find((task) => task.node_id === 'output_node' && task.status === 'COMPLETED')!
+      answers.push([id, 'user', user_message], [id, 'assistant', outputs.assistant_message])
+    }
+    const { runId } = await send(session.id, 'three')
+    const run = await server.wait(runId!, 'finished')
+    expect((run.input as { input_node: { message_history: Json[] } }).input_node.message_history).toEqual(answers.map(([, role, content]) => ({ role, content })))
+    answers.push([runId!, 'user', 'three'], [runId!, 'assistant', (run.output as { assistant_message: string }).assistant_message])
+    expect((await wire('GET', `/session/${session.id}/`)).messages.map(({ run_id, content }) => [run_id, content.role, content.content])).toEqual(answers)
+    expect((await wire('POST', `/session/test/?workflow_id=${bot.id}`)).id).not.toBe(session.id)
+  })
 })
