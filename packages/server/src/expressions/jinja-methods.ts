@@ -2,7 +2,7 @@ import type { Budget } from './budget.ts'
 import { ExpressionError } from './error.ts'
 import { type Callable, callable } from './jinja-callable.ts'
 import { capitalized, lines, replaced, split, stripped, titled, whole } from './jinja-texts.ts'
-import { Tuple, elements, equal, inside, isDict, isList, kindOf, lengthOf, str } from './jinja-values.ts'
+import { Loop, Tuple, elements, equal, isDict, isList, kindOf, lengthOf, str } from './jinja-values.ts'
 
 /** The methods that templates call on texts, dicts and lists. None of them changes what it is called on. */
 
@@ -81,9 +81,13 @@ export const methods: ReadonlyMap<string, Callable> = new Map(
     islower: ofText('', (_budget, value) => /\p{Ll}/u.test(value) && !/[\p{Lu}\p{Lt}]/u.test(value)),
     count,
     index,
+    cycle: callable('*', (_budget, value, args) => {
+      if (!(value instanceof Loop) || args.length === 0) throw new ExpressionError('Only a loop has a cycle, and of at least one value')
+      return args[value.index0 % args.length]
+    }),
     items: ofDict('', (value) => Object.entries(value).map((pair) => Tuple.from(pair))),
     keys: ofDict('', (value) => Object.keys(value)),
     values: ofDict('', (value) => Object.values(value)),
-    get: ofDict('key! default', (value, [key, fallback = null]) => inside(value, key) ?? (typeof key === 'string' && Object.hasOwn(value, key) ? value[key] : fallback)),
+    get: ofDict('key! default', (value, [key, fallback = null]) => (typeof key === 'string' && Object.hasOwn(value, key) ? value[key] : fallback)),
   }),
 )

@@ -138,6 +138,7 @@ export function repr(budget: Budget, value: unknown): string {
   if (typeof value === 'boolean') return value ? 'True' : 'False'
   const number = numberIn(value)
   if (number !== undefined) return isFloat(value) ? floatText(number) : intText(number)
+  if (value instanceof Loop) return `<LoopContext ${value.index}/${value.length}>`
   const within = (parts: string[]): string => {
     budget.spend(parts.length * 2)
     return parts.join(', ')

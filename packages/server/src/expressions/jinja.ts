@@ -247,11 +247,10 @@ class Evaluation {
     return number
   }
 
-  #apply(value: unknown, { callable, args, named, name }: Call): unknown {
+  #apply(value: unknown, { callable, args, named }: Call): unknown {
     this.#budget.tick()
     const given = args.map((arg) => (arg ? this.#value(arg) : undefined))
     const byName = new Map(named.map(([key, arg]) => [key, this.#value(arg)] as const))
-    if (value instanceof Loop) throw new ExpressionError(`${name} says nothing of a loop`)
     const made = callable.apply(this.#budget, value, given, byName)
     if (typeof made === 'string' || isList(made)) this.#budget.spend(made.length)
     return made

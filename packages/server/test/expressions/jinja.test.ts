@@ -2,6 +2,9 @@ import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ExpressionError, compileJinja } from '../../src/expressions/index.ts'
+import { filters } from '../../src/expressions/jinja-filters.ts'
+import { methods } from '../../src/expressions/jinja-methods.ts'
+import { tests } from '../../src/expressions/jinja-tests.ts'
 
 /** What Jinja2 3.1.6 gives for the same templates and data, where names may be undefined at any depth (ChainableUndefined). */
 interface Case {
@@ -75,6 +78,21 @@ describe('what does not compile says what was met, and where', () => {
   test.each(['namespace', 'cycler', 'joiner', 'lipsum', 'dict', 'self', 'caller', 'super'])('%s() is refused by its name', (name) =>
     expect(() => compileJinja(`{{ ${name}() }}`)).toThrow(`${name}() is not available`),
   )
+})
+
+test('the page lists the filters, tests and methods that there are', () => {
+  const page = readFileSync(new URL('../../../../docs/jinja.md', import.meta.url), 'utf8')
+  const listed = (part: string): string[] =>
+    page
+      .split(`<!-- jinja:${part} -->`)[1]!
+      .split('<!--')[0]!
+      .match(/(?<=`)[^\s`]+(?=`)/g)!
+  for (const [part, known] of Object.entries({ filters, tests, methods }))
+    expect(
+      listed(part)
+        .filter((name) => name !== 'select' || part === 'filters')
+        .sort(),
+    ).toEqual([...known.keys()].sort())
 })
 
 describe('names', () => {
