@@ -283,6 +283,20 @@ export type SessionResponse = z.output<typeof SessionResponse>
 export const SessionListResponse = z.object({ sessions: z.array(SessionResponse), total: z.int() })
 export type SessionListResponse = z.output<typeof SessionListResponse>
 
+// ── node types ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** PySpur's document has no name for it. */
+export const NodeTypeResponse = z.object({
+  name: z.string(),
+  input: Dict,
+  output: Dict,
+  config: Dict,
+  visual_tag: z.object({ acronym: z.string(), color: z.string().regex(/^#[0-9A-Fa-f]{6}$/) }),
+  has_fixed_output: z.boolean(),
+  category: z.string(),
+})
+export type NodeTypeResponse = z.output<typeof NodeTypeResponse>
+
 // ── where things are, and which of them ────────────────────────────────────────────────────────────────────────────────
 
 export const WorkflowPath = z.object({ workflow_id: z.string() })
@@ -340,6 +354,7 @@ export const words: Dialect['words'] = {
   HTTPError,
   MessageContent,
   MessageResponse,
+  NodeTypeResponse,
   OutputVariable,
   PartialRunRequestSchema,
   PauseAction,

@@ -129,3 +129,19 @@ export const session = {
     },
   ],
 }
+
+const open = { type: 'object', properties: {} }
+
+export const nodeTypes = {
+  Logic: [
+    {
+      name: 'MergeNode',
+      input: open,
+      output: open,
+      config: { type: 'object', title: 'Merge', properties: { has_fixed_output: { type: 'boolean', default: true } } },
+      visual_tag: { acronym: 'MN', color: '#3C4BB8' },
+      has_fixed_output: true,
+      category: 'Logic',
+    },
+  ],
+}

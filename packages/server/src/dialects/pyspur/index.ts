@@ -2,6 +2,7 @@ import type { Dialect } from '../dialect.ts'
 import { words } from './contract.ts'
 import { errors } from './errors.ts'
 import { meanings } from './meanings.ts'
+import { nodeRows } from './routes/nodes.ts'
 import { pauseRows } from './routes/pauses.ts'
 import { runRows } from './routes/runs.ts'
 import { sessionRows } from './routes/sessions.ts'
@@ -29,9 +30,10 @@ export const pyspur: Dialect = {
     { name: 'pauses', description: 'What asks for a decision of a person, and what was decided' },
     { name: 'runs', description: 'Runs and their tasks' },
     { name: 'sessions', description: 'Conversations with a workflow' },
+    { name: 'nodes', description: 'What definitions are made of' },
     { name: 'files', description: 'Bytes of what was uploaded' },
   ],
-  rows: [...workflowRows, ...pauseRows, ...runRows, ...sessionRows],
+  rows: [...workflowRows, ...pauseRows, ...runRows, ...sessionRows, ...nodeRows],
   errors,
   words,
   meanings,

@@ -59,7 +59,8 @@ export const pauseRows: readonly DialectRow[] = [
     faults: ['run_missing', 'run_not_paused', 'pause_missing', 'pause_ambiguous', 'pause_decided'],
     example: { path: examples.oneRun, body: examples.decision, reply: { ...examples.run, message: resumed() } },
     ask: ({ path, body }) => decisionOf(path.run_id, body),
-    answer: ({ run }, { now }) => runOf(run!, { now, message: resumed() }),
+    // Why a declined run ended, it says itself.
+    answer: ({ run }, { now }, { body }) => runOf(run!, { now, ...(body.action !== 'DECLINE' && { message: resumed() }) }),
   }),
 ]
 
