@@ -298,6 +298,13 @@ describe('changes', () => {
     expect(await code(here.update(actor, { workflow: id, handle: 'taken' }))).toBe('handle_taken')
   })
 
+  test('an update that says nothing changes nothing, not even the time, and still misses what is not there', async () => {
+    const made = await create({ definition: one })
+    expect(await here.update(actor, { workflow: made.id, absent: 'keep' })).toEqual(made)
+    expect(await code(here.update(actor, { workflow: 'nothing' }))).toBe('workflow_missing')
+    expect(await fault(here.update(actor, { workflow: made.id, revision: 7 }))).toMatchObject({ code: 'revision_stale' })
+  })
+
   test('with `keep` what is not said of nodes, settings and extra stays, and only what then is there counts against their size', async () => {
     const chatbot: Definition = {
       ...definition([merge('a', { title: 'A', config: { k: 1 }, extra: { one: 'x'.repeat(10_000) } })]),

@@ -71,6 +71,9 @@ export function createChanging(fits: Fits): Changing {
 
     async update(tx, actor, { workflow, revision, ...given }) {
       const row = await locked(tx, actor, workflow, revision)
+      const { absent: _how, ...what } = given
+      // What says nothing changes nothing, not even when it was changed last.
+      if (Object.values(what).every((value) => value === undefined)) return workflowView(tx, row.id)
       const { name = row.name, handle = row.handle, description = row.description } = given
       const draft = draftFrom(row, given)
       const extra = extraFrom(row, given)

@@ -14,9 +14,17 @@ export function keepAbsent(before: Definition, given: GivenDefinition): Definiti
 }
 
 function keepOfNode(before: Node | undefined, given: Node): Node {
+  const { extra: changes, ...rest } = said(given)
   const settings = laidOver(before?.settings, given.settings)
-  const extra = given.extra ? keepExtra(before?.extra ?? {}, given.extra) : before?.extra
-  return { ...before, ...said(given), ...(settings && { settings }), ...(extra && { extra }) }
+  const extra = extraOf(before?.extra, changes)
+  return { ...before, ...rest, ...(settings && { settings }), ...(extra && { extra }) }
+}
+
+/** Where there was none, what only takes keys out of it makes none. */
+function extraOf(before: JsonObject | undefined, changes: JsonObject | undefined): JsonObject | undefined {
+  if (!changes) return before
+  const extra = keepExtra(before ?? {}, changes)
+  return before === undefined && Object.keys(changes).length > 0 && Object.keys(extra).length === 0 ? undefined : extra
 }
 
 /** Null takes a key out. */

@@ -67,7 +67,7 @@ test('what is said again changes nothing, and a definition that says everything 
     fc.property(aDefinition, aGiven, (before, given) => {
       const kept = keepAbsent(before, given)
       expect(keepAbsent(kept, given)).toEqual(kept)
-      expect(keepAbsent({ kind: 'agent', nodes: [], links: [] }, whole(before))).toEqual(whole({ ...before, nodes: before.nodes.map(withoutNull) }))
+      expect(whole(keepAbsent({ kind: 'agent', nodes: [], links: [] }, whole(before)))).toEqual(whole({ ...before, nodes: before.nodes.map(withoutNull) }))
     }),
     { numRuns: 100 },
   )
@@ -109,4 +109,9 @@ test('one setting said, the others kept; one key of extra cleared by null, an ol
     settings: { onFailure: 'continue', join: 'any' },
     testInputs: [{ x: 1 }],
   })
+})
+
+test('a key that is taken out of an extra that was never there makes none', () => {
+  const plain: Definition = { kind: 'workflow', nodes: [{ id: 'a', type: 'log' }], links: [] }
+  expect(keepAbsent(plain, { nodes: [{ id: 'a', type: 'log', extra: { ours: null } }], links: [] })).toEqual(plain)
 })

@@ -13,7 +13,7 @@ const settings = { join: 'all', onFailure: 'continue' } as const
 // ── from the wire ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** Of a workflow that is made. */
-export const definitionOf = (wire: WorkflowDefinitionSchema): Definition => ({ ...draftOf(wire, (node) => subworkflowOf(node)), settings: { ...settings } })
+export const definitionOf = (wire: WorkflowDefinitionSchema): Definition => ({ ...draftOf(wire, subworkflowOf), settings: { ...settings } })
 
 /** To be laid over the draft that is there: a subworkflow that is not said is taken out of what is kept. */
 export const changedDefinitionOf = (wire: WorkflowDefinitionSchema): Definition => draftOf(wire, (node) => subworkflowOf(node) ?? { pyspur: null })
@@ -38,13 +38,8 @@ const titleOr = (title: string, id: string): string => (title.trim() === '' ? id
 /** An empty text is nothing. */
 const said = (text: string | null): string | null => (text === '' ? null : text)
 
-const subworkflowOf = ({ subworkflow }: WorkflowNodeSchema): JsonObject | null => subworkflow && { pyspur: { subworkflow: titled(subworkflow) } }
-
-/** As a definition at the top is: what is kept for PySpur alone is filled in here. */
-function titled(definition: WorkflowDefinitionSchema): WorkflowDefinitionSchema {
-  const nodes = definition.nodes.map((node) => ({ ...node, title: titleOr(node.title, node.id), subworkflow: node.subworkflow && titled(node.subworkflow) }))
-  return { ...definition, nodes }
-}
+/** Kept for PySpur alone, and filled in as a definition at the top is. */
+const subworkflowOf = ({ subworkflow }: WorkflowNodeSchema): JsonObject | null => subworkflow && { pyspur: { subworkflow: wireDefinition(definitionOf(subworkflow)) } }
 
 // ── to the wire ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
