@@ -81,7 +81,6 @@ async function readBy(work: (tx: Tx) => Promise<unknown>): Promise<{ rows: numbe
       const text = typeof statement === 'string' ? statement : statement.text
       const [explained] = await db.database.query<{ 'QUERY PLAN': [{ Plan: Plan }] }>(`explain (analyze, format json) ${text}`, values)
       rows += rowsOf(explained!['QUERY PLAN'][0].Plan)
-      console.log(text, JSON.stringify(explained, null, 1).replaceAll(/"(Parallel Aware|Async.*|Startup.*|Actual.*Time|Disabled|Plan Width|Index Searches)": .*\n/g, ''))
       const found = await db.database.query(statement, values)
       shown += found.length
       return found as R[]

@@ -1,4 +1,4 @@
-import type { Version } from '@sluice/schema'
+import type { JsonObject, Run, Version } from '@sluice/schema'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { approval, external, flow, post, subworkflow, template, values } from '../support/flow.ts'
 import { refusal, type TestServer, testServer } from '../support/server.ts'
@@ -116,6 +116,27 @@ describe('the input', () => {
     expect((await refusal(server.start(id, { inputs: { c: 1 } }))).issues).toMatchObject([{ path: ['inputs', 'c'] }])
     expect((await refusal(server.start(id, { inputs: { a: 1, First: 2 } }))).issues).toMatchObject([{ path: ['inputs', 'First'] }])
     expect((await refusal(server.start(id, { input: 1, inputs: {} }))).code).toBe('input_invalid')
+  })
+
+  test('that names no input node is left out where that is asked for, and not kept; with no value for any input node nothing starts', async () => {
+    const definition = flow({ a: { type: 'input', title: 'First' }, b: 'input', out: 'output' }, ['a > out', 'b > out'])
+    const { id } = await server.workflow(definition)
+    const ignoring = (inputs: JsonObject): Promise<Run> => server.start(id, { inputs, otherInputs: 'ignore', wait: {} })
+    // The first time by the long way, then by what is known of the workflow.
+    for (let time = 0; time < 2; time++) {
+      expect(await ignoring({ First: 1, b: 2, c: 3, constructor: 4 })).toMatchObject({ status: 'completed', output: { First: 1, b: 2 }, input: { First: 1, b: 2 } })
+      expect((await ignoring({ First: 1, b: 2, c: 3 })).input).toEqual({ First: 1, b: 2 })
+      expect((await ignoring({ b: 2 })).output).toEqual({ First: null, b: 2 })
+      for (const inputs of [{}, { c: 3 }]) {
+        const refused = await refusal(ignoring(inputs))
+        expect(refused).toMatchObject({ status: 400, code: 'input_invalid', issues: [{ nodeId: 'a' }, { nodeId: 'b' }] })
+      }
+      expect((await refusal(server.start(id, { inputs: { First: 1, c: 3 } }))).issues).toMatchObject([{ path: ['inputs', 'c'] }])
+    }
+    const without = await server.workflow(flow({ s: values({ a: 1 }) }))
+    expect(await server.start(without, { inputs: { c: 3 }, otherInputs: 'ignore', wait: {} })).toMatchObject({ status: 'completed', input: {} })
+    const checked = await server.workflow(flow({ in: { type: 'input', config: { schema } } }))
+    expect((await refusal(server.start(checked, { inputs: { in: {}, c: 1 }, otherInputs: 'ignore' }))).issues).toMatchObject([{ nodeId: 'in', path: ['inputs', 'in'] }])
   })
 
   test('one value goes to every input node', async () => {

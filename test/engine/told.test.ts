@@ -170,22 +170,22 @@ describe('a list of runs', () => {
     const [ended, first, second, third] = [await server.start(workflow), await server.start(workflow), await server.start(workflow), await server.start(workflow)]
     for (const run of [ended, first, second, third]) await server.wait(run, 'paused')
     await server.run(flow({ s: signal('s') }), { until: 'parked' })
-    await server.call('POST', `/v1/runs/${ended!.id}/cancel`)
-    await server.call('POST', `/v1/runs/${first!.id}/hold`)
-    await server.wait(ended!)
+    await server.call('POST', `/v1/runs/${ended.id}/cancel`)
+    await server.call('POST', `/v1/runs/${first.id}/hold`)
+    await server.wait(ended)
     const of = `workflow=${workflow.id}&paused=true`
-    expect(await listed(`${of}&count=true`)).toMatchObject({ items: [third, second, first].map((run) => ({ id: run!.id })), total: 3 })
+    expect(await listed(`${of}&count=true`)).toMatchObject({ items: [third, second, first].map((run) => ({ id: run.id })), total: 3 })
     expect((await listed(`${of}&whole=true&include=pauses`)).items.map(({ status, openPauses }) => [status, openPauses?.length])).toEqual([
       ['waiting', 2],
       ['waiting', 2],
       ['held', 2],
     ])
     const page = await listed(`${of}&limit=1&offset=1`)
-    expect(page.items).toMatchObject([{ id: second!.id }])
-    expect((await listed(`${of}&limit=1&cursor=${page.nextCursor}`)).items).toMatchObject([{ id: first!.id }])
-    expect((await listed(`${of}&status=held`)).items).toMatchObject([{ id: first!.id }])
-    for (const pause of await server.pauses(second!)) await server.decide(pause, 'approve')
-    expect((await listed(of)).items.map(({ id }) => id)).toEqual([third!.id, first!.id])
+    expect(page.items).toMatchObject([{ id: second.id }])
+    expect((await listed(`${of}&limit=1&cursor=${page.nextCursor}`)).items).toMatchObject([{ id: first.id }])
+    expect((await listed(`${of}&status=held`)).items).toMatchObject([{ id: first.id }])
+    for (const pause of await server.pauses(second)) await server.decide(pause, 'approve')
+    expect((await listed(of)).items.map(({ id }) => id)).toEqual([third.id, first.id])
   })
 })
 

@@ -46,6 +46,19 @@ describe('a trial', () => {
     expect([server.toy.visits('outputs-a').length, server.toy.visits('outputs-c').length]).toEqual([0, 1])
   })
 
+  test('gives input nodes that it runs their values, by id or title; those of others are passed over', async () => {
+    const definition = flow({ a: { type: 'input', title: 'First' }, b: 'input', t: template('{{ First }} and {{ b }}'), u: template('{{ t.text }}') }, ['a > t', 'b > t', 't > u'])
+    const workflow = await server.workflow(definition)
+    expect(await tryNode(workflow, 't', { inputs: { First: 'x', b: 'y' } })).toMatchObject({ status: 'completed', output: { text: 'x and y' }, outputs: { a: 'x', b: 'y' } })
+    expect(await tryNode(workflow, 't', { inputs: { First: 'x', b: 'y' }, outputs: { b: 'given' } })).toMatchObject({ output: { text: 'x and given' } })
+    expect(await tryNode(workflow, 'u', { inputs: { a: 'x' }, outputs: { t: { text: 'alone' } } })).toMatchObject({ output: { text: 'alone' } })
+    expect(await tryNode(workflow, 'a', { inputs: { a: { deep: [1] }, b: 2 } })).toMatchObject({ status: 'completed', nodeId: 'a', output: { deep: [1] } })
+    expect((await refusal(tryNode(workflow, 't', { inputs: { First: 1, c: 2 } }))).issues).toMatchObject([{ path: ['inputs', 'c'] }])
+    expect(await tryNode(workflow, 'a', { inputs: { First: 1, c: 2 }, otherInputs: 'ignore' })).toMatchObject({ output: 1 })
+    expect((await refusal(tryNode(workflow, 't', { inputs: { c: 2 }, otherInputs: 'ignore' }))).issues).toMatchObject([{ nodeId: 'a' }, { nodeId: 'b' }])
+    expect(await refusal(tryNode(workflow, 't', { input: { First: 1 }, inputs: { a: 1 } }))).toMatchObject({ status: 400, issues: [{ path: ['inputs'] }] })
+  })
+
   test('with another config tries that one; saved, config and sample are kept', async () => {
     const workflow = await server.workflow(flow({ in: 'input', t: template('old {{ in }}') }, ['in > t']))
     const tried = await tryNode(workflow, 't', { input: { in: 'x' }, config: { text: 'new {{ in }}' } })

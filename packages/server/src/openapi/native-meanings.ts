@@ -50,6 +50,10 @@ export const nativeMeanings: Meanings = {
 
     Run: 'One execution of one version, as it stands',
     RunSummary: 'A run without its input, output and nodes',
+    ListedRun: 'A run of a list: its summary, or, where that was asked for, all of it',
+    RunInclude: 'What a run is told with',
+    OtherInputs: 'What becomes of inputs that name no input node',
+    NodeIteration: 'A node of a body in one iteration',
     RunStatus: 'Where a run is; `completed`, `failed`, `cancelled` and `compensated` never change',
     RunNode: 'A node of the run, summed up over its iterations',
     RunRef: 'A run by its id, or by its workflow and transaction id',
@@ -78,6 +82,8 @@ export const nativeMeanings: Meanings = {
     Decision: 'Who decided what, and when',
     DecisionAction: '`approve` merges the inputs into what the step got, `override` makes them its output, `decline` takes the other way or undoes the run',
     DecidePause: 'A decision; the first one wins',
+    DecisionInclude: 'What the answer to a decision is told with',
+    DecidedPause: 'The pause as it was decided, with its run where that was asked for',
 
     Session: 'A conversation or a guided process; bound to a workflow, its runs move it',
     SessionStatus: 'Where a session is',

@@ -42,7 +42,7 @@ const notes = {
       'session_missing',
     ],
   },
-  'runs.list': { faults: ['cursor_invalid', 'workflow_missing'] },
+  'runs.list': { faults: ['cursor_invalid', 'workflow_missing', 'limit_exceeded'] },
   'runs.get': { faults: ['run_missing'] },
   'runs.find': { faults: ['workflow_missing', 'run_missing'] },
   'runs.current': { faults: ['workflow_missing', 'run_missing'] },
@@ -58,7 +58,7 @@ const notes = {
 
   'steps.report': { faults: ['workflow_missing', 'run_missing', 'step_missing', 'step_ambiguous', 'step_not_waiting', 'report_conflict'] },
 
-  'pauses.list': { faults: ['cursor_invalid', 'workflow_missing'] },
+  'pauses.list': { faults: ['cursor_invalid', 'workflow_missing', 'run_missing', 'limit_exceeded'] },
   'pauses.get': { faults: ['pause_missing'] },
   'pauses.decide': { faults: ['pause_missing', 'pause_decided', 'idempotency_conflict'], at: { '/v1/pauses/{id}/decide': { hides: ['runId'] } } },
 

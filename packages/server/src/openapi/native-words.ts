@@ -41,7 +41,7 @@ export const parameters = {
   assignee: 'Only those meant for this person',
   cursor: 'The `nextCursor` of the page before',
   limit: 'The most items of a page',
-  until: '`accepted`: at once; `parked`: until the run cannot go on by itself; `finished`: until it has ended',
+  until: '`accepted`: at once; `parked`: until the run cannot go on by itself; `paused`: until only a person can make it go on; `finished`: until it has ended',
   ms: 'The most milliseconds to wait',
   since: 'Only what came at this time or later',
   'Idempotency-Key': 'The same key makes the same request answer as it did the first time',
