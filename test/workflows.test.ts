@@ -155,6 +155,20 @@ describe('lists', () => {
     expect(await code(here.list(actor, { ...page, cursor: 'nonsense' }))).toBe('cursor_invalid')
   })
 
+  test('in the order they were made are in the order of their ids, and those of an instant are found by it', async () => {
+    const made = []
+    for (let at = 0; at < 3; at++) made.push(await create({ name: `W${at}` }))
+    for (const order of ['created', '-created'] as const) {
+      const { items } = await here.list(actor, { ...page, order })
+      expect(items.map(({ id }) => id)).toEqual((order === 'created' ? made : made.toReversed()).map(({ id }) => id))
+    }
+    const { created, updated } = made[1]!
+    expect(updated).toBe(created)
+    const there = (await here.list(actor, { ...page, where: { created } })).items
+    expect(there.map(({ id }) => id)).toContain(made[1]!.id)
+    expect((await here.list(actor, { ...page, where: { created: { gt: created } } })).items.map(({ id }) => id)).not.toContain(made[1]!.id)
+  })
+
   test('activity counts runs, not trials, and shows a hold in place of the status', async () => {
     const { id } = await create({ definition: one })
     await here.publish(actor, { workflow: id })
@@ -267,7 +281,7 @@ describe('a list of what a dialect can say', () => {
         return (await db.database.query(statement, values)) as R[]
       },
     }
-    const found = await workflowList(watched, actor.workspaceId, { limit: 20, offset: 60, sayableIn: 'mapless', drafts: true })
+    const found = await workflowList(watched, actor.workspaceId, { limit: 20, offset: 60, sayableIn: 'mapless', drafts: true, order: '-created' })
     expect(found.items.map(({ name }) => name)).toEqual(Array.from({ length: 20 }, (_, at) => `W${40 - at}`))
     expect(rows).toBeLessThan(100)
     await db.database.query('delete from workflows where workspace_id = $1', [actor.workspaceId])

@@ -1,5 +1,6 @@
 import type { Definition, Json, JsonObject } from '@sluice/schema'
 import type { Tx } from '../database.ts'
+import { timeOf } from '../ids.ts'
 import { deleteFiles, endUses } from './files.ts'
 
 /** A workflow as stored, without its draft: drafts are large, and few readers need them. */
@@ -85,18 +86,18 @@ export interface NewWorkflow {
   unfit: readonly string[]
 }
 
-/** False when the id or the handle is there already. */
+/** Made when its id was: a list in the order of their making is one in the order of ids. False when the id or the handle is there already. */
 export async function insertWorkflow(tx: Tx, row: NewWorkflow): Promise<boolean> {
   const statement = {
     name: 'workflows-insert',
     text: `
-      insert into workflows (id, workspace_id, handle, name, description, draft, extra, unfit, seq)
-      values ($1, $2, $3, $4, $5, $6, $7, $8, 1)
+      insert into workflows (id, workspace_id, handle, name, description, draft, extra, unfit, seq, created_at, updated_at)
+      values ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $9)
       on conflict do nothing
       returning id`,
   }
   const { id, workspaceId, handle, name, description, draft, extra, unfit } = row
-  return (await tx.query(statement, [id, workspaceId, handle, name, description, JSON.stringify(draft), JSON.stringify(extra), unfit])).length > 0
+  return (await tx.query(statement, [id, workspaceId, handle, name, description, JSON.stringify(draft), JSON.stringify(extra), unfit, new Date(timeOf(id))])).length > 0
 }
 
 export interface WorkflowChange {

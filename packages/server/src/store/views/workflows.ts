@@ -54,7 +54,7 @@ const listedWorkflows: StoredList<WorkflowSummary, WorkflowField> = {
     revision: { type: 'number', sql: 'w.revision', of: (workflow) => workflow.revision },
     version: { type: 'number', nullable: true, sql: 'w.version', of: (workflow) => workflow.version },
     hash: { type: 'text', nullable: true, sql: 'w.hash', of: (workflow) => workflow.hash },
-    created: { type: 'time', sql: 'w.created_at', of: (workflow) => workflow.created },
+    created: { type: 'time', sql: 'w.created_at', ofId: true, of: (workflow) => workflow.created },
     updated: { type: 'time', sql: 'w.updated_at', of: (workflow) => workflow.updated },
   },
 }
