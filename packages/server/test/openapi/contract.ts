@@ -69,7 +69,7 @@ export function requestOf(operation: Operation, input: JsonObject): { path: stri
     if (value === undefined || place === 'header') continue
     rest.delete(name)
     if (place === 'path') path = path.replace(`{${name}}`, encodeURIComponent(textOf(value)))
-    else query.append(name, textOf(value))
+    else for (const each of Array.isArray(value) ? value : [value]) query.append(name, textOf(each))
   }
   if (rest.size > 0 && !operation.requestBody) throw new Error(`${operation.id} is not said to take ${[...rest.keys()].join(', ')}`)
   return {
