@@ -47,6 +47,18 @@ const pulledValues = async (name = 'sluice.js'): Promise<Versions> =>
   ((await import(`${pathToFileURL(join(folder, name)).href}${name.endsWith('.js') ? `?${Math.random()}` : ''}`)) as { versions: Versions }).versions
 const text = (name: string): Promise<string> => readFile(join(folder, name), 'utf8')
 
+test('a workflow in the words of a dialect is pulled without types that its graph would belie', async () => {
+  const client = createClient({ url: server.url, apiKey: key })
+  await client.workflows.create({
+    name: 'Spur',
+    handle: 'spur',
+    definition: flow({ in: 'InputNode', out: { type: 'OutputNode', config: { output_map: { a: 'in.b' } } } }, ['in > out']),
+  })
+  await client.workflows.publish({ workflow: 'spur' })
+  expect(await sluice('pull', 'spur')).toMatchObject({ code: 0 })
+  expect(await text('sluice.d.ts')).toMatch(/ spur: \{[^}]*output: Json\n/)
+})
+
 test('from pull to skew and back: what was pulled is started, what was published since is a VersionSkewError, until it is pulled again', async () => {
   const workflow = await createClient({ url: server.url, apiKey: key }).workflows.create({ name: 'Invoice', handle: 'skewed', definition: invoice('one') })
   const first = await createClient({ url: server.url, apiKey: key }).workflows.publish({ workflow: workflow.id })

@@ -187,6 +187,31 @@ test('the input is needed of one input node, and may be given by node to several
   expect([two.input, two.inputNeeded]).toEqual([{ allOf: [order, { type: 'object' }] }, false])
 })
 
+test('of a graph in the words of a dialect nothing is said that its configs, which are not read, might belie', async () => {
+  const names = new Map([
+    ['InputNode', 'input'],
+    ['OutputNode', 'output'],
+    ['HumanInterventionNode', 'human'],
+  ])
+  const nodes: Record<string, Omit<Node, 'id'>> = {
+    in: { type: 'InputNode' },
+    ask: { type: 'HumanInterventionNode', config: { form: order } },
+    own: { type: 'human', config: { form: order } },
+    out: { type: 'OutputNode', config: { schema: order } },
+  }
+  const links = ['in > ask', 'ask > own', 'own > out']
+  const pauses = [
+    ['ask', {}],
+    ['own', order],
+  ]
+  expect(toldBy(defined(nodes, links), names)).toEqual({ input: {}, inputNeeded: true, output: {}, pauses })
+  // By the shape of the graph alone it would be an object by step name.
+  expect(toldBy(defined(nodes, links)).output).not.toEqual({})
+  const { declarations } = await typesFile([pulled('spur', defined(nodes, links))], names)
+  expect(declarations).toContain('input?: Json | object')
+  expect(declarations).toContain('output: Json')
+})
+
 test('names and keys are safe', () => {
   expect(['invoice', 'größe-prüfen', '3d.print_v2x', '日本', '', 'class'].map(typeNameOf)).toEqual(['Invoice', 'GroEPrufen', 'N3DPrintV2X', 'N', 'N', 'Class'])
   expect([keyOf('a_1$'), keyOf('1a'), keyOf("it's"), keyOf('a\\"b'), quoted('a\u2028b\n')]).toEqual(['a_1$', "'1a'", "'it\\'s'", "'a\\\\\"b'", "'a\\u2028b\\n'"])

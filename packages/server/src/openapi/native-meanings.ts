@@ -23,6 +23,7 @@ export const nativeMeanings: Meanings = {
     StepCompensation: 'What undoes a step, should the run fail after it',
     Link: 'A connection from one node to another',
     Join: 'When a node with several predecessors runs: once any of them completed, or only when all did',
+    NodeTypeDialect: 'A dialect that has names of its own for node types',
     NodeType: 'What a node can be: how it is configured, what it gives, and where it leads',
 
     Workflow: 'A named container with a draft that is edited',

@@ -1,8 +1,10 @@
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { NodeTypeDialect } from '@sluice/schema'
 import { NotFoundError } from '../../errors.ts'
 import type { Sluice } from '../../client.ts'
 import { Failure } from '../failure.ts'
 import { plain } from '../text.ts'
+import type { DialectNames } from './told-by-graph.ts'
 import { firstLine, type Pulled, typesFile } from './types-file.ts'
 
 export interface PullResult {
@@ -22,7 +24,7 @@ export async function pull(sluice: Sluice, { out, only, check }: { out: string; 
   const [, stem, declares, ending] = /^(.*?)(\.d)?\.(m?ts)$/s.exec(out) ?? []
   if (stem === undefined || ending === undefined) throw new Failure(`${out} is no file of types: its name ends in .d.ts or .ts`)
   const { pulled, unpublished } = await versions(sluice, only)
-  const { declarations, module, values, warnings } = await typesFile(pulled)
+  const { declarations, module, values, warnings } = await typesFile(pulled, await dialectNames(sluice))
   const files: [path: string, text: string][] = declares
     ? [
         [out, declarations],
@@ -44,6 +46,12 @@ async function versions(sluice: Sluice, only: readonly string[]): Promise<{ pull
     else pulled.push({ handle, version: await sluice.workflows.version({ workflow: id, version: number }) })
   }
   return { pulled, unpublished: unpublished.toSorted() }
+}
+
+async function dialectNames(sluice: Sluice): Promise<DialectNames> {
+  const names = new Map<string, string>()
+  for (const dialect of NodeTypeDialect.options) for await (const { type, alias } of sluice.nodeTypes.list({ dialect })) if (alias) names.set(type, alias.of)
+  return names
 }
 
 async function* asked(sluice: Sluice, only: readonly string[]): AsyncGenerator<{ id: string; handle: string; version: number | null }, void, undefined> {

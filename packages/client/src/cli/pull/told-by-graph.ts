@@ -13,8 +13,12 @@ export interface Told {
 
 const anything: JsonObject = {}
 
+/** What the names that dialects have for node types stand for: `RouterNode` for `router`. */
+export type DialectNames = ReadonlyMap<string, string>
+
 /** Where the schema of a node says nothing, the graph may: what it says is true of every run. */
-export function toldBy(definition: Definition): Told {
+export function toldBy(definition: Definition, names: DialectNames = new Map()): Told {
+  if (definition.nodes.some(({ type }) => names.has(type))) return toldInDialect(definition, names)
   const graph = readGraph(definition)
   const inputs = graph.top.filter(({ type }) => type === 'input')
   const schemas = inputs.map((node) => declared(node)).filter((schema) => Object.keys(schema).length > 0)
@@ -23,6 +27,17 @@ export function toldBy(definition: Definition): Told {
     inputNeeded: inputs.length === 1,
     output: outputOf(graph, definition),
     pauses: definition.nodes.filter(({ type }) => type === 'human').map((node): [string, JsonObject] => [node.id, objectAt(node, 'form') ?? anything]),
+  }
+}
+
+/** What a config says in the words of a dialect is not read here: of its values nothing is said that may be wrong. */
+function toldInDialect({ nodes }: Definition, names: DialectNames): Told {
+  const typed = (wanted: string): Node[] => nodes.filter(({ type }) => (names.get(type) ?? type) === wanted)
+  return {
+    input: anything,
+    inputNeeded: typed('input').filter(({ parentId }) => !parentId).length === 1,
+    output: anything,
+    pauses: typed('human').map((node): [string, JsonObject] => [node.id, names.has(node.type) ? anything : (objectAt(node, 'form') ?? anything)]),
   }
 }
 

@@ -1,7 +1,7 @@
 import type { JsonObject, Version } from '@sluice/schema'
 import { type Declared, Declarations } from './declare.ts'
 import { byText, keyOf, ownKeyOf, quoted, typeNameOf } from './names.ts'
-import { toldBy } from './told-by-graph.ts'
+import { type DialectNames, toldBy } from './told-by-graph.ts'
 import { SchemaRefused } from './typed-schema.ts'
 
 /** A published version, under the handle by which programs name its workflow. */
@@ -24,14 +24,14 @@ export interface TypesFile {
 export const firstLine = '// Written by `sluice pull`: what the published workflows take, give and ask. Changes are lost with the next pull.'
 
 /** The same versions give the same file: nothing of the server, the machine or the time is in it. */
-export async function typesFile(pulled: readonly Pulled[]): Promise<TypesFile> {
+export async function typesFile(pulled: readonly Pulled[], names: DialectNames = new Map()): Promise<TypesFile> {
   const sorted = pulled.toSorted((a, b) => byText(a.handle, b.handle))
   const declarations = new Declarations()
   const warnings: string[] = []
   const entries: string[] = []
   const texts: string[] = []
   for (const each of sorted) {
-    const workflow = await typesOf(each, declarations, warnings)
+    const workflow = await typesOf(each, names, declarations, warnings)
     entries.push(workflow.entry)
     texts.push(...workflow.declared.map(({ text }) => text))
   }
@@ -51,8 +51,8 @@ export async function typesFile(pulled: readonly Pulled[]): Promise<TypesFile> {
   return { declarations: file(types), module: file(constant), values: `${firstLine}\n\n${constant}\n`, warnings }
 }
 
-async function typesOf({ handle, version }: Pulled, declarations: Declarations, warnings: string[]): Promise<{ entry: string; declared: Declared[] }> {
-  const told = toldBy(version.definition)
+async function typesOf({ handle, version }: Pulled, names: DialectNames, declarations: Declarations, warnings: string[]): Promise<{ entry: string; declared: Declared[] }> {
+  const told = toldBy(version.definition, names)
   const declared: Declared[] = []
   const name = typeNameOf(handle)
   const typed = async (what: string, wanted: string, schema: JsonObject, otherwise: string, comesOut = false): Promise<string> => {
