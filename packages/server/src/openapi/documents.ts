@@ -26,9 +26,16 @@ export const textOf = (document: Document): string => `${JSON.stringify(document
  */
 export function pagesFor(publicUrl: string | null): { name: string; title: string; text: string }[] {
   const path = publicUrl === null ? '/' : new URL(publicUrl).pathname.replace(/(.)\/$/, '$1')
-  const servers = [...(publicUrl === null ? [] : [{ url: publicUrl.replace(/\/$/, '') }]), { url: path }]
-  return documents.map(({ name, title, describe }) => ({ name, title, text: textOf({ ...describe(), servers }) }))
+  const bases = [...(publicUrl === null ? [] : [publicUrl.replace(/\/$/, '')]), path]
+  return documents.map(({ name, title, describe }) => {
+    const document = describe()
+    const servers = bases.flatMap((base) => document.servers.map(({ url }) => ({ url: below(base, String(url)) })))
+    return { name, title, text: textOf({ ...document, servers }) }
+  })
 }
+
+/** `/api` below `/sluice` is `/sluice/api`. */
+const below = (base: string, path: string): string => (path === '/' ? base : `${base === '/' ? '' : base}${path}`)
 
 /** Writes each document into the folder. Answers with the paths that have changed. */
 export async function writeDocuments(folder: string): Promise<string[]> {

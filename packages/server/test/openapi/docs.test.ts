@@ -45,9 +45,9 @@ test('Swagger UI is set up by us: our documents, no foreign validator, who was a
 
 test('documents are served as they are written, and nothing else is below /openapi', async () => {
   const { url } = await served()
-  for (const { name } of documents) {
+  for (const [at, { name }] of documents.entries()) {
     const { status, headers, text } = await get(url, `/openapi/${name}.json`)
-    expect([status, headers.get('content-type'), text === pagesFor(null)[0]!.text]).toEqual([200, 'application/json; charset=utf-8', true])
+    expect([status, headers.get('content-type'), text === pagesFor(null)[at]!.text]).toEqual([200, 'application/json; charset=utf-8', true])
   }
   expect((await get(url, '/openapi/other.json')).status).toBe(404)
   expect((await get(url, '/openapi/..%2Fpackage.json')).status).toBe(404)
@@ -57,6 +57,9 @@ test('documents are served as they are written, and nothing else is below /opena
 test('behind a public address with a path the operations are below that path', () => {
   expect(JSON.parse(pagesFor('https://example.com/sluice/')[0]!.text)).toMatchObject({ servers: [{ url: 'https://example.com/sluice' }, { url: '/sluice' }] })
   expect(JSON.parse(pagesFor('https://example.com')[0]!.text)).toMatchObject({ servers: [{ url: 'https://example.com' }, { url: '/' }] })
+  const pyspur = (publicUrl: string | null) => JSON.parse(pagesFor(publicUrl).find(({ name }) => name === 'pyspur')!.text) as { servers: { url: string }[] }
+  expect(pyspur(null).servers.map(({ url }) => url)).toEqual(['/', '/api'])
+  expect(pyspur('https://example.com/sluice').servers.map(({ url }) => url)).toEqual(['https://example.com/sluice', 'https://example.com/sluice/api', '/sluice', '/sluice/api'])
 })
 
 test('the start page leads there; a slash too many leads back; what a browser has is not sent again', async () => {
