@@ -20,13 +20,13 @@ function attribute(value: unknown, path: unknown, fallback?: unknown): unknown {
   return path.split('.').reduce<unknown>((at, part) => inside(at, isList(at) ? keyOf(part) : part), value) ?? fallback
 }
 
-const folded = (value: unknown, isCaseSensitive: unknown): unknown => (typeof value === 'string' && !truth(isCaseSensitive) ? value.toLowerCase() : value)
+const folded = (budget: Budget, value: unknown, isCaseSensitive: unknown): unknown => (typeof value === 'string' && !truth(budget, isCaseSensitive) ? value.toLowerCase() : value)
 
 /** What a list is ordered or grouped by. */
 function keyOf(budget: Budget, item: unknown, path: unknown, isCaseSensitive: unknown): unknown {
   const found = path === undefined || path === null ? item : attribute(item, path)
   if (typeof found === 'string') budget.tick(found.length)
-  return folded(found, isCaseSensitive)
+  return folded(budget, found, isCaseSensitive)
 }
 
 /** A sort cannot be interrupted between two comparisons that cost nothing. */
@@ -34,7 +34,7 @@ const longestSort = 100_000
 
 function sorted(budget: Budget, items: readonly unknown[], keyFor: (item: unknown) => unknown, reverse: unknown): unknown[] {
   if (items.length > longestSort) throw new ExpressionError('A list of more than 100,000 elements cannot be sorted here')
-  const direction = truth(reverse) ? -1 : 1
+  const direction = truth(budget, reverse) ? -1 : 1
   const keyed = items.map((item) => ({ item, key: keyFor(item) }))
   return keyed.sort((a, b) => direction * order(budget, a.key, b.key)).map(({ item }) => item)
 }
@@ -85,7 +85,7 @@ const selecting = (isKept: boolean, isOfAttribute: boolean): Callable =>
     const test = name === undefined ? null : called(tests, 'test', name)
     return elements(budget, value).filter((item) => {
       const asked = isOfAttribute ? attribute(item, path) : item
-      return (test ? apply(budget, test, asked, rest, named) === true : truth(asked)) === isKept
+      return (test ? apply(budget, test, asked, rest, named) === true : truth(budget, asked)) === isKept
     })
   })
 
@@ -150,7 +150,7 @@ const truncate = ofText('length killwords end leeway', (budget, value, [length =
   if (lengthOf(value) <= most + whole(leeway ?? 5, 'leeway')) return value
   const kept = firstOf(value, most - lengthOf(ending))
   const space = kept.lastIndexOf(' ')
-  return (truth(killsWords) || space < 0 ? kept : kept.slice(0, space)) + ending
+  return (truth(budget, killsWords) || space < 0 ? kept : kept.slice(0, space)) + ending
 })
 
 const indent = ofText('width first blank', (budget, value, [width = 4, first, blank]) => {
@@ -158,7 +158,7 @@ const indent = ofText('width first blank', (budget, value, [width = 4, first, bl
   const all = lines(`${value}\n`)
   budget.spend(all.length * (size + 1))
   const shift = typeof width === 'string' ? width : ' '.repeat(size)
-  const shifted = all.map((line, at) => (at === 0 ? (truth(first) ? shift + line : line) : line === '' && !truth(blank) ? line : shift + line))
+  const shifted = all.map((line, at) => (at === 0 ? (truth(budget, first) ? shift + line : line) : line === '' && !truth(budget, blank) ? line : shift + line))
   return shifted.join('\n')
 })
 
@@ -222,8 +222,8 @@ const urlencode = callable('', (budget, value) => {
   return pairs.map((pair) => (isList(pair) && pair.length === 2 ? pair.map((each) => quote(budget, each, true)).join('=') : '')).join('&')
 })
 
-const fallback = callable('default_value boolean', (_budget, value, [otherwise = '', isOfTruth]) =>
-  value === undefined || (truth(isOfTruth) && !truth(value)) ? otherwise : value,
+const fallback = callable('default_value boolean', (budget, value, [otherwise = '', isOfTruth]) =>
+  value === undefined || (truth(budget, isOfTruth) && !truth(budget, value)) ? otherwise : value,
 )
 const length = callable('', (_budget, value) => lengthOf(value))
 const string = ofText('', (_budget, value) => value)

@@ -21,7 +21,7 @@ const ofText = (takes: string, apply: (budget: Budget, text: string, args: reado
 const ofDict = (takes: string, apply: (value: Readonly<Record<string, unknown>>, args: readonly unknown[]) => unknown): Callable =>
   callable(takes, (budget, value, args) => {
     if (!isDict(value)) throw new ExpressionError(`${kindOf(value)} has no such method`)
-    budget.tick(Object.keys(value).length)
+    budget.tick()
     return apply(value, args)
   })
 

@@ -82,10 +82,17 @@ export function kindOf(value: unknown): string {
   return value instanceof Tuple ? 'tuple' : isList(value) ? 'list' : 'dict'
 }
 
-export function truth(value: unknown): boolean {
+/** Charged: the keys of an object are gone through. */
+export function truth(budget: Budget, value: unknown): boolean {
   if (value instanceof Float) return value.value !== 0
   if (isList(value)) return value.length > 0
-  return isDict(value) ? Object.keys(value).length > 0 : Boolean(value)
+  return isDict(value) ? keysOf(budget, value).length > 0 : Boolean(value)
+}
+
+export function keysOf(budget: Budget, value: Dict): readonly string[] {
+  const keys = Object.keys(value)
+  budget.tick(keys.length / 8 + 1)
+  return keys
 }
 
 /** What stands under a key of an object, or at a place of a list or text; undefined where nothing does. */
@@ -107,7 +114,7 @@ export const joined = (part: string | readonly string[]): string => (typeof part
 /** What a loop goes through: elements, keys, characters, and of what is not there nothing. */
 export function elements(budget: Budget, value: unknown): readonly unknown[] {
   if (value === undefined) return []
-  const found = isList(value) ? value : typeof value === 'string' ? Array.from(value) : isDict(value) ? Object.keys(value) : null
+  const found = isList(value) ? value : typeof value === 'string' ? Array.from(value) : isDict(value) ? keysOf(budget, value) : null
   if (!found) throw new ExpressionError(`${kindOf(value)} cannot be gone through: it is no list, dict or text`)
   budget.tick(found.length + 1)
   return found
@@ -184,8 +191,8 @@ export function equal(budget: Budget, left: unknown, right: unknown): boolean {
   if (isList(left) && isList(right))
     return left.length === right.length && left instanceof Tuple === right instanceof Tuple && left.every((each, at) => equal(budget, each, right[at]))
   if (!isDict(left) || !isDict(right)) return false
-  const keys = Object.keys(left)
-  return keys.length === Object.keys(right).length && keys.every((key) => Object.hasOwn(right, key) && equal(budget, left[key], right[key]))
+  const keys = keysOf(budget, left)
+  return keys.length === keysOf(budget, right).length && keys.every((key) => Object.hasOwn(right, key) && equal(budget, left[key], right[key]))
 }
 
 /** Below 0 when `left` comes first. Numbers, texts and lists have an order among themselves; throws for all else. */

@@ -86,7 +86,7 @@ class Evaluation {
       case 'print':
         return this.#write(str(this.#budget, this.#value(statement.value)))
       case 'if': {
-        const taken = statement.branches.find(([when]) => truth(this.#value(when)))
+        const taken = statement.branches.find(([when]) => truth(this.#budget, this.#value(when)))
         return this.#run(taken ? taken[1] : statement.otherwise)
       }
       case 'for':
@@ -128,7 +128,7 @@ class Evaluation {
     let passes = false
     this.#within(() => {
       this.#set(target, item)
-      passes = truth(this.#value(when))
+      passes = truth(this.#budget, this.#value(when))
     })
     return passes
   }
@@ -177,24 +177,24 @@ class Evaluation {
       case 'range':
         return this.#range(expression.args)
       case 'not':
-        return !truth(this.#value(expression.of))
+        return !truth(this.#budget, this.#value(expression.of))
       case 'negative':
       case 'positive':
         return this.#signed(this.#value(expression.of), expression.is === 'negative' ? -1 : 1)
       case 'and': {
         const left = this.#value(expression.left)
-        return truth(left) ? this.#value(expression.right) : left
+        return truth(this.#budget, left) ? this.#value(expression.right) : left
       }
       case 'or': {
         const left = this.#value(expression.left)
-        return truth(left) ? left : this.#value(expression.right)
+        return truth(this.#budget, left) ? left : this.#value(expression.right)
       }
       case 'arithmetic':
         return arithmetic(this.#budget, expression.operator, this.#value(expression.left), this.#value(expression.right))
       case 'compare':
         return this.#compare(expression)
       case 'choice':
-        return truth(this.#value(expression.when)) ? this.#value(expression.value) : expression.otherwise ? this.#value(expression.otherwise) : undefined
+        return truth(this.#budget, this.#value(expression.when)) ? this.#value(expression.value) : expression.otherwise ? this.#value(expression.otherwise) : undefined
     }
   }
 

@@ -222,6 +222,20 @@ describe('Jinja attacks end', () => {
       ends(jinja(source))
   })
 
+  test('asking large objects a thousand times whether they are empty, or equal, ends', () => {
+    const wide = (keys: number): object => Object.fromEntries(Array.from({ length: keys }, (_, at) => [`k${at}`, at]))
+    const hundred = wide(100_000)
+    const nodes = { many: Array.from({ length: 1_000 }, () => hundred), wide: hundred, wider: wide(100_001) }
+    for (const source of [
+      `{{ ${'wide and '.repeat(900)}1 }}`,
+      '{{ many | select | list | length }}',
+      '{{ wider in many }}',
+      "{{ many | reject('eq', wider) | list | length }}",
+      "{{ many | map('length') | sum }}",
+    ])
+      ends(() => compileJinja(source).render({ nodes }))
+  })
+
   test('places in a large text, and comparisons of large lists, end', () => {
     ends(jinja('{% for i in range(100000) %}{{ input.big[i] }}{{ input.big | length }}{% endfor %}'))
     ends(jinja(`{{ ${'input.many == input.copy and '.repeat(900)}true }}`))
