@@ -6,7 +6,7 @@ import { formatted } from './jinja-format.ts'
 import { jsonOf } from './jinja-json.ts'
 import { tests } from './jinja-tests.ts'
 import { capitalized, firstOf, lines, replaced, stripped, whole } from './jinja-texts.ts'
-import { Float, Tuple, elements, inside, isDict, isFloat, isList, kindOf, lengthOf, numberIn, numeric, order, repr, str, truth } from './jinja-values.ts'
+import { Float, Group, Tuple, elements, equal, inside, isDict, isFloat, isList, kindOf, lengthOf, numberIn, numeric, order, repr, str, truth } from './jinja-values.ts'
 
 /** The filters of Jinja, under its names and with its arguments. What Jinja gives as a generator is a list here. */
 
@@ -43,6 +43,18 @@ const sort = callable('reverse case_sensitive attribute', (budget, value, [rever
   const paths = typeof path === 'string' && path.includes(',') ? path.split(',') : null
   const keyFor = (item: unknown): unknown => (paths ? paths.map((each) => keyOf(budget, item, each, isCaseSensitive)) : keyOf(budget, item, path, isCaseSensitive))
   return sorted(budget, elements(budget, value), keyFor, reverse)
+})
+
+const groupby = callable('attribute! default case_sensitive', (budget, value, [path, otherwise, isCaseSensitive]) => {
+  const keyFor = (item: unknown): unknown => folded(budget, attribute(item, path, otherwise), isCaseSensitive)
+  const groups: { key: unknown; items: unknown[] }[] = []
+  for (const item of sorted(budget, elements(budget, value), keyFor, false)) {
+    const key = keyFor(item)
+    const last = groups.at(-1)
+    if (last && equal(budget, last.key, key)) last.items.push(item)
+    else groups.push({ key, items: [item] })
+  }
+  return groups.map(({ items }) => Group.of(attribute(items[0], path, otherwise), items))
 })
 
 const dictsort = callable('case_sensitive by reverse', (budget, value, [isCaseSensitive, by = 'key', reverse]) => {
@@ -255,6 +267,7 @@ export const filters: ReadonlyMap<string, Callable> = new Map(
     float: toFloat,
     forceescape: escape,
     format: callable('*', (budget, value, args, named) => formatted(budget, str(budget, value), args, named.size > 0 ? named : null)),
+    groupby,
     indent,
     int: toInt,
     items,

@@ -22,6 +22,10 @@ export class Tuple extends Array<unknown> {
   }
 }
 
+/** What `groupby` gives of each group: a tuple whose parts have names. */
+export class Group extends Tuple {}
+const partsOfGroup = ['grouper', 'list']
+
 /** What `loop` is in a loop. Depths are those of recursive loops, which there are not here. */
 export class Loop {
   readonly length: number
@@ -100,7 +104,7 @@ export function inside(value: unknown, key: unknown): unknown {
   if (typeof value === 'object' && value !== null && typeof key === 'string' && !isList(value)) {
     return !(value instanceof Float) && Object.hasOwn(value, key) ? (value as Dict)[key] : undefined
   }
-  const at = numberIn(key)
+  const at = value instanceof Group && typeof key === 'string' && partsOfGroup.includes(key) ? partsOfGroup.indexOf(key) : numberIn(key)
   if (at === undefined || isFloat(key) || !(isList(value) || typeof value === 'string')) return undefined
   return (typeof value === 'string' ? characters(value) : value).at(at)
 }
