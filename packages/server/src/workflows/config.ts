@@ -77,13 +77,21 @@ export function configFor({ alias, readings = {} }: AnyNode, config: JsonObject,
   const issues = alias.check?.(own.config) ?? []
   if (issues.length > 0) return { ok: false, issues }
   const { config: meant, places, readings: others } = alias.map(own.config, node)
-  return { ok: true, config: meant, readings: { ...readings, ...others }, told: (path) => toldAt(path, places) }
+  return { ok: true, config: meant, readings: { ...readings, ...others }, told: tellerOf(places) }
 }
 
-function toldAt(path: Place, places: Mapped['places']): Place {
-  const fitting = places.filter(([library]) => library.every((part, at) => String(part) === String(path[at])))
-  const [closest] = fitting.toSorted(([a], [b]) => b.length - a.length)
-  return closest ? [...closest[1], ...path.slice(closest[0].length)] : []
+/** By the place, looked up and not looked for: a config of a megabyte has 20,000 places, and may have as many issues. */
+function tellerOf(places: Mapped['places']): (path: Place) => Place {
+  let told: Map<string, Place> | undefined
+  const keyOfPlace = (place: Place): string => JSON.stringify(place.map(String))
+  return (path) => {
+    told ??= new Map(places.map(([library, own]) => [keyOfPlace(library), own]))
+    for (let length = path.length; length >= 0; length--) {
+      const own = told.get(keyOfPlace(path.slice(0, length)))
+      if (own) return [...own, ...path.slice(length)]
+    }
+    return []
+  }
 }
 
 /** The fields of what a node gives, as far as an alias's own config tells; undefined where it is no alias, or tells nothing. */

@@ -1,10 +1,10 @@
 import type { Json, JsonObject } from '@sluice/schema'
 import { compileCel, compileJinja, compilePath, compileTemplate } from '../expressions/index.ts'
-import type { Reading, Readings } from '../nodes/contract.ts'
+import type { Place as Path, Reading, Readings } from '../nodes/contract.ts'
 
 /** How the strings of a config are read: which way each, and what stands in it. */
 
-export type Path = readonly (string | number)[]
+export type { Path }
 
 /** A string of a config that is read as something. */
 export interface Reader {

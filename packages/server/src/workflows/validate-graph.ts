@@ -52,6 +52,7 @@ function isUnderItself(id: string, graph: Graph): boolean {
 
 function* linkIssues({ links }: Definition, graph: Graph, catalogue: Catalogue): Generator<DefinitionIssue> {
   const seen = new Set<string>()
+  const handlesBy = new Map<GraphNode, ReturnType<typeof handlesOf>>()
   for (const [at, link] of links.entries()) {
     const issue = (end: string, message: string): DefinitionIssue => ({ nodeId: link.source, field: `links.${at}${end}`, message })
     const source = graph.nodes.get(link.source)
@@ -66,7 +67,8 @@ function* linkIssues({ links }: Definition, graph: Graph, catalogue: Catalogue):
     seen.add(key)
     const declaration = catalogue.get(source.type)
     if (!declaration || !link.sourceHandle) continue
-    const handles = handlesOf(source, declaration)
+    if (!handlesBy.has(source)) handlesBy.set(source, handlesOf(source, declaration))
+    const handles = handlesBy.get(source)
     if (handles && !handles.has(link.sourceHandle)) yield issue('.sourceHandle', `${source.name} has no handle ${link.sourceHandle}; it has ${listed(handles)}`)
   }
 }

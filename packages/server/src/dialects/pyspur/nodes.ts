@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '@sluice/schema'
+import { type Json, type JsonObject, limits } from '@sluice/schema'
 import * as Schema from 'effect/Schema'
 import type { AnyAlias, Mapped, NodeAlias, Place } from '../../nodes/contract.ts'
 
@@ -57,10 +57,20 @@ function schemaOfType(type: Json): JsonObject {
 function parsed(text: string): JsonObject | null {
   try {
     const value = JSON.parse(text) as Json
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : null
+    return typeof value === 'object' && value !== null && !Array.isArray(value) && !isTooDeep(value) ? value : null
   } catch {
     return null
   }
+}
+
+/** Nobody has looked into a text before: a megabyte of brackets ends whoever goes down it by calls. */
+function isTooDeep(value: Json): boolean {
+  let layer: Json[] = [value]
+  for (let depth = 0; layer.length > 0; depth++) {
+    if (depth > limits.jsonDepth) return true
+    layer = layer.flatMap((each) => (typeof each === 'object' && each !== null ? Object.values(each) : []))
+  }
+  return false
 }
 
 const schemaText = ({ output_json_schema }: Common): string | null => said(output_json_schema)
@@ -76,7 +86,9 @@ function declared(config: Common): { schema: JsonObject; at: string } {
 
 const unreadable = (config: Common): { path: string[]; message: string }[] => {
   const text = schemaText(config)
-  return text !== null && parsed(text) === null ? [{ path: ['output_json_schema'], message: 'This is not the text of a JSON Schema: JSON of an object is expected' }] : []
+  return text !== null && parsed(text) === null
+    ? [{ path: ['output_json_schema'], message: `This is not the text of a JSON Schema: JSON of an object is expected, at most ${limits.jsonDepth} levels deep` }]
+    : []
 }
 
 // ── in and out ─────────────────────────────────────────────────────────────────────────────────────────────────────────

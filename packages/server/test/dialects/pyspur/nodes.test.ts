@@ -90,10 +90,12 @@ describe('InputNode', () => {
   })
 
   test('whose schema cannot be read, or not be used, says so where it stands; one that enforces nothing does not', () => {
-    const said = 'config.output_json_schema: This is not the text of a JSON Schema: JSON of an object is expected'
+    const said = 'config.output_json_schema: This is not the text of a JSON Schema: JSON of an object is expected, at most 64 levels deep'
     expect(issuesOf([{ id: 'i', type: 'InputNode', config: { enforce_schema: true, output_json_schema: '{oh' } }])).toEqual([`i ${said}`])
     expect(issuesOf([{ id: 'i', type: 'InputNode', config: { enforce_schema: true, output_json_schema: '[]' } }])).toEqual([`i ${said}`])
     expect(issuesOf([{ id: 'i', type: 'InputNode', config: { output_json_schema: '{oh' } }])).toEqual([])
+    const deep = `${'{"not":'.repeat(100_000)}{}${'}'.repeat(100_000)}`
+    expect(issuesOf([{ id: 'i', type: 'InputNode', config: { enforce_schema: true, output_json_schema: deep } }])).toEqual([`i ${said}`])
     const unusable = { enforce_schema: true, output_json_schema: '{"properties":{"a":{"pattern":"x"}}}' }
     expect(issuesOf([{ id: 'i', type: 'InputNode', config: unusable }])).toEqual([expect.stringMatching(/^i config\.output_json_schema\.properties\.a\.pattern: /)])
   })
@@ -208,6 +210,20 @@ describe('RouterNode', () => {
         .render({ nodes: { in: { x: 7 } } }),
     ).toMatchObject({ routes })
   })
+})
+
+test('a config of a megabyte is told of as quickly as it is read, however many links ask for its handles', () => {
+  const conditions = Array.from({ length: 10_000 }, (_, at) => ({ variable: `ghost${at}.x`, operator: 'equals', value: 'a' }))
+  const nodes: Node[] = [
+    { id: 'in', type: 'InputNode' },
+    { id: 'r', type: 'RouterNode', config: { route_map: { yes: { conditions } } } },
+    ...Array.from({ length: 900 }, (_, at): Node => ({ id: `n${at}`, type: 'MergeNode' })),
+  ]
+  const links = nodes.slice(2).map(({ id }): [string, string, string] => ['r', id, 'yes'])
+  const began = process.cpuUsage()
+  expect(issuesOf(nodes, [['in', 'r'], ...links])).toHaveLength(10_001)
+  const { user, system } = process.cpuUsage(began)
+  expect((user + system) / 1_000).toBeLessThan(5_000)
 })
 
 describe('HumanInterventionNode', () => {
