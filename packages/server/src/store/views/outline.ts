@@ -71,25 +71,28 @@ const readAtOnce = 16
 export async function outlinesFor(tx: Tx, pinned: readonly Pinned[]): Promise<Outline[]> {
   const mine = kept.get(tx) ?? { outlines: new Map<string, Outline>(), weight: 0 }
   kept.set(tx, mine)
-  const found = new Map<string, Outline>()
-  const unknown = new Map<string, Pinned>()
-  for (const each of pinned) {
-    const key = keyOf(each)
-    if (each.drafted || found.has(key)) continue
-    const known = mine.outlines.get(key)
-    // The one that was used last stands last.
-    if (known && mine.outlines.delete(key)) mine.outlines.set(key, known)
-    if (known) found.set(key, known)
-    else unknown.set(key, each)
-  }
-  const missing = [...unknown.values()]
-  for (let from = 0; from < missing.length; from += readAtOnce)
-    for (const row of await readDefinitions(tx, missing.slice(from, from + readAtOnce))) found.set(keyOf(row), keep(mine, keyOf(row), outlineOf(row.definition)))
-  return pinned.map((each) => {
-    const outline = each.drafted ? outlineOf(each.drafted) : found.get(keyOf(each))
+  const known = pinned.map((each) => (each.drafted ? outlineOf(each.drafted) : recall(mine, keyOf(each))))
+  const unknown = new Map(pinned.flatMap((each, at) => (known[at] ? [] : [[keyOf(each), each]])))
+  const found = unknown.size === 0 ? null : await readOutlines(tx, mine, [...unknown.values()])
+  return pinned.map((each, at) => {
+    const outline = known[at] ?? found?.get(keyOf(each))
     if (!outline) throw new Fault('run_missing')
     return outline
   })
+}
+
+/** The one that was used last stands last. */
+function recall({ outlines }: Kept, key: string): Outline | undefined {
+  const known = outlines.get(key)
+  if (known && outlines.delete(key)) outlines.set(key, known)
+  return known
+}
+
+async function readOutlines(tx: Tx, mine: Kept, pinned: readonly Pinned[]): Promise<Map<string, Outline>> {
+  const found = new Map<string, Outline>()
+  for (let from = 0; from < pinned.length; from += readAtOnce)
+    for (const row of await readDefinitions(tx, pinned.slice(from, from + readAtOnce))) found.set(keyOf(row), keep(mine, keyOf(row), outlineOf(row.definition)))
+  return found
 }
 
 const keyOf = ({ workflow_id, version }: Pick<Pinned, 'workflow_id' | 'version'>): string => `${workflow_id}/${version}`

@@ -65,11 +65,10 @@ function readerOf(tx: Tx): (key: string) => Promise<RunRecord | undefined> {
 const keyOf = (workspaceId: string, id: string): string => `${workspaceId} ${id}`
 
 /** One run as it stands. What is included beside its version is of the same moment. */
-export async function readRunRecord(tx: Tx, workspaceId: string, id: string, include: readonly RunInclude[]): Promise<RunRecord | undefined> {
+export function readRunRecord(tx: Tx, workspaceId: string, id: string, include: readonly RunInclude[]): Promise<RunRecord | undefined> {
   const look = lookOf(include, false)
   if (!look.pauses && !look.iterations) return readerOf(tx)(keyOf(workspaceId, id))
-  const [row] = await tx.query<RunRecord>(wholeRuns(look), [[workspaceId], [id]])
-  return row
+  return tx.query<RunRecord>(wholeRuns(look), [[workspaceId], [id]]).then((rows) => rows[0])
 }
 
 /** Runs as lists tell them: a large value by its size. Those that have gone are missing. */

@@ -6,7 +6,7 @@ import { type Outline, type Pinned, outlinesFor } from './outline.ts'
 import { pauseFrom } from './pause.ts'
 import { type IterationRow, type NodeSum, type RunRecord, type WaitRow, readRunRecord } from './run-record.ts'
 import { summaryFrom } from './run-summary.ts'
-import { inputsOfRuns } from './step-inputs.ts'
+import { type StepPlace, inputsOfRuns } from './step-inputs.ts'
 import { versionView } from './workflows.ts'
 
 /**
@@ -23,44 +23,49 @@ export async function getRun(tx: Tx, workspaceId: string, id: string, include: r
 /** Whole runs of their rows, with what else is read for all of them at once. */
 export async function runsFrom(tx: Tx, rows: readonly RunRecord[], include: readonly RunInclude[]): Promise<Run[]> {
   const outlines = await outlinesFor(tx, rows)
-  const seen = rows.map((row, at) => ({ row, outline: outlines[at]!, ...latestOf(row.sums ?? []) }))
+  const latest = rows.map((row) => latestOf(row.sums ?? []))
   const inputs = await inputsOfRuns(
     tx,
-    seen.map(({ row, outline, latest }) => ({
-      runId: row.id,
-      outline,
-      places: [...latest].map(([nodeId, { iteration }]) => ({ nodeId, iteration })),
-      read: [...latest.values()],
-    })),
+    rows.map(({ id }, at) => ({ runId: id, outline: outlines[at]!, places: placesOf(latest[at]!), read: [...latest[at]!.values()] })),
   )
   const pinned = include.includes('version') ? await pinnedTo(tx, rows) : null
-  return seen.map(({ row, outline, byNode, latest }, at) => ({
+  return rows.map((row, at) => {
+    const run = runFrom(row, outlines[at]!, latest[at]!, inputs[at]!)
+    if (pinned) run.pinned = pinned(row)
+    if (row.opened !== undefined) run.openPauses = (row.opened ?? []).map(pauseFrom)
+    if (row.iterations !== undefined) run.nodes = withIterations(run.nodes, outlines[at]!, row.iterations ?? [])
+    return run
+  })
+}
+
+function runFrom(row: RunRecord, outline: Outline, latest: Latest, inputOf: (place: StepPlace) => JsonObject): Run {
+  const byNode = Map.groupBy(row.sums ?? [], (sum) => sum.node_id)
+  return {
     ...summaryFrom(row),
     input: row.input,
     output: row.output,
     waitingOn: waitingOn(row, row.waits ?? [], outline.names),
-    nodes: withIterations(
-      row,
-      outline,
-      outline.nodes.map((node) => {
-        const last = latest.get(node.nodeId)
-        return nodeFrom(node, byNode.get(node.nodeId) ?? [], last, last && inputs[at]!({ nodeId: node.nodeId, iteration: last.iteration }))
-      }),
-    ),
+    nodes: outline.nodes.map((node) => {
+      const last = latest.get(node.nodeId)
+      return nodeFrom(node, byNode.get(node.nodeId) ?? [], last, last && inputOf({ nodeId: node.nodeId, iteration: last.iteration }))
+    }),
     pauses: row.pauses ?? [],
-    ...(pinned && { pinned: pinned(row) }),
-    ...(row.opened !== undefined && { openPauses: (row.opened ?? []).map(pauseFrom) }),
-  }))
+  }
 }
 
-function latestOf(sums: readonly NodeSum[]): { byNode: Map<string, NodeSum[]>; latest: Map<string, NodeSum> } {
+/** The latest step of each node. */
+type Latest = ReadonlyMap<string, NodeSum>
+
+function latestOf(sums: readonly NodeSum[]): Latest {
   const latest = new Map<string, NodeSum>()
   for (const sum of sums) {
     const known = latest.get(sum.node_id)
     if (!known || Date.parse(sum.at) > Date.parse(known.at)) latest.set(sum.node_id, sum)
   }
-  return { byNode: Map.groupBy(sums, (sum) => sum.node_id), latest }
+  return latest
 }
+
+const placesOf = (latest: Latest): StepPlace[] => [...latest].map(([nodeId, { iteration }]) => ({ nodeId, iteration }))
 
 /** A definition has at most 1 MiB. */
 const versionsAtOnce = 16
@@ -79,9 +84,8 @@ export async function pinnedTo(tx: Tx, rows: readonly Pinned[]): Promise<(row: P
   return ({ workflow_id, version, drafted }) => (drafted === null ? (versions.get(keyOf(workflow_id, version)) ?? null) : null)
 }
 
-function withIterations({ iterations }: RunRecord, { inBodies }: Outline, nodes: RunNode[]): RunNode[] {
-  if (iterations === undefined) return nodes
-  const byNode = Map.groupBy(iterations ?? [], (row) => row.node_id)
+function withIterations(nodes: readonly RunNode[], { inBodies }: Outline, rows: readonly IterationRow[]): RunNode[] {
+  const byNode = Map.groupBy(rows, (row) => row.node_id)
   return nodes.map((node) => (inBodies.has(node.nodeId) ? { ...node, iterations: (byNode.get(node.nodeId) ?? []).map(iterationFrom) } : node))
 }
 

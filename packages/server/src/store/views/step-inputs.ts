@@ -44,8 +44,8 @@ export async function inputsOfRuns(tx: Tx, asked: readonly StepsAsked[]): Promis
     const missing = [...wanted].filter((key) => !found.has(key) && !(read && key.endsWith('\n')))
     return { runId, sources, found, missing }
   })
-  const missing = runs.flatMap((run) => run.missing.map((key) => [run.runId, ...key.split('\n')] as const))
-  if (missing.length > 0) {
+  if (runs.some((run) => run.missing.length > 0)) {
+    const missing = runs.flatMap((run) => run.missing.map((key) => [run.runId, ...key.split('\n')] as const))
     const foundOf = new Map(runs.map(({ runId, found }) => [runId, found]))
     for (const row of await outputRows(tx, missing)) foundOf.get(row.run_id)!.set(`${row.node_id}\n${row.iteration}`, row)
   }
