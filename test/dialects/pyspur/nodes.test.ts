@@ -134,6 +134,9 @@ describe('HumanInterventionNode', () => {
     const { run, pause } = await asked({ message: 'May {{ in.n }}?' })
     expect(run.status).toBe('waiting')
     expect(states(run)).toEqual({ in: 'completed', ask: 'waiting', after: null, beside: 'completed', later: 'completed' })
+    // The link says `in`, which is where an input node leaves: what was given over it is shown, and so is the way it took.
+    expect(run.nodes.find(({ nodeId }) => nodeId === 'beside')).toMatchObject({ input: { in: { n: 1 } } })
+    expect(run.nodes[0]).toMatchObject({ route: ['default', 'in'] })
     expect(pause).toMatchObject({ kind: 'approval', message: 'May {{ in.n }}?', input: { in: { n: 1 } } })
     expect((await asked()).pause.message).toBe('Human intervention required')
   })
@@ -146,7 +149,9 @@ describe('HumanInterventionNode', () => {
   test('approved, lets through what came by step, with the inputs over it', async () => {
     const { run, pause } = await asked()
     await server.decide(pause, 'approve', { inputs: { more: 'yes' } })
-    expect(await server.wait(run)).toMatchObject({ status: 'completed', output: { n: 1, more: 'yes' } })
+    const ended = await server.wait(run)
+    expect(ended).toMatchObject({ status: 'completed', output: { n: 1, more: 'yes' } })
+    expect(ended.nodes.find(({ nodeId }) => nodeId === 'after')).toMatchObject({ input: { ask: { in: { n: 1 }, more: 'yes' } } })
   })
 
   test('overridden, gives the inputs alone', async () => {

@@ -18,7 +18,7 @@ export function completeStep(turn: Turn, step: StepRow, output: Payload, route: 
     return failStep(turn, step, { code: 'limit_exceeded', message: `The output has ${output.bytes} bytes; ${limits.stepOutputBytes} are allowed` }, false)
   step.output = output
   step.outputBytes = output.bytes
-  step.route = route
+  step.route = route.includes('default') ? [...route, ...nodeOf(turn, step).alsoDefault] : route
   step.error = null
   moveStep(turn, step, 'completed')
   emitCompleted(turn, step, output)

@@ -120,7 +120,7 @@ function partOf(target: GraphNode, input: TryNode): { nodes: GraphNode[]; seeds:
 }
 
 /** What stands in for a node leads to whatever is to be tried behind it. */
-const everyWay = (node: GraphNode): string[] => [...new Set(['default', ...node.outgoing.map((link) => link.handle)])]
+const everyWay = (node: GraphNode): string[] => [...new Set(['default', ...node.outgoing.map((link) => link.handle), ...node.alsoDefault])]
 
 const bodyOf = (node: GraphNode): GraphNode[] => node.body.flatMap((inner) => [inner, ...bodyOf(inner)])
 
@@ -196,7 +196,7 @@ export async function forkRun(parts: TrialParts, actor: Actor, input: ForkRun): 
   for (const node of graph.top) {
     const given = own(input.outputs ?? {}, node.id)
     const step = steps.find((each) => each.node_id === node.id)
-    if (given !== undefined) seeds.push(seedOf(node.id, given, step?.state === 'completed' ? (step.route ?? ['default']) : ['default']))
+    if (given !== undefined) seeds.push(seedOf(node.id, given, step?.state === 'completed' ? (step.route ?? ['default']) : ['default', ...node.alsoDefault]))
     else if (!again.has(node) && step && ['completed', 'skipped', 'failed'].includes(step.state) && !(step.state === 'failed' && !step.route?.length)) {
       // An input node reads the new input, when one is given.
       if (input.input !== undefined && node.entry && node.is === 'input') continue

@@ -37,6 +37,8 @@ export interface GraphNode {
   body: GraphNode[]
   incoming: GraphLink[]
   outgoing: GraphLink[]
+  /** Handles that links of it name and that mean `default`: a step that leaves by that one leaves by these, as the definition says it. */
+  alsoDefault: string[]
   /** The ways in from nodes that are part of the run, in topological order. */
   paths: GraphPath[]
   join: Join
@@ -96,6 +98,7 @@ export function graphOf(definition: Definition, types: GraphTypes): Graph {
       body: [],
       incoming: [],
       outgoing: [],
+      alsoDefault: [],
       paths: [],
       join: is === 'coalesce' ? 'any' : (node.settings?.join ?? join),
       entry: false,
@@ -155,6 +158,8 @@ function connect(nodes: Map<string, GraphNode>, link: Link, types: GraphTypes): 
   // A link across the border of a body says nothing about order inside either scope; validation names it.
   if (!source || !target || source.parent !== target.parent) return
   const made: GraphLink = { source, target, handle: handleOf(link, types.get(source.type)) }
+  const said = link.sourceHandle ?? 'default'
+  if (said !== made.handle && !source.alsoDefault.includes(said)) source.alsoDefault.push(said)
   source.outgoing.push(made)
   target.incoming.push(made)
 }

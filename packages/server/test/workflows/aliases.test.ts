@@ -164,6 +164,8 @@ describe('the graph', () => {
     )
     const { nodes } = graphOf(made, catalogue)
     expect(nodes.get('s')!.outgoing.map(({ handle }) => handle)).toEqual(['default', 'failed', 'declined', 'default'])
+    expect(nodes.get('s')!.alsoDefault).toEqual(['q'])
+    expect(nodes.get('a')!.alsoDefault).toEqual([])
     expect(validate(made, catalogue)).toEqual([])
   })
 })
