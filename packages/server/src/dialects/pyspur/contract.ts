@@ -311,7 +311,8 @@ export const pageQuery = { page: z.int().min(1).default(1), page_size: z.int().m
 
 /** A page that lies too far behind is refused: a list is not to be read through by its numbers. */
 function withinReach(query: { page: number; page_size: number }, ctx: z.RefinementCtx): void {
-  if (offsetOf(query) > mostPaged) ctx.addIssue({ code: 'custom', path: ['page'], message: `Only the first ${mostPaged} items can be paged through`, ...valueError })
+  if (offsetOf(query) > mostPaged)
+    ctx.addIssue({ code: 'custom', path: ['page'], input: query.page, message: `Only the first ${mostPaged} items can be paged through`, ...valueError })
 }
 
 export const PageQuery = z.object(pageQuery).superRefine(withinReach)
