@@ -1,4 +1,5 @@
 import type { Definition, JsonObject, Link, Node } from '@sluice/schema'
+import { Arbitrary, Effect, type Schema } from 'effect'
 import { describe, expect, test } from 'vitest'
 import { pyspurNodes } from '../../../src/dialects/pyspur/nodes.ts'
 import { createModels } from '../../../src/models/models.ts'
@@ -58,6 +59,29 @@ describe.each(pyspurNodes.map((node) => [node.type, node] as const))('%s', (type
     for (const config of [least[type] ?? {}, { ...least[type], ...editor }, { ...least[type], output_schema: null, output_json_schema: null, has_fixed_output: null }]) {
       if (refused !== undefined) expect(issuesIn(type, config)).toEqual([`n type: ${refused}`])
       else expect(decode(catalogue.get(type)!, meant(type, config, ['a'])).ok).toBe(true)
+    }
+  })
+
+  test('whatever fits its schema means something, or what is wrong is told at a field of its own', () => {
+    const own = catalogue.get(type)!.alias!.config as Schema.Codec<unknown>
+    const configs = Effect.runSync(Arbitrary.sampleEffect(Arbitrary.schema(own), { count: 60, seed: 7 })).map((config) => JSON.parse(JSON.stringify(config)) as JsonObject)
+    const fields = Object.keys((own as unknown as { fields: object }).fields)
+    for (const config of configs) {
+      const issues = validate(
+        definition(
+          [
+            { id: 'in', type: 'InputNode' },
+            { id: 'n', type, config },
+            { id: 'b', type: 'MergeNode', ...(type === 'ForLoopNode' && { parentId: 'n' }) },
+          ],
+          [['in', 'n']],
+        ),
+        catalogue,
+      )
+      for (const { nodeId, field } of issues) {
+        expect(nodeId).toBe('n')
+        if (refused === undefined) expect(fields).toContain(field!.split('.')[1])
+      }
     }
   })
 
