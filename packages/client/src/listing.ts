@@ -1,7 +1,7 @@
 import type { Page } from '@sluice/schema'
 
 /**
- * A list of the server. Awaited it is its first page (of `limit` items: 1 to 100, 50 unless set); iterated it is every item of
+ * A list of the server. Awaited it is its first page (of `limit` items: 1 to 100, of pauses to 1,000; 50 unless set); iterated it is every item of
  * every page, each page asked for when it is needed; `pages()` are the pages. Nothing is asked for before. Where items come and
  * go meanwhile, what is there throughout is met once.
  */
