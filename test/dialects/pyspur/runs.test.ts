@@ -1,7 +1,7 @@
 import type { JsonObject } from '@sluice/schema'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { deadline } from '../../support/deadline.ts'
-import { delay, flow, subworkflow } from '../../support/flow.ts'
+import { delay, flow } from '../../support/flow.ts'
 import { failing, fixed, given, human, input, made, node, output, stranger } from './graphs.ts'
 import { pyspurServer, type PySpur } from './server.ts'
 
@@ -174,11 +174,9 @@ describe('a run', () => {
       ],
     })
     const run = await runNow(id)
-    const [first, second] = [
-      { text: 'Hello', seen: null },
-      { text: 'Hello', seen: [{ text: 'Hello', seen: null }] },
-    ]
-    expect(run).toMatchObject({ status: 'COMPLETED', outputs: { loop: second, out: { seen: second!.seen } }, percentage_complete: 100 })
+    const first = { text: 'Hello', seen: null }
+    const second = { text: 'Hello', seen: [first] }
+    expect(run).toMatchObject({ status: 'COMPLETED', outputs: { loop: second, out: { seen: second.seen } }, percentage_complete: 100 })
     expect(statuses(run)).toEqual({ in: 'COMPLETED', loop: 'COMPLETED', out: 'COMPLETED' })
     const { subworkflow: body, subworkflow_output: outputs } = taskOf(run, 'loop')
     expect(body).toMatchObject({ nodes: [{ id: 'begin', parent_id: null }, { id: 'end' }], links: [{ source_id: 'begin', target_id: 'end' }] })
@@ -204,12 +202,20 @@ describe('a run', () => {
     expect(body).toMatchObject({ call: { name: 'ADA', amount: 42 }, out: { amount: 42 } })
   })
 
-  test('is told with values of any size that it gave, and by its size of what it went through', async () => {
+  test('is told with what it was given and what it gave at any size; a large value in between by its size', async () => {
     const text = 'x'.repeat(20_000)
-    const id = await made(spur, { nodes: [input, output({ text: 'in.text' })], links: [['in', 'out']] })
+    const id = await made(spur, {
+      nodes: [input, node('both', 'MergeNode'), output({ text: 'both.in.text' })],
+      links: [
+        ['in', 'both'],
+        ['both', 'out'],
+      ],
+    })
     const { body } = await post(`/wf/${id}/run/`, given({ text }))
-    expect(body.out).toEqual({ text })
+    expect(body).toMatchObject({ both: { truncated: expect.any(Number) }, out: { text } })
     expect(await runNow(id, given({ text }))).toMatchObject({ outputs: { out: { text } }, initial_inputs: { in: { text } } })
+    // What was told by its size is not gone on from.
+    expect((await post(`/wf/${id}/run_partial/`, { node_id: 'out', ...given({ text }), partial_outputs: body })).body.out).toEqual({ text })
   })
 
   test('that was started natively is one of PySpur, too', async () => {

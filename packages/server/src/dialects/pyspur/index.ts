@@ -37,5 +37,20 @@ export const pyspur: Dialect = {
   errors,
   words,
   meanings,
-  losses: [{ what: 'Datasets, batch runs, evaluations, RAG', why: 'they are not part of the published page, and have no counterpart here' }],
+  losses: [
+    { what: 'Datasets, batch runs, evaluations, RAG', why: 'they are not part of the published page, and have no counterpart here' },
+    { what: 'Users (`/user/`)', why: 'people here are members of a workspace, who log in; a `user_id` that names none of them is kept as a name and shown' },
+    { what: '`parent_run_id` of a start', why: 'only a run itself starts children, which are canceled and held with it' },
+    { what: 'Texts that begin with `data:` in inputs', why: 'they stay texts: files are uploaded, and named by their path' },
+    { what: 'Keys of `initial_inputs` that name no input node', why: 'no node could read them, so they are not kept' },
+    {
+      what: 'A value of more than 16 KiB that a node between was given or gave',
+      why: 'a run tells it as `{"truncated": bytes}`; what the run was given and gave is whole, but in lists',
+    },
+    { what: 'Iterations of a loop before the last hundred', why: 'a run does not grow with each look at it; its steps have them all' },
+    { what: 'Tasks of nodes in a loop', why: 'as with PySpur they are told with the task of the loop; a pause in there makes it paused' },
+    { what: 'Files of a batch (`output_file_id`, `input_dataset_id`)', why: 'there are no batches: both are always null' },
+    { what: 'Sessions of no workflow', why: 'a session of PySpur has one: others are not found here' },
+    { what: '`model_constraints` and `logo` of node types', why: 'which models there are, the operator decides; pictures belong to an editor' },
+  ],
 }

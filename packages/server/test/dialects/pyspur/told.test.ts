@@ -64,9 +64,7 @@ describe('any value of the core is told as the document says', () => {
 })
 
 test('runs that are asked for by a status are those that have it', () => {
-  const matches = Object.fromEntries(
-    RunStatus.options.map((status) => [status, predicate(checkWhere(runsOfWorkflow('flow', { status }).where!, runList), runList) as (run: RunSummary) => boolean]),
-  )
+  const matches = Object.fromEntries(RunStatus.options.map((status) => [status, predicate<RunSummary>(checkWhere(runsOfWorkflow('flow', { status }).where!, runList), runList)]))
   fc.assert(
     fc.property(
       // As the core has them: what waits says for what, what has ended did so at some time, what is held waits for that.
@@ -216,7 +214,7 @@ describe('what is started', () => {
       node_id: 'out',
       rerun_predecessors: false,
       initial_inputs: { in: {} },
-      partial_outputs: { in: { old: 1 }, a: { b: 1 }, loop: [{ b: 2 }] },
+      partial_outputs: { in: { old: 1 }, a: { b: 1 }, loop: [{ b: 2 }], cut: { truncated: 20_000 } },
     })
     expect(outputs).toEqual({ a: { b: 1 } })
     expect(triedOutputs({ a: null, b: 'text', c: { d: 1 } })).toEqual({ b: { output: 'text' }, c: { d: 1 } })

@@ -9,3 +9,6 @@ export const dictOf = (value: Json): JsonObject | null => (value === null || isD
 
 /** A key of a stranger's object; `constructor` is none unless it was given. */
 export const own = (dict: JsonObject, key: string): Json | undefined => (Object.hasOwn(dict, key) ? dict[key] : undefined)
+
+/** Said of a large value in its place. */
+export const isCut = (value: Json): boolean => isDict(value) && Object.keys(value).length === 1 && typeof value['truncated'] === 'number'

@@ -2,7 +2,7 @@ import type { Definition, Json, JsonObject, ListedRun, Node, Pause, RunInclude, 
 import type { RunResponseSchema, RunStatus, TaskResponseSchema, TaskStatus } from '../contract.ts'
 import { pyspurNodes } from '../nodes.ts'
 import { versionOf, wireDefinition } from './definition.ts'
-import { dictOf, isDict, own } from './dicts.ts'
+import { dictOf, isCut, isDict, own } from './dicts.ts'
 import { naive, naiveOrNull } from './times.ts'
 
 /**
@@ -118,8 +118,6 @@ function topOf(parents: ReadonlyMap<string, string | null>, nodeId: string): str
 const namesOf = (type: string): Set<string> => new Set([type, ...pyspurNodes.flatMap((alias) => (alias.of === type ? [alias.type] : []))])
 const inputTypes = namesOf('input')
 const outputTypes = namesOf('output')
-
-const isCut = (value: Json): boolean => isDict(value) && Object.keys(value).length === 1 && typeof value['truncated'] === 'number'
 
 /** Of what a node gave a large value is told by its size alone, but not of what the run gave: there it is found again. */
 function wholeOutputs({ output: given = null }: ListedRun, top: readonly RunNode[]): (node: RunNode) => Json {

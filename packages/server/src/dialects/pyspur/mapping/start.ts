@@ -1,6 +1,6 @@
 import { Id, type JsonObject, limits, type StartRun, type TryNode } from '@sluice/schema'
 import type { PartialRunRequestSchema, StartRunRequestSchema } from '../contract.ts'
-import { dictOf, isDict } from './dicts.ts'
+import { dictOf, isCut, isDict } from './dicts.ts'
 import { included } from './run.ts'
 
 /** What PySpur starts, as the core is asked for it. PURE and total. */
@@ -24,10 +24,10 @@ function chatOf(inputs: Record<string, JsonObject>): Pick<StartRun, 'sessionId' 
   return {}
 }
 
-/** Outputs of loops, which are lists, and those of input nodes, which are given anew, are no results to go on from. */
+/** Outputs of loops, which are lists, those of input nodes, which are given anew, and those that were told by their size are no results to go on from. */
 export function trialOf(workflow: string, { node_id, initial_inputs, partial_outputs }: PartialRunRequestSchema): TryNode {
   const inputs = initial_inputs ?? {}
-  const outputs = Object.entries(partial_outputs ?? {}).filter(([key, output]) => isDict(output) && !Object.hasOwn(inputs, key))
+  const outputs = Object.entries(partial_outputs ?? {}).filter(([key, output]) => isDict(output) && !isCut(output) && !Object.hasOwn(inputs, key))
   return { workflow, nodeId: node_id, inputs, otherInputs: 'ignore', outputs: Object.fromEntries(outputs) }
 }
 
