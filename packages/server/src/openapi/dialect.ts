@@ -22,7 +22,7 @@ export function describeDialect(dialect: Dialect): Document {
     words,
     rendered: {},
     meanings,
-    parameters: {},
+    parameters: meanings.keys,
     event: z.never(),
     streaming: '',
     errors: {
