@@ -127,7 +127,7 @@ describe('the input', () => {
       expect(await ignoring({ First: 1, b: 2, c: 3, constructor: 4 })).toMatchObject({ status: 'completed', output: { First: 1, b: 2 }, input: { First: 1, b: 2 } })
       expect((await ignoring({ First: 1, b: 2, c: 3 })).input).toEqual({ First: 1, b: 2 })
       expect((await ignoring({ b: 2 })).output).toEqual({ First: null, b: 2 })
-      for (const inputs of [{}, { c: 3 }]) {
+      for (const inputs of [{}, { c: 3 }] as JsonObject[]) {
         const refused = await refusal(ignoring(inputs))
         expect(refused).toMatchObject({ status: 400, code: 'input_invalid', issues: [{ nodeId: 'a' }, { nodeId: 'b' }] })
       }
