@@ -1,12 +1,14 @@
 import type { Json, JsonObject } from '@sluice/schema'
 import { expect, test } from 'vitest'
+import { pyspur } from '../packages/server/src/dialects/pyspur/index.ts'
+import { describeDialect } from '../packages/server/src/openapi/dialect.ts'
 import { describeNative } from '../packages/server/src/openapi/native.ts'
 import { contractOf, type Operation } from '../packages/server/test/openapi/contract.ts'
 import { said, send } from './openapi/sending.ts'
 import { story, type Told } from './openapi/story.ts'
 import { readSocket } from './support/events.ts'
 import { flow } from './support/flow.ts'
-import { type Caller, callerOf, testServer } from './support/server.ts'
+import { admin, type Caller, callerOf, testServer } from './support/server.ts'
 
 /**
  * The story of the API is told in one workspace. Just before each of its calls, while everything it names is there, the
@@ -160,4 +162,168 @@ test('of two workspaces neither sees a trace of the other by any procedure', { t
   expect(met.answered.size).toBeGreaterThan(15)
   const doors = [...contract.operations.values()].filter(({ security }) => security?.length !== 0).map(({ id }) => id)
   expect([...met.refused, ...met.answered].length).toBeGreaterThan(doors.length * 0.9)
+})
+
+// ── in the words of a dialect ──────────────────────────────────────────────────────────────────────────────────────────
+
+/** Things of the first workspace, by what PySpur's API names them with. */
+interface Things {
+  workflow: string
+  handle: string
+  run: string
+  ended: string
+  pause: string
+  session: string
+  externalId: string
+  file: string
+  user: string
+  /** Of the stranger itself: a chatbot. */
+  own: string
+}
+
+const approve = { inputs: {}, user_id: 'stranger', action: 'APPROVE' }
+const wanted = { name: 'Mine now', description: '', definition: { nodes: [], links: [] } }
+const workflowOf = ({ workflow, handle }: Things): JsonObject[] => [{ workflow_id: workflow }, { workflow_id: handle }]
+const runOf = ({ run, ended }: Things): JsonObject[] => [{ run_id: run }, { run_id: ended }]
+const sessionOf = ({ session }: Things): JsonObject[] => [{ session_id: session }]
+/** A start of what is another's, and of what is one's own with another's session or run. */
+const startOf = (things: Things): JsonObject[] => [
+  ...workflowOf(things).map((each) => ({ ...each, initial_inputs: { in: {} } })),
+  { workflow_id: things.own, initial_inputs: { in: { user_message: 'Hello', session_id: things.session } } },
+]
+
+/** Of each row what a stranger sends: every id that it takes is another's. */
+const cases: Readonly<Record<string, (things: Things) => object[]>> = {
+  createWorkflow: () => [wanted],
+  listWorkflows: () => [{}, { page_size: 100 }],
+  getWorkflow: workflowOf,
+  updateWorkflow: (things) =>
+    workflowOf(things).flatMap((each) => [
+      { ...each, ...wanted },
+      { ...each, name: 'No definition' },
+    ]),
+  resetWorkflow: workflowOf,
+  deleteWorkflow: workflowOf,
+  duplicateWorkflow: workflowOf,
+  getWorkflowOutputVariables: workflowOf,
+  uploadTestFiles: (things) => workflowOf(things).map((each) => ({ ...each, node_id: 'in', files: ['a,b'] })),
+  getTestFile: ({ workflow, own, file }) => [
+    { workflow_id: workflow, name: file },
+    { workflow_id: own, name: file },
+  ],
+  getWorkflowVersions: workflowOf,
+  listPausedWorkflows: () => [{}, { page_size: 100 }],
+  getPauseHistory: runOf,
+  processPauseAction: ({ run, pause }) => [
+    { run_id: run, ...approve },
+    { run_id: pause, ...approve },
+    { run_id: pause, ...approve, action: 'DECLINE' },
+  ],
+  runWorkflow: startOf,
+  runWorkflowV2: startOf,
+  startRun: startOf,
+  runPartialWorkflow: (things) => workflowOf(things).map((each) => ({ ...each, node_id: 'in', initial_inputs: { in: {} } })),
+  getWorkflowRuns: (things) => workflowOf(things).flatMap((each) => [each, { ...each, status: 'PAUSED' }]),
+  cancelWorkflow: runOf,
+  listRuns: () => [{}, { page_size: 100, parent_only: false }, { run_type: mark }],
+  getRun: runOf,
+  getRunStatus: runOf,
+  getRunStatusOfDeployment: runOf,
+  getRunTasks: runOf,
+  getRunChildren: runOf,
+  deleteRun: runOf,
+  createSession: ({ workflow, handle, own, user, externalId }) => [
+    { user_id: 'me', workflow_id: workflow },
+    { user_id: 'me', workflow_id: handle },
+    { user_id: user, workflow_id: own },
+    { user_id: 'me', workflow_id: own, external_id: externalId },
+  ],
+  createTestSession: workflowOf,
+  listSessions: ({ user }) => [{}, { limit: 100 }, { user_id: user }, { user_id: `known ${mark}` }],
+  getSession: sessionOf,
+  deleteSession: sessionOf,
+  getSupportedNodeTypes: () => [{}],
+}
+
+test('of two workspaces neither sees a trace of the other by any row of a dialect', { timeout: 120_000 }, async () => {
+  const spur = contractOf(describeDialect(pyspur))
+  // A row that is new has its case here.
+  expect(Object.keys(cases).toSorted()).toEqual(pyspur.rows.map(({ name }) => name).toSorted())
+  expect([...spur.operations.keys()].toSorted()).toEqual(Object.keys(cases).toSorted())
+
+  await using server = await testServer()
+  const stranger = await elsewhere(server, server.url)
+  // The admin has been there, and logs in at home again.
+  const home = (await server.call<{ token: string }>('POST', '/v1/auth/login', admin, { as: '' })).token
+  const known = callerOf(server.url, home)
+  const token = await stranger.login()
+  const strange = callerOf(server.url, token)
+  const bot = (name: string) => ({
+    name,
+    definition: {
+      spur_type: 'workflow',
+      nodes: ['InputNode in', 'HumanInterventionNode ask'].map((node) => ({ node_type: node.split(' ')[0], id: node.split(' ')[1] })),
+      links: [{ source_id: 'in', target_id: 'ask' }],
+    },
+  })
+  const own = await strange.call<{ id: string }>('POST', '/api/wf/', bot('Own'))
+
+  // What there is to see: a paused run, one that has ended, a session with something said in it, a file.
+  const { id: workflow } = await known.call<{ id: string }>('POST', '/api/wf/', bot(`Known ${mark}`))
+  const { handle } = await known.call<{ handle: string }>('GET', `/v1/workflows/${workflow}`)
+  const externalId = 'customer 7'
+  const { id: session } = await known.call<{ id: string }>('POST', '/session/', { user_id: `known ${mark}`, workflow_id: workflow, external_id: externalId })
+  const inputs = { initial_inputs: { in: { user_message: mark, session_id: session } } }
+  const { id: ended } = await known.call<{ id: string }>('POST', `/wf/${workflow}/start_run/?run_type=${mark}`, inputs)
+  await known.wait(ended, 'parked')
+  await known.call('POST', `/wf/cancel_workflow/${ended}/`)
+  await known.wait(ended)
+  const { id: run } = await known.call<{ id: string }>('POST', `/wf/${workflow}/start_run/?run_type=${mark}`, { initial_inputs: { in: { text: mark } } })
+  await known.wait(run, 'paused')
+  const [{ id: pause }] = await known.call<[{ id: string }]>('GET', `/wf/pause_history/${run}/`)
+  const form = await send(spur.operations.get('uploadTestFiles')!, { workflow_id: workflow, node_id: 'in', files: [mark] }, { url: server.url, token: home })
+  const [path] = ((await form.json()) as { in: [string] }).in
+  const { user } = await known.call<{ user: { id: string } }>('GET', '/v1/auth/me')
+  const things: Things = { workflow, handle, run, ended, pause, session, externalId, file: path.split('/').at(-1)!, user: user.id, own: own.id }
+
+  const looks = [
+    `/wf/${workflow}/`,
+    `/wf/?page_size=100`,
+    `/run/${run}/tasks/`,
+    `/run/?page_size=100`,
+    `/wf/pause_history/${run}/`,
+    `/wf/${workflow}/versions/`,
+    `/session/?limit=100`,
+  ]
+  // How long a run has been going on is told by the clock.
+  const look = async (): Promise<Json[]> =>
+    (await Promise.all(looks.map((at) => known.call('GET', at)))).map((seen) => JSON.parse(JSON.stringify(seen).replaceAll(/"duration":[\d.]+/g, '"duration":0')) as Json)
+  const found = await look()
+  const first = new Set([...idsIn(found), ...idsIn(Object.values({ ...things, own: '' })), ...idsIn(things.file)])
+  expect(first.size).toBeGreaterThan(5)
+  first.delete(stranger.id)
+
+  for (const [name, inputsOf] of Object.entries(cases)) {
+    const operation = spur.operations.get(name)!
+    for (const input of inputsOf(things) as JsonObject[]) {
+      const answer = await ask(server.url, operation, token, input)
+      const at = `${name} ${JSON.stringify(input)}: ${answer.status} ${JSON.stringify(answer.body)?.slice(0, 500)}`
+      expect(answer.status, at).toBeLessThan(500)
+      const named = idsIn(input)
+      expect(
+        idsIn(answer.body).filter((each) => first.has(each) && !named.includes(each)),
+        at,
+      ).toEqual([])
+      if (!JSON.stringify(input).includes(mark)) expect(JSON.stringify(answer.body), at).not.toContain(mark)
+
+      // What is another's is answered as what is nobody's.
+      const nobodys = (text: string): string => text.replaceAll(idForm, (each) => (first.has(each) ? unknown(each) : each)).replace(handle, 'no-such-handle')
+      const nobody = await ask(server.url, operation, token, retold(input, nobodys) as JsonObject)
+      expect(nobody.status, at).toBe(answer.status)
+      if (answer.status >= 400) expect(retold(told(answer), nobodys), at).toEqual(told(nobody))
+      else if (operation.method === 'GET') expect(answer, at).toEqual(nobody)
+    }
+  }
+  // All of it is still there, and as it was.
+  expect(await look()).toEqual(found)
 })
