@@ -110,6 +110,7 @@ test('what no definition can have is refused at its place, at create and at upda
     )
     expect(places).toEqual([expect.arrayContaining([loc]), expect.arrayContaining([loc])])
   }
+  expect(await told('POST', '/wf/', { name: 'x'.repeat(201) })).toEqual([['value_error', ['body', 'name'], null]])
   expect((await spur.call('GET', `/wf/${workflow.id}/`)).body).toEqual(workflow)
 })
 

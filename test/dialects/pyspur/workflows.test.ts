@@ -151,6 +151,9 @@ test('an update replaces name, description and definition, even by a name that i
   expect(put.updated_at > updated_at).toBe(true)
   expect(put.definition.nodes.map((each: { id: string }) => each.id)).toEqual(['in', 'out'])
   expect(await ok(spur.call('GET', `/wf/${id}/`))).toEqual(put)
+  expect((await ok(spur.call('PUT', `/wf/${id}/`, { name: ' ', definition }))).name).toBe('Untitled Workflow')
+  const { handle } = await spur.server.call<Workflow>('GET', `/v1/workflows/${id}`)
+  expect((await ok(spur.call('GET', `/wf/${handle}/`))).id).toBe(id)
 })
 
 test('an update without a definition is refused, changes nothing, and first misses what is not there', async () => {

@@ -50,7 +50,7 @@ const decided: Telling = ({ details, status }) => {
 
 const ambiguous: Telling = ({ details, status }) => {
   const pauses = Array.isArray(details['pauses']) ? details['pauses'].map((id) => `PH_${textOf(id)}`) : []
-  return { status, detail: `Several pauses of this run are open; say which of them is meant: ${pauses.join(', ')}` }
+  return { status, detail: `Several pauses of this run are open; put the id of the one that is meant in place of the run's: ${pauses.join(', ')}` }
 }
 
 const textOf = (value: Json | undefined): string => (typeof value === 'string' ? value : '')

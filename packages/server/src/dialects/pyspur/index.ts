@@ -39,6 +39,10 @@ export const pyspur: Dialect = {
   meanings,
   losses: [
     { what: 'Datasets, batch runs, evaluations, RAG', why: 'they are not part of the published page, and have no counterpart here' },
+    { what: 'Model names without a provider, and `target_handle` of a router that names no route', why: 'they are kept as they came, not rewritten: what was saved comes back' },
+    { what: 'The time behind a name that is taken', why: 'it is a number, so that two in one second have two names' },
+    { what: 'Test inputs of native drafts that are no objects', why: 'such a workflow is left out of the list, and by id it is a 409: who saved it would lose them' },
+    { what: 'Numbers in texts, as `"5"` for a coordinate', why: 'a number is a number in JSON' },
     { what: 'Users (`/user/`)', why: 'people here are members of a workspace, who log in; a `user_id` that names none of them is kept as a name and shown' },
     { what: '`parent_run_id` of a start', why: 'only a run itself starts children, which are canceled and held with it' },
     { what: 'Texts that begin with `data:` in inputs', why: 'they stay texts: files are uploaded, and named by their path' },

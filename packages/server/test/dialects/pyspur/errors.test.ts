@@ -191,7 +191,7 @@ test('who decides second is told who was first, what they decided and when', () 
   })
   expect(rendered(new Fault('pause_decided', { details: { pauseId: 'p1', status: 'expired', decision: null } })).body).toEqual({ detail: 'Pause PH_p1 is closed: expired' })
   expect(rendered(new Fault('pause_ambiguous', { details: { pauses: ['p1', 'p2'] } })).body).toEqual({
-    detail: 'Several pauses of this run are open; say which of them is meant: PH_p1, PH_p2',
+    detail: "Several pauses of this run are open; put the id of the one that is meant in place of the run's: PH_p1, PH_p2",
   })
 })
 
