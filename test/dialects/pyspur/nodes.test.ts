@@ -200,6 +200,9 @@ describe('ForLoopNode', () => {
     expect(Object.keys(history).toSorted()).toEqual(['add', 'begin', 'end'])
     expect(history['add']).toHaveLength(2)
     expect((run.output as JsonObject)['before']).toHaveLength(2)
+    const [looped] = (await server.steps(run)).filter(({ nodeId }) => nodeId === 'loop')
+    // What its output node gives, and nothing of what was carried along.
+    expect(Object.keys(looped!.output as JsonObject).toSorted()).toEqual(['before', 'text'])
   })
 
   test('without a map hands all that comes in, by title; once unless it is said', async () => {

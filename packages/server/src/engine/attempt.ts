@@ -253,8 +253,9 @@ async function nextOfLoop(run: Surround, node: GraphNode, iteration: string): Pr
     await boundIteration(run, node, iteration, count)
     return { is: 'asked', nodeId: node.id, iteration, more, output: nothing }
   }
-  const { last } = await carried()
+  const { last, given } = await carried()
   run.carried.delete(key)
-  const output = behaviour.gives(config, last.value, count)
-  return { is: 'asked', nodeId: node.id, iteration, more, output: output === last.value ? last : outputOf(output) }
+  const output = behaviour.gives(config, { last: last.value, given: given.value, count })
+  const known = [last, given].find(({ value }) => value === output)
+  return { is: 'asked', nodeId: node.id, iteration, more, output: known ?? outputOf(output) }
 }

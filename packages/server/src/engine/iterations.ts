@@ -60,6 +60,8 @@ async function itemsOf(run: Surround, node: GraphNode, iteration: string): Promi
 export interface Carried {
   readonly count: number
   readonly last: Payload
+  /** What the iteration before gave by itself; before the first one what the loop starts with. */
+  readonly given: Payload
   /** Under the loop's `historyAs`: outputs so far by node id. */
   readonly history: History | null
   /** What the next iteration is handed. */
@@ -89,7 +91,8 @@ export async function startLoop(run: Surround, node: GraphNode, iteration: strin
 
 async function beforeFirst(run: Surround, node: GraphNode, iteration: string): Promise<Carried> {
   const loop = run.plan.prepared.node(node.id).loop()
-  return carriedOf(loop, 0, await startOf(run, node, iteration, loop), noHistory)
+  const start = await startOf(run, node, iteration, loop)
+  return carriedOf(loop, { count: 0, last: start, given: start }, noHistory)
 }
 
 async function startOf(run: Surround, node: GraphNode, iteration: string, { start }: PreparedLoop): Promise<Payload> {
@@ -106,7 +109,10 @@ export async function carriedTo(run: Surround, node: GraphNode, iteration: strin
   const key = keyAt(node, iteration)
   const known = run.carried.get(key)
   if (known?.count === count) return known
-  if (isShort(loop) && count > 0) return carriedOf(loop, count, await givenLast(run, node, childIteration(iteration, count - 1)), noHistory)
+  if (isShort(loop) && count > 0) {
+    const given = await givenLast(run, node, childIteration(iteration, count - 1))
+    return carriedOf(loop, { count, last: given, given }, noHistory)
+  }
   let carried = known && known.count < count ? known : await beforeFirst(run, node, iteration)
   while (carried.count < count) carried = await carryOn(run, node, iteration, carried, count)
   keep(run, key, carried)
@@ -135,8 +141,8 @@ async function carryOn(run: Surround, node: GraphNode, iteration: string, from: 
   const giving = run.plan.prepared.giving(node)
   const told = historyAs === null ? [] : node.body
   const iterations = nextOf(run.state, historyAs === null ? giving.nodes : told, iteration, from.count, to)
-  let { last } = from
-  let value = lay && last.value
+  let last = from.given
+  let value = lay && from.last.value
   const lists = new Map([...(from.history?.lists ?? [])].map(([id, list]) => [id, [...list]]))
   let bytes = from.history?.bytes ?? 0
   for (const { given, outputs } of await resultsOfScopes(run, giving, told, iterations)) {
@@ -150,7 +156,7 @@ async function carryOn(run: Surround, node: GraphNode, iteration: string, from: 
       bytes += entry.bytes + (list ? 1 : Buffer.byteLength(id) + 6)
     }
   }
-  return carriedOf(loop, from.count + iterations.length, lay ? payloadOf(value) : last, { lists, bytes })
+  return carriedOf(loop, { count: from.count + iterations.length, last: lay ? payloadOf(value) : last, given: last }, { lists, bytes })
 }
 
 /** The next iterations whose outputs are not too much to be in memory at once; at least one. */
@@ -165,12 +171,13 @@ function nextOf(state: RunState, nodes: readonly GraphNode[], iteration: string,
 
 const noHistory: History = { lists: new Map(), bytes: 0 }
 
-function carriedOf({ historyAs }: PreparedLoop, count: number, last: Payload, history: History): Carried {
-  if (historyAs === null) return { count, last, history: null, handed: last }
+function carriedOf({ historyAs }: PreparedLoop, come: Pick<Carried, 'count' | 'last' | 'given'>, history: History): Carried {
+  const { last } = come
+  if (historyAs === null) return { ...come, history: null, handed: last }
   const { value } = last
   const object = isObject(value) ? value : { value }
   const bytes = last.bytes + history.bytes + Buffer.byteLength(historyAs) + 6
-  return { count, last, history, handed: { value: { ...object, [historyAs]: Object.fromEntries(history.lists) as JsonObject }, bytes } }
+  return { ...come, history, handed: { value: { ...object, [historyAs]: Object.fromEntries(history.lists) as JsonObject }, bytes } }
 }
 
 /** What an iteration was handed of those before it, and passes on, is no output of its own: lists of lists would double each time. */

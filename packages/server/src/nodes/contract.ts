@@ -121,6 +121,13 @@ export interface Carriage {
   historyAs: string | null
 }
 
+/** Where a loop has come to: what it carries, what its last iteration gave by itself (both before the first one: what it starts with), how many there were. */
+export interface LoopEnd {
+  last: Json
+  given: Json
+  count: number
+}
+
 /** What a node does, by kind. `C` is its decoded config. */
 export type Behaviour<C> =
   /** Free of effects and instant: the engine may run it inline, and again, at will. */
@@ -140,7 +147,7 @@ export type Behaviour<C> =
       /** Asked of the config as written. */
       carries(config: JsonObject): Carriage
       /** The output, when there is no iteration more. */
-      gives(config: C, last: Json, count: number): Json
+      gives(config: C, end: LoopEnd): Json
     }
   | { is: 'child'; child(config: C, context: StepContext): ChildRequest }
 

@@ -5,6 +5,7 @@ import { defaultRetry } from './graph.ts'
 /**
  * The one text of a definition: keys in order, defaults filled in, so that absent and default are equal. All of it is
  * covered, places on the canvas and test inputs too. Order of nodes and links counts: it breaks ties when a run goes on.
+ * So does that of keys in a config: routes may stand there by name, and the first that matches is taken.
  */
 export const canonical = (definition: Definition): string => text(filled(definition))
 
@@ -39,10 +40,10 @@ const ofLink = (link: Link): Link => ({ source: link.source, target: link.target
 /** Without keys that are there and undefined: they would hide the default under them. */
 const defined = (object: object = {}): object => Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined))
 
-function text(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(text).join(',')}]`
+function text(value: unknown, asWritten = false): string {
+  if (Array.isArray(value)) return `[${value.map((each) => text(each, asWritten)).join(',')}]`
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'
   const entries = Object.entries(value).filter(([, each]) => each !== undefined)
-  entries.sort(([a], [b]) => (a < b ? -1 : 1))
-  return `{${entries.map(([key, each]) => `${JSON.stringify(key)}:${text(each)}`).join(',')}}`
+  if (!asWritten) entries.sort(([a], [b]) => (a < b ? -1 : 1))
+  return `{${entries.map(([key, each]) => `${JSON.stringify(key)}:${text(each, asWritten || key === 'config')}`).join(',')}}`
 }

@@ -114,13 +114,14 @@ describe('what a loop hands to its iterations, and gives', () => {
     const key = historyAs as string | undefined
     const handed: Json[] = []
     let last = start
+    let given = start
     for (const [at, out] of outs.entries()) {
       const history: JsonObject = at === 0 ? {} : { in: handed.map((each) => without(each, key)), out: outs.slice(0, at).map((each) => without(each, key)) }
       handed.push(key === undefined ? last : { ...(isObject(last) ? last : { value: last }), [key]: history })
-      const given = without(out, key)
+      given = without(out, key)
       last = carry === 'merge' && isObject(last) && isObject(given) ? { ...last, ...given } : given
     }
-    return { handed, output: gives === 'last' ? last : { last, count: outs.length } }
+    return { handed, output: gives === 'last' ? last : gives === 'iteration' ? given : { last, count: outs.length } }
   }
 
   const value = fc.oneof(
@@ -133,7 +134,7 @@ describe('what a loop hands to its iterations, and gives', () => {
       start: value,
       carry: fc.constantFrom('replace', 'merge'),
       historyAs: fc.constant('past'),
-      gives: fc.constantFrom('summary', 'last'),
+      gives: fc.constantFrom('summary', 'last', 'iteration'),
     },
     { requiredKeys: ['times'] },
   )

@@ -78,7 +78,7 @@ export const nodeTypes: AnyNode[] = [
     title: 'Loop',
     config: Schema.Struct({ while: Schema.Union([Schema.Boolean, text]) }),
     readings: { while: 'condition' },
-    behaviour: { is: 'loop', again: () => false, max: () => 1, startIn: 'start', carries: () => ({ lay: null, historyAs: null }), gives: (_, last) => last },
+    behaviour: { is: 'loop', again: () => false, max: () => 1, startIn: 'start', carries: () => ({ lay: null, historyAs: null }), gives: (_, { last }) => last },
   }),
   defineNode({ ...about, type: 'value', title: 'Value', config: Schema.Struct({ value: Schema.Unknown }), readings: { value: 'expression' }, behaviour: gives }),
   defineNode({ ...about, type: 'merge', title: 'Merge', config: nothing, behaviour: gives }),

@@ -128,7 +128,7 @@ function givenBy(node: Node, graph: Graph): JsonObject {
     case 'map':
       return closed({ results: { type: 'array' } })
     case 'loop':
-      return node.config?.['gives'] === 'last' ? anything : closed({ last: anything, count: { type: 'integer' } })
+      return node.config?.['gives'] === 'last' || node.config?.['gives'] === 'iteration' ? anything : closed({ last: anything, count: { type: 'integer' } })
     default:
       return anything
   }

@@ -298,7 +298,7 @@ const ForLoopNode = alias({
         start: isMapped ? { ...input_map } : Object.fromEntries(names.map((name) => [name, name])),
         carry: 'merge',
         historyAs: 'loop_history',
-        gives: 'last',
+        gives: 'iteration',
       },
       places: [
         [['times'], ['num_iterations']],

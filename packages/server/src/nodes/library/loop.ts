@@ -40,7 +40,12 @@ export const loop = defineNode({
           'A key of `last` under which all outputs so far stand, as lists by the id of the node of the body; a `last` that is no object then stands under `value`. The key is left out of what iterations, and the loop, give',
       }),
     ),
-    gives: Schema.optionalKey(Schema.Literals(['summary', 'last']).annotate({ title: 'Gives', description: '`{last, count}`, or `last` alone; `summary` unless set' })),
+    gives: Schema.optionalKey(
+      Schema.Literals(['summary', 'last', 'iteration']).annotate({
+        title: 'Gives',
+        description: '`{last, count}`, or `last` alone, or what the last iteration gave by itself, whatever was carried; `summary` unless set',
+      }),
+    ),
   }),
   readings: { while: 'condition', times: 'value', start: 'value', 'start.**': 'value', carry: 'raw', historyAs: 'raw', gives: 'raw' },
   check: (config: JsonObject) => ('while' in config === 'times' in config ? [{ path: ['while'], message: 'Give either while or times' }] : []),
@@ -51,7 +56,7 @@ export const loop = defineNode({
     max: ({ max, times }) => max ?? (times === undefined ? defaultMax : most),
     startIn: 'start',
     carries: ({ carry, historyAs }) => ({ lay: carry === 'merge' ? laidOver : null, historyAs: typeof historyAs === 'string' ? historyAs : null }),
-    gives: ({ gives }, last, count) => (gives === 'last' ? last : { last, count }),
+    gives: ({ gives }, { last, given, count }) => (gives === 'last' ? last : gives === 'iteration' ? given : { last, count }),
   },
 })
 

@@ -262,7 +262,7 @@ describe('HumanInterventionNode', () => {
 })
 
 describe('ForLoopNode', () => {
-  const loop = { carry: 'merge', historyAs: 'loop_history', gives: 'last' }
+  const loop = { carry: 'merge', historyAs: 'loop_history', gives: 'iteration' }
   test('begins with what its map says, else with all that comes in by title', () => {
     expect(meant('ForLoopNode', { num_iterations: 3, input_map: { n: 'in.x' } }, ['in'])).toEqual({ ...loop, times: 3, start: { n: 'in.x' } })
     expect(meant('ForLoopNode', { input_map: {} }, ['in', 'an other'])).toEqual({ ...loop, times: 1, start: { in: 'in', 'an other': 'an other' } })
