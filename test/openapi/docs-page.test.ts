@@ -81,6 +81,33 @@ test('the page is told a key, draws a workflow and runs it; nothing leaves this 
   expect(opened.errors).toEqual([])
 })
 
+test('the page shows the API of PySpur as well, creates a workflow by it and gets it again', { timeout: 90_000 }, async () => {
+  const { secret } = await server.call<{ secret: string }>('POST', '/v1/keys', { name: 'docs of PySpur' })
+  await using opened = await openPage(browser, { viewport: { width: 1280, height: 1000 } })
+  const { page } = opened
+  await page.goto(`${server.url}/docs`)
+  await page.locator('.topbar select').selectOption({ label: 'PySpur' })
+  await page.locator('.info .title', { hasText: 'PySpur' }).waitFor()
+
+  await page.locator('.btn.authorize').first().click()
+  const dialog = page.locator('.dialog-ux')
+  await dialog.locator('#api_key_value').fill(secret)
+  await dialog.locator('.auth-container', { hasText: 'x-api-key' }).getByRole('button', { name: 'Apply credentials' }).click()
+  await dialog.locator('.close-modal').click()
+
+  // As the page fills it in: the example of the document.
+  const created = await execute(await tryOut(page, '-createWorkflow'))
+  const { id, name, definition } = created.body as { id: string; name: string; definition: { nodes: { node_type: string }[] } }
+  expect([created.status, name, definition.nodes.map(({ node_type }) => node_type)]).toEqual(['200', 'Approve a text', ['InputNode', 'HumanInterventionNode']])
+
+  const get = await tryOut(page, '-getWorkflow')
+  await get.locator('tr[data-param-name="workflow_id"] input').fill(id)
+  expect(await execute(get)).toEqual({ status: '200', body: created.body })
+  await get.locator('.live-responses-table').screenshot({ path: join(shots, 'pyspur.png') })
+  expect(foreign(opened)).toEqual([])
+  expect(opened.errors).toEqual([])
+})
+
 test('an address of one operation opens that one; its errors are listed, and shown whole when asked for', { timeout: 60_000 }, async () => {
   await using opened = await openPage(browser)
   const { page } = opened
