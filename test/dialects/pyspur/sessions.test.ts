@@ -99,6 +99,7 @@ test('a session of an external id is made once; its user is a name, or a member'
   expect(await spur.call('POST', '/session/', { user_id: session.id, workflow_id: id })).toMatchObject({ status: 404, body: { detail: 'User not found' } })
   expect(await post('/session/', { user_id: 'me', workflow_id: missing })).toMatchObject({ status: 404, body: { detail: 'Workflow not found' } })
   expect(await post(`/session/test/?workflow_id=${missing}`)).toMatchObject({ status: 404, body: { detail: 'Workflow not found' } })
+  expect((await post('/session/', { user_id: 'x'.repeat(201), workflow_id: id })).body.detail[0]).toMatchObject({ type: 'string_too_long', loc: ['body', 'user_id'] })
   expect((await post('/session/', { workflow_id: id })).body.detail[0]).toMatchObject({ type: 'missing', loc: ['body', 'user_id'] })
   expect((await post('/session/test/')).body.detail[0]).toMatchObject({ type: 'missing', loc: ['query', 'workflow_id'] })
 })

@@ -266,7 +266,10 @@ export const MessageResponse = z.object({
 })
 export type MessageResponse = z.output<typeof MessageResponse>
 
-export const SessionCreate = z.object({ user_id: z.string(), workflow_id: z.string(), external_id: z.string().nullable().default(null) })
+/** Whose conversations they are. */
+export const UserId = z.string().max(200)
+
+export const SessionCreate = z.object({ user_id: UserId, workflow_id: z.string(), external_id: z.string().nullable().default(null) })
 export type SessionCreate = z.output<typeof SessionCreate>
 
 export const SessionResponse = z.object({

@@ -24,7 +24,13 @@ const said = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)(Z|[+-
 /** The instant that a client says as a date or as a time, UTC unless it names a zone; null where it says none. */
 export function instantOf(text: string): string | null {
   const [, date, time = '00:00', zone = 'Z'] = said.exec(text.trim()) ?? []
-  if (date === undefined) return null
+  // JavaScript takes the 31st of February for the 3rd of March.
+  if (date === undefined || !isDay(date)) return null
   const at = Date.parse(`${date}T${time}${zone.toUpperCase()}`)
   return at >= instants.first && at <= instants.last ? new Date(at).toISOString() : null
+}
+
+function isDay(date: string): boolean {
+  const at = Date.parse(`${date}T00:00Z`)
+  return !Number.isNaN(at) && new Date(at).toISOString().startsWith(date)
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Session } from '@sluice/schema'
 import { type DialectRow, Other, route } from '../../dialect.ts'
-import { HTTPError, SessionCreate, SessionListResponse, SessionPath, SessionResponse, skipQuery } from '../contract.ts'
+import { HTTPError, SessionCreate, SessionListResponse, SessionPath, SessionResponse, skipQuery, UserId } from '../contract.ts'
 import * as examples from '../examples.ts'
 import { idOr } from '../mapping/ids.ts'
 import { newSessionOf, seen, sessionOf, sessionsOf, testSessionOf } from '../mapping/session.ts'
@@ -53,7 +53,7 @@ export const sessionRows: readonly DialectRow[] = [
     path: '/session/',
     summary: 'List your conversations, as an admin all of them, newest first',
     tags,
-    query: z.object({ ...skipQuery, user_id: z.string().max(200).optional() }),
+    query: z.object({ ...skipQuery, user_id: UserId.optional() }),
     reply: SessionListResponse,
     example: { query: { skip: 0, limit: 10 }, reply: { sessions: [examples.session], total: 1 } },
     ask: ({ query }) => sessionsOf(query),
