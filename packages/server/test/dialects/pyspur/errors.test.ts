@@ -226,8 +226,11 @@ test('whatever is sent, the refusal is in form, and not many times what was sent
     }),
     { numRuns: 300 },
   )
-  const large = { description: 'x'.repeat(100_000), definition: { nodes: Array.from({ length: 200 }, () => ({ config: { text: 'y'.repeat(5_000) } })), links: [] } }
-  const { error } = WorkflowCreateRequestSchema.safeParse(large, { reportInput: true })
-  const { body } = rendered(new WireFault(error!.issues.map((issue) => ({ in: 'body', issue, whole: large }))))
-  expect(JSON.stringify(body).length).toBeLessThan(50_000)
+  const many = Array.from({ length: 900 }, (_, at) => at + 1 / 3)
+  for (const config of [{ text: 'y'.repeat(5_000) }, { many }, { ['k'.repeat(5_000)]: 1 }]) {
+    const large = { description: 'x'.repeat(100_000), definition: { nodes: Array.from({ length: 200 }, () => ({ config })), links: [] } }
+    const { error } = WorkflowCreateRequestSchema.safeParse(large, { reportInput: true })
+    const { body } = rendered(new WireFault(error!.issues.map((issue) => ({ in: 'body', issue, whole: large }))))
+    expect(JSON.stringify(body).length).toBeLessThan(50_000)
+  }
 })
