@@ -12,7 +12,7 @@ export function nodeTypesOf(types: readonly NodeType[]): Record<string, NodeType
 }
 
 function nodeTypeOf({ type, title, description, config }: NodeType): NodeTypeResponse {
-  const { category, acronym, color, fixed = false, begins } = swatchOf(type)
+  const { category, acronym, color, begins } = swatchOf(type)
   return {
     name: type,
     // What comes in is what the links bring, and what goes out the config says.
@@ -20,7 +20,7 @@ function nodeTypeOf({ type, title, description, config }: NodeType): NodeTypeRes
     output: open,
     config: { ...config, title, description, properties: withDefaults(config['properties'], begins) },
     visual_tag: { acronym, color },
-    has_fixed_output: fixed,
+    has_fixed_output: false,
     category,
   }
 }
