@@ -42,6 +42,8 @@ describe.for([pyspur].map((dialect) => [dialect.name, dialect] as const))('%s', 
     const { schemas } = contract.document.components
     expect(Object.entries(schemas).flatMap(([name, schema]) => [...('description' in schema ? [] : [name]), ...silentKeys(schema).map((key) => `${name}.${key}`)])).toEqual([])
     expect(operations.flatMap(({ id, parameters }) => parameters.flatMap(({ name, description }) => (description ? [] : [`${id} ${name}`])))).toEqual([])
+    const forms = operations.flatMap(({ id, requestBody }) => Object.values(requestBody?.content ?? {}).flatMap(({ schema }) => silentKeys(schema).map((key) => `${id} ${key}`)))
+    expect(forms).toEqual([])
     const explained = contract.document.tags.map(({ name }) => name)
     for (const { id, summary, tags } of operations) expect([id, Boolean(summary), tags.length, tags.every((tag) => explained.includes(tag))]).toEqual([id, true, 1, true])
   })

@@ -13,7 +13,11 @@ const nameOr = (name: string): string => (name.trim() === '' ? 'Untitled Workflo
 
 const refuses = (description: string) => ({ description, schema: HTTPError })
 
-const Upload = z.object({ workflow_id: z.string(), node_id: z.string(), files: z.array(FormFile).min(1) })
+const Upload = z.object({
+  workflow_id: z.string().meta({ description: 'The workflow that they belong to' }),
+  node_id: z.string().meta({ description: 'Under which their paths are answered' }),
+  files: z.array(FormFile).min(1).meta({ description: 'One or more, each in a field of this name' }),
+})
 const FilePath = z.object({ workflow_id: z.string(), name: z.string() })
 
 const definitionRequired = 'Workflow definition is required to update a workflow'
