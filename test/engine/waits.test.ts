@@ -1,6 +1,6 @@
-import type { Pause } from '@sluice/schema'
+import type { Pause, Run } from '@sluice/schema'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { approval, delay, external, flow, map, post, signal, template, values } from '../support/flow.ts'
+import { approval, delay, external, flow, type FlowNode, map, post, signal, subworkflow, template, values } from '../support/flow.ts'
 import { refusal, type TestServer, testServer } from '../support/server.ts'
 
 let server: TestServer
@@ -38,6 +38,17 @@ describe('a pause', () => {
     expect(await server.call('GET', `/v1/pauses/${pause.id}`)).toEqual(pause)
     expect(await server.call('GET', '/v1/pauses?assignee=ann&status=open')).toMatchObject({ items: [{ id: pause.id }] })
     expect(await server.get(id)).toMatchObject({ status: 'waiting', waitingKind: 'pause', pauses: [pause.id], waitingOn: [{ kind: 'pause', step: 'ask', pauseId: pause.id }] })
+  })
+
+  test('is asked for without what PostgreSQL keeps no text with, and so is a signal, and the workflow of a child', async () => {
+    const odd = 'a\0b\ud800'
+    const made = (waits: FlowNode) => flow({ in: 'input', odd: { type: 'code', config: { source: 'return "a\\0b\\ud800"' } }, waits }, ['in > odd > waits'])
+    const paused = await server.run(made(approval({ config: { message: '{{ odd }}', assignee: '{{ odd }}' } })), { until: 'paused' })
+    expect(await server.step(paused, 'odd')).toMatchObject({ output: odd })
+    expect(await server.pauses(paused)).toMatchObject([{ message: 'ab\ufffd', assignee: 'ab\ufffd' }])
+    const waiting = await server.run(made(signal('{{ odd }}')), { until: 'parked' })
+    expect(await server.call<Run>('GET', `/v1/runs/${waiting.id}/wait?until=paused&ms=1`)).toMatchObject({ status: 'waiting', waitingOn: [{ kind: 'signal', signal: 'ab\ufffd' }] })
+    expect(await server.run(made(subworkflow('{{ odd }}')))).toMatchObject({ status: 'failed', reason: { code: 'step_failed', step: 'waits' } })
   })
 
   test('approved passes the input on, with the decision’s inputs over it', async () => {

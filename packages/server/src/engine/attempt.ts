@@ -75,7 +75,7 @@ function perform(ref: AttemptRef, node: GraphNode, declaration: AnyNode, config:
     case 'wait':
       return { happened: { is: 'waits', ...ref, waiting: waitingOf(behaviour.wait(config, context), context) } }
     case 'child':
-      return { child: { ref, request: behaviour.child(config, context), traceparent: context.traceparent } }
+      return { child: { ref, request: asked(behaviour.child(config, context)), traceparent: context.traceparent } }
     case 'work':
       return {
         work: {
@@ -148,7 +148,7 @@ function errorOf(error: unknown): StepError {
   return { code: legible(error.code), message: legible(error.message), ...(error.details !== undefined && { details: legibleIn(error.details) }) }
 }
 
-/** The world's words are kept in JSON that PostgreSQL looks into, and it reads neither NUL nor half of a surrogate pair. */
+/** The world's words are kept as text, and in JSON that PostgreSQL looks into: it takes neither NUL nor half of a surrogate pair there. */
 const legible = (text: string): string => text.replaceAll('\0', '').toWellFormed()
 
 function legibleIn(value: Json): Json {
@@ -192,10 +192,15 @@ async function givenTo(run: Surround, node: GraphNode, iteration: string): Promi
 }
 
 function waitingOf(request: WaitRequest, context: StepContext): Extract<Happening, { is: 'waits' }>['waiting'] {
-  if (request.for === 'pause') return { ...request, input: passThrough(context, request.pause.passes) }
+  if (request.for === 'pause') {
+    const { message, assignee, passes } = request.pause
+    return { for: 'pause', pause: { ...request.pause, message: legible(message), assignee: assignee && legible(assignee) }, input: passThrough(context, passes) }
+  }
   if (request.for === 'timer') return { for: 'timer', at: request.at.getTime() }
-  return request
+  return request.for === 'signal' ? { ...request, name: legible(request.name) } : request
 }
+
+const asked = (request: ChildRequest): ChildRequest => ({ ...request, workflow: legible(request.workflow) })
 
 // ── bodies ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
