@@ -580,6 +580,19 @@ describe('files of a draft', () => {
     expect(await readBy(server, stored[1]!, operator)).toEqual(['file_missing', 'file_missing'])
   })
 
+  test('are those of its copies too, and stay as long as one of them does', async () => {
+    await using server = await testServer()
+    const { id } = await workflow(server)
+    const operator = await member(server, 'operator')
+    const [file] = await upload(server, 'e,f', asBytes, `?workflow=${id}`)
+    const copy = await server.call<{ id: string }>('POST', `/v1/workflows/${id}/duplicate`, {})
+    await server.call('DELETE', `/v1/workflows/${id}`)
+    expect(await readBy(server, file!, operator)).toEqual([200, 200])
+    await server.call('DELETE', `/v1/workflows/${copy.id}`)
+    expect(await readBy(server, file!, operator)).toEqual(['file_missing', 'file_missing'])
+    expect(await leftIn(server)).toEqual([0, 0])
+  })
+
   test('of an unknown workflow are not kept, nor of one that they who send them may not edit', async () => {
     await using server = await testServer()
     const { id, handle } = await workflow(server)

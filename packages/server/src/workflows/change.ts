@@ -15,8 +15,21 @@ import { sqlState } from '../store/database.ts'
 import { fingerprintOf } from '../store/fingerprint.ts'
 import { newId } from '../store/ids.ts'
 import type { Tx } from '../store/index.ts'
+import { shareUses } from '../store/rows/files.ts'
 import { onceUnder } from '../store/rows/idempotency.ts'
-import { findDraft, handlesLike, handleTaken, hideWorkflow, insertWorkflow, lockWhole, namesLike, saveSample, updateWorkflow, type DraftRow } from '../store/rows/workflows.ts'
+import {
+  findDraft,
+  handlesLike,
+  handleTaken,
+  hideWorkflow,
+  insertWorkflow,
+  lockWhole,
+  namesLike,
+  pinWorkflow,
+  saveSample,
+  updateWorkflow,
+  type DraftRow,
+} from '../store/rows/workflows.ts'
 import { workflowView } from '../store/views/workflows.ts'
 import { applyEdits } from './edit.ts'
 import { type Author, locked, missing, resolve, type WorkflowActor } from './find.ts'
@@ -98,9 +111,13 @@ export function createChanging(fits: Fits): Changing {
     duplicate: async (tx, actor, { idempotencyKey, ...input }) =>
       made({ tx, actor, verb: 'duplicate', key: idempotencyKey }, input, async () => {
         const { workflow, suffix = '', handle } = input
-        const source = (await findDraft(tx, actor.workspaceId, workflow)) ?? missing(workflow)
+        // Pinned: who deletes it waits, and then finds that the copy uses its files.
+        const { id } = (await pinWorkflow(tx, actor.workspaceId, workflow)) ?? missing(workflow)
+        const source = (await findDraft(tx, actor.workspaceId, id)) ?? missing(workflow)
         const { description, draft: definition, extra } = source
-        return draw(tx, actor, { name: nameWith(input.name ?? source.name, suffix), ...(handle && { handle }), description, definition, extra, ifNameTaken: 'suffix' })
+        const copy = await draw(tx, actor, { name: nameWith(input.name ?? source.name, suffix), ...(handle && { handle }), description, definition, extra, ifNameTaken: 'suffix' })
+        await shareUses(tx, 'workflow', id, copy)
+        return copy
       }),
 
     async edit(tx, actor, { workflow, operations, revision }) {

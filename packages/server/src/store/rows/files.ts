@@ -134,6 +134,16 @@ export const insertUses = (tx: Tx, ids: readonly string[], { kind, id }: FileSub
     [ids, kind, id],
   )
 
+/** What one subject uses, another of its kind uses from now on too. The one must not end its uses meanwhile. */
+export const shareUses = (tx: Tx, kind: FileSubject['kind'], from: string, to: string): Promise<unknown> =>
+  tx.query(
+    {
+      name: 'file-uses-share',
+      text: 'insert into file_uses (file_id, subject_kind, subject_id) select file_id, subject_kind, $3 from file_uses where subject_kind = $1 and subject_id = $2',
+    },
+    [kind, from, to],
+  )
+
 /** Files that a subject uses, oldest first. */
 export const filesOf = (tx: Tx, { kind, id }: FileSubject): Promise<FileRow[]> =>
   tx.query<FileRow & Record<string, unknown>>(
