@@ -11,6 +11,8 @@ const tags = ['pauses']
 /** As many as a run is likely to have had. */
 const whole = 1_000
 
+const resumed = 'Task completed and workflow execution resumed automatically.'
+
 /** Of PySpur's page "Workflow management" what is about people. */
 export const pauseRows: readonly DialectRow[] = [
   route('runs.list', {
@@ -57,13 +59,9 @@ export const pauseRows: readonly DialectRow[] = [
     body: ResumeRunRequestSchema,
     reply: RunResponseSchema,
     faults: ['run_missing', 'run_not_paused', 'pause_missing', 'pause_ambiguous', 'pause_decided'],
-    example: { path: examples.oneRun, body: examples.decision, reply: { ...examples.run, message: resumed() } },
+    example: { path: examples.oneRun, body: examples.decision, reply: { ...examples.run, message: resumed } },
     ask: ({ path, body }) => decisionOf(path.run_id, body),
     // Why a declined run ended, it says itself.
-    answer: ({ run }, { now }, { body }) => runOf(run!, { now, ...(body.action !== 'DECLINE' && { message: resumed() }) }),
+    answer: ({ run }, { now }, { body }) => runOf(run!, { now, ...(body.action !== 'DECLINE' && { message: resumed }) }),
   }),
 ]
-
-function resumed(): string {
-  return 'Task completed and workflow execution resumed automatically.'
-}

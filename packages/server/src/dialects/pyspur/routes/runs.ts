@@ -1,5 +1,6 @@
+import type { ListedRun, StartRun } from '@sluice/schema'
 import { z } from 'zod'
-import { type DialectRow, Other, route } from '../../dialect.ts'
+import { type DialectRow, Other, route, type Said, type Setting } from '../../dialect.ts'
 import {
   AllRunsQuery,
   HTTPError,
@@ -25,55 +26,84 @@ const tags = ['runs']
 /** As long as a caller may wait for a run; what goes on then is asked for by the run's id. */
 const waiting = { until: 'paused', ms: 300_000 } as const
 
-const started = { params: WorkflowPath, query: RunTypeQuery, body: StartRunRequestSchema, faults: ['workflow_missing', 'definition_invalid', 'session_missing'] } as const
+const started = {
+  method: 'POST',
+  tags,
+  params: WorkflowPath,
+  query: RunTypeQuery,
+  body: StartRunRequestSchema,
+  faults: ['workflow_missing', 'definition_invalid', 'session_missing'],
+} as const
+type Started = Said<z.output<typeof WorkflowPath>, z.output<typeof RunTypeQuery>, StartRunRequestSchema>
 
-const run = (path: { run_id: string }) => ({ id: idOr('run_missing', path.run_id) })
+const start =
+  (wait: StartRun['wait']) =>
+  ({ path, query, body }: Started): StartRun => ({ ...startOf(workflowRef(path.workflow_id), body, query.run_type), wait })
 
-/** Its status, asked for as often as a client likes: nothing is changed by it. */
-const status = { method: 'GET', tags, params: RunPath, reply: RunResponseSchema, faults: ['run_missing'] } as const
+/** What a client is told that waited; why a run failed, the run itself says. */
+const messages: Partial<Record<RunResponseSchema['status'], { message: string }>> = {
+  COMPLETED: { message: 'Workflow execution completed successfully.' },
+  PAUSED: { message: 'Workflow execution is paused: it waits for a decision.' },
+  RUNNING: { message: 'Workflow execution goes on: ask for its status.' },
+}
+
+const canceled = 'Workflow has been canceled successfully.'
+const failed = (detail: string): Other => new Other(400, { detail })
+
+const run = ({ path }: { path: { run_id: string } }) => ({ id: idOr('run_missing', path.run_id) })
+const wholeRun = (said: { path: { run_id: string } }) => ({ ...run(said), ...included })
+
+const told = (value: ListedRun, { now }: Setting): RunResponseSchema => runOf(value, { now })
+const listed = ({ items }: { items: ListedRun[] }, { now }: Setting): RunResponseSchema[] => items.map((item) => runOf(item, { now }))
+
+/** However it is asked for: nothing is changed by that. */
+const asked = {
+  method: 'GET',
+  tags,
+  params: RunPath,
+  reply: RunResponseSchema,
+  faults: ['run_missing'],
+  example: { path: examples.oneRun, reply: examples.run },
+  ask: wholeRun,
+  answer: told,
+} as const
 
 /** Runs, as PySpur's page "Run management" and its public source have them. */
 export const runRows: readonly DialectRow[] = [
   route('runs.start', {
     ...started,
     name: 'runWorkflow',
-    method: 'POST',
     path: '/wf/{workflow_id}/run/',
     summary: 'Run a workflow and wait for it',
     description:
       'Answers with what each node gave, by node id, when the run has ended, when nothing but a person can make it go on, or after five minutes. That a node failed is no error: what the others gave is there.',
-    tags,
     reply: NodeOutputs,
     example: { path: examples.one, body: examples.started, reply: examples.outputs },
-    ask: ({ path, query, body }) => ({ ...startOf(workflowRef(path.workflow_id), body, query.run_type), wait: waiting }),
+    ask: start(waiting),
     answer: outputsOf,
   }),
 
   route('runs.start', {
     ...started,
     name: 'runWorkflowV2',
-    method: 'POST',
     path: '/wf/{workflow_id}/runv2/',
     summary: 'Run a workflow, wait for it, and get the run',
-    tags,
     reply: RunResponseSchema,
     example: { path: examples.one, body: examples.started, reply: examples.run },
-    ask: ({ path, query, body }) => ({ ...startOf(workflowRef(path.workflow_id), body, query.run_type), wait: waiting }),
+    ask: start(waiting),
     answer: (value, { now }) => runOf(value, { now, ...messages[statusOf(value)] }),
   }),
 
   route('runs.start', {
     ...started,
     name: 'startRun',
-    method: 'POST',
     path: '/wf/{workflow_id}/start_run/',
     summary: 'Start a run',
     description: 'Answers as soon as the run is kept. Ask for its status to see how it goes on.',
-    tags,
     reply: RunResponseSchema,
     example: { path: examples.one, body: examples.started, reply: examples.pendingRun },
-    ask: ({ path, query, body }) => ({ ...startOf(workflowRef(path.workflow_id), body, query.run_type), wait: { until: 'accepted', ms: 0 } }),
-    answer: (value, { now }) => runOf(value, { now }),
+    ask: start({ until: 'accepted', ms: 0 }),
+    answer: told,
   }),
 
   route('workflows.try', {
@@ -107,7 +137,7 @@ export const runRows: readonly DialectRow[] = [
     reply: z.array(RunResponseSchema),
     example: { path: examples.one, query: { page: 1, page_size: 10, status: 'COMPLETED' }, reply: [examples.run] },
     ask: ({ path, query }) => ({ ...runsOfWorkflow(workflowRef(path.workflow_id), query), offset: offsetOf(query), limit: query.page_size }),
-    answer: ({ items }, { now }) => items.map((item) => runOf(item, { now })),
+    answer: listed,
     onFault: ({ code }) => (code === 'workflow_missing' ? [] : undefined),
   }),
 
@@ -122,12 +152,12 @@ export const runRows: readonly DialectRow[] = [
     reply: RunResponseSchema,
     faults: ['run_missing'],
     others: { 400: { description: 'The run has ended, or is being undone', schema: HTTPError } },
-    example: { path: examples.oneRun, reply: { ...examples.run, status: 'CANCELED', message: canceled() } },
-    ask: ({ path }) => ({ ...run(path), ...included }),
+    example: { path: examples.oneRun, reply: { ...examples.run, status: 'CANCELED', message: canceled } },
+    ask: wholeRun,
     answer(value, { now }) {
       const ended = statusOf(value)
       if (ended === 'COMPLETED' || ended === 'FAILED') return failed(`Run is in state RunStatus.${ended} and cannot be canceled.Only PAUSED or RUNNING runs can be canceled.`)
-      return runOf(value, { now, message: canceled() })
+      return runOf(value, { now, message: canceled })
     },
   }),
 
@@ -141,39 +171,17 @@ export const runRows: readonly DialectRow[] = [
     reply: z.array(RunResponseSchema),
     example: { query: { page: 1, page_size: 10, run_type: 'interactive' }, reply: [examples.run] },
     ask: ({ query }) => ({ ...runsListed(query), offset: offsetOf(query), limit: query.page_size }),
-    answer: ({ items }, { now }) => items.map((item) => runOf(item, { now })),
+    answer: listed,
   }),
 
+  route('runs.get', { ...asked, name: 'getRun', path: '/run/{run_id}/', summary: 'Get a run' }),
+  route('runs.get', { ...asked, name: 'getRunStatus', path: '/run/{run_id}/status/', summary: 'Get a run, to see how it goes on', description: 'Changes nothing.' }),
   route('runs.get', {
-    ...status,
-    name: 'getRun',
-    path: '/run/{run_id}/',
-    summary: 'Get a run',
-    example: { path: examples.oneRun, reply: examples.run },
-    ask: ({ path }) => ({ ...run(path), ...included }),
-    answer: (value, { now }) => runOf(value, { now }),
-  }),
-
-  route('runs.get', {
-    ...status,
-    name: 'getRunStatus',
-    path: '/run/{run_id}/status/',
-    summary: 'Get a run, to see how it goes on',
-    description: 'Changes nothing.',
-    example: { path: examples.oneRun, reply: examples.run },
-    ask: ({ path }) => ({ ...run(path), ...included }),
-    answer: (value, { now }) => runOf(value, { now }),
-  }),
-
-  route('runs.get', {
-    ...status,
+    ...asked,
     name: 'getRunStatusOfDeployment',
     path: '/runs/{run_id}/status/',
     summary: 'The same, at the address that the Deploy dialog shows',
     extension: true,
-    example: { path: examples.oneRun, reply: examples.run },
-    ask: ({ path }) => ({ ...run(path), ...included }),
-    answer: (value, { now }) => runOf(value, { now }),
   }),
 
   route('runs.get', {
@@ -186,7 +194,7 @@ export const runRows: readonly DialectRow[] = [
     reply: z.array(TaskResponseSchema),
     faults: ['run_missing'],
     example: { path: examples.oneRun, reply: examples.run.tasks },
-    ask: ({ path }) => ({ ...run(path), ...included }),
+    ask: wholeRun,
     answer: tasksOfRun,
   }),
 
@@ -200,8 +208,8 @@ export const runRows: readonly DialectRow[] = [
     params: RunPath,
     reply: z.array(RunResponseSchema),
     example: { path: examples.oneRun, reply: [{ ...examples.run, parent_run_id: examples.run.id, run_type: 'parent' }] },
-    ask: ({ path }) => ({ where: { parentRunId: run(path).id }, whole: true, limit: 100, ...included }),
-    answer: ({ items }, { now }) => items.map((item) => runOf(item, { now })),
+    ask: (said) => ({ where: { parentRunId: run(said).id }, whole: true, limit: 100, ...included }),
+    answer: listed,
   }),
 
   route('runs.delete', {
@@ -215,20 +223,7 @@ export const runRows: readonly DialectRow[] = [
     status: 204,
     faults: ['run_missing', 'run_live', 'run_is_child'],
     example: { path: examples.oneRun },
-    ask: ({ path }) => run(path),
+    ask: run,
     answer: () => undefined,
   }),
 ]
-
-const failed = (detail: string): Other => new Other(400, { detail })
-
-function canceled(): string {
-  return 'Workflow has been canceled successfully.'
-}
-
-/** What a client is told that waited; why a run failed, the run itself says. */
-const messages: Partial<Record<RunResponseSchema['status'], { message: string }>> = {
-  COMPLETED: { message: 'Workflow execution completed successfully.' },
-  PAUSED: { message: 'Workflow execution is paused: it waits for a decision.' },
-  RUNNING: { message: 'Workflow execution goes on: ask for its status.' },
-}
