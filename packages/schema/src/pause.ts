@@ -61,11 +61,10 @@ export const DecidePause = z
       description:
         'A name for the decider to show; who decides is taken from the credential. The id or the email of another member of the workspace is refused, unless an API key says it: then the decision is theirs',
     }),
-    include: z
-      .array(DecisionInclude)
-      .max(DecisionInclude.options.length)
-      .optional()
-      .meta({ description: 'What to tell with the pause: the `run` as it stands after the decision, and with it its `version`, `pauses`, `iterations`' }),
+    include: z.array(DecisionInclude).max(DecisionInclude.options.length).optional().meta({
+      description:
+        'What to tell with the pause: the `run` as it stands after the decision, and with it its `version`, `pauses`, `iterations`. A run asks for the permission `runs.read` as well, and what is told with it as where runs are read',
+    }),
   })
   .refine(({ include = [] }) => include.length === 0 || include.includes('run'), { error: 'What is told of the run is told with the run', path: ['include'] })
   .refine((said) => (said.id === undefined) !== (said.runId === undefined), { error: 'Name the pause or its run', path: ['id'] })

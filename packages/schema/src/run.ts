@@ -155,11 +155,10 @@ export const RunInclude = z.enum(['version', 'pauses', 'iterations'])
 export type RunInclude = z.infer<typeof RunInclude>
 
 export const includeInput = {
-  include: z
-    .array(RunInclude)
-    .max(RunInclude.options.length)
-    .optional()
-    .meta({ description: 'What to tell with the run: the `version` as `pinned`, open `pauses` as `openPauses`, `iterations` with the nodes of bodies' }),
+  include: z.array(RunInclude).max(RunInclude.options.length).optional().meta({
+    description:
+      'What to tell with the run: the `version` as `pinned`, open `pauses` as `openPauses`, `iterations` with the nodes of bodies. A version asks for the permission `workflows.read` as well, pauses for `pauses.read`',
+  }),
 }
 
 /** The undoing of a step. */

@@ -1,4 +1,5 @@
 import { DecidedPause, DecidePause, ListPauses, OnePause, pageOf, Pause } from '@sluice/schema'
+import { authorizeIncluded } from './included.ts'
 import { can, router } from './trpc.ts'
 
 const tags = ['pauses']
@@ -15,6 +16,7 @@ export const pauses = router({
   decide: can('pauses.decide', { method: 'POST', path: '/v1/pauses/{id}/decide', summary: 'Approve, decline or override', tags }, DecidePause)
     .output(DecidedPause)
     .mutation(async ({ ctx, input }) => {
+      authorizeIncluded(ctx.principal, input.include)
       const userId = await ctx.parts.access.deciderOf(ctx.principal, input.label)
       return ctx.parts.engine.decide({ ...ctx.actor, userId }, input)
     }),

@@ -19,6 +19,7 @@ import {
 } from '@sluice/schema'
 import { z } from 'zod'
 import { authorize } from '../access/policy.ts'
+import { authorizeIncluded } from './included.ts'
 import { can, router, type Rest } from './trpc.ts'
 import { viewerOf } from './viewer.ts'
 
@@ -30,6 +31,7 @@ export const runs = router({
   start: can('runs.start', at('POST', '/v1/runs', 'Start a run', { status: 201 }), StartRun)
     .output(Run)
     .mutation(async ({ ctx, input }) => {
+      authorizeIncluded(ctx.principal, input.include)
       // A session of somebody else's is not there to start rounds in.
       if (input.sessionId !== undefined) {
         authorize(ctx.principal, 'sessions.use')
@@ -40,11 +42,17 @@ export const runs = router({
 
   list: can('runs.read', at('GET', '/v1/runs', 'List runs, newest first'), ListRuns)
     .output(pageOf(ListedRun))
-    .query(({ ctx, input }) => ctx.parts.views.listRuns(ctx.parts.database, ctx.actor.workspaceId, input)),
+    .query(({ ctx, input }) => {
+      authorizeIncluded(ctx.principal, input.include)
+      return ctx.parts.views.listRuns(ctx.parts.database, ctx.actor.workspaceId, input)
+    }),
 
   get: can('runs.read', at('GET', one, 'Get a run as it stands'), GetRun)
     .output(Run)
-    .query(({ ctx, input }) => ctx.parts.views.getRun(ctx.parts.database, ctx.actor.workspaceId, input.id, input.include)),
+    .query(({ ctx, input }) => {
+      authorizeIncluded(ctx.principal, input.include)
+      return ctx.parts.views.getRun(ctx.parts.database, ctx.actor.workspaceId, input.id, input.include)
+    }),
 
   find: can('runs.read', at('GET', '/v1/workflows/{workflow}/transactions/{transactionId}', 'Get the newest run of a transaction id'), FindRun)
     .output(Run)
@@ -56,11 +64,17 @@ export const runs = router({
 
   wait: can('runs.read', at('GET', `${one}/wait`, 'Wait until a run is parked, paused or finished'), WaitForRun)
     .output(Run)
-    .query(({ ctx, input }) => ctx.parts.engine.wait(ctx.actor, input)),
+    .query(({ ctx, input }) => {
+      authorizeIncluded(ctx.principal, input.include)
+      return ctx.parts.engine.wait(ctx.actor, input)
+    }),
 
   cancel: can('runs.control', at('POST', `${one}/cancel`, 'Cancel a run'), CancelRun)
     .output(Run)
-    .mutation(({ ctx, input }) => ctx.parts.engine.cancel(ctx.actor, input)),
+    .mutation(({ ctx, input }) => {
+      authorizeIncluded(ctx.principal, input.include)
+      return ctx.parts.engine.cancel(ctx.actor, input)
+    }),
 
   hold: can('runs.control', at('POST', `${one}/hold`, 'Freeze a run'), OneRun)
     .output(Run)

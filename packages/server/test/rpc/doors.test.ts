@@ -1,4 +1,4 @@
-import { Fault, faultKinds, faults, type FaultCode } from '@sluice/schema'
+import { type DecisionInclude, Fault, faultKinds, faults, type FaultCode, type RunInclude } from '@sluice/schema'
 import { callTRPCProcedure, TRPCError } from '@trpc/server'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
@@ -70,6 +70,33 @@ describe('every door', () => {
         ],
       },
     ])
+  })
+
+  test('tells with a run only what the principal may ask for by itself, and does nothing where it may not', async () => {
+    const { parts, calls } = createToys()
+    const caller = (...scopes: string[]) =>
+      appRouter.createCaller({ parts, principal: principal({ role: 'operator', scopes, credential: 'key' }), requestId: 'r', ip: '::1', attempt: async () => () => {} })
+    const told = (call: Promise<unknown>) =>
+      call.then(
+        () => 'done',
+        (error: unknown) => problemOf(error).code,
+      )
+    const { run: id, pause } = ids
+    const asked = (include: RunInclude[], ...scopes: string[]) => {
+      const { runs } = caller('runs', ...scopes)
+      return Promise.all(
+        [runs.get({ id, include }), runs.list({ include }), runs.wait({ id, include }), runs.cancel({ id, include }), runs.start({ workflow: 'w', include })].map(told),
+      )
+    }
+    const all = (answer: string) => Array.from({ length: 5 }, () => answer)
+    expect(await asked(['version'], 'pauses.read')).toEqual(all('permission_denied'))
+    expect(await asked(['pauses'], 'workflows.read', 'pauses.decide')).toEqual(all('permission_denied'))
+    const decided = (include: DecisionInclude[], ...scopes: string[]) => told(caller('pauses.decide', ...scopes).pauses.decide({ id: pause, action: 'approve', include }))
+    expect(await decided(['run'], 'pauses.read')).toBe('permission_denied')
+    expect(await decided(['run', 'version'], 'runs')).toBe('permission_denied')
+    expect(calls).toEqual([])
+    expect(await asked(['version', 'pauses'], 'workflows.read', 'pauses.read')).toEqual(all('done'))
+    expect(await decided(['run', 'version'], 'runs.read', 'workflows.read')).toBe('done')
   })
 
   test('hands on the input of the schema: an unknown key is refused, a default is filled in', async () => {
