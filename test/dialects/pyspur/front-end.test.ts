@@ -1,26 +1,32 @@
 import type { JsonObject } from '@sluice/schema'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { asks, begins, definitionOf, type Drawn, drawn, ends, link } from './editor.ts'
-import { type PySpur, pyspurServer } from './server.ts'
+import { type Client, clientOf, type PySpur, pyspurServer } from './server.ts'
 
 /**
  * What a user of PySpur's front end does, as its public source has the browser do it: the same requests in the same order
  * below `/api`, and of the answers what its pages read, by the rules they read it by. Those rules are written down anew here.
  */
 
+/** A browser sends no credential: the operator has let everybody in. */
+const open = { SLUICE_ANONYMOUS_ROLE: 'editor' }
+const browserAt = ({ server }: PySpur): Client => clientOf(server.url, '', '/api')
+
 let spur: PySpur
-let other: PySpur
+let closed: PySpur
+let browser: Client
 beforeAll(async () => {
-  ;[spur, other] = await Promise.all([pyspurServer(), pyspurServer({ SLUICE_ANONYMOUS_ROLE: 'editor' })])
+  ;[spur, closed] = await Promise.all([pyspurServer(open), pyspurServer()])
+  browser = browserAt(spur)
 })
 afterAll(async () => {
   await spur?.[Symbol.asyncDispose]()
-  await other?.[Symbol.asyncDispose]()
+  await closed?.[Symbol.asyncDispose]()
 })
 
 /** What is answered, as the pages have it: anything but success is an error to them. */
-async function ask<T = Page>(method: string, path: string, body?: unknown, { api } = spur): Promise<T> {
-  const answer = await api.call(method, path, body)
+async function ask<T = Page>(method: string, path: string, body?: unknown, through = browser): Promise<T> {
+  const answer = await through.call(method, path, body)
   if (answer.status < 200 || answer.status > 299) throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`)
   return answer.body as T
 }
@@ -110,7 +116,8 @@ describe('the dashboard', () => {
   })
 
   test('pages by tens, and knows the end by a page that is not full', async () => {
-    await using fresh = await pyspurServer()
+    await using server = await pyspurServer(open)
+    const fresh = browserAt(server)
     const listed = async (): Promise<string[]> => {
       const names: string[] = []
       for (let page = 1, more = true; more; page++) {
@@ -142,8 +149,8 @@ describe('the dashboard', () => {
     const copy = await ask('POST', `/wf/${id}/duplicate/`)
     expect(copy).toMatchObject({ name: 'After (Copy)', definition: found.definition })
     expect(copy.id).not.toBe(id)
-    for (const each of [copy.id, id]) expect((await spur.api.call('DELETE', `/wf/${each}/`)).status).toBe(204)
-    expect((await spur.api.call('GET', `/wf/${id}/`)).body).toEqual({ detail: 'Workflow not found' })
+    for (const each of [copy.id, id]) expect((await browser.call('DELETE', `/wf/${each}/`)).status).toBe(204)
+    expect((await browser.call('GET', `/wf/${id}/`)).body).toEqual({ detail: 'Workflow not found' })
     const names = (await ask<Page[]>('GET', '/wf/?page=1&page_size=10')).map((workflow) => workflow.id)
     expect(names).not.toContain(id)
     expect(names).not.toContain(copy.id)
@@ -268,9 +275,9 @@ describe('the editor', () => {
     for (const path of paths) expect(path).toMatch(new RegExp(`^test_files/${id}/[\\w.]+$`))
     // Which preview it gets, the page knows by the end of the path.
     expect(paths.map((path) => path.split('.').pop())).toEqual(['png', 'txt'])
-    const shown = await spur.api.call('GET', `/files/${paths[0]}`)
+    const shown = await browser.call('GET', `/files/${paths[0]}`)
     expect([shown.status, [...(shown.body as Buffer)], shown.headers.get('content-type')]).toEqual([200, [...bytes], 'image/png'])
-    expect(String((await spur.api.call('GET', `/files/${paths[1]}`)).body)).toBe('plain')
+    expect(String((await browser.call('GET', `/files/${paths[1]}`)).body)).toBe('plain')
   })
 })
 
@@ -543,37 +550,36 @@ describe('the chat', () => {
 describe('the requests that the Deploy dialog shows', () => {
   const flow: Drawn = { nodes: [{ ...text, title: 'The question' }, ends({ said: 'The question.text' })], links: [link('input_node', 'OutputNode_1')] }
   const body = { initial_inputs: { 'The question': { text: 'example_value' } } }
-  const plainly = (server: PySpur, method: string, path: string, sent?: unknown) => server.api.call(method, path, sent, { as: '' })
 
   test('run as they are copied, with no credential, where the operator lets anyone in', async () => {
-    const made = await plainly(other, 'POST', '/wf/', { name: 'Deployed', definition: definitionOf(flow) })
-    const blocking = await plainly(other, 'POST', `/wf/${made.body.id}/run/?run_type=blocking`, body)
+    const made = await browser.call('POST', '/wf/', { name: 'Deployed', definition: definitionOf(flow) })
+    const blocking = await browser.call('POST', `/wf/${made.body.id}/run/?run_type=blocking`, body)
     expect([blocking.status, blocking.body]).toEqual([200, { input_node: { text: 'example_value' }, OutputNode_1: { said: 'example_value' } }])
 
-    const started = await plainly(other, 'POST', `/wf/${made.body.id}/start_run/?run_type=non_blocking`, body)
+    const started = await browser.call('POST', `/wf/${made.body.id}/start_run/?run_type=non_blocking`, body)
     expect([started.status, started.body.run_type]).toEqual([200, 'non_blocking'])
     // The address of the status is spelled otherwise there than anywhere else.
     for (let looks = 0, status = ''; status !== 'COMPLETED'; looks++) {
       if (looks === 200) throw new Error(`still ${status}`)
-      const looked = await plainly(other, 'GET', `/runs/${started.body.id}/status/`)
+      const looked = await browser.call('GET', `/runs/${started.body.id}/status/`)
       expect(looked.status).toBe(200)
       status = looked.body.status
       await pause(50)
     }
-    for (const type of ['blocking', 'non_blocking']) expect((await plainly(other, 'GET', `/run/?run_type=${type}&page=1&page_size=10`)).body).toHaveLength(1)
+    for (const type of ['blocking', 'non_blocking']) expect((await browser.call('GET', `/run/?run_type=${type}&page=1&page_size=10`)).body).toHaveLength(1)
   })
 
   test('are refused without a credential, in words that a client of PySpur can show', async () => {
-    const id = await built('Kept', flow)
-    const { secret } = await spur.server.call<{ secret: string }>('POST', '/v1/keys', { name: 'deployed' })
+    const { id } = (await closed.api.call('POST', '/wf/', { name: 'Kept', definition: definitionOf(flow) })).body as { id: string }
+    const { secret } = await closed.server.call<{ secret: string }>('POST', '/v1/keys', { name: 'deployed' })
     for (const [method, path, sent] of [
       ['POST', `/wf/${id}/run/?run_type=blocking`, body],
       ['POST', `/wf/${id}/start_run/?run_type=non_blocking`, body],
       ['GET', `/runs/01k2v9n0b4xwt7c/status/`, undefined],
     ] as const) {
-      const refused = await plainly(spur, method, path, sent)
+      const refused = await browserAt(closed).call(method, path, sent)
       expect([refused.status, refused.body]).toEqual([401, { detail: expect.any(String) }])
-      const let_in = await spur.api.call(method, path, sent, { as: '', headers: { 'x-api-key': secret } })
+      const let_in = await closed.api.call(method, path, sent, { as: '', headers: { 'x-api-key': secret } })
       expect(let_in.status).toBe(method === 'GET' ? 404 : 200)
     }
   })
