@@ -82,3 +82,10 @@ test('a value may be megabytes of text', () => {
   expect(matches('1'.repeat(2_000_000), 'greater_than', 1)).toBe(false)
   expect(matches(' '.repeat(2_000_000), 'number_equals', 1)).toBe(false)
 })
+
+test('however many rules look at one large value, its text is made once', () => {
+  let made = 0
+  const value = { toJSON: () => `${++made}` } as never
+  expect(doMatch(Array.from({ length: 100 }, () => ({ value, operator: 'contains', operand: 'x', or: true })))).toBe(false)
+  expect(made).toBe(1)
+})
