@@ -195,7 +195,7 @@ describe('a list with drafts', () => {
   })
 
   test('that is more than an answer holds is refused before a draft is read, and says to ask for fewer', async () => {
-    const large = definition([merge('a', { config: { text: 'é'.repeat(1024 * 1024) } })])
+    const large = definition([merge('a', { config: { text: 'é'.repeat(1000 * 1024) } })])
     for (let at = 0; at < 9; at++) await create({ definition: large })
     let read = 0
     const watched: Tx = {
@@ -339,6 +339,9 @@ describe('changes', () => {
     const refused = await fault(here.update(actor, { workflow: id, definition: more, absent: 'keep' }))
     expect(refused).toMatchObject({ code: 'input_invalid', issues: [{ path: ['definition', 'nodes', 0, 'extra'], nodeId: 'a' }] })
     expect(await code(here.update(actor, { workflow: id, extra: { large: 'x'.repeat(17_000) }, absent: 'keep' }))).toBe('input_invalid')
+    const large = (text: string) => ({ nodes: ['a', 'b', 'c'].map((id) => ({ id, type: 'merge', ...(id === text && { config: { text: 'x'.repeat(900_000) } }) })), links: [] })
+    for (const each of ['a', 'b']) await here.update(actor, { workflow: id, definition: large(each), absent: 'keep' })
+    expect(await fault(here.update(actor, { workflow: id, definition: large('c'), absent: 'keep' }))).toMatchObject({ code: 'input_invalid', issues: [{ path: ['definition'] }] })
     expect(await here.update(actor, { workflow: id, definition: given, extra: { one: null } })).toMatchObject({ draft: { kind: 'workflow', ...given }, extra: { one: null } })
   })
 

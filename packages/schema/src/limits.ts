@@ -10,6 +10,8 @@ export const limits = {
   workspaceFiles: 100_000,
   jsonDepth: 64,
   jsonKeys: 10_000,
+  /** A draft; one that came in one request is hardly larger than that. */
+  definitionBytes: 2 * MiB,
   nodes: 1_000,
   links: 5_000,
   extraBytes: 16 * KiB,

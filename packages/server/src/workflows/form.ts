@@ -1,7 +1,7 @@
 import { limits, type Definition, type Issue } from '@sluice/schema'
 
 /** The form of a draft, beyond what its schema says: what must hold for any edit to be able to speak about it. */
-export function formIssues(definition: Pick<Definition, 'nodes' | 'links'>): Issue[] {
+export function formIssues(definition: Partial<Definition> & Pick<Definition, 'nodes' | 'links'>): Issue[] {
   const issues: Issue[] = []
   const ids = new Set<string>()
   for (const [at, node] of definition.nodes.entries()) {
@@ -13,6 +13,8 @@ export function formIssues(definition: Pick<Definition, 'nodes' | 'links'>): Iss
     for (const end of ['source', 'target'] as const) if (!ids.has(link[end])) issues.push({ path: ['links', at, end], message: `There is no node ${link[end]}` })
   if (definition.nodes.length > limits.nodes) issues.push({ path: ['nodes'], message: `${limits.nodes} nodes are allowed` })
   if (definition.links.length > limits.links) issues.push({ path: ['links'], message: `${limits.links} links are allowed` })
+  const bytes = bytesOf(definition)
+  if (bytes > limits.definitionBytes) issues.push({ path: [], message: `It has ${bytes} bytes as JSON; ${limits.definitionBytes} are allowed` })
   return issues
 }
 

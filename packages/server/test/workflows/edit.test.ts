@@ -34,6 +34,12 @@ describe('edits of a draft', () => {
     expect(z).toEqual({ id: 'z', type: 'merge', title: 'Z', config: { now: 2 }, settings: { join: 'all' } })
   })
 
+  test('a draft stays within its bytes, however many edits it comes by', () => {
+    const large = (nodeId: string): EditOperation => ({ op: 'setConfig', nodeId, config: { text: 'x'.repeat(900_000) } })
+    expect(apply(large('a'), large('m')).nodes).toHaveLength(5)
+    expect(refused(large('a'), large('m'), large('z'))).toEqual({ code: 'input_invalid', path: ['operations', 2] })
+  })
+
   test('a link is there once, however often it is drawn, and goes however it is spelled', () => {
     const link = { source: 'a', target: 'm' }
     expect(apply({ op: 'connect', link: { ...link, sourceHandle: 'default', targetHandle: null } }).links).toEqual(start.links)

@@ -64,7 +64,7 @@ export async function outlineFor(tx: Tx, pinned: Pinned): Promise<Outline> {
   return outline!
 }
 
-/** A definition has at most 1 MiB. */
+/** A definition has at most 2 MiB. */
 const readAtOnce = 16
 
 /** The same of several, each of them read once. */

@@ -67,7 +67,7 @@ function latestOf(sums: readonly NodeSum[]): Latest {
 
 const placesOf = (latest: Latest): StepPlace[] => [...latest].map(([nodeId, { iteration }]) => ({ nodeId, iteration }))
 
-/** A definition has at most 1 MiB. */
+/** A definition has at most 2 MiB. */
 const versionsAtOnce = 16
 
 /** Each version is read once, of however many runs it is. A trial is pinned to none. */
