@@ -262,7 +262,7 @@ describe('a chatbot made with PySpur', () => {
       const run = await server.wait(runId, 'finished')
       expect(run).toMatchObject({ status: 'completed', reason: null })
       const past = before.map((line) => ({ role: line.role, content: line.text }))
-      expect(run.input).toEqual({ input_node: { user_message: text, session_id: session.id, message_history: past } })
+      expect(run.input).toEqual({ user_message: text, session_id: session.id, message_history: past })
       heard.push((run.output as { heard: Json[] }).heard.length)
       const [said_, answered] = (await messages(session)).slice(-2)
       expect([said_, answered]).toMatchObject([
@@ -297,7 +297,7 @@ describe('a chatbot made with PySpur', () => {
     }
     const { runId } = await send(session.id, 'three')
     const run = await server.wait(runId!, 'finished')
-    expect((run.input as { input_node: { message_history: Json[] } }).input_node.message_history).toEqual(answers.map(([, role, content]) => ({ role, content })))
+    expect((run.input as { message_history: Json[] }).message_history).toEqual(answers.map(([, role, content]) => ({ role, content })))
     answers.push([runId!, 'user', 'three'], [runId!, 'assistant', (run.output as { assistant_message: string }).assistant_message])
     expect((await wire('GET', `/session/${session.id}/`)).messages.map(({ run_id, content }) => [run_id, content.role, content.content])).toEqual(answers)
     expect((await wire('POST', `/session/test/?workflow_id=${bot.id}`)).id).not.toBe(session.id)

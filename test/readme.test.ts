@@ -91,8 +91,9 @@ test('the README does what it says, as written', { timeout: 240_000 }, async () 
     expect(told['rest']![1]).toMatch(/^approved\n\{ charge: 'ch_3', amount: 2400 \}$/)
     expect(told['rest']![2]!.split('\n')[0]).toBe('1 run.queued')
     expect(told['rest']![2]!.split('\n').at(-1)).toMatch(/^\d+ run\.completed$/)
+    expect(told['rest']![3]).toMatch(/^Charge 5000 to c_9\?\n.+\ncompleted$/)
     const ledger = (await (await fetch(`http://127.0.0.1:${servicePort}/ledger`)).json()) as { count: number }[]
-    expect(ledger.map((entry) => entry.count)).toEqual([1, 1, 1])
+    expect(ledger.map((entry) => entry.count)).toEqual([1, 1, 1, 1])
 
     // Its programs type-check with strict settings, and every declaration that they reach.
     const types = ['--types', 'node', '--typeRoots', here('../../node_modules/@types')]

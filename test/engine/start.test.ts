@@ -108,6 +108,12 @@ describe('the input', () => {
     expect((await server.start(id, { input: { amount: 3 } })).status).toBe('queued')
   })
 
+  test('is the same to expressions, whether the only input node is named or not', async () => {
+    const definition = flow({ a: { type: 'input', title: 'First' }, out: { type: 'output', config: { map: { n: '{{ input.n }}', same: '{{ nodes.First.n }}' } } } }, ['a > out'])
+    for (const start of [{ input: { n: 1 } }, { inputs: { a: { n: 1 } } }, { inputs: { First: { n: 1 } } }])
+      expect(await server.run(definition, start)).toMatchObject({ status: 'completed', input: { n: 1 }, output: { n: 1, same: 1 } })
+  })
+
   test('may be given to each input node by its id or title', async () => {
     const definition = flow({ a: { type: 'input', title: 'First' }, b: 'input', out: 'output' }, ['a > out', 'b > out'])
     expect((await server.run(definition, { inputs: { First: 1, b: { two: 2 } } })).output).toEqual({ First: 1, b: { two: 2 } })

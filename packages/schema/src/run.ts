@@ -222,7 +222,7 @@ export const StartRun = z.strictObject({
   version: ordinal().optional(),
   expectHash: z.string().max(100).optional().meta({ description: 'Refuse to start another version than the one with this hash' }),
   input: Json.optional().meta({ description: 'One value for every input node' }),
-  inputs: JsonObject.optional().meta({ description: 'Values by the id or title of their input node' }),
+  inputs: JsonObject.optional().meta({ description: 'Values by the id or title of their input node; of the only one it is then the `input` of the run' }),
   otherInputs: OtherInputs.optional(),
   idempotencyKey: z.string().min(1).max(200).optional(),
   transactionId: z.string().min(1).max(200).optional(),

@@ -369,21 +369,34 @@ const refuse = (issues: Issue[]): never => {
   throw new Fault('input_invalid', { issues })
 }
 
+export interface Given {
+  payload: Payload
+  /** Whether it is values by input node. */
+  keyedInput: boolean
+}
+
 /** The run's input, checked against the schemas of the input nodes. */
 export function givenInput<R = never>(definition: Definition, catalogue: Catalogue, input: StartRun, otherwise: (issues: Issue[]) => R = refuse) {
   if (input.inputs !== undefined && input.input !== undefined) return otherwise([{ path: ['inputs'], message: 'Give input or inputs, not both' }])
   const inputs = input.inputs && input.otherInputs === 'ignore' ? namedInputs(definition, catalogue, input.inputs) : input.inputs
   const issues = inputs !== undefined ? keyedIssues(definition, catalogue, inputs, input.otherInputs) : inputIssues(definition, catalogue, input.input ?? null)
   if (issues.length > 0) return otherwise(issues)
-  return { payload: payloadOf(inputs ?? input.input ?? null), keyedInput: inputs !== undefined }
+  return inputs === undefined ? { payload: payloadOf(input.input ?? null), keyedInput: false } : keyed(inputNodesOf(definition, catalogue), inputs)
+}
+
+/** To the only input node its value is the run's input, by whatever name it came: expressions that read `input` read the same. */
+function keyed(nodes: readonly Node[], inputs: JsonObject): Given {
+  const [value = null, another] = Object.values(inputs)
+  return nodes.length === 1 && another === undefined ? { payload: payloadOf(value), keyedInput: false } : { payload: payloadOf(inputs), keyedInput: true }
 }
 
 /** What a message gives to a round, checked in the same way. */
 async function givenMessage(tx: Tx, definition: Definition, catalogue: Catalogue, message: RoundMessage) {
   const got = await received(tx, definition, catalogue, message)
   if ('input' in got) return givenInput(definition, catalogue, { workflow: '', input: got.input })
-  const issues = inputNodesOf(definition, catalogue).flatMap((node) => schemaIssues(node, catalogue, got.byNode.get(node.id) ?? null, ['input']))
-  return issues.length > 0 ? refuse(issues) : { payload: payloadOf(Object.fromEntries(got.byNode)), keyedInput: true }
+  const nodes = inputNodesOf(definition, catalogue)
+  const issues = nodes.flatMap((node) => schemaIssues(node, catalogue, got.byNode.get(node.id) ?? null, ['input']))
+  return issues.length > 0 ? refuse(issues) : keyed(nodes, Object.fromEntries(got.byNode))
 }
 
 /** What is wrong with one value for every input node. */

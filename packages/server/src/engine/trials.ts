@@ -9,8 +9,8 @@ import type { Plans } from '../workflows/plans.ts'
 import { validate } from '../workflows/validate.ts'
 import type { Workflows } from '../workflows/workflows.ts'
 import type { Actor, ForkRun, Trial, TryNode } from './engine.ts'
-import { type Payload, payloadOf } from './payload.ts'
-import { type Seed, type Starter, givenInput, inputIssues } from './start.ts'
+import { payloadOf } from './payload.ts'
+import { type Given, type Seed, type Starter, givenInput, inputIssues } from './start.ts'
 import type { WaitFor } from './waiting.ts'
 
 interface TrialParts {
@@ -57,8 +57,8 @@ export async function tryNode(parts: TrialParts, actor: Actor, input: TryNode): 
       workflowId: workflow.id,
       version: 0,
       trial: { definition: part, nodeId: target.id },
-      input: given.text,
-      keyedInput: input.inputs !== undefined,
+      input: given.payload.text,
+      keyedInput: given.keyedInput,
       transactionId: null,
       lane: null,
       parentRunId: null,
@@ -80,15 +80,15 @@ export async function tryNode(parts: TrialParts, actor: Actor, input: TryNode): 
 }
 
 /** What the input nodes are given that are run, by their ids; values of other input nodes are passed over. */
-function inputOf(catalogue: Catalogue, definition: Definition, nodes: readonly GraphNode[], { workflow, input, inputs, otherInputs }: TryNode): Payload {
-  if (inputs === undefined) return payloadOf(input ?? null)
+function inputOf(catalogue: Catalogue, definition: Definition, nodes: readonly GraphNode[], { workflow, input, inputs, otherInputs }: TryNode): Given {
+  if (inputs === undefined) return { payload: payloadOf(input ?? null), keyedInput: false }
   const names = stepNames(definition)
   const named = (of: Definition) => inputNodesOf(of, catalogue).flatMap(({ id }) => [[names.get(id)!, id] as const, [id, id] as const])
   const part = definitionOf(definition, nodes)
   const run = new Map(named(part))
   const known = new Map(named(definition))
   const own = Object.entries(inputs).flatMap(([key, value]) => (run.has(key) || !known.has(key) ? [[run.get(key) ?? key, value]] : []))
-  return givenInput(part, catalogue, { workflow, inputs: Object.fromEntries(own) as JsonObject, otherInputs }).payload
+  return givenInput(part, catalogue, { workflow, inputs: Object.fromEntries(own) as JsonObject, otherInputs })
 }
 
 function withConfig(definition: Definition, input: TryNode): Definition {

@@ -171,7 +171,7 @@ describe('a run', () => {
     const one = run({
       output: { big: 'whole' },
       nodes: [step('in', 'InputNode', { output: cut }), step('out', 'OutputNode', { output: cut })],
-      input: { in: { text: 'all of it' } },
+      input: { text: 'all of it' },
     })
     expect(outputsOf(one)).toEqual({ in: cut, out: { big: 'whole' } })
     expect(runOf(one, { now }).initial_inputs).toEqual({ in: { text: 'all of it' } })

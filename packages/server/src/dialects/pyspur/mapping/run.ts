@@ -138,7 +138,7 @@ function byKey(steps: readonly Step[], keyOf: (step: Step) => string): Record<st
 function initialInputs({ input = null }: ListedRun, steps: readonly Step[]): Record<string, JsonObject> | null {
   const nodes = steps.flatMap(({ node }) => (inputTypes.has(node.type) ? [node] : []))
   if (nodes.length === 0) return null
-  const isKeyed = isDict(input) && nodes.some(({ nodeId, step }) => Object.hasOwn(input, nodeId) || Object.hasOwn(input, step))
+  const isKeyed = nodes.length > 1 && isDict(input) && nodes.some(({ nodeId, step }) => Object.hasOwn(input, nodeId) || Object.hasOwn(input, step))
   const givenTo = ({ nodeId, step, state, output }: RunNode): Json => {
     if (state === 'completed' && !isCut(output)) return output
     return isKeyed ? (own(input, nodeId) ?? own(input, step) ?? null) : input
