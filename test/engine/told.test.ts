@@ -144,7 +144,7 @@ describe('a list of runs', () => {
     const { items } = await listRuns(counting, workspace, all)
     expect([items.length, new Set(items.map(({ pinned }) => pinned)).size]).toEqual([100, 2])
     expect(items.every(({ nodes }) => nodes!.every(({ state }) => state === 'completed'))).toBe(true)
-    expect(asked.length, asked.join('\n')).toBeLessThanOrEqual(6)
+    expect(asked.length, asked.join('\n')).toBeLessThanOrEqual(7)
   })
 
   test('of more than an answer holds is refused, and says to ask for fewer', { timeout: 60_000 }, async () => {
@@ -163,6 +163,26 @@ describe('a list of runs', () => {
     expect(fault.message).toContain('ask for fewer')
     expect((await listed('tag=heavy&whole=true&limit=5')).items).toHaveLength(5)
     expect((await listed('tag=heavy')).items).toHaveLength(15)
+  })
+
+  test('whose open pauses are more than an answer holds are refused before these are read', { timeout: 60_000 }, async () => {
+    const form = { type: 'object', description: 'x'.repeat(200_000) }
+    const workflow = await server.workflow(flow({ all: map('input.list', { concurrency: 90 }), ask: approval({ in: 'all', config: { form } }) }))
+    const { id } = await server.start(workflow, { input: { list: Array.from({ length: 90 }, (_, at) => at) } })
+    await server.wait(id, ({ pauses }) => pauses.length === 90)
+    let read = 0
+    const watched: Tx = {
+      async query<R>(...[statement, given]: Parameters<Tx['query']>) {
+        const rows = await server.db.database.query(statement, given)
+        read += JSON.stringify(rows).length
+        return rows as R[]
+      },
+    }
+    for (const whole of [true, false])
+      await expect(listRuns(watched, workspace, { workflow: workflow.id, limit: 10, whole, include: ['pauses'] })).rejects.toMatchObject({ code: 'limit_exceeded' })
+    expect(read).toBeLessThan(20_000)
+    expect(await listed(`workflow=${workflow.id}&whole=true`)).toMatchObject({ items: [{ id }] })
+    await server.call('POST', `/v1/runs/${id}/cancel`)
   })
 
   test('that ask: those with an open pause, held ones too, newest first, counted and by pages', async () => {

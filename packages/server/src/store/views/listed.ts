@@ -14,4 +14,4 @@ export function createScale(): (items: readonly unknown[]) => void {
   }
 }
 
-const tooLarge = (): Fault => new Fault('limit_exceeded', { message: `The page has more than ${limits.answerBytes / 1024 / 1024} MiB: ask for fewer items` })
+export const tooLarge = (): Fault => new Fault('limit_exceeded', { message: `The page has more than ${limits.answerBytes / 1024 / 1024} MiB: ask for fewer items` })

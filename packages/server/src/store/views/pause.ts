@@ -1,7 +1,7 @@
-import type { Pause } from '@sluice/schema'
+import { limits, type Pause } from '@sluice/schema'
 import type { Tx } from '../database.ts'
 import type { PauseRecord } from '../rows/pauses.ts'
-import { listedValue } from './listed.ts'
+import { listedValue, tooLarge } from './listed.ts'
 
 /** A row, or the JSON of one: then its times are texts. */
 export type ShownPause = Pick<
@@ -42,4 +42,18 @@ export async function openPausesOf(tx: Tx, runIds: readonly string[]): Promise<M
     [runIds],
   )
   return Map.groupBy(rows.map(pauseFrom), (pause) => pause.runId)
+}
+
+/** Throws a Fault `limit_exceeded`, before they are read, when the open pauses of these runs are more than an answer holds. */
+export async function weighOpenPauses(tx: Tx, runIds: readonly string[]): Promise<void> {
+  const [row] = await tx.query<{ bytes: number }>(
+    {
+      name: 'view-open-pauses-weight',
+      text: `
+        select coalesce(sum(octet_length(message) + coalesce(octet_length(form::text), 0) + least(octet_length(input::text), ${limits.listValueBytes})), 0)::float8 as bytes
+        from pauses where run_id = any($1) and status = 'open'`,
+    },
+    [runIds],
+  )
+  if (row!.bytes > limits.answerBytes) throw tooLarge()
 }

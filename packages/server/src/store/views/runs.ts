@@ -19,7 +19,7 @@ import type { Tx } from '../database.ts'
 import type { StepRecord } from '../rows/steps.ts'
 import { type Outline, type Pinned, outlineFor, pinnedColumns } from './outline.ts'
 import { createScale } from './listed.ts'
-import { openPausesOf } from './pause.ts'
+import { openPausesOf, weighOpenPauses } from './pause.ts'
 import { readRunRecords } from './run-record.ts'
 import { getRun, pinnedTo, runsFrom } from './run.ts'
 import { type SummaryRow, listedColumns, runList, summaryColumns, summaryFrom } from './run-summary.ts'
@@ -64,6 +64,8 @@ export async function listRuns(tx: Tx, workspaceId: string, asked: ListRuns): Pr
       item: (row: ListedRow) => row,
     },
   )
+  const ids = page.items.map(({ id }) => id)
+  if (include.includes('pauses')) await weighOpenPauses(tx, ids)
   return { ...page, items: whole ? await wholeOf(tx, workspaceId, page.items, include) : await toldWith(tx, page.items, include) }
 }
 
