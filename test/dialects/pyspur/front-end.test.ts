@@ -348,7 +348,7 @@ describe.concurrent('a run on its page', () => {
     const { looks, announced, shown } = await watch(id)
     expect(announced).toBe('paused')
     expect(looks.length).toBeGreaterThanOrEqual(3)
-    for (const { tasks } of looks.slice(0, -1)) expect(tasks).toMatchObject({ HumanInterventionNode_1: 'PAUSED', slow: 'RUNNING' })
+    for (const look of looks.slice(0, -1)) expect(look).toMatchObject({ status: 'PAUSED', tasks: { HumanInterventionNode_1: 'PAUSED', slow: 'RUNNING' } })
     expect(looks.at(-1)).toMatchObject({ status: 'PAUSED', tasks: { HumanInterventionNode_1: 'PAUSED', OutputNode_1: 'PENDING', beside: 'COMPLETED' } })
     expect(shown['HumanInterventionNode_1']!.outputs).toEqual({ input_node: { text: 'Hello' } })
 

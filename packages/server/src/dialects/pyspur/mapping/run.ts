@@ -26,7 +26,7 @@ const runStatuses = {
   compensated: 'FAILED',
 } as const satisfies Record<CoreRunStatus, RunStatus>
 
-/** Paused is what nothing but a decision can make go on. */
+/** Paused is what stands still for a decision, whatever else it waits for: a time that comes meanwhile makes it go on. */
 export const statusOf = ({ status, waitingKind }: Pick<ListedRun, 'status' | 'waitingKind'>): RunStatus =>
   status === 'waiting' && waitingKind === 'pause' ? 'PAUSED' : runStatuses[status]
 
