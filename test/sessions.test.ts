@@ -1,6 +1,8 @@
 import { createClient, NotFoundError } from '@sluice/client'
 import type { Json, JsonObject, Line, LineKind, Page, Pause, Run, SentMessage, Session, SessionEvent, SessionStep } from '@sluice/schema'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Tx } from '../packages/server/src/store/database.ts'
+import { emptySession, type SessionRow } from '../packages/server/src/store/rows/sessions.ts'
 import { deadline } from './support/deadline.ts'
 import { type FlowNode, approval, external, flow, map, post, router, subworkflow, template, values } from './support/flow.ts'
 import { Refused, type TestServer, callerOf, refusal, testServer } from './support/server.ts'
@@ -1155,6 +1157,27 @@ describe('an empty session', () => {
     const newer = await create({ workflow: flow.id })
     await send(newer.id, 'Hello')
     expect([first.id, newer.id]).not.toContain((await anew({ workflow: flow.id })).id)
+  })
+
+  test('of a workflow is found by an index, among however many others', async () => {
+    const workflow = await echo()
+    const { id, user } = await anew({ workflow: workflow.id })
+    const { database } = server.db
+    const [like] = await database.query<SessionRow & Record<string, unknown>>(`select * from sessions where id = $1`, [id])
+    const plan = await database.transaction(async (tx) => {
+      await tx.query('set local enable_seqscan = off')
+      let planned = ''
+      const explaining: Tx = {
+        async query<R>(...[statement, given]: Parameters<Tx['query']>) {
+          if (typeof statement !== 'string' && statement.text.includes('from sessions')) planned = JSON.stringify(await tx.query(`explain ${statement.text}`, given))
+          return (await tx.query(statement, given)) as R[]
+        },
+      }
+      expect(await emptySession(explaining, { ...like!, user_id: user, subject: 'null', metadata: '{}' }, workflow.id)).toBe(id)
+      return planned
+    })
+    expect(plan).toContain('sessions_workflow')
+    expect(plan).toContain('Index Cond: (workflow_id =')
   })
 
   test('is one for all who ask at once', async () => {

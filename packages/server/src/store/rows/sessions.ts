@@ -57,20 +57,22 @@ const newestLooked = 100
 export async function emptySession(tx: Tx, like: Omit<SessionRow, 'workflow_id'>, workflowId: string | null): Promise<string | undefined> {
   const { workspace_id: workspaceId, user_id: userId, subject, metadata } = like
   await tx.query({ name: 'sessions-empty-lock', text: 'select pg_advisory_xact_lock(hashtextextended($1, 7462))' }, [`${workspaceId}/${userId}/${workflowId}`])
+  // By an index: `is not distinct from` has none, and all sessions there are would be gone through.
+  const [bound, of] = workflowId === null ? ['workflow_id is null', []] : ['workflow_id = $5', [workflowId]]
   const [row] = await tx.query<{ id: string }>(
     {
-      name: 'sessions-empty',
+      name: workflowId === null ? 'sessions-empty-unbound' : 'sessions-empty',
       text: `
         select id from (
           select id, lines from (
             select id, lines, subject, metadata from sessions
-            where user_id = $1 and workspace_id = $2 and workflow_id is not distinct from $3 and external_id is null order by id desc limit ${newestLooked}
+            where user_id = $1 and workspace_id = $2 and ${bound} and external_id is null order by id desc limit ${newestLooked}
           ) as newest
-          where subject::text = $4 and metadata::text = $5 order by id desc limit 1
+          where subject::text = $3 and metadata::text = $4 order by id desc limit 1
         ) as alike
         where lines = 0 and not exists (select from runs where session_id = alike.id)`,
     },
-    [userId, workspaceId, workflowId, subject, metadata],
+    [userId, workspaceId, subject, metadata, ...of],
   )
   return row?.id
 }
