@@ -538,6 +538,15 @@ describe('the chat', () => {
       ['user', 'Once more', second.runId],
       ['assistant', 'Heard: Once more', second.runId],
     ])
+    // The page sends an empty history each time: what was said before is filled in.
+    const { tasks } = await ask<{ tasks: Task[] }>('GET', `/run/${second.runId}/`)
+    expect(tasks.find(({ node_id }) => node_id === 'input_node')!.outputs).toMatchObject({
+      user_message: 'Once more',
+      message_history: [
+        { role: 'user', content: 'Hello' },
+        { role: 'assistant', content: 'Heard: Hello' },
+      ],
+    })
     // Cleared, it is a new one.
     expect((await ask('POST', `/session/test/?workflow_id=${id}`)).id).not.toBe(session.id)
   })
