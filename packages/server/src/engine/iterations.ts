@@ -79,12 +79,18 @@ const mostCarried = 100
 /** Whether of all iterations the last one alone counts. */
 const isShort = ({ lay, historyAs }: PreparedLoop): boolean => lay === null && historyAs === null
 
-/** What a loop begins with. It is read once: what was read of a session is kept in the step's row, for a session moves on. */
+/** In bytes: it is written with each iteration. */
+const mostKeptOfClock = 4 * 1024
+
+/**
+ * What a loop begins with. It is read once: what was read of a session is kept in the step's row, for a session moves on; and
+ * whatever is small, for a template may ask what time it is, and a server that takes the run over would read another.
+ */
 export async function startLoop(run: Surround, node: GraphNode, iteration: string): Promise<{ start?: Json }> {
   const { start } = run.plan.prepared.node(node.id).loop()
   const carried = await beforeFirst(run, node, iteration)
   keep(run, keyAt(node, iteration), carried)
-  if (!start.reads.names.has('session')) return {}
+  if (!start.reads.names.has('session')) return start.dynamic && carried.last.bytes <= mostKeptOfClock ? { start: carried.last.value } : {}
   boundHanded(carried.last.bytes, limits.contextPatchBytes, 'What a loop starts with out of a session')
   return { start: carried.last.value }
 }

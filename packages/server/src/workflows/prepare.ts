@@ -19,7 +19,12 @@ export interface PreparedConfig {
 
 export interface PreparedLoop extends Carriage {
   /** What `last` is before the first iteration, in the scope around the loop. */
-  start: { reads: ConfigReads; read(scope: Partial<Scope>): Json }
+  start: {
+    reads: ConfigReads
+    /** Whether there is anything to read: else it is the same whenever it is asked. */
+    dynamic: boolean
+    read(scope: Partial<Scope>): Json
+  }
 }
 
 export interface ConfigReads {
@@ -111,7 +116,7 @@ function apart(node: GraphNode, { type, behaviour }: AnyNode, config: JsonObject
 function prepareLoop(node: GraphNode, start: Json, config: JsonObject, { startIn, carries }: Extract<Behaviour<unknown>, { is: 'loop' }>, places: Places): PreparedLoop {
   const found: Found = { names: new Set(), steps: new Set(), whole: false }
   const plan = planOf(start, [startIn], places, found)
-  return { ...carries(config), start: { reads: readsOf(node, found), read: (scope) => (plan.is === 'made' ? plan.make(scope) : plan.value) } }
+  return { ...carries(config), start: { reads: readsOf(node, found), dynamic: plan.is === 'made', read: (scope) => (plan.is === 'made' ? plan.make(scope) : plan.value) } }
 }
 
 /** What the strings of a config read, all together. */

@@ -1,6 +1,6 @@
 import type { Definition, Json, JsonObject } from '@sluice/schema'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { evaluate } from '../../src/engine/attempt.ts'
 import type { Surround } from '../../src/engine/iterations.ts'
 import { type Payload, nothing, payloadOf } from '../../src/engine/payload.ts'
@@ -219,6 +219,21 @@ test('a loop starts with what stands around it: there `last` is that of the loop
   expect((await world.output('out', '0.0')).value).toBe(7)
   world.complete('out', '0.0', payloadOf(12))
   expect(await world.ask('inner', 0, '0')).toMatchObject({ more: true })
+})
+
+test('what a loop starts with stays as it was read, though it was read of the clock, and another takes the run over', async () => {
+  const world = new World(looped({ times: 3, start: { at: "{{ 'now' | date: '%s' }}" }, carry: 'merge' }))
+  vi.useFakeTimers({ toFake: ['Date'], now: 1_000_000 })
+  try {
+    await world.begin('again')
+    vi.setSystemTime(2_000_000)
+    world.takeOver()
+    world.complete('out', '0', payloadOf({ n: 1 }))
+    world.body('again', 1)
+    expect((await world.output('in', '1')).value).toEqual({ at: '1000', n: 1 })
+  } finally {
+    vi.useRealTimers()
+  }
 })
 
 test('what a loop starts with out of a session is kept, for the session moves on; and is bounded', async () => {
