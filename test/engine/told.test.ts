@@ -1,6 +1,8 @@
 import type { DecidedPause, ListedRun, ListRuns, Page, Pause, Run, Trial, Version } from '@sluice/schema'
+import { limits } from '@sluice/schema'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Tx } from '../../packages/server/src/store/database.ts'
+import { getRun } from '../../packages/server/src/store/views/run.ts'
 import { listRuns } from '../../packages/server/src/store/views/runs.ts'
 import { approval, external, flow, loop, map, signal, template, values } from '../support/flow.ts'
 import { refusal, type TestServer, testServer } from '../support/server.ts'
@@ -16,6 +18,17 @@ afterAll(() => server[Symbol.asyncDispose]())
 const asking = flow({ in: 'input', ask: approval({ title: 'Ask' }), out: 'output' }, ['in > ask > out'])
 const everything = 'include=version&include=pauses&include=iterations'
 const listed = (query: string) => server.call<Page<ListedRun>>('GET', `/v1/runs?${query}`)
+/** The statements that something asks. */
+async function askedBy(act: (tx: Tx) => Promise<unknown>): Promise<string[]> {
+  const asked: string[] = []
+  await act({
+    query(statement, given) {
+      asked.push(typeof statement === 'string' ? statement : statement.name)
+      return server.db.database.query(statement, given)
+    },
+  })
+  return asked
+}
 /** Of more than 16 KiB. */
 const large = 'x'.repeat(20_000)
 const largeBytes = large.length + 2
@@ -97,6 +110,73 @@ describe('a run is told with', () => {
   })
 })
 
+describe('what nodes were given and gave', () => {
+  const carrying = flow({ in: 'input', carry: template('{{ input.text }}'), ask: approval(), out: 'output' }, ['in > carry > ask > out'])
+  const text = 'z'.repeat(300 * 1024)
+  const told = { in: [{}, { text }], carry: [{ in: { text } }, { text }] }
+  const nodesOf = ({ nodes }: Pick<Run, 'nodes'>) => Object.fromEntries(nodes.map(({ nodeId, input, output }) => [nodeId, [input, output]]))
+
+  test('is whole, at any size, wherever a single run is asked for so; else large values are told by their size', async () => {
+    const workflow = await server.workflow(carrying)
+    const include = ['outputs']
+    const run = await server.call<Run>('POST', '/v1/runs', { workflow: workflow.id, input: { text }, wait: { until: 'paused' }, include })
+    expect(nodesOf(run)).toMatchObject({ ...told, ask: [{ carry: { text } }, null] })
+    expect(await server.call('GET', `/v1/runs/${run.id}?include=outputs`)).toEqual(run)
+    expect(await server.call('GET', `/v1/runs/${run.id}/wait?until=paused&include=outputs`)).toEqual(run)
+    const cut = { truncated: text.length + '{"text":""}'.length }
+    expect(nodesOf(await server.call<Run>('GET', `/v1/runs/${run.id}`))).toMatchObject({ in: [{}, cut], carry: [{ in: cut }, cut], ask: [{ carry: cut }, null] })
+    const decided = await server.call<DecidedPause>('POST', `/v1/pauses/${run.pauses[0]!}/decide`, { action: 'approve', include: ['run', ...include] })
+    expect(nodesOf(decided.run!)).toMatchObject(told)
+    await server.wait(run)
+    const ended = await server.call<Run>('POST', `/v1/runs/${run.id}/cancel`, { include })
+    expect(nodesOf(ended)).toEqual({ ...told, ask: [{ carry: { text } }, { text }], out: [{ ask: { text } }, { text }] })
+  })
+
+  test('is whole of the latest iteration in bodies', async () => {
+    const definition = flow(
+      { in: 'input', each: map('input.list', { concurrency: 1 }), one: template('{{ item }}', { in: 'each' }), two: template('{{ one.text }}', { in: 'each' }) },
+      ['in > each', 'one > two'],
+    )
+    const run = await server.run(definition, { input: { list: ['a', large] } })
+    const { two } = nodesOf(await server.call<Run>('GET', `/v1/runs/${run.id}?include=outputs`))
+    expect(two).toEqual([{ one: { text: large } }, { text: large }])
+  })
+
+  test('is whole up to a bound together: the largest stay told by their size, before all of what was given', { timeout: 60_000 }, async () => {
+    const names = ['a', 'b', 'c', 'd', 'e']
+    const definition = flow(
+      { in: 'input', ...Object.fromEntries(names.map((id, at) => [id, template(`{{ input.text }}{{ input.text }}${'+'.repeat(names.length - at)}`)])), small: template('1') },
+      ['in > small', ...names.flatMap((id) => [`in > ${id}`, `small > ${id}`])],
+    )
+    const half = 'w'.repeat(800_000)
+    const run = await server.run(definition, { input: { text: half } })
+    const whole = await server.call<Run>('GET', `/v1/runs/${run.id}?include=outputs`)
+    const nodes = nodesOf(whole)
+    // With the input there are 8.8 million bytes of what they gave; the input alone would be told six times more.
+    const cut = { truncated: half.length + '{"text":""}'.length }
+    expect(nodes['a']).toEqual([{ in: cut, small: { text: '1' } }, { truncated: 2 * half.length + 5 + '{"text":""}'.length }])
+    for (const [at, id] of names.slice(1).entries()) expect(nodes[id]).toEqual([{ in: cut, small: { text: '1' } }, { text: half + half + '+'.repeat(4 - at) }])
+    expect(nodes['in']).toEqual([{}, { text: half }])
+    expect(Buffer.byteLength(JSON.stringify(whole.nodes.map(({ input, output }) => [input, output])))).toBeLessThanOrEqual(limits.wholeOutputsBytes)
+    expect(await server.call('GET', `/v1/runs/${run.id}?include=outputs`)).toEqual(whole)
+  })
+
+  test('costs nobody anything who does not ask for it, nor who asks where nothing is large', async () => {
+    const [small, big] = [await server.run(flow({ in: 'input' }), { input: 1 }), await server.run(flow({ in: 'input' }), { input: { large } })]
+    const plain = await askedBy((tx) => getRun(tx, workspace, small.id))
+    expect(await askedBy((tx) => getRun(tx, workspace, big.id))).toEqual(plain)
+    expect(await askedBy((tx) => getRun(tx, workspace, small.id, ['outputs']))).toEqual(plain)
+    expect(await askedBy((tx) => getRun(tx, workspace, big.id, ['outputs']))).toEqual([...plain, 'view-whole-outputs'])
+  })
+
+  test('is not told as a whole in lists', async () => {
+    for (const query of ['include=outputs', 'whole=true&include=version&include=outputs']) {
+      const { status, issues } = await refusal(listed(query))
+      expect([status, issues?.map(({ path }) => path?.[0])]).toEqual([400, ['include']])
+    }
+  })
+})
+
 describe('a list of runs', () => {
   test('gives whole runs as `get` gives them, large values by their size', async () => {
     const definition = flow(
@@ -133,17 +213,12 @@ describe('a list of runs', () => {
         ),
       )
     }
-    const asked: string[] = []
-    const counting: Tx = {
-      query(statement, given) {
-        asked.push(typeof statement === 'string' ? statement : statement.name)
-        return server.db.database.query(statement, given)
-      },
-    }
     const all: ListRuns = { limit: 100, tag: 'many', whole: true, include: ['version', 'pauses', 'iterations'] }
-    const { items } = await listRuns(counting, workspace, all)
-    expect([items.length, new Set(items.map(({ pinned }) => pinned)).size]).toEqual([100, 2])
-    expect(items.every(({ nodes }) => nodes!.every(({ state }) => state === 'completed'))).toBe(true)
+    const asked = await askedBy(async (tx) => {
+      const { items } = await listRuns(tx, workspace, all)
+      expect([items.length, new Set(items.map(({ pinned }) => pinned)).size]).toEqual([100, 2])
+      expect(items.every(({ nodes }) => nodes!.every(({ state }) => state === 'completed'))).toBe(true)
+    })
     expect(asked.length, asked.join('\n')).toBeLessThanOrEqual(7)
   })
 

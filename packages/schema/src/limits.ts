@@ -30,6 +30,8 @@ export const limits = {
   eventFrameBytes: 128 * KiB,
   snapshotBytes: MiB,
   listValueBytes: 16 * KiB,
+  /** What the nodes of one run were given and gave, when that is told as a whole. */
+  wholeOutputsBytes: 8 * MiB,
   /** The last of a node in a body, of one run; and what their outputs amount to together. */
   nodeIterations: 100,
   iterationsBytes: 4 * MiB,

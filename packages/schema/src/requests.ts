@@ -9,7 +9,7 @@ import { limits } from './limits.ts'
 import { eventsInput, pageInput } from './list.ts'
 import { NodeTypeDialect } from './node-type.ts'
 import { Pause, PauseStatus, pauseFields } from './pause.ts'
-import { includeInput, OtherInputs, Run, RunStatus, StepError, Wait, WaitingKind, runFields } from './run.ts'
+import { includeInput, listedIncludeInput, OtherInputs, Run, RunStatus, StepError, Wait, WaitingKind, runFields } from './run.ts'
 import { workflowFields } from './workflow.ts'
 
 /** What callers send to the procedures, where no other file of this package says it. */
@@ -179,7 +179,7 @@ export const ListRuns = z
     createdBefore: instant().optional().meta({ description: 'Only those made before this time' }),
     paused: z.boolean().optional().meta({ description: 'Only those with an open pause' }),
     whole: z.boolean().optional().meta({ description: wholeWords }),
-    ...includeInput,
+    ...listedIncludeInput,
     ...listInput(runFields),
   })
   .refine(({ whole, include = [] }) => whole || !include.includes('iterations'), { error: 'Iterations are told of whole runs', path: ['include'] })

@@ -74,8 +74,10 @@ export const RunNode = z.object({
   route: z.array(z.string()).nullable(),
   startedAt: Timestamp.nullable(),
   endedAt: Timestamp.nullable(),
-  input: Json.nullable().meta({ description: 'Of the latest step, as its output, error, skip reason and route' }),
-  output: Json.nullable(),
+  input: Json.nullable().meta({
+    description: `Of the latest step, as its output, error, skip reason and route: outputs by step name, one of more than ${limits.listValueBytes / 1024} KiB by its size unless \`outputs\` are included`,
+  }),
+  output: Json.nullable().meta({ description: `One of more than ${limits.listValueBytes / 1024} KiB by its size, as \`{"truncated": bytes}\`, unless \`outputs\` are included` }),
   error: StepError.nullable(),
   skipReason: SkipReason.nullable().meta({ description: 'Why it was skipped' }),
   iterations: z
@@ -151,14 +153,32 @@ export const ListedRun = RunSummary.extend(wholeness.partial().shape)
 export type ListedRun = z.infer<typeof ListedRun>
 
 /** What a run is told with when it is asked for. */
-export const RunInclude = z.enum(['version', 'pauses', 'iterations'])
+export const RunInclude = z.enum(['version', 'pauses', 'iterations', 'outputs'])
 export type RunInclude = z.infer<typeof RunInclude>
 
+/** What the runs of a list are told with. */
+export const ListedRunInclude = RunInclude.exclude(['outputs'])
+export type ListedRunInclude = z.infer<typeof ListedRunInclude>
+
+const includeWords = 'the `version` as `pinned`, open `pauses` as `openPauses`, `iterations` with the nodes of bodies'
+const includePermissions = 'A version asks for the permission `workflows.read` as well, pauses for `pauses.read`'
+
+const outputsWords = `\`outputs\` as a whole: what nodes were given and gave last, together at most ${limits.wholeOutputsBytes / 1024 / 1024} MiB, beyond which the largest stay told by their size, first of all among what they were given`
+
 export const includeInput = {
-  include: z.array(RunInclude).max(RunInclude.options.length).optional().meta({
-    description:
-      'What to tell with the run: the `version` as `pinned`, open `pauses` as `openPauses`, `iterations` with the nodes of bodies. A version asks for the permission `workflows.read` as well, pauses for `pauses.read`',
-  }),
+  include: z
+    .array(RunInclude)
+    .max(RunInclude.options.length)
+    .optional()
+    .meta({ description: `What to tell with the run: ${includeWords}, ${outputsWords}. ${includePermissions}` }),
+}
+
+export const listedIncludeInput = {
+  include: z
+    .array(ListedRunInclude)
+    .max(ListedRunInclude.options.length)
+    .optional()
+    .meta({ description: `What to tell with each run: ${includeWords}. ${includePermissions}` }),
 }
 
 /** The undoing of a step. */

@@ -202,20 +202,39 @@ describe('a run', () => {
     expect(body).toMatchObject({ call: { name: 'ADA', amount: 42 }, out: { amount: 42 } })
   })
 
-  test('is told with what it was given and what it gave at any size; a large value in between by its size', async () => {
-    const text = 'x'.repeat(20_000)
+  test('is told with what its nodes were given and gave at any size; in lists a large value by its size', async () => {
+    const text = 'x'.repeat(300 * 1024)
     const id = await made(spur, {
-      nodes: [input, node('both', 'MergeNode'), output({ text: 'both.in.text' })],
+      nodes: [input, node('both', 'MergeNode'), output({ length: 'both.in.text | length' })],
       links: [
         ['in', 'both'],
         ['both', 'out'],
       ],
     })
-    const { body } = await post(`/wf/${id}/run/`, given({ text }))
-    expect(body).toMatchObject({ both: { truncated: expect.any(Number) }, out: { text } })
-    expect(await runNow(id, given({ text }))).toMatchObject({ outputs: { out: { text } }, initial_inputs: { in: { text } } })
+    const whole = { in: { text }, both: { in: { text } } }
+    expect((await post(`/wf/${id}/run/`, given({ text }))).body).toMatchObject(whole)
+    const run = await runNow(id, given({ text }))
+    expect(run).toMatchObject({ outputs: whole, initial_inputs: { in: { text } } })
+    const { tasks } = run
+    expect([taskOf(run, 'both'), taskOf(run, 'out')]).toMatchObject([{ inputs: { in: { text } }, outputs: { in: { text } } }, { inputs: { both: { in: { text } } } }])
+    for (const path of ['', 'status/']) expect(await get(`/run/${run.id}/${path}`)).toMatchObject({ outputs: whole, tasks })
+    expect(await get(`/run/${run.id}/tasks/`)).toEqual(tasks)
+    const [told] = await get(`/wf/${id}/runs/?page_size=1`)
+    const cut = { truncated: expect.any(Number) }
+    expect([told.id, told.outputs.both, taskOf(told, 'both').outputs, taskOf(told, 'out').inputs]).toEqual([run.id, cut, cut, { both: cut }])
     // What was told by its size is not gone on from.
-    expect((await post(`/wf/${id}/run_partial/`, { node_id: 'out', ...given({ text }), partial_outputs: body })).body.out).toEqual({ text })
+    expect((await post(`/wf/${id}/run_partial/`, { node_id: 'both', ...given({ text }), partial_outputs: told.outputs })).body.both).toEqual(whole.both)
+  })
+
+  test('that asks for a decision is told with what it lets through, at any size, and so is the run that goes on', async () => {
+    const text = 'x'.repeat(20_000)
+    const id = await made(spur, asking)
+    const paused = await runNow(id, given({ text }))
+    expect(paused).toMatchObject({ status: 'PAUSED', outputs: { ask: { in: { text } } } })
+    expect(taskOf(paused, 'ask')).toMatchObject({ status: 'PAUSED', inputs: { in: { text } }, outputs: { in: { text } } })
+    const decision = { inputs: {}, user_id: 'me', action: 'APPROVE', comments: null }
+    const { status, body } = await post(`/wf/process_pause_action/${paused.id}/`, decision)
+    expect([status, taskOf(body, 'ask').inputs]).toEqual([200, { in: { text } }])
   })
 
   test('that was started natively is one of PySpur, too', async () => {

@@ -34,8 +34,9 @@ export interface Runs {
    * it may bring its user's `message`, which is kept with the run, and be given the messages before it (`historyAs`), as
    * they are when it is accepted: rounds come one after another, and what one before it has yet to answer is not among them.
    * `otherInputs: 'ignore'` leaves out of `inputs` what names no input node. What a run is told with besides, here and wherever
-   * one is asked for, `include` says: `['version', 'pauses', 'iterations']` give it `pinned`, `openPauses`, and `iterations` of
-   * its nodes in bodies.
+   * one is asked for, `include` says: `['version', 'pauses', 'iterations', 'outputs']` give it `pinned`, `openPauses`, `iterations`
+   * of its nodes in bodies, and what its nodes were given and gave as a whole, where that is else told by its size, up to 8 MiB
+   * together; the last is not for lists.
    */
   start(run: Input<typeof StartRun>, options?: CallOptions): Promise<Run>
   /**

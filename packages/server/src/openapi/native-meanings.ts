@@ -53,6 +53,7 @@ export const nativeMeanings: Meanings = {
     RunSummary: 'A run without its input, output and nodes',
     ListedRun: 'A run of a list: its summary, or, where that was asked for, all of it',
     RunInclude: 'What a run is told with',
+    ListedRunInclude: 'What the runs of a list are told with',
     OtherInputs: 'What becomes of inputs that name no input node',
     NodeIteration: 'A node of a body in one iteration',
     RunStatus: 'Where a run is; `completed`, `failed`, `cancelled` and `compensated` never change',

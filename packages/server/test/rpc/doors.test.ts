@@ -1,4 +1,4 @@
-import { type DecisionInclude, Fault, faultKinds, faults, type FaultCode, type RunInclude } from '@sluice/schema'
+import { type DecisionInclude, Fault, faultKinds, faults, type FaultCode, type ListedRunInclude } from '@sluice/schema'
 import { callTRPCProcedure, TRPCError } from '@trpc/server'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
@@ -82,7 +82,7 @@ describe('every door', () => {
         (error: unknown) => problemOf(error).code,
       )
     const { run: id, pause } = ids
-    const asked = (include: RunInclude[], ...scopes: string[]) => {
+    const asked = (include: ListedRunInclude[], ...scopes: string[]) => {
       const { runs } = caller('runs', ...scopes)
       return Promise.all(
         [runs.get({ id, include }), runs.list({ include }), runs.wait({ id, include }), runs.cancel({ id, include }), runs.start({ workflow: 'w', include })].map(told),

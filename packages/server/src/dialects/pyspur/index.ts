@@ -48,8 +48,8 @@ export const pyspur: Dialect = {
     { what: 'Texts that begin with `data:` in inputs', why: 'they stay texts: files are uploaded, and named by their path' },
     { what: 'Keys of `initial_inputs` that name no input node', why: 'no node could read them, so they are not kept' },
     {
-      what: 'A value of more than 16 KiB that a node between was given or gave',
-      why: 'a run tells it as `{"truncated": bytes}`; what the run was given and gave is whole, but in lists',
+      what: 'In lists, in the inputs of pauses and in iterations of a loop, a value of more than 16 KiB; with a single run, of what its nodes were given and gave, what is more than 8 MiB together',
+      why: 'such a value is told as `{"truncated": bytes}`, the largest first: what asks for many runs, or again and again, is answered soon',
     },
     { what: 'Iterations of a loop before the last hundred', why: 'a run does not grow with each look at it; its steps have them all' },
     { what: 'Tasks of nodes in a loop', why: 'as with PySpur they are told with the task of the loop; a pause in there makes it paused' },

@@ -5,7 +5,7 @@ import { listedValue } from './listed.ts'
 import { type Pinned, pinnedColumns } from './outline.ts'
 import { type ShownPause, openPauses } from './pause.ts'
 import { type SummaryRow, summaryColumns } from './run-summary.ts'
-import type { StepOutput } from './step-inputs.ts'
+import type { StepOutput } from './told-outputs.ts'
 
 /** A run with what is said of its steps, as one statement reads it. */
 export interface RunRecord extends SummaryRow, Pinned {

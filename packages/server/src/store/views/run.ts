@@ -1,4 +1,4 @@
-import { Fault, type JsonObject, type NodeIteration, type Run, type RunInclude, type RunNode, type StepState, type Version, type WaitingOn, limits } from '@sluice/schema'
+import { Fault, type NodeIteration, type Run, type RunInclude, type RunNode, type StepState, type Version, type WaitingOn } from '@sluice/schema'
 import type { Tx } from '../database.ts'
 import { versionsOf } from '../rows/workflows.ts'
 import { createScale } from './listed.ts'
@@ -6,7 +6,8 @@ import { type Outline, type Pinned, outlinesFor } from './outline.ts'
 import { pauseFrom } from './pause.ts'
 import { type IterationRow, type NodeSum, type RunRecord, type WaitRow, readRunRecord } from './run-record.ts'
 import { summaryFrom } from './run-summary.ts'
-import { type StepPlace, inputsOfRuns } from './step-inputs.ts'
+import { type StepPlace, givenInRuns } from './step-inputs.ts'
+import { type Given, type Telling, asWhole, bySize, inputFrom } from './told-outputs.ts'
 import { versionView } from './workflows.ts'
 
 /**
@@ -24,13 +25,16 @@ export async function getRun(tx: Tx, workspaceId: string, id: string, include: r
 export async function runsFrom(tx: Tx, rows: readonly RunRecord[], include: readonly RunInclude[]): Promise<Run[]> {
   const outlines = await outlinesFor(tx, rows)
   const latest = rows.map((row) => latestOf(row.sums ?? []))
-  const inputs = await inputsOfRuns(
+  const places = latest.map(placesOf)
+  const givenTo = await givenInRuns(
     tx,
-    rows.map(({ id }, at) => ({ runId: id, outline: outlines[at]!, places: placesOf(latest[at]!), read: [...latest[at]!.values()] })),
+    rows.map(({ id }, at) => ({ runId: id, outline: outlines[at]!, places: places[at]!, read: [...latest[at]!.values()] })),
   )
+  const givens = places.map((all, at) => new Map(all.map((place) => [place.nodeId, givenTo[at]!(place)])))
+  const tellings = include.includes('outputs') ? await Promise.all(rows.map(({ id }, at) => asWhole(tx, id, [...latest[at]!.values()], [...givens[at]!.values()]))) : null
   const pinned = include.includes('version') ? await pinnedTo(tx, rows) : null
   return rows.map((row, at) => {
-    const run = runFrom(row, outlines[at]!, latest[at]!, inputs[at]!)
+    const run = runFrom(row, outlines[at]!, latest[at]!, givens[at]!, tellings?.[at] ?? bySize)
     if (pinned) run.pinned = pinned(row)
     if (row.opened !== undefined) run.openPauses = (row.opened ?? []).map(pauseFrom)
     if (row.iterations !== undefined) run.nodes = withIterations(run.nodes, outlines[at]!, row.iterations ?? [])
@@ -38,17 +42,14 @@ export async function runsFrom(tx: Tx, rows: readonly RunRecord[], include: read
   })
 }
 
-function runFrom(row: RunRecord, outline: Outline, latest: Latest, inputOf: (place: StepPlace) => JsonObject): Run {
+function runFrom(row: RunRecord, outline: Outline, latest: Latest, givens: ReadonlyMap<string, Given>, telling: Telling): Run {
   const byNode = Map.groupBy(row.sums ?? [], (sum) => sum.node_id)
   return {
     ...summaryFrom(row),
     input: row.input,
     output: row.output,
     waitingOn: waitingOn(row, row.waits ?? [], outline.names),
-    nodes: outline.nodes.map((node) => {
-      const last = latest.get(node.nodeId)
-      return nodeFrom(node, byNode.get(node.nodeId) ?? [], last, last && inputOf({ nodeId: node.nodeId, iteration: last.iteration }))
-    }),
+    nodes: outline.nodes.map((node) => nodeFrom(node, byNode.get(node.nodeId) ?? [], latest.get(node.nodeId), givens.get(node.nodeId), telling)),
     pauses: row.pauses ?? [],
   }
 }
@@ -98,7 +99,7 @@ const iterationFrom = ({ iteration, state, output, output_bytes, shown }: Iterat
 /** Which state stands for a node whose steps are in several: what still moves comes first. */
 const stateOrder: StepState[] = ['running', 'waiting', 'retrying', 'pending', 'failed', 'completed', 'cancelled', 'skipped']
 
-function nodeFrom(node: Pick<RunNode, 'nodeId' | 'step' | 'type'>, sums: readonly NodeSum[], latest: NodeSum | undefined, input: JsonObject | undefined): RunNode {
+function nodeFrom(node: Pick<RunNode, 'nodeId' | 'step' | 'type'>, sums: readonly NodeSum[], latest: NodeSum | undefined, given: Given | undefined, telling: Telling): RunNode {
   const ordered = [...sums].sort((a, b) => stateOrder.indexOf(a.state) - stateOrder.indexOf(b.state))
   const starts = sums.flatMap((sum) => (sum.started_at ? [Date.parse(sum.started_at)] : []))
   const ends = sums.flatMap((sum) => (sum.ended_at ? [Date.parse(sum.ended_at)] : []))
@@ -110,8 +111,8 @@ function nodeFrom(node: Pick<RunNode, 'nodeId' | 'step' | 'type'>, sums: readonl
     route: latest?.route ?? null,
     startedAt: starts.length > 0 ? new Date(Math.min(...starts)).toISOString() : null,
     endedAt: !moving && ends.length > 0 ? new Date(Math.max(...ends)).toISOString() : null,
-    input: input ?? null,
-    output: latest ? (latest.output_bytes > limits.listValueBytes ? { truncated: latest.output_bytes } : latest.output) : null,
+    input: given ? inputFrom(given, telling.input) : null,
+    output: latest ? telling.output(latest) : null,
     error: (latest?.error ?? null) as RunNode['error'],
     skipReason: latest?.skip_reason ?? null,
   }

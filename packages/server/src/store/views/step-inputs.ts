@@ -1,21 +1,11 @@
-import { type Json, type JsonObject, limits } from '@sluice/schema'
+import { type JsonObject, limits } from '@sluice/schema'
 import type { Tx } from '../database.ts'
 import type { Outline } from './outline.ts'
+import { type Given, type StepOutput, bySize, inputFrom } from './told-outputs.ts'
 
 export interface StepPlace {
   nodeId: string
   iteration: string
-}
-
-/** What a step gave; a large output by its size alone. */
-export interface StepOutput {
-  node_id: string
-  iteration: string
-  state: string
-  route: string[] | null
-  output: Json
-  output_bytes: number
-  error: JsonObject | null
 }
 
 /**
@@ -24,8 +14,8 @@ export interface StepOutput {
  * read already, all steps outside of bodies among it, is not read again.
  */
 export async function stepInputs(tx: Tx, runId: string, outline: Outline, places: readonly StepPlace[]): Promise<(place: StepPlace) => JsonObject> {
-  const [inputOf] = await inputsOfRuns(tx, [{ runId, outline, places, read: null }])
-  return inputOf!
+  const [givenTo] = await givenInRuns(tx, [{ runId, outline, places, read: null }])
+  return (place) => inputFrom(givenTo!(place), bySize.input)
 }
 
 /** Steps of one run. */
@@ -37,7 +27,7 @@ interface StepsAsked {
 }
 
 /** The same of several runs, in their order; what is missing of all of them is read at once. */
-export async function inputsOfRuns(tx: Tx, asked: readonly StepsAsked[]): Promise<((place: StepPlace) => JsonObject)[]> {
+export async function givenInRuns(tx: Tx, asked: readonly StepsAsked[]): Promise<((place: StepPlace) => Given)[]> {
   const runs = asked.map(({ runId, outline: { sources }, places, read }) => {
     const wanted = new Set(places.flatMap(({ nodeId, iteration }) => (sources.get(nodeId) ?? []).map(({ source }) => `${source}\n${iteration}`)))
     const found = new Map((read ?? []).map((row) => [`${row.node_id}\n${row.iteration}`, row]))
@@ -49,19 +39,14 @@ export async function inputsOfRuns(tx: Tx, asked: readonly StepsAsked[]): Promis
     const foundOf = new Map(runs.map(({ runId, found }) => [runId, found]))
     for (const row of await outputRows(tx, missing)) foundOf.get(row.run_id)!.set(`${row.node_id}\n${row.iteration}`, row)
   }
-  return runs.map(({ sources, found }) => ({ nodeId, iteration }) => {
-    const input: JsonObject = {}
-    for (const { source, name, handle } of sources.get(nodeId) ?? []) {
-      const row = found.get(`${source}\n${iteration}`)
-      if (row?.route?.includes(handle)) input[name] = valueOf(row)
-    }
-    return input
-  })
-}
-
-function valueOf(row: StepOutput): Json {
-  if (row.state === 'failed') return { error: row.error }
-  return row.output_bytes > limits.listValueBytes ? { truncated: row.output_bytes } : row.output
+  return runs.map(
+    ({ sources, found }) =>
+      ({ nodeId, iteration }) =>
+        (sources.get(nodeId) ?? []).flatMap(({ source, name, handle }) => {
+          const row = found.get(`${source}\n${iteration}`)
+          return row?.route?.includes(handle) ? [[name, row] as const] : []
+        }),
+  )
 }
 
 /** By run, node and iteration; each found by its key, however few there were when it was planned. */

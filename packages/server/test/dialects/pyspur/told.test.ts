@@ -166,17 +166,18 @@ describe('a run', () => {
     expect(outputsOf(with_('completed'))).toEqual({})
   })
 
-  test('finds large outputs again in what it gave as a whole', () => {
-    const cut = { truncated: 20_000 }
-    const one = run({
-      output: { big: 'whole' },
-      nodes: [step('in', 'InputNode', { output: cut }), step('out', 'OutputNode', { output: cut })],
-      input: { text: 'all of it' },
-    })
-    expect(outputsOf(one)).toEqual({ in: cut, out: { big: 'whole' } })
+  test('was given what it was started with, though what its input node gave is told by its size', () => {
+    const one = run({ nodes: [step('in', 'InputNode', { output: { truncated: 20_000 } })], input: { text: 'all of it' } })
     expect(runOf(one, { now }).initial_inputs).toEqual({ in: { text: 'all of it' } })
-    const leaves = run({ output: { a: 'text', b: { n: 1 } }, nodes: [step('a', 'MergeNode', { output: cut }), step('b', 'MergeNode', { output: { n: 1 } })] })
-    expect(outputsOf(leaves)).toEqual({ a: { output: 'text' }, b: { n: 1 } })
+  })
+
+  test('lets through what a pause tells by its size, as PySpur does: what came in, by step', () => {
+    const pause = { ...fc.sample(aPause(['ask']), 1)[0]!, input: { truncated: 20_000 } }
+    const came = { in: { text: 'all of it' } }
+    const asked = (type: string) => outputsOf(run({ openPauses: [pause], nodes: [step('ask', type, { state: 'waiting', input: came })] }))
+    expect(asked('HumanInterventionNode')).toEqual({ ask: came })
+    // Of ours it is what came in, which may be the value alone.
+    expect(asked('human')).toEqual({ ask: pause.input })
   })
 
   test('knows what its input nodes are to be given before they have run, however it was started', () => {
@@ -223,7 +224,7 @@ describe('what is started', () => {
 
 test('a decision names a run or a pause; what can be neither is not there', () => {
   const sent = { inputs: {}, user_id: '', action: 'DECLINE' as const, comments: null }
-  expect(decisionOf('01k2v9n0b4xwt7c', sent)).toEqual({ runId: '01k2v9n0b4xwt7c', action: 'decline', inputs: {}, include: ['run', 'version', 'pauses', 'iterations'] })
+  expect(decisionOf('01k2v9n0b4xwt7c', sent)).toEqual({ runId: '01k2v9n0b4xwt7c', action: 'decline', inputs: {}, include: ['run', 'version', 'pauses', 'iterations', 'outputs'] })
   expect(decisionOf('PH_01k2v9n0b4xwt7c', { ...sent, user_id: 'me', comments: 'No' })).toMatchObject({ id: '01k2v9n0b4xwt7c', label: 'me', comments: 'No' })
   expect(() => decisionOf('R1', sent)).toThrow(expect.objectContaining({ code: 'run_missing' }))
   expect(() => decisionOf('PH_R1_node', sent)).toThrow(expect.objectContaining({ code: 'pause_missing' }))

@@ -1,4 +1,4 @@
-import type { Definition, Json, JsonObject, ListedRun, Node, Pause, RunInclude, RunNode, RunStatus as CoreRunStatus, StepState } from '@sluice/schema'
+import type { Definition, Json, JsonObject, ListedRun, ListedRunInclude, Node, Pause, RunInclude, RunNode, RunStatus as CoreRunStatus, StepState } from '@sluice/schema'
 import type { RunResponseSchema, RunStatus, TaskResponseSchema, TaskStatus } from '../contract.ts'
 import { pyspurNodes } from '../nodes.ts'
 import { versionOf, wireDefinition } from './definition.ts'
@@ -10,8 +10,11 @@ import { naive, naiveOrNull } from './times.ts'
  * tasks are the nodes at the top of its definition; those in a body are told with the node whose body it is.
  */
 
-/** What every run is asked for with. */
-export const included: { include: RunInclude[] } = { include: ['version', 'pauses', 'iterations'] }
+/** What the runs of a list are asked for with, */
+export const listedWith: { include: ListedRunInclude[] } = { include: ['version', 'pauses', 'iterations'] }
+
+/** and a single one. */
+export const included: { include: RunInclude[] } = { include: [...listedWith.include, 'outputs'] }
 
 const runStatuses = {
   queued: 'PENDING',
@@ -95,12 +98,11 @@ function stepsOf(run: ListedRun): Step[] {
   const parents = new Map((pinned?.definition.nodes ?? []).map(({ id, parentId = null }) => [id, parentId]))
   const top = nodes.filter(({ nodeId }) => (parents.get(nodeId) ?? null) === null)
   const inside = Map.groupBy(nodes, ({ nodeId }) => topOf(parents, nodeId))
-  const whole = wholeOutputs(run, top)
   return top.map((node) => {
     const body = (inside.get(node.nodeId) ?? []).filter(({ nodeId }) => nodeId !== node.nodeId)
     const there = new Set([node, ...body].map(({ nodeId }) => nodeId))
     const pause = openPauses.findLast(({ nodeId }) => there.has(nodeId))
-    return { node, body, pause, output: dictOf(pause?.nodeId === node.nodeId ? pause.input : whole(node)) }
+    return { node, body, pause, output: dictOf(pause?.nodeId === node.nodeId ? letThrough(pause, node) : node.output) }
   })
 }
 
@@ -117,17 +119,9 @@ function topOf(parents: ReadonlyMap<string, string | null>, nodeId: string): str
 
 const namesOf = (type: string): Set<string> => new Set([type, ...pyspurNodes.flatMap((alias) => (alias.of === type ? [alias.type] : []))])
 const inputTypes = namesOf('input')
-const outputTypes = namesOf('output')
 
-/** Of what a node gave a large value is told by its size alone, but not of what the run gave: there it is found again. */
-function wholeOutputs({ output: given = null }: ListedRun, top: readonly RunNode[]): (node: RunNode) => Json {
-  const [returning, another] = top.filter(({ type }) => outputTypes.has(type))
-  return ({ nodeId, step, output }) => {
-    if (!isCut(output)) return output
-    if (returning && !another) return nodeId === returning.nodeId && given !== null ? given : output
-    return (isDict(given) ? own(given, step) : null) ?? output
-  }
-}
+/** A pause tells a large value by its size alone; PySpur's lets through what the node was given, by step. */
+const letThrough = ({ input }: Pause, node: RunNode): Json => (node.type === 'HumanInterventionNode' && isCut(input) ? node.input : input)
 
 function byKey(steps: readonly Step[], keyOf: (step: Step) => string): Record<string, JsonObject> | null {
   const entries = steps.flatMap((step) => (step.output === null ? [] : [[keyOf(step), step.output] as const]))

@@ -1,6 +1,6 @@
 import type { ListRuns, RunField, Where } from '@sluice/schema'
 import type { RunStatus } from '../contract.ts'
-import { included } from './run.ts'
+import { listedWith } from './run.ts'
 import { instantOf } from './times.ts'
 
 /** Which runs are listed. PURE and total. */
@@ -8,7 +8,7 @@ import { instantOf } from './times.ts'
 type RunWhere = Where<RunField>
 type Listed = Omit<ListRuns, 'limit' | 'offset'>
 
-const whole = { whole: true, ...included } as const
+const whole = { whole: true, ...listedWith } as const
 
 /** Of each status of PySpur's the runs that `statusOf` gives it. */
 const withStatus = {

@@ -4,7 +4,7 @@ import { offsetOf, PausedWorkflowResponseSchema, PauseHistoryResponseSchema, Pag
 import * as examples from '../examples.ts'
 import { idOr } from '../mapping/ids.ts'
 import { decisionOf, pausedOf, pauseOf } from '../mapping/pause.ts'
-import { included, runOf } from '../mapping/run.ts'
+import { listedWith, runOf } from '../mapping/run.ts'
 
 const tags = ['pauses']
 
@@ -25,7 +25,7 @@ export const pauseRows: readonly DialectRow[] = [
     query: PageQuery,
     reply: z.array(PausedWorkflowResponseSchema),
     example: { query: { page: 1, page_size: 10 }, reply: [{ run: examples.pausedRun, current_pause: examples.openPause, workflow: examples.definition }] },
-    ask: ({ query }) => ({ paused: true, whole: true, offset: offsetOf(query), limit: query.page_size, ...included }),
+    ask: ({ query }) => ({ paused: true, whole: true, offset: offsetOf(query), limit: query.page_size, ...listedWith }),
     answer: ({ items }, { now }) => items.flatMap((item) => pausedOf(item, now)),
   }),
 

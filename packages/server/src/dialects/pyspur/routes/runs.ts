@@ -17,7 +17,7 @@ import {
 } from '../contract.ts'
 import * as examples from '../examples.ts'
 import { idOr, workflowRef } from '../mapping/ids.ts'
-import { included, outputsOf, runOf, statusOf, tasksOfRun } from '../mapping/run.ts'
+import { included, listedWith, outputsOf, runOf, statusOf, tasksOfRun } from '../mapping/run.ts'
 import { runsListed, runsOfWorkflow } from '../mapping/runs.ts'
 import { startOf, triedOutputs, trialOf } from '../mapping/start.ts'
 
@@ -208,7 +208,7 @@ export const runRows: readonly DialectRow[] = [
     params: RunPath,
     reply: z.array(RunResponseSchema),
     example: { path: examples.oneRun, reply: [{ ...examples.run, parent_run_id: examples.run.id, run_type: 'parent' }] },
-    ask: (said) => ({ where: { parentRunId: run(said).id }, whole: true, limit: 100, ...included }),
+    ask: (said) => ({ where: { parentRunId: run(said).id }, whole: true, limit: 100, ...listedWith }),
     answer: listed,
   }),
 
