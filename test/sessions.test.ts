@@ -1160,24 +1160,26 @@ describe('an empty session', () => {
   })
 
   test('of a workflow is found by an index, among however many others', async () => {
-    const workflow = await echo()
-    const { id, user } = await anew({ workflow: workflow.id })
+    const [few, many] = [await echo(), await echo()]
+    const { id, user } = await anew({ workflow: few.id })
     const { database } = server.db
-    const [like] = await database.query<SessionRow & Record<string, unknown>>(`select * from sessions where id = $1`, [id])
-    const plan = await database.transaction(async (tx) => {
-      await tx.query('set local enable_seqscan = off')
-      let planned = ''
+    const [like] = await database.query<SessionRow & Record<string, unknown>>('select * from sessions where id = $1', [id])
+    let planned = ''
+    const explained = database.transaction(async (tx) => {
+      const others = "select (jsonb_populate_record(sessions, jsonb_build_object('id', n, 'workflow_id', $2::text))).* from sessions, generate_series(1, 20000) as n where id = $1"
+      await tx.query(`insert into sessions ${others}`, [id, many.id])
+      await tx.query('analyze sessions')
       const explaining: Tx = {
         async query<R>(...[statement, given]: Parameters<Tx['query']>) {
           if (typeof statement !== 'string' && statement.text.includes('from sessions')) planned = JSON.stringify(await tx.query(`explain ${statement.text}`, given))
           return (await tx.query(statement, given)) as R[]
         },
       }
-      expect(await emptySession(explaining, { ...like!, user_id: user, subject: 'null', metadata: '{}' }, workflow.id)).toBe(id)
-      return planned
+      expect(await emptySession(explaining, { ...like!, user_id: user, subject: 'null', metadata: '{}' }, few.id)).toBe(id)
+      throw new Error('Nobody else is to see them')
     })
-    expect(plan).toContain('sessions_workflow')
-    expect(plan).toContain('Index Cond: (workflow_id =')
+    await expect(explained).rejects.toThrow('Nobody else')
+    expect(planned).toContain('Index Cond: (workflow_id =')
   })
 
   test('is one for all who ask at once', async () => {
