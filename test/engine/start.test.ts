@@ -1,7 +1,7 @@
 import type { JsonObject, Run, Version } from '@sluice/schema'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { approval, external, flow, post, subworkflow, template, values } from '../support/flow.ts'
-import { refusal, type TestServer, testServer } from '../support/server.ts'
+import { refusal, type Start, type TestServer, testServer } from '../support/server.ts'
 
 let server: TestServer
 beforeAll(async () => {
@@ -110,8 +110,8 @@ describe('the input', () => {
 
   test('is the same to expressions, whether the only input node is named or not', async () => {
     const definition = flow({ a: { type: 'input', title: 'First' }, out: { type: 'output', config: { map: { n: '{{ input.n }}', same: '{{ nodes.First.n }}' } } } }, ['a > out'])
-    for (const start of [{ input: { n: 1 } }, { inputs: { a: { n: 1 } } }, { inputs: { First: { n: 1 } } }])
-      expect(await server.run(definition, start)).toMatchObject({ status: 'completed', input: { n: 1 }, output: { n: 1, same: 1 } })
+    const starts: Start[] = [{ input: { n: 1 } }, { inputs: { a: { n: 1 } } }, { inputs: { First: { n: 1 } } }]
+    for (const start of starts) expect(await server.run(definition, start)).toMatchObject({ status: 'completed', input: { n: 1 }, output: { n: 1, same: 1 } })
   })
 
   test('may be given to each input node by its id or title', async () => {

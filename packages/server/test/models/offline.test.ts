@@ -121,6 +121,12 @@ describe('a schema', () => {
     expect(await filled(content, invoice)).toEqual(value)
   })
 
+  test('a field that is called output is what the question is answered', async () => {
+    const output = { type: 'object', properties: { output: { type: 'string' } }, required: ['output'] }
+    expect(await filled('Boxes: 3\nApples: 12\nWhat is the sum of the numbers?', output)).toEqual({ output: expect.stringContaining('15') })
+    await expect(filled('x', output)).rejects.toThrow('cannot find: output')
+  })
+
   test.each<[string, string, JsonObject, Json]>([
     ['the number beside its name', '3 boxes and 12 apples', { type: 'object', properties: { apples: { type: 'integer' }, boxes: { type: 'integer' } } }, { apples: 12, boxes: 3 }],
     ['the only number', 'It took 41 minutes', { type: 'object', required: ['duration'], properties: { duration: { type: 'number' } } }, { duration: 41 }],

@@ -212,7 +212,7 @@ function ofText(place: Place): string | undefined {
 /** Fields whose name says that the text is to be given back, shortened or answered. */
 const makers: { names: ReadonlySet<string>; make(reading: Reading): string | null }[] = [
   { names: new Set(['summary', 'abstract', 'gist']), make: ({ text }) => summaryOf(text) },
-  { names: new Set(['answer', 'reply', 'response']), make: (reading) => answerTo(reading)?.text ?? null },
+  { names: new Set(['answer', 'reply', 'response', 'output']), make: (reading) => answerTo(reading)?.text ?? null },
   { names: new Set(['city', 'town', 'place', 'location', 'country', 'region']), make: ({ question }) => placeIn(question) },
   { names: new Set(['query', 'question', 'text', 'content', 'body', 'message', 'prompt', 'input']), make: ({ question }) => question.trim() || null },
 ]
