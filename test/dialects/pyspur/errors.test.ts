@@ -49,6 +49,25 @@ test('an address that there is not, and a method that it has not, are told so, b
   }
 })
 
+test('an address that cannot be read is told so in the same form, at its place, and is no body that is wrong', async () => {
+  const addresses: [string, string][] = [
+    ['/wf/%/', 'path'],
+    ['/run/%ED%A0%80/status/', 'path'],
+    ['/wf/%00/', 'path'],
+    ['/run/?page=%00', 'query'],
+    ['/run/?page=%', 'query'],
+  ]
+  for (const client of [spur, spur.api])
+    for (const [path, place] of addresses) {
+      const { status, body } = await client.call('GET', path)
+      expect([path, status, body.detail]).toEqual([
+        path,
+        422,
+        [{ type: 'value_error', loc: [place], msg: expect.stringMatching(/^Value error, The (address|query) /), input: null, ctx: { error: {} } }],
+      ])
+    }
+})
+
 test('a body that is no JSON is a 422 with its place; one of another type is a 415', async () => {
   const { status, body } = await spur.call('POST', '/wf/', '{"name": "a", }')
   expect([status, body]).toEqual([422, { detail: [{ type: 'json_invalid', loc: ['body', 14], msg: 'JSON decode error', input: {}, ctx: { error: expect.any(String) } }] }])
@@ -147,6 +166,18 @@ test('a definition that cannot run is saved, and refused when it is to run, at t
   const { status, body } = await spur.call('POST', `/wf/${id}/start_run/`, given())
   expect(status).toBe(422)
   expect(body.detail.map(({ loc }: { loc: unknown[] }) => loc.slice(0, 5))).toEqual(expect.arrayContaining([['body', 'definition', 'nodes', 'r', 'config']]))
+})
+
+test('a run that was canceled takes no decision, by whichever id it is asked: it is not paused any more', async () => {
+  const id = await made(spur, { nodes: [input, human('ask')], links: [['in', 'ask']] })
+  const { body: run } = await spur.call('POST', `/wf/${id}/runv2/`, given())
+  const { body: pauses } = await spur.call('GET', `/wf/pause_history/${run.id}/`)
+  expect((await spur.call('POST', `/wf/cancel_workflow/${run.id}/`)).body.status).toBe('CANCELED')
+  for (const named of [run.id, pauses[0].id])
+    expect(await spur.call('POST', `/wf/process_pause_action/${named}/`, { inputs: {}, user_id: 'ann', action: 'APPROVE' })).toMatchObject({
+      status: 400,
+      body: { detail: 'Run is not in a paused state' },
+    })
 })
 
 test('a run that asks nobody takes no decision, and a decision has to be one', async () => {

@@ -9,9 +9,9 @@ import { sendContent } from './content.ts'
 import { framesOf, once, sseBytes, sseText } from './frames.ts'
 import { allowForms, receiveForm, type Form } from './form.ts'
 import { untilGone, untilLost } from './gone.ts'
-import { checkText, type ReadJson } from './json.ts'
+import type { ReadJson } from './json.ts'
 import type { Ending, OpenStreams } from './open-streams.ts'
-import { queryOf } from './query.ts'
+import { checkPlain, queryOf } from './query.ts'
 import type { Answer, ReplyRow, Row, StreamRow } from './rows.ts'
 import { parametersOf, type Place } from './shapes.ts'
 import { endStream, sendStream, sseHeaders, type StreamOptions } from './streams.ts'
@@ -151,8 +151,7 @@ function wireReader(row: Row): (request: FastifyRequest, form?: Form | null) => 
   const names = parametersOf(row.path)
   return (request, form = null) => {
     const params = request.params as Record<string, string>
-    const path = new Map(names.map((name, place) => [name, params[`p${place}`] ?? '']))
-    for (const value of path.values()) checkText(value)
+    const path = new Map(names.map((name, place) => [name, checkPlain(params[`p${place}`] ?? '', 'path')]))
     const query = new Map(queryOf(request.raw.url ?? ''))
     // The one key of a stream's query that says who asks, and not for what.
     if (row.is === 'stream') query.delete('ticket')

@@ -103,6 +103,12 @@ function clean(value: Json): boolean {
 
 /** Throws unless PostgreSQL can keep the text and UTF-8 can say it. */
 export function checkText(text: string): void {
-  if (text.includes('\0')) throw malformed('A text has a NUL character')
-  if (!text.isWellFormed()) throw malformed('A text has half of a surrogate pair')
+  const flaw = flawOf(text)
+  if (flaw !== null) throw malformed(`A text has ${flaw}`)
+}
+
+/** What keeps a text from being kept, or said; null: nothing. */
+export function flawOf(text: string): string | null {
+  if (text.includes('\0')) return 'a NUL character'
+  return text.isWellFormed() ? null : 'half of a surrogate pair'
 }

@@ -4,14 +4,14 @@ import { limits } from '@sluice/schema'
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { readBody } from './body.ts'
 import type { Trust } from './client-address.ts'
-import { nativeFace } from './face.ts'
-import { answerClientError, problemFrom } from './refusals.ts'
+import type { Failing } from './failing.ts'
+import { answerClientError } from './refusals.ts'
 import { requestIdOf } from './request-id.ts'
 
 export type App = FastifyInstance<Server>
 
 /** Fastify with our own reader of bodies and bounded waits: a client that sends nothing holds nothing for long. */
-export function createListener(trustProxy: Trust): App {
+export function createListener(trustProxy: Trust, failing: Failing): App {
   const app = Fastify<Server>({
     logger: false,
     trustProxy,
@@ -36,8 +36,7 @@ export function createListener(trustProxy: Trust): App {
     clientErrorHandler: answerClientError,
     frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
       dress(request, reply)
-      const { status, body } = nativeFace.render(problemFrom(error), request.id)
-      void reply.code(status).type('application/json; charset=utf-8').send(JSON.stringify(body))
+      void failing.answer(error, request, reply)
     },
   })
   app.decorateRequest('caller', null)

@@ -1,5 +1,5 @@
 import { Fault } from '@sluice/schema'
-import { checkText, inertKeys } from './json.ts'
+import { flawOf, inertKeys } from './json.ts'
 
 /** The values of a query or a form by key, in the order they came. */
 export type QueryValues = ReadonlyMap<string, string[]>
@@ -31,18 +31,29 @@ export function readQuery(text: string): QueryValues {
 const decode = (text: string): string => decoded(text.replaceAll('+', ' '), 'query')
 
 /** A part of a path between two slashes. Throws `input_invalid`. */
-export const decodeSegment = (text: string): string => decoded(text, 'address')
+export const decodeSegment = (text: string): string => decoded(text, 'path')
 
-function decoded(text: string, where: 'query' | 'address'): string {
+/** Which part of an address does not fit, a dialect may have to say. */
+type Place = 'query' | 'path'
+
+function decoded(text: string, place: Place): string {
   try {
-    const plain = decodeURIComponent(text)
-    checkText(plain)
-    return plain
+    return checkPlain(decodeURIComponent(text), place)
   } catch (error) {
     if (error instanceof Fault) throw error
-    throw new Fault('input_invalid', { message: `The ${where} is not percent-encoded UTF-8` })
+    throw addressFault('is not percent-encoded UTF-8', place)
   }
 }
+
+/** The text, once decoded. Throws `input_invalid` unless it can be kept, and said. */
+export function checkPlain(text: string, place: Place): string {
+  const flaw = flawOf(text)
+  if (flaw !== null) throw addressFault(`has ${flaw}`, place)
+  return text
+}
+
+export const addressFault = (words: string, place: Place): Fault =>
+  new Fault('input_invalid', { message: `The ${place === 'path' ? 'address' : 'query'} ${words}`, details: { in: place } })
 
 /** What stands behind the question mark of a request target. */
 export function queryOf(target: string): QueryValues {

@@ -4,13 +4,14 @@ import { Fault } from '@sluice/schema'
 import { problemOf, type Problem } from '../rpc/faults.ts'
 import { RangeMissed } from './content.ts'
 import { nativeFace } from './face.ts'
+import { addressFault } from './query.ts'
 
 /** Fastify's own refusals, which come before any of our code, as faults. */
 const refusals: Record<string, () => Fault> = {
   FST_ERR_CTP_BODY_TOO_LARGE: () => new Fault('body_too_large'),
   FST_ERR_CTP_INVALID_MEDIA_TYPE: () => new Fault('media_unsupported'),
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: () => new Fault('input_invalid', { message: 'The body is not as long as its Content-Length' }),
-  FST_ERR_BAD_URL: () => new Fault('input_invalid', { message: 'The address is not percent-encoded UTF-8' }),
+  FST_ERR_BAD_URL: () => addressFault('is not percent-encoded UTF-8', 'path'),
 }
 
 /** Of whatever a request ended with. */

@@ -94,7 +94,7 @@ export async function createHttp(options: HttpOptions): Promise<HttpServer> {
   const report = (error: unknown, request: FastifyRequest) => failing.report(error, factsOf(request))
   const state = { url: '', leaving: false }
 
-  const app = createListener(trusts)
+  const app = createListener(trusts, failing)
   watchRequests(app, { metrics, traces })
   addSteps(app, { origins, admission, failing, log })
   mountHealth(app, ready, () => state.leaving)

@@ -23,11 +23,11 @@ const exactly =
 const missing = (detail: string): Telling => exactly(404, detail)
 
 const unfit: Telling = (problem) => {
-  const { wire, issues, message, kind, status } = problem
+  const { wire, issues, message, kind, status, details } = problem
   // Refused before it was read, as a range of bytes: the status says why.
   if (kind === 'invalid' && status !== 400) return asItIs(problem)
   const told = wire ? wire.map(unfitWire) : issues.map(unfitCore)
-  return { status: 422, detail: told.length > 0 ? told : [{ ...valueError(message), loc: ['body'], input: null }] }
+  return { status: 422, detail: told.length > 0 ? told : [{ ...valueError(message), loc: [textOf(details['in']) || 'body'], input: null }] }
 }
 
 const malformed: Telling = ({ details, message }) => ({
@@ -39,9 +39,13 @@ const malformed: Telling = ({ details, message }) => ({
 
 const route: Telling = ({ status }) => ({ status, detail: status === 405 ? 'Method Not Allowed' : 'Not Found' })
 
+const notPaused = 'Run is not in a paused state'
+
 /** Who decided what and when: a client can tell its user, who came second. */
 const decided: Telling = ({ details, status }) => {
   const { pauseId, decision } = details
+  // Closed with its run, and decided by nobody.
+  if (details['status'] === 'cancelled') return { status: 400, detail: notPaused }
   const pause = `Pause PH_${textOf(pauseId)}`
   if (!isObject(decision)) return { status, detail: `${pause} is closed: ${textOf(details['status'])}` }
   const by = isObject(decision['by']) ? (decision['by']['label'] ?? decision['by']['id']) : null
@@ -105,7 +109,7 @@ const tellings = {
   step_not_retrying: asItIs,
   run_ended: as(400),
   run_compensating: as(400),
-  run_not_paused: exactly(400, 'Run is not in a paused state'),
+  run_not_paused: exactly(400, notPaused),
   run_not_held: asItIs,
   run_not_holdable: asItIs,
   run_live: asItIs,

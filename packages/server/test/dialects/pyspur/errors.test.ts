@@ -190,6 +190,11 @@ test('who decides second is told who was first, what they decided and when', () 
     detail: expect.stringContaining('by u1 at'),
   })
   expect(rendered(new Fault('pause_decided', { details: { pauseId: 'p1', status: 'expired', decision: null } })).body).toEqual({ detail: 'Pause PH_p1 is closed: expired' })
+  // Its run was ended, and nobody decided.
+  expect(rendered(new Fault('pause_decided', { details: { pauseId: 'p1', status: 'cancelled', decision: null } }))).toEqual({
+    status: 400,
+    body: { detail: 'Run is not in a paused state' },
+  })
   expect(rendered(new Fault('pause_ambiguous', { details: { pauses: ['p1', 'p2'] } })).body).toEqual({
     detail: "Several pauses of this run are open; put the id of the one that is meant in place of the run's: PH_p1, PH_p2",
   })
