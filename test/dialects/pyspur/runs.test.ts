@@ -248,6 +248,20 @@ describe('a run', () => {
     })
   })
 
+  test('is told of by the names of its nodes, whatever they are: of a run, and of a part that is run alone', async () => {
+    const names = ['__proto__', 'constructor', 'a.b', 'ü {{x}}', '0']
+    const links = names.flatMap((name): [string, string][] => [
+      ['in', name],
+      [name, 'all'],
+    ])
+    const id = await made(spur, { nodes: [input, ...names.map((name) => fixed(name, { of: name })), node('all', 'MergeNode')], links })
+    const each = Object.fromEntries(names.map((name) => [name, { of: name }]))
+    const told = Object.fromEntries([...Object.entries(each), ['in', { text: 'Hello' }], ['all', each]])
+    const whole = (await post(`/wf/${id}/run/`, given())).body
+    const part = (await post(`/wf/${id}/run_partial/`, { node_id: 'all', ...given() })).body
+    for (const answer of [whole, part]) expect(new Map(Object.entries(answer))).toEqual(new Map(Object.entries(told)))
+  })
+
   test('has its part run alone, with what is known', async () => {
     const id = await made(spur, sum)
     const partial = (body: unknown) => post(`/wf/${id}/run_partial/`, body)

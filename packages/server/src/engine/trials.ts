@@ -146,16 +146,16 @@ async function outcomeOf(database: Database, runId: string, target: GraphNode, i
     steps.map((step) => step.node_id),
     steps.map((step) => step.iteration),
   )
-  const outputs: JsonObject = {}
-  for (const row of rows) if (row.iteration === '') outputs[row.node_id] = JSON.parse(row.output) as Json
+  const outputs: JsonObject = Object.fromEntries(rows.flatMap((row) => (row.iteration === '' ? [[row.node_id, JSON.parse(row.output) as Json] as const] : [])))
+  const outputOf = ({ id }: GraphNode): Json => (Object.hasOwn(outputs, id) ? outputs[id]! : null)
   const step = steps.find((each) => each.node_id === target.id && each.iteration === '')
   const reason = run.reason as { code: string; message: string } | null
   return {
     runId,
     status: run.status === 'completed' ? 'completed' : run.status === 'cancelled' ? 'cancelled' : 'failed',
     nodeId: target.id,
-    input: Object.keys(input as JsonObject).length > 0 ? input : Object.fromEntries(target.incoming.map(({ source }) => [source.name, outputs[source.id] ?? null])),
-    output: outputs[target.id] ?? null,
+    input: Object.keys(input as JsonObject).length > 0 ? input : Object.fromEntries(target.incoming.map(({ source }) => [source.name, outputOf(source)])),
+    output: outputOf(target),
     error: (step?.error as Trial['error']) ?? reason,
     outputs,
     durationMs,
