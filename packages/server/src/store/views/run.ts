@@ -1,14 +1,12 @@
-import { Fault, type NodeIteration, type Run, type RunInclude, type RunNode, type StepState, type Version, type WaitingOn } from '@sluice/schema'
+import { Fault, type NodeIteration, type Run, type RunInclude, type RunNode, type StepState, type WaitingOn } from '@sluice/schema'
 import type { Tx } from '../database.ts'
-import { versionsOf } from '../rows/workflows.ts'
-import { createScale } from './listed.ts'
-import { type Outline, type Pinned, outlinesFor } from './outline.ts'
+import { type Outline, outlinesFor } from './outline.ts'
 import { pauseFrom } from './pause.ts'
+import { pinnedTo } from './pinned.ts'
 import { type IterationRow, type NodeSum, type RunRecord, type WaitRow, readRunRecord } from './run-record.ts'
 import { summaryFrom } from './run-summary.ts'
 import { type StepPlace, givenInRuns } from './step-inputs.ts'
 import { type Given, type Telling, asWhole, bySize, inputFrom } from './told-outputs.ts'
-import { versionView } from './workflows.ts'
 
 /**
  * What is included is of the moment that the rest is of; a version never changes. Throws a Fault `run_missing`, for a run of
@@ -67,23 +65,6 @@ function latestOf(sums: readonly NodeSum[]): Latest {
 }
 
 const placesOf = (latest: Latest): StepPlace[] => [...latest].map(([nodeId, { iteration }]) => ({ nodeId, iteration }))
-
-/** A definition has at most 2 MiB. */
-const versionsAtOnce = 16
-
-/** Each version is read once, of however many runs it is. A trial is pinned to none. */
-export async function pinnedTo(tx: Tx, rows: readonly Pinned[]): Promise<(row: Pinned) => Version | null> {
-  const keyOf = (workflowId: string, number: number): string => `${workflowId}/${number}`
-  const wanted = [...new Map(rows.filter(({ drafted }) => drafted === null).map((row) => [keyOf(row.workflow_id, row.version), row])).values()]
-  const versions = new Map<string, Version>()
-  const weigh = createScale()
-  for (let from = 0; from < wanted.length; from += versionsAtOnce) {
-    const found = (await versionsOf(tx, wanted.slice(from, from + versionsAtOnce))).map(versionView)
-    weigh(found)
-    for (const version of found) versions.set(keyOf(version.workflowId, version.number), version)
-  }
-  return ({ workflow_id, version, drafted }) => (drafted === null ? (versions.get(keyOf(workflow_id, version)) ?? null) : null)
-}
 
 function withIterations(nodes: readonly RunNode[], { inBodies }: Outline, rows: readonly IterationRow[]): RunNode[] {
   const byNode = Map.groupBy(rows, (row) => row.node_id)
