@@ -55,6 +55,13 @@ test('a blank name is made one, and names are unique, also when many are made at
   expect(many.map(({ name }) => name).toSorted()).toEqual(['Same', ...Array.from({ length: 11 }, (_, at) => `Same (${at + 2})`)].toSorted())
 })
 
+test('keys that code could take for something else are dropped, in a config too, and nothing beside them', async () => {
+  const sent =
+    '{"name":"Odd keys","definition":{"nodes":[{"id":"in","node_type":"InputNode","config":{"__proto__":{"a":1},"constructor":{"b":2},"toString":{"prototype":3,"c":4}}}],"links":[]}}'
+  const { status, body } = await spur.call('POST', '/wf/', sent)
+  expect([status, body.definition.nodes[0].config]).toEqual([200, { toString: { c: 4 } }])
+})
+
 test('keys that are not known are dropped, but those of a config are kept', async () => {
   const one = { id: 'in', node_type: 'InputNode', config: { mine: { deep: [1, null, { x: 'y' }] } }, other: 2 }
   const { definition: stored, more } = await make({ name: 'Extra', definition: { nodes: [one], links: [], more: 1 }, more: 3 })

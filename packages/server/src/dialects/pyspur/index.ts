@@ -42,6 +42,11 @@ export const pyspur: Dialect = {
     { what: 'Model names without a provider, and `target_handle` of a router that names no route', why: 'they are kept as they came, not rewritten: what was saved comes back' },
     { what: 'The time behind a name that is taken', why: 'it is a number, so that two in one second have two names' },
     { what: 'Test inputs of native drafts that are no objects', why: 'such a workflow is left out of the list, and by id it is a 409: who saved it would lose them' },
+    { what: 'Keys called `__proto__`, `constructor` or `prototype`, in a config too', why: 'they are dropped wherever they come: code could take them for something else' },
+    {
+      what: 'A definition that, as it is sent, has more than 1 MiB or 10,000 keys',
+      why: 'no request may have more; one that became larger by edits of our own API is shown, run and copied all the same',
+    },
     { what: 'Numbers in texts, as `"5"` for a coordinate', why: 'a number is a number in JSON' },
     { what: 'Users (`/user/`)', why: 'people here are members of a workspace, who log in; a `user_id` that names none of them is kept as a name and shown' },
     { what: '`parent_run_id` of a start', why: 'only a run itself starts children, which are canceled and held with it' },
