@@ -7,7 +7,7 @@ import type { Words } from './words.ts'
 export type Document = {
   openapi: string
   info: JsonObject
-  servers: JsonObject[]
+  servers: { url: string }[]
   security: JsonObject[]
   tags: JsonObject[]
   /** By path, then by method. */
@@ -23,7 +23,7 @@ export interface Description {
   description: string
   license: { name: string; identifier: string }
   /** The root, unless given. */
-  servers?: readonly JsonObject[]
+  servers?: readonly { url: string }[]
   tags: readonly { name: string; description: string }[]
   /** The ways to say who asks; any one of them is enough. */
   securitySchemes: Record<string, JsonObject>

@@ -29,7 +29,7 @@ export function pagesFor(publicUrl: string | null): { name: string; title: strin
   const bases = [...(publicUrl === null ? [] : [publicUrl.replace(/\/$/, '')]), path]
   return documents.map(({ name, title, describe }) => {
     const document = describe()
-    const servers = bases.flatMap((base) => document.servers.map(({ url }) => ({ url: below(base, String(url)) })))
+    const servers = bases.flatMap((base) => document.servers.map(({ url }) => ({ url: below(base, url) })))
     return { name, title, text: textOf({ ...document, servers }) }
   })
 }
