@@ -174,7 +174,12 @@ export const dialectsRouter = (dialects: readonly Dialect[]): AnyTRPCRouter =>
 
 function procedureOf(row: DialectRow) {
   const { path, query, body } = row.schemas
-  const door = passing({ action: actionOf(row) }, z.object({ path: path.prefault({}), query: query.prefault({}), body: body ?? z.undefined().optional() }))
+  const wire = z.object({ path: path.prefault({}), query: query.prefault({}), body: body ?? z.undefined().optional() })
+  // Who asks for nothing may send nothing.
+  const door = passing(
+    { action: actionOf(row) },
+    z.preprocess((sent) => sent ?? {}, wire),
+  )
   const answer = async ({ ctx, input, signal }: { ctx: Context; input: { path: unknown; query: unknown; body?: unknown }; signal?: AbortSignal | undefined }) => {
     const said: Said = { path: input.path, query: input.query, body: input.body }
     const answered = row.answer(await callCore(row, ctx, said, signal), { now: new Date(), baseUrl: '' }, said)

@@ -59,6 +59,8 @@ test('its rows are procedures too, with the credential and the permission of the
   expect([made.status, made.body.result.data.thing]).toEqual([200, 'Invoice'])
   const refused = await ask('POST', '/trpc/dialects.toy.makeThing', { body: { thing: 'Invoice' } }, { authorization: '' })
   expect([refused.status, refused.body.error.data.code]).toEqual([401, 'credential_missing'])
+  // What asks for nothing may be asked with nothing.
+  expect((await ask('GET', '/trpc/dialects.toy.listThings')).body.result.data).toEqual(expect.any(Array))
   const wrong = await ask('POST', '/trpc/dialects.toy.makeThing', { body: {} })
   expect([wrong.status, wrong.body.error.data.issues[0].path]).toEqual([400, ['body', 'thing']])
 })
@@ -67,7 +69,7 @@ test('what is described is what is served: paths, statuses, errors, extensions, 
   const { paths, servers, info } = describeDialect(toyDialect)
   expect(servers).toEqual([{ url: '/' }, { url: '/old' }])
   expect(Object.entries(paths).map(([path, methods]) => [path, Object.keys(methods)])).toEqual([
-    ['/things/', ['post']],
+    ['/things/', ['post', 'get']],
     ['/things/{id}/', ['get', 'delete']],
   ])
   expect(Object.keys(paths['/things/']!['post']!['responses'] as object)).toEqual(expect.arrayContaining(['200', '400', '401', '403', '418', '429', '503']))

@@ -50,6 +50,17 @@ export const toyDialect: Dialect = {
       answer: ({ name }, { baseUrl }) => [{ thing: name, at: baseUrl }],
       onFault: ({ code }, _setting, { path }) => (code === 'workflow_missing' && path.id === 'none' ? [] : undefined),
     }),
+    route('workflows.list', {
+      name: 'listThings',
+      method: 'GET',
+      path: '/things/',
+      summary: 'List things',
+      tags: ['things'],
+      query: z.object({ most: z.int().default(10) }),
+      reply: z.array(z.string()),
+      ask: ({ query }) => ({ limit: query.most }),
+      answer: ({ items }) => items.map(({ name }) => name),
+    }),
     route('workflows.delete', {
       name: 'dropThing',
       method: 'DELETE',
