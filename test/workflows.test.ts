@@ -501,6 +501,24 @@ describe('changes', () => {
 })
 
 describe('versions', () => {
+  test('that are more than an answer holds are refused before one is read, and it says to ask for fewer', async () => {
+    const { id } = await create()
+    const text = 'é'.repeat(1000 * 1024)
+    for (let at = 0; at < 9; at++) {
+      await here.update(actor, { workflow: id, definition: definition([merge(`a${at}`)]) })
+      await here.publish(actor, { workflow: id })
+    }
+    // As large as drafts may be: nine of these are more than 16 MiB.
+    await db.database.query(
+      `update versions set definition = json_build_object('kind', 'workflow', 'nodes', json_build_array(), 'links', json_build_array(), 'text', $2::text) where workflow_id = $1`,
+      [id, text],
+    )
+    const refused = await fault(here.versions(actor, { workflow: id, limit: 50 }))
+    expect(refused).toMatchObject({ code: 'limit_exceeded', issues: [{ path: ['limit'] }], details: { maxBytes: limits.answerBytes, bytes: expect.any(Number) } })
+    expect(refused.message).toContain('ask for fewer')
+    expect((await here.versions(actor, { workflow: id, limit: 5 })).items.map(({ number }) => number)).toEqual([9, 8, 7, 6, 5])
+  })
+
   test('publishing checks meaning and says all that is wrong', async () => {
     const { id } = await create({ definition: broken })
     const refused = await fault(here.publish(actor, { workflow: id }))

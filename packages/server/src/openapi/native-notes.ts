@@ -20,7 +20,7 @@ const notes = {
   'workflows.delete': { faults: ['workflow_missing'] },
   'workflows.duplicate': { faults: ['workflow_missing', 'handle_taken', 'idempotency_conflict'] },
   'workflows.publish': { faults: ['definition_invalid', 'workflow_missing', 'revision_stale', 'hash_mismatch'] },
-  'workflows.versions': { faults: ['cursor_invalid', 'workflow_missing'] },
+  'workflows.versions': { faults: ['cursor_invalid', 'workflow_missing', 'limit_exceeded'] },
   'workflows.version': { faults: ['workflow_missing', 'version_missing'] },
   'workflows.outputs': { faults: ['workflow_missing'] },
   'workflows.edit': { faults: ['workflow_missing', 'node_missing', 'revision_stale'] },

@@ -19,11 +19,13 @@ import {
   type Workflow,
   type WorkflowNode,
   type WorkflowOutput,
+  limits,
 } from '@sluice/schema'
 import type { Catalogue } from '../nodes/contract.ts'
 import { decodeCursor, pageFrom } from '../store/cursor.ts'
 import type { Database, Tx } from '../store/index.ts'
 import { countVersions, findDraft, listVersions, readSample, readVersion, type DraftRow, type WorkflowRow } from '../store/rows/workflows.ts'
+import { tooLarge } from '../store/views/listed.ts'
 import { versionView, workflowList, workflowView } from '../store/views/workflows.ts'
 import { createChanging, type Fits, type TriedNode } from './change.ts'
 import { type Author, missing, resolve, type WorkflowActor } from './find.ts'
@@ -92,7 +94,8 @@ export function createWorkflows({ database, catalogue, fits = {} }: WorkflowsPar
       if (cursor !== undefined && offset > 0) throw new Fault('input_invalid', { issues: [{ path: ['offset'], message: 'a cursor and an offset exclude each other' }] })
       const { id } = await resolve(database, actor, workflow)
       const below = cursor === undefined ? null : Number(decodeCursor(cursor, /^\d{1,9}$/))
-      const found = await listVersions(database, id, { below, offset, limit: limit + 1 })
+      const listed = await listVersions(database, id, { below, offset, limit: limit + 1, most: limits.answerBytes })
+      const found = listed.map(({ definition, bytes, ...row }) => (definition ? { ...row, definition } : refuseSize(bytes)))
       return { ...pageFrom(found, limit, ({ number }) => number, versionView), ...(count && { total: await countVersions(database, id) }) }
     },
     async version(actor, { workflow, version }) {
@@ -120,3 +123,7 @@ const unknownDialect = (known: readonly string[]): Fault =>
   new Fault('input_invalid', {
     issues: [{ path: ['sayableIn'], message: `expected ${known.length > 0 ? known.join(' or ') : 'nothing: every dialect here can say every draft'}` }],
   })
+
+const refuseSize = (bytes: number): never => {
+  throw tooLarge(bytes)
+}

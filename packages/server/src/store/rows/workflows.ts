@@ -190,14 +190,31 @@ export async function insertVersion(tx: Tx, row: Omit<VersionRow, 'created_at' |
   return { ...row, created_at: made!.created_at, fresh: true }
 }
 
-/** Newest first, below a number, without the first so many. */
-export const listVersions = (tx: Tx, workflowId: string, { below, offset, limit }: { below: number | null; offset: number; limit: number }): Promise<VersionRow[]> =>
-  tx.query<VersionRow & Record<string, unknown>>(
+/** A version in a page of them, with the bytes of all definitions of the page. */
+export interface ListedVersion extends Omit<VersionRow, 'definition'> {
+  /** Null: the page has more than it may have. */
+  definition: Definition | null
+  bytes: number
+}
+
+/** Newest first, below a number, without the first so many. Of a page of more bytes than `most` no definition is handed over. */
+export const listVersions = (
+  tx: Tx,
+  workflowId: string,
+  { below, offset, limit, most }: { below: number | null; offset: number; limit: number; most: number },
+): Promise<ListedVersion[]> =>
+  tx.query<ListedVersion & Record<string, unknown>>(
     {
       name: 'versions-list',
-      text: `select ${versionColumns} from versions where workflow_id = $1 and ($2::int is null or number < $2) order by number desc limit $3 offset $4`,
+      text: `
+        select workflow_id, number, hash, name, description, created_at, fresh, bytes, case when bytes <= $5 then definition end as definition
+        from (
+          select *, sum(octet_length(definition::text)) over ()::float8 as bytes from (
+            select ${versionColumns} from versions where workflow_id = $1 and ($2::int is null or number < $2) order by number desc limit $3 offset $4
+          ) as page
+        ) as measured order by number desc`,
     },
-    [workflowId, below, limit, offset],
+    [workflowId, below, limit, offset, most],
   )
 
 export async function countVersions(tx: Tx, workflowId: string): Promise<number> {

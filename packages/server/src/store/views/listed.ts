@@ -14,4 +14,8 @@ export function createScale(): (items: readonly unknown[]) => void {
   }
 }
 
-export const tooLarge = (): Fault => new Fault('limit_exceeded', { message: `The page has more than ${limits.answerBytes / 1024 / 1024} MiB: ask for fewer items` })
+/** Of a page that is more than an answer holds. */
+export function tooLarge(bytes?: number): Fault {
+  const message = `The page has more than ${limits.answerBytes / 1024 / 1024} MiB: ask for fewer items`
+  return new Fault('limit_exceeded', { message, issues: [{ path: ['limit'], message }], details: { ...(bytes !== undefined && { bytes }), maxBytes: limits.answerBytes } })
+}

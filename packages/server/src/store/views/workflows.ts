@@ -1,5 +1,4 @@
 import {
-  Fault,
   type Activity,
   type Definition,
   type ListedWorkflow,
@@ -15,6 +14,7 @@ import type { StoredList } from '../conditions/fields.ts'
 import { listPage } from '../conditions/list.ts'
 import type { Tx } from '../database.ts'
 import type { VersionRow, WorkflowRow } from '../rows/workflows.ts'
+import { tooLarge } from './listed.ts'
 import { type SummaryRow, summaryColumns, summaryFrom } from './run-summary.ts'
 
 /** Workflows as callers see them, with what their runs amount to. Trials are never counted. */
@@ -107,12 +107,6 @@ async function withDrafts(tx: Tx, ids: readonly string[]): Promise<ListedWorkflo
     return { ...summaryOf(row), draft: row.draft }
   })
 }
-
-const tooLarge = (bytes: number): Fault =>
-  new Fault('limit_exceeded', {
-    message: `The workflows of this page have ${Math.ceil(bytes / 1024 / 1024)} MiB, and an answer has at most ${limits.answerBytes / 1024 / 1024}: ask for fewer at a time`,
-    details: { bytes, maxBytes: limits.answerBytes },
-  })
 
 function summaryOf(row: Listed): WorkflowSummary {
   const { id, handle, name, description, revision, version, hash, extra } = row
