@@ -113,16 +113,9 @@ export function createEngine(parts: EngineParts): Engines {
     async decide(actor, input): Promise<DecidedPause> {
       const pause = await getPause(database, actor.workspaceId, await answers.decide(actor, input))
       const { include = [] } = input
-      return include.includes('run')
-        ? {
-            ...pause,
-            run: await read(
-              actor,
-              pause.runId,
-              include.filter((each) => each !== 'run'),
-            ),
-          }
-        : pause
+      if (!include.includes('run')) return pause
+      const ofRun = include.filter((each) => each !== 'run')
+      return { ...pause, run: await read(actor, pause.runId, ofRun) }
     },
     async report(actor, input): Promise<Step> {
       const about = await answers.report(actor, input)

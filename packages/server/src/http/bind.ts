@@ -80,11 +80,12 @@ function replier(row: ReplyRow, options: BindOptions): Serve {
 }
 
 async function answerTo(row: ReplyRow, input: unknown, request: FastifyRequest, reply: FastifyReply, options: BindOptions): Promise<Answer> {
-  const setting = settingOf(request, options)
   try {
-    return row.answer(await row.call(callerOf(request), input, untilLost(reply.raw)), setting, input)
+    const value = await row.call(callerOf(request), input, untilLost(reply.raw))
+    // Now is when it is answered: a call may have waited for minutes.
+    return row.answer(value, settingOf(request, options), input)
   } catch (error) {
-    const rescued = row.rescue?.(problemOf(error), setting, input)
+    const rescued = row.rescue?.(problemOf(error), settingOf(request, options), input)
     if (rescued) return rescued
     throw error
   }

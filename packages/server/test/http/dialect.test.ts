@@ -53,6 +53,18 @@ test('a row may turn a fault into an answer, and a value into another status', a
   expect([pot.status, pot.body]).toEqual([418, { teapot: true }])
 })
 
+test('an answer is made of the time at which it is made, however long the core took', async () => {
+  const { ask, parts } = await toy()
+  const { get } = parts.workflows
+  let done = 0
+  parts.workflows.get = async (...asked) => {
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    done = Date.now()
+    return get(...asked)
+  }
+  expect(Date.parse((await ask('GET', '/things/x/')).body[0].at)).toBeGreaterThanOrEqual(done)
+})
+
 test('its rows are procedures too, with the credential and the permission of the procedure behind them', async () => {
   const { ask } = await toy()
   const made = await ask('POST', '/trpc/dialects.toy.makeThing', { body: { thing: 'Invoice' } })

@@ -47,7 +47,7 @@ export const toyDialect: Dialect = {
       extension: true,
       faults: ['workflow_missing'],
       ask: ({ path }) => ({ workflow: path.id }),
-      answer: ({ name }, { baseUrl }) => [{ thing: name, at: baseUrl }],
+      answer: ({ name }, { now }) => [{ thing: name, at: now.toISOString() }],
       onFault: ({ code }, _setting, { path }) => (code === 'workflow_missing' && path.id === 'none' ? [] : undefined),
     }),
     route('workflows.list', {
