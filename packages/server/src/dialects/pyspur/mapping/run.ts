@@ -10,10 +10,10 @@ import { naive, naiveOrNull } from './times.ts'
  * tasks are the nodes at the top of its definition; those in a body are told with the node whose body it is.
  */
 
-/** What the runs of a list are asked for with, */
+/** What the runs of a list are asked for with. */
 export const listedWith: { include: ListedRunInclude[] } = { include: ['version', 'pauses', 'iterations'] }
 
-/** and a single one. */
+/** What a single run is asked for with: large values come as a whole. */
 export const included: { include: RunInclude[] } = { include: [...listedWith.include, 'outputs'] }
 
 const runStatuses = {
