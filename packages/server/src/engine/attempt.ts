@@ -87,6 +87,7 @@ function perform(ref: AttemptRef, node: GraphNode, declaration: AnyNode, config:
       }
     case 'map':
     case 'loop':
+    case 'producer':
       return refuse('A body cannot undo a step')
   }
 }
@@ -167,6 +168,7 @@ function contextOf(run: Surround, node: GraphNode, ref: AttemptRef, input: JsonO
     iteration: ref.iteration,
     key: idempotencyKey(head.id, node.id, ref.iteration) + (ref.phase === 'compensate' ? '/undo' : ''),
     attempt: ref.attempt,
+    pass: 0,
     input,
     given,
     now,

@@ -46,6 +46,8 @@ export interface StepContext {
   key: string
   /** 1 for the first try. */
   attempt: number
+  /** How many steps of this node were begun before in its run. */
+  pass: number
   /** Outputs of the predecessors that completed, by step name. */
   input: JsonObject
   /** For an input node: the value the run was started with; in a body, what that hands to the iteration. When undoing: what the step left for it. */
@@ -83,6 +85,8 @@ export interface StepResult {
   context?: JsonObject
   /** What it took of a language model: added up over the round. */
   usage?: { promptTokens: number; completionTokens: number }
+  /** Into durable queues of the workspace: committed together with the step's result, so that each is pushed once. */
+  push?: { queue: string; value: Json }[]
 }
 
 export interface PauseRequest {
@@ -99,7 +103,12 @@ export interface PauseRequest {
 }
 
 /** What a waiting step waits for; durable, and nothing of it stays in memory. */
-export type WaitRequest = { for: 'pause'; pause: PauseRequest } | { for: 'signal'; name: string; timeoutMs: number | null } | { for: 'report' } | { for: 'timer'; at: Date }
+export type WaitRequest =
+  | { for: 'pause'; pause: PauseRequest }
+  | { for: 'signal'; name: string; timeoutMs: number | null }
+  | { for: 'report' }
+  /** Gives `output` then; the time, `{at}`, unless set. */
+  | { for: 'timer'; at: Date; output?: Json }
 
 export interface MapPlan {
   items: Json[]
@@ -128,6 +137,18 @@ export interface LoopEnd {
   count: number
 }
 
+/** Where a producer stands: what it keeps between two items (null before the first; at most 64 KiB), and how many it gave. */
+export interface ProducerState {
+  state: Json
+  count: number
+}
+
+/** Where the next item comes from, when it is not made here: a signal sent into the run, a durable queue, a webhook, or what nodes that lead to it in its definition write. */
+export type Source = { signal: string } | { queue: string } | { webhook: string } | { channel: true }
+
+/** What a producer does next: it gives an item, or has none any more, or waits for one. */
+export type Produced = { item: Json; state: Json } | { ended: true } | { awaits: Source }
+
 /** What a node does, by kind. `C` is its decoded config. */
 export type Behaviour<C> =
   /** Free of effects and instant: the engine may run it inline, and again, at will. */
@@ -149,6 +170,17 @@ export type Behaviour<C> =
       /** The output, when there is no iteration more. */
       gives(config: C, end: LoopEnd): Json
     }
+  /**
+   * Gives items one after another, each with an iteration of its own for all nodes that it leads to; by `done` it leads to what
+   * comes after the last one. Its config is read anew for each item.
+   */
+  | {
+      is: 'producer'
+      /** Free of effects and instant. */
+      next(config: C, context: StepContext, at: ProducerState): Produced
+      /** What comes when it waited: the item itself unless set. Waiting again, it passes it over. */
+      receive?(config: C, payload: Json, at: ProducerState): Produced
+    }
   | { is: 'child'; child(config: C, context: StepContext): ChildRequest }
 
 export interface NodeDeclaration<C = unknown> {
@@ -166,6 +198,10 @@ export interface NodeDeclaration<C = unknown> {
   entry?: boolean
   /** What it gives is what the run, or the body it stands in, returns. */
   returns?: boolean
+  /** Of a map or a loop: its body is what this handle leads to, with everything behind. Without one it is the nodes that name it as parent. A producer's is what `default` leads to. */
+  draws?: string
+  /** Writes into the channels of the queue readers it leads to: what it gives is an item of each. */
+  writes?: true
   /** False: it looks at nothing but its config, so that what came before is not fetched for it, and its `input` is empty. */
   takesInput?: false
   /** Refused in a definition of these kinds. */
@@ -244,6 +280,12 @@ interface AliasFacts<C> {
   receives?(message: ReceivedMessage): Json
   /** Its links leave by `default` whatever handle they name, but for `failed` and the handles that every node of the type has. */
   leaves?: 'default'
+  /** What a step of the library's type came to, in the dialect's manner. PURE. */
+  gives?(result: StepResult, config: C): StepResult
+  /** Of a map or a loop: the handle that leads to its body, as `NodeDeclaration.draws`. */
+  draws?: string
+  /** Whatever it leads to, but for channels that it writes to, does not follow. */
+  ends?: true
 }
 
 /**

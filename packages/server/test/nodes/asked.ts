@@ -14,6 +14,7 @@ export const context = (more: Partial<WorkContext> = {}): WorkContext => ({
   iteration: '',
   key: 'run/node/',
   attempt: 1,
+  pass: 0,
   input: {},
   given: null,
   traceparent: null,
