@@ -390,6 +390,48 @@ export class Core0001 extends Migration {
       )`)
     this.addSql('create index idempotency_age on idempotency (created_at)')
     this.addSql(`
+      create table queues (
+        workspace_id text not null references workspaces (id) on delete cascade,
+        name text not null,
+        -- Each item starts a run of it; null: items wait for who reads them. Taken away with the workflow.
+        workflow_id text,
+        concurrency int,
+        -- On whose behalf these runs start: who bound the workflow.
+        bound_by text,
+        -- Lent to one server for a few seconds, so that items go in their order.
+        lent_until timestamptz(3),
+        created_at timestamptz(3) not null default now(),
+        updated_at timestamptz(3) not null default now(),
+        primary key (workspace_id, name)
+      )`)
+    this.addSql('create index queues_workflow on queues (workflow_id) where workflow_id is not null')
+    this.addSql(`
+      create table queue_items (
+        id text primary key,
+        -- The order of those that came at one moment.
+        position bigint generated always as identity,
+        workspace_id text not null,
+        queue text not null,
+        status text not null default 'waiting' check (status in ('waiting', 'taken', 'dead')),
+        payload json not null,
+        bytes int not null,
+        -- Starts that failed, and the last one's error.
+        tries int not null default 0,
+        error json,
+        -- Not taken before; their order is that of this time.
+        due_at timestamptz not null default now(),
+        -- The run that took it, or was started by it: then \`live\` until it is known to have ended.
+        run_id text,
+        live boolean not null default false,
+        pushed_at timestamptz not null default now(),
+        taken_at timestamptz(3),
+        foreign key (workspace_id, queue) references queues (workspace_id, name) on delete cascade
+      )`)
+    this.addSql('create index queue_items_order on queue_items (status, workspace_id, queue, due_at, position)')
+    this.addSql('create index queue_items_list on queue_items (workspace_id, queue, id)')
+    this.addSql('create index queue_items_live on queue_items (workspace_id, queue) where live')
+    this.addSql(`create index queue_items_aged on queue_items (taken_at) where status = 'taken'`)
+    this.addSql(`
       create table audit (
         id text primary key,
         -- Without a reference: what was done outlives the workspace it was done to.
@@ -456,6 +498,8 @@ export class Core0001 extends Migration {
       'file_chunks',
       'files',
       'audit',
+      'queue_items',
+      'queues',
       'idempotency',
       'runs_gone',
       'events',
