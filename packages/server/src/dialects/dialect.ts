@@ -168,6 +168,9 @@ const typeOf = (name: CoreName): 'query' | 'mutation' => {
 /** What the caller must be allowed to. */
 export const actionOf = ({ calls }: DialectRow): Meta['action'] => coreProcedures[calls]!._def.meta!.action
 
+/** Whether it changes something although it is a GET, as its API was published: `http` then asks for more. */
+export const isGuarded = ({ method, calls }: Pick<DialectRow, 'method' | 'calls'>): boolean => method === 'GET' && typeOf(calls) === 'mutation'
+
 /** The rows of dialects as procedures, `<dialect>.<row>`, which take `{path, query, body}` and give what the wire would. */
 export const dialectsRouter = (dialects: readonly Dialect[]): AnyTRPCRouter =>
   router(Object.fromEntries(dialects.map(({ name, rows }) => [name, router(Object.fromEntries(rows.map((row) => [row.name, procedureOf(row)])))])))

@@ -3,6 +3,7 @@ import { Fault } from '@sluice/schema'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Context, Parts } from '../rpc/context.ts'
 import { wantsStream } from './caller.ts'
+import { refuseAhead, withoutCookies } from './guarded.ts'
 import { identify, identifyByTicket, type Identity } from './identify.ts'
 import { limited, limitHeaders, type Limits } from './limits.ts'
 import type { Origins } from './origins.ts'
@@ -20,9 +21,9 @@ export function createAdmission(parts: Parts, origins: Origins, limits: Limits, 
   const { access } = parts
 
   /** Where there is a query, it may hold a ticket. */
-  async function identityOf(request: IncomingMessage, query: QueryValues | null): Promise<Identity> {
+  async function identityOf({ headers, method = 'GET' }: Pick<IncomingMessage, 'headers' | 'method'>, query: QueryValues | null): Promise<Identity> {
     const ticket = query?.get('ticket')?.[0]
-    return ticket === undefined ? identify(access, origins, request.headers, request.method ?? 'GET') : identifyByTicket(access, ticket)
+    return ticket === undefined ? identify(access, origins, headers, method) : identifyByTicket(access, ticket)
   }
 
   return {
@@ -34,11 +35,14 @@ export function createAdmission(parts: Parts, origins: Origins, limits: Limits, 
     },
     async admit(request, reply) {
       const { id: requestId, traceparent } = request
+      const { guarded = false } = request.routeOptions.config ?? {}
       const ip = addressOf(request.raw)
-      const identity = await identityOf(request.raw, wantsStream(request) ? queryOf(request.raw.url ?? '') : null)
+      const asked = guarded ? { method: request.method, headers: withoutCookies(request.headers) } : request.raw
+      const identity = await identityOf(asked, wantsStream(request) ? queryOf(request.raw.url ?? '') : null)
       const count = await limits.api(identity.principal?.id ?? ip, callsOf(request))
       if (count) reply.headers(limitHeaders(count))
       if (count && !count.allowed) throw limited(count)
+      if (guarded) refuseAhead(request.headers)
       if (!identity.principal && !request.is404 && !request.routeOptions.config.open) throw identity.refusal ?? new Fault('credential_missing')
       return { parts, ...identity, requestId, ip, traceparent, attempt: (name) => limits.login(ip, name) }
     },

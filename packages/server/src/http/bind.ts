@@ -49,12 +49,15 @@ function bindAll(app: FastifyInstance, places: readonly Place[], options: BindOp
     const replied = replying && replier(replying, options)
     const streamed = streaming && streamer(streaming, options)
     const { face } = rows[0]!
+    const guarded = replying?.guarded ?? false
     let parameter = 0
     app.route({
       method,
+      // A HEAD is a GET whose body is not sent: it would do what the GET does.
+      exposeHeadRoute: !guarded,
       // Two rows may name one parameter differently: the router knows it by its place.
       url: shape.replaceAll(':', '::').replace(/\{\}/g, () => `:p${parameter++}`),
-      config: { face, template: rows[0]!.path, open: rows.every((row) => row.open), slow: (replying?.takes.length ?? 0) > 0 },
+      config: { face, template: rows[0]!.path, open: rows.every((row) => row.open), guarded, slow: (replying?.takes.length ?? 0) > 0 },
       handler: async (request, reply) => {
         if (streamed && (!replied || wantsStream(request))) await streamed(request, reply)
         else await replied!(request, reply)

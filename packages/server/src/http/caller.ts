@@ -10,6 +10,8 @@ declare module 'fastify' {
     open?: boolean
     /** Asks for no credential and counts for no limit: answers while the database is away. */
     bare?: boolean
+    /** Does something when it is read: no cookie counts, and nothing is done for what is fetched ahead. */
+    guarded?: boolean
     /** Its body may take long: it brings files. */
     slow?: boolean
   }

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { actionOf, callCore, type Dialect, type DialectRow, Other, type Said } from '../dialects/dialect.ts'
+import { actionOf, callCore, type Dialect, type DialectRow, isGuarded, Other, type Said } from '../dialects/dialect.ts'
 import { WireFault, type WireIssue } from '../rpc/faults.ts'
 import type { Wire } from './ask.ts'
 import { coerce, fieldsOf, unwrap } from './coerce.ts'
@@ -25,6 +25,7 @@ function replyRow(row: DialectRow, mount: string, dialect: Dialect, face: Face):
     status,
     open: action === 'public',
     takes: takes ? [takes] : [],
+    guarded: isGuarded(row),
     gives,
     permit: permitOf(action),
     ask: (wire) => read(row, wire),

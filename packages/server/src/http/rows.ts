@@ -36,6 +36,8 @@ export interface ReplyRow extends Addressed {
   status: number
   /** What its body may be beside JSON. */
   takes: readonly BodyType[]
+  /** Whether it does something although it is a GET: see `guarded.ts`. */
+  guarded: boolean
   /** Whether the answer is a `FileContent`. */
   gives: 'json' | 'bytes'
   /** Asked before bytes are taken in for it. Throws faults. */
@@ -64,7 +66,19 @@ export function rowsOf(router: AnyTRPCRouter, face: Face = nativeFace): Row[] {
       callTRPCProcedure({ router, path: name, getRawInput: async () => value, ctx: context, type, signal, batchIndex: 0 })
     const reply = ({ method, path, status = 200, takes = [], gives }: Rest): ReplyRow => {
       const permit = permitOf(meta.action)
-      return { ...addressed, is: 'reply', method, path, status, takes, gives: gives ?? 'json', permit, call, answer: (value) => answerOf(status, value) }
+      return {
+        ...addressed,
+        is: 'reply',
+        method,
+        path,
+        status,
+        takes,
+        guarded: method === 'GET' && type === 'mutation',
+        gives: gives ?? 'json',
+        permit,
+        call,
+        answer: (value) => answerOf(status, value),
+      }
     }
     const stream = async (...asked: Parameters<typeof call>): Promise<AsyncIterable<Batch>> => batchesOf(await call(...asked), name)
     const streamed = ({ path }: RestStream): StreamRow => ({ ...addressed, is: 'stream', method: 'GET', path, stream, frame: nativeFrame })

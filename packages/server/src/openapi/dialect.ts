@@ -1,6 +1,6 @@
 import { type Json, faultKinds, Fault } from '@sluice/schema'
 import { z } from 'zod'
-import { actionOf, type Dialect, type DialectRow } from '../dialects/dialect.ts'
+import { actionOf, type Dialect, type DialectRow, isGuarded } from '../dialects/dialect.ts'
 import { problemOf, type ProblemCode } from '../rpc/faults.ts'
 import { Bytes, type Address } from './addresses.ts'
 import { describeAddresses } from './describe.ts'
@@ -50,7 +50,7 @@ function addressOf(row: DialectRow): Address {
       path,
       action: actionOf(row),
       summary,
-      description,
+      description: isGuarded(row) ? [...(description === undefined ? [] : [description]), guardedWords].join('\n\n') : description,
       tags: [...tags],
       status,
       input: schemas.body ?? undefined,
@@ -63,6 +63,8 @@ function addressOf(row: DialectRow): Address {
     stream: null,
   }
 }
+
+const guardedWords = 'It does something although it is a GET: no cookie is taken for a credential here, what a browser fetches ahead is refused, and a HEAD does nothing.'
 
 const noteOf = ({ faults, example }: DialectRow): Note => ({
   ...(faults && { faults }),

@@ -1,5 +1,6 @@
 import { Fault } from '@sluice/schema'
 import { expect, test } from 'vitest'
+import { isGuarded } from '../../src/dialects/dialect.ts'
 import { describeDialect } from '../../src/openapi/dialect.ts'
 import { serve } from './serve.ts'
 import { toyDialect } from './toy-dialect.ts'
@@ -65,6 +66,30 @@ test('an answer is made of the time at which it is made, however long the core t
   expect(Date.parse((await ask('GET', '/things/x/')).body[0].at)).toBeGreaterThanOrEqual(done)
 })
 
+test('a GET that changes something takes no cookie and is not fetched ahead, by a HEAD nothing is done, and its answer is kept nowhere', async () => {
+  const { ask, calls } = await toy()
+  const emptied = () => calls.filter(({ name }) => name === 'workflows.reset').length
+  const page = { authorization: '', cookie: 'sluice_session=owner-token', 'sec-fetch-site': 'same-origin' }
+  const byCookie = await ask('GET', '/things/x/empty/', undefined, page)
+  expect([byCookie.status, byCookie.body.oops]).toEqual([401, 'credential_missing'])
+  // Of a GET that changes nothing the same cookie is taken.
+  expect((await ask('GET', '/things/x/', undefined, page)).status).toBe(200)
+  for (const ahead of [{ 'sec-purpose': 'prefetch' }, { 'sec-purpose': 'prefetch;prerender' }, { purpose: 'prefetch' }, { 'x-purpose': 'preview' }, { 'x-moz': 'prefetch' }]) {
+    const refused = await ask('GET', '/things/x/empty/', undefined, ahead)
+    expect([refused.status, refused.body.oops]).toEqual([400, 'input_invalid'])
+    expect((await ask('GET', '/things/x/', undefined, ahead)).status).toBe(200)
+  }
+  for (const path of ['/things/x/empty/', '/things/x/empty', '/old/things/x/empty/']) {
+    const head = await ask('HEAD', path)
+    expect([head.status, head.headers.get('allow')]).toEqual([405, 'GET'])
+  }
+  expect(emptied()).toBe(0)
+  const done = await ask('GET', '/things/x/empty/')
+  expect([done.status, done.headers.get('cache-control'), emptied()]).toEqual([200, 'no-store', 1])
+  expect((await ask('HEAD', '/things/x/')).status).toBe(200)
+  expect(isGuarded(toyDialect.rows.find(({ name }) => name === 'getThing')!)).toBe(false)
+})
+
 test('its rows are procedures too, with the credential and the permission of the procedure behind them', async () => {
   const { ask } = await toy()
   const made = await ask('POST', '/trpc/dialects.toy.makeThing', { body: { thing: 'Invoice' } })
@@ -83,8 +108,10 @@ test('what is described is what is served: paths, statuses, errors, extensions, 
   expect(Object.entries(paths).map(([path, methods]) => [path, Object.keys(methods)])).toEqual([
     ['/things/', ['post', 'get']],
     ['/things/{id}/', ['get', 'delete']],
+    ['/things/{id}/empty/', ['get']],
   ])
   expect(Object.keys(paths['/things/']!['post']!['responses'] as object)).toEqual(expect.arrayContaining(['200', '400', '401', '403', '418', '429', '503']))
+  expect(paths['/things/{id}/empty/']!['get']!['description']).toContain('no cookie')
   expect(paths['/things/{id}/']!['get']!['x-sluice-extension']).toBe(true)
   expect(paths['/things/{id}/']!['delete']!['responses']).toHaveProperty('204')
   expect(info['description']).toContain('Other things: there are none')

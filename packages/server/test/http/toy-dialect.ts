@@ -61,6 +61,17 @@ export const toyDialect: Dialect = {
       ask: ({ query }) => ({ limit: query.most }),
       answer: ({ items }) => items.map(({ name }) => name),
     }),
+    route('workflows.reset', {
+      name: 'emptyThing',
+      method: 'GET',
+      path: '/things/{id}/empty/',
+      summary: 'Empty a thing',
+      tags: ['things'],
+      params: z.object({ id: z.string() }),
+      reply: z.string(),
+      ask: ({ path }) => ({ workflow: path.id }),
+      answer: ({ name }) => name,
+    }),
     route('workflows.delete', {
       name: 'dropThing',
       method: 'DELETE',
