@@ -16,9 +16,11 @@ export interface Rings {
   holders?: Iterable<string>
   /** There are jobs to fetch. */
   jobs?: boolean
+  /** There is something to bring to runs: an item of a queue, a delivery of a webhook, or a run that waits for one. */
+  sources?: boolean
 }
 
-export type Topic = `run:${string}` | `workspace:${string}` | `session:${string}` | `holder:${string}` | 'jobs'
+export type Topic = `run:${string}` | `workspace:${string}` | `session:${string}` | `holder:${string}` | 'jobs' | 'sources'
 
 interface News {
   runs: Set<string>
@@ -26,6 +28,7 @@ interface News {
   sessions: Set<string>
   holders: Set<string>
   jobs: boolean
+  sources: boolean
 }
 
 export interface Doorbell {
@@ -64,6 +67,7 @@ export function createDoorbell(database: Database): Doorbell {
     for (const id of news.sessions ?? []) wake(`session:${id}`)
     for (const id of news.holders ?? []) wake(`holder:${id}`)
     if (news.jobs) wake('jobs')
+    if (news.sources) wake('sources')
   }
   const listening = listen(database, 'sluice', heard, wakeAll)
 
@@ -86,8 +90,8 @@ export function createDoorbell(database: Database): Doorbell {
   }
 
   return {
-    ring({ runs = [], workspaces = [], sessions = [], holders = [], jobs = false }) {
-      pending ??= { runs: new Set(), workspaces: new Set(), sessions: new Set(), holders: new Set(), jobs: false }
+    ring({ runs = [], workspaces = [], sessions = [], holders = [], jobs = false, sources = false }) {
+      pending ??= { runs: new Set(), workspaces: new Set(), sessions: new Set(), holders: new Set(), jobs: false, sources: false }
       for (const id of runs) {
         pending.runs.add(id)
         wake(`run:${id}`)
@@ -107,6 +111,10 @@ export function createDoorbell(database: Database): Doorbell {
       if (jobs) {
         pending.jobs = true
         wake('jobs')
+      }
+      if (sources) {
+        pending.sources = true
+        wake('sources')
       }
       if (!sending && !closed) void send()
     },
@@ -133,6 +141,7 @@ interface Message {
   sessions?: string[]
   holders?: string[]
   jobs?: boolean
+  sources?: boolean
   all?: boolean
 }
 
@@ -146,8 +155,8 @@ function newsOf(payload: string): Message | null {
 }
 
 function messageOf(from: string, news: News): object {
-  const { runs, workspaces, sessions, holders, jobs } = news
+  const { runs, workspaces, sessions, holders, jobs, sources } = news
   // Holders are few, and read their run each time they are rung for: they are named as long as they can be.
   if (runs.size + workspaces.size + sessions.size + holders.size > mostNames) return { from, all: true, ...(holders.size <= mostNames && { holders: [...holders] }), jobs }
-  return { from, runs: [...runs], workspaces: [...workspaces], ...(sessions.size > 0 && { sessions: [...sessions] }), holders: [...holders], jobs }
+  return { from, runs: [...runs], workspaces: [...workspaces], ...(sessions.size > 0 && { sessions: [...sessions] }), holders: [...holders], jobs, ...(sources && { sources }) }
 }
