@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { Json, JsonObject } from './json.ts'
+import { StepError } from './step-error.ts'
 
 /** How many attempts a step has and how long it waits between them. Delay n is `backoffMs · factor^(n-1)`, spread by `jitter`. */
 export const RetrySettings = z.strictObject({
@@ -44,7 +45,11 @@ export const Node = z.strictObject({
 })
 export type Node = z.infer<typeof Node>
 
+/** A link's id: free, but for control characters, and unique in its definition. */
+export const LinkId = z.string().regex(/^[^\p{Cc}\p{Cs}]{1,100}$/u, 'expected 1 to 100 characters, none of them a control character')
+
 export const Link = z.strictObject({
+  id: LinkId.optional().meta({ description: 'Its name for edits; of a link without one it is made of what the link says. Two links that differ in nothing else are the same' }),
   source: z.string().min(1).max(100),
   target: z.string().min(1).max(100),
   sourceHandle: z.string().min(1).max(100).nullable().optional().meta({ description: 'The route this link takes; `default` unless set' }),
@@ -86,20 +91,50 @@ export const DefinitionIssue = z.object({
 })
 export type DefinitionIssue = z.infer<typeof DefinitionIssue>
 
+const placed = z.strictObject({ x: z.number().optional(), y: z.number().optional() })
+
 /** Atomic edits of a draft: all of a list apply under the draft's row lock, or none does. */
 export const EditOperation = z.discriminatedUnion('op', [
-  z.strictObject({ op: z.literal('addNode'), node: Node }),
-  z.strictObject({ op: z.literal('moveNode'), nodeId: z.string(), position: z.strictObject({ x: z.number(), y: z.number() }) }),
+  z.strictObject({ op: z.literal('addNode'), node: Node.extend({ id: NodeId.optional().meta({ description: 'Drawn unless given' }) }) }),
+  z.strictObject({ op: z.literal('moveNode'), nodeId: z.string(), position: placed.meta({ description: 'What is absent stays, and is 0 where there was no place' }) }),
   z.strictObject({
     op: z.literal('setConfig'),
     nodeId: z.string(),
+    type: Node.shape.type.optional(),
     config: JsonObject.optional(),
     title: z.string().max(200).optional(),
     settings: NodeSettings.optional(),
+    position: placed.optional(),
     extra: JsonObject.optional(),
+    merge: z
+      .array(z.enum(['config', 'extra']))
+      .max(2)
+      .optional()
+      .meta({
+        description:
+          'These are laid over what is there, in place of replacing it: `config` by its keys, `extra` by its keys and, where these are objects, by theirs; null takes a key out',
+      }),
   }),
   z.strictObject({ op: z.literal('removeNode'), nodeId: z.string() }),
-  z.strictObject({ op: z.literal('connect'), link: Link }),
-  z.strictObject({ op: z.literal('disconnect'), link: Link }),
+  z.strictObject({
+    op: z.literal('connect'),
+    link: Link.extend({ id: LinkId.optional().meta({ description: 'Drawn unless given' }) }),
+    ifSame: z.enum(['keep', 'refuse']).optional().meta({ description: 'Where the same link is there already, it stays as it is (`keep`, unless set), or the edit is refused' }),
+  }),
+  z.strictObject({ op: z.literal('changeLink'), linkId: LinkId, ...Link.omit({ id: true }).partial().shape }),
+  z
+    .strictObject({
+      op: z.literal('disconnect'),
+      linkId: LinkId.optional(),
+      link: Link.optional().meta({ description: 'In place of its id. Where there is none, nothing changes' }),
+    })
+    .refine((said) => (said.linkId === undefined) !== (said.link === undefined), { error: 'Name the link by its id or by what it says', path: ['linkId'] }),
+  z.strictObject({
+    op: z.literal('setSample'),
+    nodeId: z.string(),
+    input: Json.optional(),
+    output: Json.optional(),
+    error: StepError.nullable().optional(),
+  }),
 ])
 export type EditOperation = z.infer<typeof EditOperation>

@@ -2,8 +2,9 @@ import { z } from 'zod'
 import { Id, Timestamp } from './ids.ts'
 import { Json } from './json.ts'
 import { Pause } from './pause.ts'
-import { Reason, Run, RunSummary, SkipReason, StepError, WaitingKind } from './run.ts'
+import { Reason, Run, RunSummary, SkipReason, WaitingKind } from './run.ts'
 import { Line, Session } from './session.ts'
+import { StepError } from './step-error.ts'
 
 export const SubjectKind = z.enum(['run', 'session', 'workflow', 'user', 'record'])
 export type SubjectKind = z.infer<typeof SubjectKind>

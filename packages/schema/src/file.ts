@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { Id, Timestamp } from './ids.ts'
+import { NodeId } from './definition.ts'
+import { Id, Timestamp, WorkflowRef } from './ids.ts'
 import { pageInput } from './list.ts'
 
 /** A stored blob. What its owner called it is said back, and means nothing to the server. */
@@ -26,6 +27,21 @@ export type OneFile = z.infer<typeof OneFile>
 
 export const ListFiles = z.strictObject({ userId: Id.optional(), ...pageInput })
 export type ListFiles = z.infer<typeof ListFiles>
+
+/** What a node of a draft calls a file of its own. */
+export const FileKey = z.string().regex(/^[^\p{Cc}\p{Cs}]{1,255}$/u, 'expected 1 to 255 characters, none of them a control character')
+
+/** A file that a node of a draft has under a key; it keeps its id when another file takes its place, and goes with its node. */
+export const NodeFile = z.object({ id: Id, workflowId: Id, nodeId: z.string(), key: z.string(), file: StoredFile, created: Timestamp, updated: Timestamp })
+export type NodeFile = z.infer<typeof NodeFile>
+
+const ofNode = { workflow: WorkflowRef, nodeId: NodeId }
+
+export const ListNodeFiles = z.strictObject({ ...ofNode, ...pageInput })
+export type ListNodeFiles = z.infer<typeof ListNodeFiles>
+
+export const OneNodeFile = z.strictObject({ ...ofNode, id: Id })
+export type OneNodeFile = z.infer<typeof OneNodeFile>
 
 /** What can use a file. */
 export type FileSubject = { kind: 'session' | 'workflow' | 'run'; id: string }

@@ -38,6 +38,9 @@ export const limits = {
   /** Of a workflow: of more, so many are told. */
   countedRuns: 10_000,
   answerBytes: 16 * MiB,
+  /** One value of a sample, and all samples that go along with a draft, so that the answer holds both. */
+  sampleValueBytes: 2 * MiB,
+  samplesBytes: 12 * MiB,
   streamBufferBytes: MiB,
   laneQueue: 10,
   contextBytes: MiB,
@@ -55,6 +58,8 @@ export const limits = {
   metadataBytes: 64 * KiB,
   attemptMs: 600_000,
   trialMs: 300_000,
+  /** How long what producers keep between trials of one session outlives the last of them. */
+  trialStateMs: 1_800_000,
   waitMs: 300_000,
   workerDeaths: 5,
   batch: 10,

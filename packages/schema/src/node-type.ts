@@ -1,9 +1,13 @@
 import { z } from 'zod'
-import { JsonObject } from './json.ts'
+import { Json, JsonObject } from './json.ts'
 
 /** The dialects that have names of their own for node types. */
 export const NodeTypeDialect = z.enum(['pyspur'])
 export type NodeTypeDialect = z.infer<typeof NodeTypeDialect>
+
+/** A value that a field of a config can have, and what people read in its place. */
+export const NodeTypeOption = z.object({ value: Json, text: z.string() })
+export type NodeTypeOption = z.infer<typeof NodeTypeOption>
 
 /** What a node type says of itself, for forms, discovery and validation. */
 export const NodeType = z.object({

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { Id, WorkflowRef } from './ids.ts'
 import { Json } from './json.ts'
-import { StepError } from './run.ts'
+import { StepError } from './step-error.ts'
 
 /** Names the run of a report: by its id, or by its transaction id among the runs of a workflow. */
 export const RunRef = z.union([z.strictObject({ id: Id }), z.strictObject({ workflow: WorkflowRef, transactionId: z.string().min(1).max(200) })])

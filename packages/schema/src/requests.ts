@@ -9,8 +9,9 @@ import { limits } from './limits.ts'
 import { eventsInput, pageInput } from './list.ts'
 import { NodeTypeDialect } from './node-type.ts'
 import { Pause, PauseStatus, pauseFields } from './pause.ts'
-import { includeInput, listedIncludeInput, OtherInputs, Run, RunStatus, StepError, Wait, WaitingKind, runFields } from './run.ts'
-import { workflowFields } from './workflow.ts'
+import { includeInput, listedIncludeInput, OtherInputs, Run, RunStatus, Wait, WaitingKind, runFields } from './run.ts'
+import { StepError } from './step-error.ts'
+import { Sample, WorkflowInclude, workflowFields } from './workflow.ts'
 
 /** What callers send to the procedures, where no other file of this package says it. */
 
@@ -23,6 +24,14 @@ const revision = ordinal().meta({ description: 'Refuse unless the draft is at th
 
 export const OneWorkflow = z.strictObject({ workflow: WorkflowRef })
 export type OneWorkflow = z.infer<typeof OneWorkflow>
+
+const workflowInclude = z.array(WorkflowInclude).max(WorkflowInclude.options.length).optional()
+
+export const GetWorkflow = z.strictObject({
+  workflow: WorkflowRef,
+  include: workflowInclude.meta({ description: 'What to tell with the workflow: the `samples` of the nodes of its draft' }),
+})
+export type GetWorkflow = z.infer<typeof GetWorkflow>
 
 export const ListWorkflows = z.strictObject({
   name: name.optional().meta({ description: 'Of exactly this name' }),
@@ -58,9 +67,9 @@ export const UpdateWorkflow = z.strictObject({
   description: description.optional(),
   definition: GivenDefinition.optional(),
   extra: JsonObject.optional(),
-  absent: z.enum(['clear', 'keep']).optional().meta({
+  absent: z.enum(['clear', 'keep', 'merge']).optional().meta({
     description:
-      'What `definition` and `extra` do not say is cleared (`clear`, unless set), or kept: of nodes by their id, of settings and `extra` key by key, where null clears a key of `extra`',
+      'What `definition` and `extra` do not say is cleared (`clear`, unless set), or kept: of nodes by their id, of links their ids, of settings and `extra` key by key, where null clears a key of `extra`. With `merge` the objects in `extra` go key by key, too',
   }),
   revision: revision.optional(),
 })
@@ -105,7 +114,12 @@ export type ListVersions = z.infer<typeof ListVersions>
 export const OneVersion = z.strictObject({ workflow: WorkflowRef, version: ordinal() })
 export type OneVersion = z.infer<typeof OneVersion>
 
-export const EditWorkflow = z.strictObject({ workflow: WorkflowRef, operations: z.array(EditOperation).min(1).max(1000), revision: revision.optional() })
+export const EditWorkflow = z.strictObject({
+  workflow: WorkflowRef,
+  operations: z.array(EditOperation).min(1).max(1000),
+  revision: revision.optional(),
+  include: workflowInclude.meta({ description: 'What to tell with the workflow: the `samples` of the nodes that the operations name' }),
+})
 export type EditWorkflow = z.infer<typeof EditWorkflow>
 
 export const OneNode = z.strictObject({ workflow: WorkflowRef, nodeId: NodeId })
@@ -114,7 +128,7 @@ export type OneNode = z.infer<typeof OneNode>
 /** A node of a draft, with what was last tried on it. */
 export const WorkflowNode = z.object({
   node: Node,
-  sample: z.object({ input: Json.nullable(), output: Json.nullable(), error: StepError.nullable(), updated: Timestamp }).nullable(),
+  sample: Sample.nullable(),
 })
 export type WorkflowNode = z.infer<typeof WorkflowNode>
 
@@ -128,6 +142,11 @@ export type ListOutputs = z.infer<typeof ListOutputs>
 export const WorkflowOutput = z.object({ nodeId: z.string(), name: z.string(), field: z.string().nullable() })
 export type WorkflowOutput = z.infer<typeof WorkflowOutput>
 
+const trialSession = z.string().min(1).max(200)
+const trialTime = z.int().min(1).max(limits.trialMs).optional()
+const trialData = JsonObject.optional()
+const trialSessionWords = `What producers keep between two items is kept under this name, so that the next trial goes on from there; for ${limits.trialStateMs / 60_000} minutes after the last one`
+
 /** Tries one node of a draft, with what it needs. */
 export const TryNode = z
   .strictObject({
@@ -137,25 +156,51 @@ export const TryNode = z
     inputs: JsonObject.optional().meta({ description: 'Values of input nodes that are run, by their id or title; not together with `input`' }),
     otherInputs: OtherInputs.optional(),
     outputs: JsonObject.optional().meta({ description: 'Outputs of other nodes by node id; what is not given is run' }),
+    data: trialData.meta({
+      description: 'What everything upstream gives, merged: the `data` of its expressions, in place of predecessors; not together with `input`, `inputs` or `outputs`',
+    }),
     config: JsonObject.optional().meta({ description: "Config to try instead of the draft's" }),
-    save: z.boolean().optional().meta({ description: 'Keep config, input and output in the draft' }),
-    timeoutMs: z.int().min(1).max(300_000).optional(),
+    session: trialSession.optional().meta({ description: trialSessionWords }),
+    save: z.boolean().optional().meta({ description: 'Keep config and input in the draft before the node is run, and afterwards what it gave, or how it failed' }),
+    timeoutMs: trialTime,
   })
   .refine(({ input, inputs }) => input === undefined || inputs === undefined, { error: 'Give input or inputs, not both', path: ['inputs'] })
+  .refine(({ data, input, inputs, outputs }) => data === undefined || [input, inputs, outputs].every((each) => each === undefined), {
+    error: 'Give data, or what it would be made of, not both',
+    path: ['data'],
+  })
 export type TryNode = z.infer<typeof TryNode>
 
-/** The outcome of a trial: a run of part of a draft. */
+/** Tries a node that stands in no workflow. */
+export const TryNodeType = z.strictObject({
+  type: z.string().min(1).max(100),
+  config: JsonObject.optional(),
+  data: trialData.meta({ description: 'The `data` of its expressions; what it lets through, where it lets its input through' }),
+  session: trialSession.optional().meta({ description: trialSessionWords }),
+  timeoutMs: trialTime,
+})
+export type TryNodeType = z.infer<typeof TryNodeType>
+
+/** The outcome of a trial: a run of part of a draft, or of a node by itself. */
 export const Trial = z.object({
   runId: Id,
   status: z.enum(['completed', 'failed', 'cancelled']),
-  nodeId: z.string(),
+  nodeId: z.string().meta({ description: 'Of a node that stands in no workflow its type' }),
   input: Json,
-  output: Json,
+  output: Json.meta({ description: 'Of a producer the one item that it gave' }),
+  ended: z.boolean().meta({ description: 'Whether it is a producer that has no more items' }),
   error: StepError.nullable(),
-  outputs: JsonObject.meta({ description: 'Outputs of all nodes that ran, by node id' }),
+  outputs: JsonObject.meta({ description: 'Outputs of all nodes that ran, by node id; of one that ran several times the last' }),
   durationMs: z.number(),
 })
 export type Trial = z.infer<typeof Trial>
+
+/** Names what trials of nodes of one type have left under a session. */
+export const ForgetTrials = z.strictObject({ type: z.string().min(1).max(100), session: trialSession })
+export type ForgetTrials = z.infer<typeof ForgetTrials>
+
+export const ForgottenTrials = z.object({ cleared: z.boolean().meta({ description: 'Whether there was anything' }) })
+export type ForgottenTrials = z.infer<typeof ForgottenTrials>
 
 export const OneRun = z.strictObject({ id: Id })
 export type OneRun = z.infer<typeof OneRun>
@@ -201,6 +246,17 @@ export const CancelRun = z
   })
   .refine((said) => (said.id === undefined) !== (said.workflow === undefined), { error: 'Name the run or its workflow', path: ['id'] })
 export type CancelRun = z.infer<typeof CancelRun>
+
+/** Names the run of a workflow: the one of this id, or the current one. */
+export const CurrentRun = z.strictObject({
+  workflow: WorkflowRef,
+  run: Id.optional().meta({ description: 'This run of the workflow, in place of the current one: the live one in its lane `canvas`, else the newest live one, else the newest' }),
+  ...includeInput,
+})
+export type CurrentRun = z.infer<typeof CurrentRun>
+
+export const StopRun = z.strictObject({ ...CurrentRun.shape, compensate: z.boolean().optional().meta({ description: 'Undo completed steps first' }) })
+export type StopRun = z.infer<typeof StopRun>
 
 export const RetryStep = z.strictObject({ id: Id, step: z.string().min(1).max(200), iteration: z.string().max(200).optional() })
 export type RetryStep = z.infer<typeof RetryStep>
@@ -265,8 +321,18 @@ export const ListNodeTypes = z.strictObject({
 })
 export type ListNodeTypes = z.infer<typeof ListNodeTypes>
 
-export const OneNodeType = z.strictObject({ type: z.string().min(1).max(100) })
+const dialectOfType = NodeTypeDialect.optional().meta({ description: 'Only if it is a name of this dialect' })
+
+export const OneNodeType = z.strictObject({ type: z.string().min(1).max(100), dialect: dialectOfType })
 export type OneNodeType = z.infer<typeof OneNodeType>
+
+export const ListOptions = z.strictObject({
+  type: z.string().min(1).max(100),
+  dialect: dialectOfType,
+  field: z.string().min(1).max(200).meta({ description: 'A field of its config, as a dotted path' }),
+  values: JsonObject.optional().meta({ description: 'What other fields have, of which the options of this one may depend' }),
+})
+export type ListOptions = z.infer<typeof ListOptions>
 
 export const Refresh = z.strictObject({ refreshToken: z.string().min(1).max(1024) })
 export type Refresh = z.infer<typeof Refresh>

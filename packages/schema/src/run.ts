@@ -3,6 +3,7 @@ import { Id, Timestamp, WorkflowRef, ordinal } from './ids.ts'
 import { Json, JsonObject } from './json.ts'
 import { limits } from './limits.ts'
 import { Pause } from './pause.ts'
+import { StepError } from './step-error.ts'
 import { Version } from './version.ts'
 
 export const RunStatus = z.enum(['queued', 'running', 'waiting', 'held', 'cancelling', 'compensating', 'completed', 'failed', 'cancelled', 'compensated'])
@@ -42,10 +43,6 @@ export type ReasonCode = z.infer<typeof ReasonCode>
 /** Why a run ended otherwise than completed. */
 export const Reason = z.object({ code: ReasonCode, message: z.string(), step: z.string().optional() })
 export type Reason = z.infer<typeof Reason>
-
-/** Why a step failed: an outcome, not a fault. `code` is the node's own (`http_503`, `timed_out` …). */
-export const StepError = z.object({ code: z.string(), message: z.string(), details: Json.optional() })
-export type StepError = z.infer<typeof StepError>
 
 /** One thing that keeps a run from moving. */
 export const WaitingOn = z.object({
@@ -217,8 +214,14 @@ export const Step = z.object({
 })
 export type Step = z.infer<typeof Step>
 
-/** Under one key of the workspace at most one run is live beyond `queued`. */
-export const Lane = z.strictObject({ key: z.string().min(1).max(200), whenBusy: z.enum(['queue', 'join', 'refuse']).default('queue') })
+/** Under one key of the workspace, or of the workflow, at most one run is live beyond `queued`. */
+export const Lane = z.strictObject({
+  key: z.string().min(1).max(200),
+  of: z.enum(['workspace', 'workflow']).optional().meta({
+    description: 'Whose key it is: with `workflow` it means another lane in each workflow, which runs tell as `workflow:ID:KEY`; of the workspace unless set',
+  }),
+  whenBusy: z.enum(['queue', 'join', 'refuse']).default('queue'),
+})
 export type Lane = z.infer<typeof Lane>
 
 /**

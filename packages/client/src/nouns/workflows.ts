@@ -1,7 +1,9 @@
 import type {
   CreateWorkflow,
   DuplicateWorkflow,
+  EditedWorkflow,
   EditWorkflow,
+  GetWorkflow,
   ListedWorkflow,
   ListOutputs,
   ListVersions,
@@ -34,8 +36,8 @@ export interface Workflows {
    * for them; then of drafts that are more than one answer holds (16 MiB): `LimitExceededError` (`limit_exceeded`), ask for a smaller `limit`.
    */
   list(filter?: Input<typeof ListWorkflows>, options?: CallOptions): Listing<ListedWorkflow>
-  /** With its draft. Throws `NotFoundError` (`workflow_missing`). */
-  get(which: Input<typeof OneWorkflow>, options?: CallOptions): Promise<Workflow>
+  /** With its draft, and with `include: ['samples']` with what was last tried on its nodes. Throws `NotFoundError` (`workflow_missing`). */
+  get(which: Input<typeof GetWorkflow>, options?: CallOptions): Promise<Workflow>
   /**
    * The handle is made from the name unless given. Throws `ConflictError` (`handle_taken`, `idempotency_conflict`). Without an
    * idempotency key one is made, and kept over the repeats of this call: a lost answer makes nothing twice.
@@ -43,7 +45,7 @@ export interface Workflows {
   create(workflow: Input<typeof CreateWorkflow>, options?: CallOptions): Promise<Workflow>
   /**
    * What is absent stays as it is; within `definition` and `extra`, with `absent: 'keep'` alone: there it is kept of nodes by their
-   * id, of settings and `extra` key by key, and null clears a key of `extra`. With a `revision` that is not the draft's:
+   * id, of settings and `extra` key by key, and null clears a key of `extra`; with `'merge'` the objects in `extra` go key by key, too. With a `revision` that is not the draft's:
    * `ConflictError` (`revision_stale`).
    */
   update(change: Input<typeof UpdateWorkflow>, options?: CallOptions): Promise<Workflow>
@@ -61,8 +63,12 @@ export interface Workflows {
   version(which: Input<typeof OneVersion>, options?: CallOptions): Promise<Version>
   /** What is known to be put out by the nodes that give the result, or with `of: 'leaves'` by every node that no link leaves. */
   outputs(of: Input<typeof ListOutputs>, options?: CallOptions): Promise<WorkflowOutput[]>
-  /** Edits the draft, all or nothing, merged with what others edit meanwhile. */
-  edit(change: Input<typeof EditWorkflow>, options?: CallOptions): Promise<Workflow>
+  /**
+   * Edits the draft, all or nothing, merged with what others edit meanwhile. A node or a link that is added without an id gets one,
+   * which `drawn` tells by the place of its operation; a link without one is named by `linkIdOf(link)`. Throws `NotFoundError`
+   * (`node_missing`, `link_missing`), `ConflictError` (`link_exists`, `revision_stale`), `InvalidError`.
+   */
+  edit(change: Input<typeof EditWorkflow>, options?: CallOptions): Promise<EditedWorkflow>
   /** A node of the draft with what was last tried on it. */
   node(which: Input<typeof OneNode>, options?: CallOptions): Promise<WorkflowNode>
   /** Runs one node of the draft, and answers when that has ended: a failure is its outcome. */

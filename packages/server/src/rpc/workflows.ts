@@ -1,7 +1,9 @@
 import {
   CreateWorkflow,
   DuplicateWorkflow,
+  EditedWorkflow,
   EditWorkflow,
+  GetWorkflow,
   ListedWorkflow,
   ListOutputs,
   ListVersions,
@@ -33,7 +35,7 @@ export const workflows = router({
     .output(pageOf(ListedWorkflow))
     .query(({ ctx, input }) => ctx.parts.workflows.list(ctx.actor, input)),
 
-  get: can('workflows.read', at('GET', one, 'Get a workflow with its draft'), OneWorkflow)
+  get: can('workflows.read', at('GET', one, 'Get a workflow with its draft'), GetWorkflow)
     .output(Workflow)
     .query(({ ctx, input }) => ctx.parts.workflows.get(ctx.actor, input)),
 
@@ -74,7 +76,7 @@ export const workflows = router({
     .query(({ ctx, input }) => ctx.parts.workflows.outputs(ctx.actor, input)),
 
   edit: can('workflows.edit', at('POST', `${one}/edit`, 'Edit the draft, all or nothing'), EditWorkflow)
-    .output(Workflow)
+    .output(EditedWorkflow)
     .mutation(({ ctx, input }) => ctx.parts.workflows.edit(ctx.actor, input)),
 
   node: can('workflows.read', at('GET', `${one}/nodes/{nodeId}`, 'Get a node of the draft with its sample'), OneNode)

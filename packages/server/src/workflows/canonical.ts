@@ -35,7 +35,13 @@ function ofNode(node: Node): unknown {
   }
 }
 
-const ofLink = (link: Link): Link => ({ source: link.source, target: link.target, sourceHandle: link.sourceHandle ?? 'default', targetHandle: link.targetHandle ?? null })
+const ofLink = (link: Link): Link => ({
+  ...(link.id !== undefined && { id: link.id }),
+  source: link.source,
+  target: link.target,
+  sourceHandle: link.sourceHandle ?? 'default',
+  targetHandle: link.targetHandle ?? null,
+})
 
 /** Without keys that are there and undefined: they would hide the default under them. */
 const defined = (object: object = {}): object => Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined))

@@ -4,6 +4,7 @@ import {
   type CreateWorkflow,
   type Definition,
   type DuplicateWorkflow,
+  type EditedWorkflow,
   type EditWorkflow,
   type Issue,
   type JsonObject,
@@ -18,6 +19,8 @@ import type { Tx } from '../store/index.ts'
 import { shareUses } from '../store/rows/files.ts'
 import { onceUnder } from '../store/rows/idempotency.ts'
 import {
+  changeSamples,
+  dropNodes,
   findDraft,
   handlesLike,
   handleTaken,
@@ -30,11 +33,11 @@ import {
   updateWorkflow,
   type DraftRow,
 } from '../store/rows/workflows.ts'
-import { workflowView } from '../store/views/workflows.ts'
+import { type ViewedWith, workflowView } from '../store/views/workflows.ts'
 import { applyEdits } from './edit.ts'
 import { type Author, locked, missing, resolve, type WorkflowActor } from './find.ts'
 import { bytesOf, extraTooLarge, formIssues } from './form.ts'
-import { keepAbsent, keepExtra } from './keep.ts'
+import { keepAbsent, mergedExtra, mergedKeys } from './keep.ts'
 import { freeHandle, freeName, nameWith, numberable, slug } from './naming.ts'
 import { tell } from './tell.ts'
 
@@ -44,7 +47,7 @@ export interface Changing {
   update(tx: Tx, actor: WorkflowActor, input: UpdateWorkflow): Promise<Workflow>
   reset(tx: Tx, actor: WorkflowActor, input: ResetWorkflow): Promise<Workflow>
   duplicate(tx: Tx, actor: Author, input: DuplicateWorkflow): Promise<Workflow>
-  edit(tx: Tx, actor: WorkflowActor, input: EditWorkflow): Promise<Workflow>
+  edit(tx: Tx, actor: WorkflowActor, input: EditWorkflow): Promise<EditedWorkflow>
   keepTrial(tx: Tx, actor: WorkflowActor, trial: TriedNode): Promise<void>
   hide(tx: Tx, actor: WorkflowActor, workflow: string): Promise<{ id: string }>
 }
@@ -76,8 +79,8 @@ export function createChanging(fits: Fits): Changing {
     return id
   }
 
-  const replaceDraft = (tx: Tx, { id, name, handle, description, extra }: DraftRow, draft: Definition): Promise<void> =>
-    updateWorkflow(tx, { id, name, handle, description, extra, draft, unfit: unfitFor(draft) })
+  const replaceDraft = (tx: Tx, { id, name, handle, description, extra }: DraftRow, draft: Definition | null): Promise<void> =>
+    updateWorkflow(tx, { id, name, handle, description, extra, draft, unfit: draft ? unfitFor(draft) : [] })
 
   return {
     create: async (tx, actor, { idempotencyKey, ...input }) => made({ tx, actor, verb: 'create', key: idempotencyKey }, input, () => draw(tx, actor, input)),
@@ -97,6 +100,7 @@ export function createChanging(fits: Fits): Changing {
         if (sqlState(error) === uniqueViolation) throw new Fault('handle_taken', { details: { handle }, cause: error })
         throw error
       })
+      if (draft) await dropNodes(tx, row.id, goneFrom(row.draft, draft))
       return changed(tx, actor, row)
     },
 
@@ -104,7 +108,9 @@ export function createChanging(fits: Fits): Changing {
       const row = await locked(tx, actor, workflow, revision)
       const { kind } = row.draft
       refuse(Object.entries(drafts).flatMap(([of, draft]) => (draft ? issuesOf(draft, ['drafts', of]) : [])))
-      await replaceDraft(tx, row, { ...empty, ...drafts[kind], kind: drafts[kind]?.kind ?? kind })
+      const draft = { ...empty, ...drafts[kind], kind: drafts[kind]?.kind ?? kind }
+      await replaceDraft(tx, row, draft)
+      await dropNodes(tx, row.id, goneFrom(row.draft, draft))
       return changed(tx, actor, row)
     },
 
@@ -120,10 +126,16 @@ export function createChanging(fits: Fits): Changing {
         return copy
       }),
 
-    async edit(tx, actor, { workflow, operations, revision }) {
+    async edit(tx, actor, { workflow, operations, revision, include = [] }) {
       const row = await locked(tx, actor, workflow, revision)
-      await replaceDraft(tx, row, applyEdits(row.draft, operations))
-      return changed(tx, actor, row)
+      const { definition, drawn, samples, named, gone } = applyEdits(row.draft, operations, newId)
+      // A sample is no part of the draft: who writes nothing else makes no other one of it.
+      const draft = operations.every(({ op }) => op === 'setSample') ? null : definition
+      await replaceDraft(tx, row, draft)
+      await dropNodes(tx, row.id, [...gone])
+      await changeSamples(tx, row.id, samples)
+      const view = await changed(tx, actor, row, include.includes('samples') ? { samplesOf: [...named] } : {})
+      return { ...view, drawn }
     },
 
     /** Says nothing when the node is gone. */
@@ -132,7 +144,7 @@ export function createChanging(fits: Fits): Changing {
       if (!row.draft.nodes.some(({ id }) => id === nodeId)) return
       await saveSample(tx, row.id, nodeId, sample)
       if (!config) return
-      await replaceDraft(tx, row, applyEdits(row.draft, [{ op: 'setConfig', nodeId, config }]))
+      await replaceDraft(tx, row, applyEdits(row.draft, [{ op: 'setConfig', nodeId, config }], newId).definition)
       await tell(tx, actor.workspaceId, { id: row.id, seq: row.seq + 1 }, 'updated')
     },
 
@@ -175,17 +187,26 @@ type Given = Pick<UpdateWorkflow, 'definition' | 'extra' | 'absent'>
 /** Null: it stays as it is. */
 function draftFrom({ draft }: DraftRow, { definition, absent }: Given): Definition | null {
   if (!definition) return null
-  return absent === 'keep' ? keepAbsent(draft, definition) : { ...definition, kind: definition.kind ?? empty.kind }
+  if (absent === undefined || absent === 'clear') return { ...definition, kind: definition.kind ?? empty.kind }
+  return keepAbsent(draft, definition, layings[absent])
 }
 
 function extraFrom({ extra }: DraftRow, { extra: given, absent }: Given): JsonObject {
   if (!given) return extra
-  return absent === 'keep' ? keepExtra(extra, given) : given
+  return absent === undefined || absent === 'clear' ? given : layings[absent](extra, given)
 }
 
-async function changed(tx: Tx, actor: WorkflowActor, { id, seq }: DraftRow): Promise<Workflow> {
+const layings = { keep: mergedKeys, merge: mergedExtra } as const
+
+async function changed(tx: Tx, actor: WorkflowActor, { id, seq }: DraftRow, include: ViewedWith = {}): Promise<Workflow> {
   await tell(tx, actor.workspaceId, { id, seq: seq + 1 }, 'updated')
-  return workflowView(tx, id)
+  return workflowView(tx, id, include)
+}
+
+/** The nodes that the draft has no more. */
+function goneFrom(before: Definition, after: Definition): string[] {
+  const there = new Set(after.nodes.map(({ id }) => id))
+  return before.nodes.flatMap(({ id }) => (there.has(id) ? [] : [id]))
 }
 
 async function refuseTaken(tx: Tx, { workspaceId }: WorkflowActor, handle: string, id: string): Promise<void> {

@@ -9,6 +9,11 @@ export function formIssues(definition: Partial<Definition> & Pick<Definition, 'n
     ids.add(node.id)
     if (node.extra && bytesOf(node.extra) > limits.extraBytes) issues.push({ path: ['nodes', at, 'extra'], nodeId: node.id, message: extraTooLarge })
   }
+  const linkIds = new Set<string>()
+  for (const [at, { id }] of definition.links.entries()) {
+    if (id !== undefined && linkIds.has(id)) issues.push({ path: ['links', at, 'id'], message: `There is another link with the id ${id}` })
+    if (id !== undefined) linkIds.add(id)
+  }
   for (const [at, link] of definition.links.entries())
     for (const end of ['source', 'target'] as const) if (!ids.has(link[end])) issues.push({ path: ['links', at, end], message: `There is no node ${link[end]}` })
   if (definition.nodes.length > limits.nodes) issues.push({ path: ['nodes'], message: `${limits.nodes} nodes are allowed` })

@@ -2,14 +2,15 @@ import {
   Fault,
   type CreateWorkflow,
   type DuplicateWorkflow,
+  type EditedWorkflow,
   type EditWorkflow,
+  type GetWorkflow,
   type ListedWorkflow,
   type ListOutputs,
   type ListVersions,
   type ListWorkflows,
   type OneNode,
   type OneVersion,
-  type OneWorkflow,
   type Page,
   type PublishWorkflow,
   type ResetWorkflow,
@@ -42,12 +43,12 @@ export type { Startable } from './publish.ts'
  */
 export interface Workflows {
   list(actor: WorkflowActor, input: ListWorkflows): Promise<Page<ListedWorkflow>>
-  get(actor: WorkflowActor, input: OneWorkflow): Promise<Workflow>
+  get(actor: WorkflowActor, input: GetWorkflow): Promise<Workflow>
   create(actor: Author, input: CreateWorkflow): Promise<Workflow>
   update(actor: WorkflowActor, input: UpdateWorkflow): Promise<Workflow>
   reset(actor: WorkflowActor, input: ResetWorkflow): Promise<Workflow>
   duplicate(actor: Author, input: DuplicateWorkflow): Promise<Workflow>
-  edit(actor: WorkflowActor, input: EditWorkflow): Promise<Workflow>
+  edit(actor: WorkflowActor, input: EditWorkflow): Promise<EditedWorkflow>
   /** The version of the draft as it is: an earlier one when the draft has its hash. `expectHash` is the hash the caller means to publish. */
   publish(actor: WorkflowActor, input: PublishWorkflow & { expectHash?: string }): Promise<Version>
   versions(actor: WorkflowActor, input: ListVersions): Promise<Page<Version>>
@@ -83,7 +84,9 @@ export function createWorkflows({ database, catalogue, fits = {} }: WorkflowsPar
       if (sayableIn !== undefined && !Object.hasOwn(fits, sayableIn)) throw unknownDialect(Object.keys(fits))
       return workflowList(database, workspaceId, input)
     },
-    get: inTransaction(async (tx, actor, { workflow }: OneWorkflow) => workflowView(tx, (await resolve(tx, actor, workflow)).id)),
+    get: inTransaction(async (tx, actor, { workflow, include = [] }: GetWorkflow) =>
+      workflowView(tx, (await resolve(tx, actor, workflow)).id, include.includes('samples') ? { samplesOf: 'all' } : {}),
+    ),
     create: inTransaction(change.create),
     update: inTransaction(change.update),
     reset: inTransaction(change.reset),

@@ -74,7 +74,7 @@ export const workflow: Workflow = {
   version: null,
   hash: null,
   extra: {},
-  activity: { runs: 0, active: 0, lastRun: null },
+  activity: { runs: 0, active: 0, current: null, lastRun: null },
   created: at,
   updated: at,
 }

@@ -12,7 +12,12 @@ const start = definition(
     ['a', 'z', 'failed'],
   ],
 )
-const apply = (...operations: EditOperation[]) => applyEdits(start, operations)
+const drawing = () => {
+  let count = 0
+  return () => `drawn${++count}`
+}
+const edit = (...operations: EditOperation[]) => applyEdits(start, operations, drawing())
+const apply = (...operations: EditOperation[]) => edit(...operations).definition
 const refused = (...operations: EditOperation[]) => {
   try {
     apply(...operations)

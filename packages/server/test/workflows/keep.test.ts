@@ -1,7 +1,7 @@
 import type { Definition, GivenDefinition, Json, JsonObject, Node } from '@sluice/schema'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { keepAbsent, keepExtra } from '../../src/workflows/keep.ts'
+import { keepAbsent, mergedKeys } from '../../src/workflows/keep.ts'
 import { aDefinition, isWellFormed } from './definitions.ts'
 
 /** What somebody sends who knows of some keys alone: the same ids, and others. */
@@ -73,7 +73,7 @@ test('what is said again changes nothing, and a definition that says everything 
   )
 })
 
-const withoutNull = (node: Node): Node => (node.extra ? { ...node, extra: keepExtra({}, node.extra) } : node)
+const withoutNull = (node: Node): Node => (node.extra ? { ...node, extra: mergedKeys({}, node.extra) } : node)
 
 test('one setting said, the others kept; one key of extra cleared by null, an older null kept; a key that is undefined says nothing', () => {
   const before: Definition = {

@@ -2,6 +2,7 @@ import { Definition, Fault, type EditOperation, type Json } from '@sluice/schema
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { canonical, hashOf } from '../../src/workflows/canonical.ts'
+import { newId } from '../../src/store/ids.ts'
 import { applyEdits } from '../../src/workflows/edit.ts'
 import { graphOf, type GraphNode } from '../../src/workflows/graph.ts'
 import { prepare } from '../../src/workflows/prepare.ts'
@@ -85,7 +86,7 @@ describe('edits', () => {
       fc.property(aDefinition, fc.array(operation, { minLength: 1, maxLength: 6 }), (definition, operations) => {
         const before = JSON.stringify(definition)
         try {
-          expect(isWellFormed(applyEdits(definition, operations))).toBe(true)
+          expect(isWellFormed(applyEdits(definition, operations, newId).definition)).toBe(true)
         } catch (error) {
           if (!(error instanceof Fault)) throw error
           expect(['node_missing', 'input_invalid']).toContain(error.code)

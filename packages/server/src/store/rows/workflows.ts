@@ -239,3 +239,27 @@ export async function saveSample(tx: Tx, workflowId: string, nodeId: string, sam
   }
   await tx.query(statement, [workflowId, nodeId, ...[sample.input, sample.output, sample.error].map((value) => JSON.stringify(value))])
 }
+
+/** What is absent of a sample stays, and is null where there was none. */
+export async function changeSamples(tx: Tx, workflowId: string, changes: ReadonlyMap<string, { input?: Json; output?: Json; error?: Json }>): Promise<void> {
+  if (changes.size === 0) return
+  const columnOf = (key: 'input' | 'output' | 'error') => [...changes.values()].map(({ [key]: value }) => (value === undefined ? null : JSON.stringify(value)))
+  const statement = {
+    name: 'samples-change',
+    text: `
+      insert into samples as there (workflow_id, node_id, input, output, error)
+      select $1, node_id, coalesce(input, 'null'), coalesce(output, 'null'), coalesce(error, 'null')
+      from unnest($2::text[], $3::json[], $4::json[], $5::json[]) as changed (node_id, input, output, error)
+      on conflict (workflow_id, node_id) do update set (input, output, error, updated_at) = (
+        select coalesce(changed.input, there.input), coalesce(changed.output, there.output), coalesce(changed.error, there.error), now()
+        from unnest($2::text[], $3::json[], $4::json[], $5::json[]) as changed (node_id, input, output, error) where changed.node_id = there.node_id
+      )`,
+  }
+  await tx.query(statement, [workflowId, [...changes.keys()], columnOf('input'), columnOf('output'), columnOf('error')])
+}
+
+/** Nodes that a draft has no more: what was tried on them goes, and the files that nothing else uses. */
+export async function dropNodes(tx: Tx, workflowId: string, nodeIds: readonly string[]): Promise<void> {
+  if (nodeIds.length === 0) return
+  await tx.query({ name: 'samples-drop', text: 'delete from samples where workflow_id = $1 and node_id = any($2)' }, [workflowId, nodeIds])
+}

@@ -4,6 +4,7 @@ import {
   type ListedWorkflow,
   type ListWorkflows,
   type Page,
+  type Sample,
   type Version,
   type Workflow,
   type WorkflowField,
@@ -19,25 +20,76 @@ import { type SummaryRow, summaryColumns, summaryFrom } from './run-summary.ts'
 
 /** Workflows as callers see them, with what their runs amount to. Trials are never counted. */
 
-type Listed = Omit<WorkflowRow, 'fresh' | 'seq' | 'workspace_id'> & { runs: number; active: number; last: SummaryRow | null }
+type Listed = Omit<WorkflowRow, 'fresh' | 'seq' | 'workspace_id'> & { runs: number; active: number; current: SummaryRow | null; last: SummaryRow | null }
+
+/** What a workflow is told with. */
+export interface ViewedWith {
+  /** Samples of these nodes, or of all. */
+  samplesOf?: readonly string[] | 'all'
+}
+
+/**
+ * The live run that stands for the workflow: of its lane `canvas`, where the first to have started comes first, else the newest.
+ * Each is found by an index over live runs.
+ */
+const liveRun = `
+  select * from (
+    (select 0 as rank, lane_live is null as waits, ${summaryColumns} from runs r
+    where r.workspace_id = w.workspace_id and r.lane = 'workflow:' || w.id || ':canvas' and r.ended_at is null order by lane_live nulls last, r.id limit 1)
+    union all
+    (select 1, false, ${summaryColumns} from runs r where r.workflow_id = w.id and r.trial is null and r.ended_at is null order by r.id desc limit 1)
+  ) as candidates order by rank limit 1`
+
+const sampleValue = (column: 'input' | 'output'): string =>
+  `case when ${column}_bytes > ${limits.sampleValueBytes} or all_bytes > ${limits.samplesBytes} then json_build_object('truncated', ${column}_bytes) else ${column} end as ${column}`
 
 const columns = `
   w.id, w.handle, w.name, w.description, w.revision, w.version, w.hash, w.extra, w.created_at, w.updated_at,
   (select count(*) from (select from runs r where r.workflow_id = w.id and r.trial is null limit ${limits.countedRuns}) counted) as runs,
   (select count(*) from (select from runs r where r.workflow_id = w.id and r.trial is null and r.ended_at is null limit ${limits.countedRuns}) counted) as active,
+  (select row_to_json(live) from (${liveRun}) as live) as current,
   (select row_to_json(newest) from (
     select ${summaryColumns}
     from runs r where r.workflow_id = w.id and r.trial is null order by r.id desc limit 1
   ) as newest) as last`
 
-export async function workflowView(tx: Tx, id: string): Promise<Workflow> {
-  const rows = await tx.query<Listed & { draft: Definition } & Record<string, unknown>>(
-    { name: 'workflows-view', text: `select ${columns}, w.draft from workflows w where w.id = $1` },
-    [id],
-  )
-  const row = rows[0]!
-  return { ...summaryOf(row), draft: row.draft }
+/** By node id: a value that is too large by its size, and so the largest of all that are too much together. */
+const samples = `
+  (select coalesce(json_object_agg(node_id, json_build_object('input', input, 'output', output, 'error', error, 'updated', updated_at)), '{}')
+  from (
+    select node_id, updated_at, error, ${sampleValue('input')}, ${sampleValue('output')}
+    from (
+      select *, sum(input_bytes) over smaller + sum(output_bytes) over smaller as all_bytes
+      from (
+        select *, octet_length(input::text) as input_bytes, octet_length(output::text) as output_bytes
+        from samples where workflow_id = w.id and ($2::text[] is null or node_id = any($2))
+      ) as measured
+      window smaller as (order by input_bytes + output_bytes, node_id)
+    ) as weighed
+  ) as told)`
+
+/** With its draft. */
+export async function workflowView(tx: Tx, id: string, { samplesOf }: ViewedWith = {}): Promise<Workflow> {
+  const [row] =
+    samplesOf === undefined
+      ? await tx.query<ViewRow>({ name: 'workflows-view', text: `select ${columns}, w.draft from workflows w where w.id = $1` }, [id])
+      : await tx.query<ViewRow>({ name: 'workflows-view-samples', text: `select ${columns}, w.draft, ${samples} as samples from workflows w where w.id = $1` }, [
+          id,
+          samplesOf === 'all' ? null : samplesOf,
+        ])
+  return { ...summaryOf(row!), draft: row!.draft, ...(row!.samples && { samples: mapValues(row!.samples, sampleFrom) }) }
 }
+
+interface ViewRow extends Listed {
+  draft: Definition
+  samples?: Record<string, Sample>
+  [more: string]: unknown
+}
+
+const mapValues = <T, U>(of: Record<string, T>, make: (value: T) => U): Record<string, U> => Object.fromEntries(Object.entries(of).map(([key, value]) => [key, make(value)]))
+
+/** PostgreSQL's JSON writes instants with an offset. */
+const sampleFrom = ({ updated, ...sample }: Sample): Sample => ({ ...sample, updated: new Date(updated).toISOString() })
 
 export async function workflowSummary(tx: Tx, id: string): Promise<WorkflowSummary> {
   const rows = await tx.query<Listed & Record<string, unknown>>({ name: 'workflows-summary', text: `select ${columns} from workflows w where w.id = $1` }, [id])
@@ -110,7 +162,7 @@ async function withDrafts(tx: Tx, ids: readonly string[]): Promise<ListedWorkflo
 
 function summaryOf(row: Listed): WorkflowSummary {
   const { id, handle, name, description, revision, version, hash, extra } = row
-  const activity: Activity = { runs: row.runs, active: row.active, lastRun: row.last && summaryFrom(row.last) }
+  const activity: Activity = { runs: row.runs, active: row.active, current: row.current && summaryFrom(row.current), lastRun: row.last && summaryFrom(row.last) }
   return { id, handle, name, description, revision, version, hash, extra, activity, created: row.created_at.toISOString(), updated: row.updated_at.toISOString() }
 }
 
