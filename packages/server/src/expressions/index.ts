@@ -1,4 +1,4 @@
-export { compileCel, type Cel } from './cel.ts'
+export { compileCel, pick, type Cel } from './cel.ts'
 export { ExpressionError } from './error.ts'
 export { compileJinja, type Jinja } from './jinja.ts'
 export { compilePath, type StepPath } from './path.ts'

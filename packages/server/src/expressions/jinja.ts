@@ -1,9 +1,11 @@
+import type { Json } from '@sluice/schema'
 import { Budget } from './budget.ts'
 import { ExpressionError } from './error.ts'
 import { arithmetic, likeTo } from './jinja-arithmetic.ts'
 import { parse } from './jinja-parser.ts'
 import type { Body, Call, Expression, Statement, Target } from './jinja-tree.ts'
 import { Loop, Tuple, characters, contains, elements, equal, inside, isList, joined, kindOf, numberIn, numeric, isFloat, order, str, truth } from './jinja-values.ts'
+import { toJson } from './json.ts'
 import { Recent } from './recent.ts'
 
 /**
@@ -24,6 +26,10 @@ export interface Jinja {
   dynamic: boolean
   /** The text, of a scope whose `nodes` has the outputs of the steps. Throws an ExpressionError. */
   render(scope: object): string
+  /** The text, where what has a name is not a step but an own key of `names`. Throws an ExpressionError. */
+  text(names: object): string
+  /** Of a template that is exactly one `{{ expression }}` its value, null where nothing is, else the text. Throws an ExpressionError. */
+  value(names: object): Json
 }
 
 /** Characters of one template. */
@@ -35,7 +41,7 @@ const nothing: ReadonlySet<string> = new Set()
 
 /** Compiles a template. Throws an ExpressionError for what is not understood, with its place. Line ends become `\n`, and a last one goes, as in Jinja. */
 export function compileJinja(source: string): Jinja {
-  if (!/\{[{%#]|\r|\n$/.test(source)) return { steps: nothing, needed: nothing, dynamic: false, render: () => source }
+  if (!/\{[{%#]|\r|\n$/.test(source)) return { steps: nothing, needed: nothing, dynamic: false, render: () => source, text: () => source, value: () => source }
   // The tree is some 20 to 40 times as large as its text.
   return recent.of(source, () => compile(source), source.length * 40 + 1_000)
 }
@@ -43,7 +49,10 @@ export function compileJinja(source: string): Jinja {
 function compile(source: string): Jinja {
   if (source.length > maxSource) throw new ExpressionError(`A template has at most ${maxSource} characters`)
   const { body, names, strange } = attempt(() => parse(source))
-  return { steps: names, needed: strange, dynamic: true, render: (scope) => attempt(() => new Evaluation(inside(scope, 'nodes')).render(body)) }
+  const text = (outputs: unknown): string => attempt(() => new Evaluation(outputs).render(body))
+  const [only] = body
+  const value = body.length === 1 && only?.is === 'print' ? (outputs: object): Json => attempt(() => new Evaluation(outputs).json(only.value)) : text
+  return { steps: names, needed: strange, dynamic: true, render: (scope) => text(inside(scope, 'nodes')), text, value }
 }
 
 /** A stack that overflows is an ExpressionError to the caller. */
@@ -72,6 +81,10 @@ class Evaluation {
   render(body: Body): string {
     this.#run(body)
     return this.#text
+  }
+
+  json(expression: Expression): Json {
+    return toJson(this.#value(expression), this.#budget)
   }
 
   #run(body: Body): void {

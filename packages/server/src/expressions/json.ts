@@ -2,6 +2,7 @@ import { Duration, UnsignedInt } from '@marcbachmann/cel-js/evaluator'
 import { limits, type Json, type JsonObject } from '@sluice/schema'
 import type { Budget } from './budget.ts'
 import { ExpressionError } from './error.ts'
+import { Float } from './jinja-values.ts'
 
 /**
  * What an evaluation gave, as JSON: 64-bit integers become numbers, instants ISO 8601, bytes base64. A value that was
@@ -32,6 +33,7 @@ export function toJson(value: unknown, budget: Budget, depth = 0): Json {
 function ofObject(value: object, budget: Budget, depth: number): Json {
   if (depth >= limits.jsonDepth) throw new ExpressionError(`The result is nested deeper than ${limits.jsonDepth} levels`)
   if (Array.isArray(value)) return value.map((each) => toJson(each, budget, depth + 1))
+  if (value instanceof Float) return value.value
   if (value instanceof Date) return value.toISOString()
   if (value instanceof UnsignedInt) return Number(value.valueOf())
   if (value instanceof Duration) return value.toString()

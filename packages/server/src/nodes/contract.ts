@@ -10,10 +10,12 @@ import type * as Schema from 'effect/Schema'
  * How a string in a config is read, once, before the config is decoded:
  * `template` Liquid, gives text · `value` Liquid, but a string that is one `{{ expression }}` and nothing else gives the
  * value itself · `condition` CEL, gives a boolean · `expression` CEL, gives any value · `jinja` a Jinja template whose
- * names are steps before, gives text · `path` the name of such a step, then keys and indexes (`step.key.0`), gives what
- * stands there or null · `raw` as it stands.
+ * names are steps before, gives text · `jinja-data` one whose only name is `data`, gives text, a string without `{{` as it
+ * stands · `jinja-data-value` the same, but a string that is one `{{ expression }}` and nothing else gives the value itself ·
+ * `python` a condition as Python writes it, whose only name is `data`, gives a boolean · `path` the name of a step before,
+ * then keys and indexes (`step.key.0`), gives what stands there or null · `raw` as it stands.
  */
-export type Reading = 'template' | 'value' | 'condition' | 'expression' | 'jinja' | 'path' | 'raw'
+export type Reading = 'template' | 'value' | 'condition' | 'expression' | 'jinja' | 'jinja-data' | 'jinja-data-value' | 'python' | 'path' | 'raw'
 
 /** Readings by dotted path into the config; `*` stands for one key or index, a last `**` for all below. The rest are templates. */
 export type Readings = { readonly [path: string]: Reading }

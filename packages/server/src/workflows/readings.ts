@@ -1,6 +1,7 @@
 import type { Json, JsonObject } from '@sluice/schema'
-import { compileCel, compileJinja, compilePath, compileTemplate } from '../expressions/index.ts'
+import { compileCel, compileJinja, compilePath, compileTemplate, pick } from '../expressions/index.ts'
 import type { Place as Path, Reading, Readings } from '../nodes/contract.ts'
+import { listed } from './names.ts'
 
 /** How the strings of a config are read: which way each, and what stands in it. */
 
@@ -42,15 +43,35 @@ function fits(segments: readonly string[], path: Path): boolean {
 
 const none: ReadonlySet<string> = new Set()
 const outputs: ReadonlySet<string> = new Set(['nodes'])
+const data: ReadonlySet<string> = new Set(['data'])
 const noneMissing = (): string[] => []
 const missingOf =
   (steps: ReadonlySet<string>) =>
   (known: ReadonlySet<string>): string[] =>
     [...steps].filter((step) => !known.has(step)).map((step) => `nodes.${step}`)
 
+const asItStands = (source: string): Reader => ({
+  names: none,
+  steps: none,
+  whole: false,
+  variables: none,
+  missing: noneMissing,
+  dynamic: false,
+  complaint: null,
+  read: () => source,
+})
+
+/** What names `data` alone: of the scope it sees nothing else. */
+function readerOfData(named: ReadonlySet<string>, needed: ReadonlySet<string>, read: (names: object) => Json): Reader {
+  const names = named.has('data') ? data : none
+  const strange = [...needed].filter((name) => name !== 'data')
+  const complaint = strange.length === 0 ? null : `${listed(strange)} is not known here; there is only data`
+  return { names, steps: none, whole: false, variables: names, missing: noneMissing, dynamic: true, complaint, read: (scope) => read(pick(scope, names)) }
+}
+
 /** Compiles a string as it is read. Throws an ExpressionError. */
 export function readerOf(source: string, reading: Reading): Reader {
-  if (reading === 'raw') return { names: none, steps: none, whole: false, variables: none, missing: noneMissing, dynamic: false, complaint: null, read: () => source }
+  if (reading === 'raw') return asItStands(source)
   if (reading === 'template' || reading === 'value') {
     const { names, steps, whole, variables, dynamic, render, value } = compileTemplate(source)
     return { names, steps, whole, variables, missing: missingOf(steps), dynamic, complaint: null, read: reading === 'template' ? render : value }
@@ -59,6 +80,11 @@ export function readerOf(source: string, reading: Reading): Reader {
     const { steps, needed, dynamic, render } = compileJinja(source)
     const missing = (known: ReadonlySet<string>): string[] => [...needed].filter((step) => !known.has(step))
     return { names: outputs, steps, whole: false, variables: outputs, missing, dynamic, complaint: null, read: render }
+  }
+  if (reading === 'jinja-data' || reading === 'jinja-data-value') {
+    if (!source.includes('{{')) return asItStands(source)
+    const { steps: named, needed, text, value } = compileJinja(source)
+    return readerOfData(named, needed, reading === 'jinja-data' ? text : value)
   }
   if (reading === 'path') {
     const { steps, read } = compilePath(source)
