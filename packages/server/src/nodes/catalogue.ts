@@ -4,23 +4,28 @@ import type { Sandbox } from '../sandbox/sandbox.ts'
 import type { AnyAlias, AnyNode, Catalogue } from './contract.ts'
 import { coalesce } from './library/coalesce.ts'
 import { code } from './library/code.ts'
+import { counter } from './library/counter.ts'
 import { delay } from './library/delay.ts'
 import { external } from './library/external.ts'
 import { httpRequest } from './library/http-request.ts'
 import { human } from './library/human.ts'
 import { input } from './library/input.ts'
+import { iterator } from './library/iterator.ts'
 import { llm } from './library/llm.ts'
 import { log } from './library/log.ts'
 import { loop } from './library/loop.ts'
 import { map } from './library/map.ts'
 import { merge } from './library/merge.ts'
 import { output } from './library/output.ts'
+import { queueReader } from './library/queue-reader.ts'
+import { respond } from './library/respond.ts'
 import { router } from './library/router.ts'
 import { setContext } from './library/set-context.ts'
 import { signal } from './library/signal.ts'
 import { staticValue } from './library/static-value.ts'
 import { subworkflow } from './library/subworkflow.ts'
 import { template } from './library/template.ts'
+import { webhook } from './library/webhook.ts'
 
 /** What the nodes of the library stand on. */
 export interface Foundations {
@@ -37,7 +42,8 @@ export function createCatalogue({ outside, sandbox, models }: Foundations, broug
   const nodes: AnyNode[] = [
     ...[input, output, staticValue, template, router, merge, coalesce],
     ...[httpRequest(outside), code(sandbox), llm(models), human, signal, external, delay],
-    ...[map, loop, subworkflow, log, setContext],
+    ...[map, loop, subworkflow, log, setContext, respond],
+    ...[counter, iterator, webhook, queueReader],
     ...brought,
   ]
   const own = new Map(nodes.map((node) => [node.type, node]))

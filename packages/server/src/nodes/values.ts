@@ -28,6 +28,15 @@ export function millisecondsOf(value: number | string, field: string): number {
   return number
 }
 
+/** A whole number, or text that gives one. */
+export const Whole = Schema.Union([Schema.Int, Schema.String])
+
+export function wholeNumberOf(value: number | string, field: string): number {
+  const number = typeof value === 'string' && /^\s*[+-]?\d{1,15}\s*$/.test(value) ? Number(value) : value
+  if (typeof number !== 'number' || !Number.isSafeInteger(number)) throw new StepFailure('config_invalid', `${field} is not a whole number`, { retry: false })
+  return number
+}
+
 /** A whole number from 0, also out of text; null when it is none. */
 export function wholeOf(value: number | string): number | null {
   const number = typeof value === 'string' && /^\s*\d{1,15}\s*$/.test(value) ? Number(value) : value

@@ -41,6 +41,7 @@ export interface OutsideRequest extends HopInput {
 }
 
 export interface OutsideAnswer extends Answer {
+  /** With two decimals. */
   durationMs: number
 }
 
@@ -84,7 +85,7 @@ async function exchange(agent: Agent, input: OutsideRequest): Promise<OutsideAns
   const signal = input.signal ? AbortSignal.any([input.signal, timeUp]) : timeUp
   try {
     const answer = await orAborted(follow(agent, first, { maxBytes, maxRedirects, signal }), signal)
-    return { ...answer, durationMs: Math.round(performance.now() - started) }
+    return { ...answer, durationMs: Math.round((performance.now() - started) * 100) / 100 }
   } catch (error) {
     input.signal?.throwIfAborted()
     if (timeUp.aborted) throw new OutsideError('timed_out', `no whole answer from ${hostOf(first.url)} within ${timeoutMs} ms`)

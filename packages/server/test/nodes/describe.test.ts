@@ -43,6 +43,11 @@ test('the catalogue has the node types of the design, each once', () => {
     'subworkflow',
     'log',
     'set-context',
+    'respond',
+    'counter',
+    'iterator',
+    'webhook',
+    'queue-reader',
   ])
   expect(catalogue.get('router')?.type).toBe('router')
   expect(catalogue.get('constructor')).toBeUndefined()

@@ -171,4 +171,45 @@ describe('secrets of http-request', () => {
     const error = await failure(() => run(node, { method: 'GET', url: 'http://127.0.0.1:1', auth: { secret: 'payments' } }, { abilities: broken }))
     expect(error).toMatchObject({ code: 'http_invalid_request', message: 'the header authorization has a value that cannot be sent' })
   })
+
+  describe('that is to give what there is', () => {
+    const give = (config: JsonObject) => run(node, { onError: 'give', ...config }).then(({ output }) => output)
+
+    test('gives an answer of any status, with no error', async () => {
+      await using called = await service((response) => void response.writeHead(503, { 'content-type': 'application/json' }).end('{"a":1}'))
+      expect(await give({ method: 'GET', url: called.url })).toEqual({ status: 503, headers: expect.anything(), body: { a: 1 }, durationMs: expect.any(Number), error: null })
+    })
+
+    test('gives as text what says that it is JSON and is not, or is nested too deeply', async () => {
+      const deep = '['.repeat(70) + ']'.repeat(70)
+      await using called = await service((response, { url }) => void response.setHeader('content-type', 'application/json').end(url === '/deep' ? deep : '{"a":'))
+      expect(await give({ method: 'GET', url: called.url })).toMatchObject({ status: 200, body: '{"a":' })
+      expect(await give({ method: 'GET', url: `${called.url}/deep` })).toMatchObject({ status: 200, body: deep })
+    })
+
+    test('gives a status of 0 and what was wrong where no answer came', async () => {
+      const gone = await service(() => {})
+      await gone[Symbol.asyncDispose]()
+      const nothing = { status: 0, headers: {}, body: null, durationMs: expect.any(Number) }
+      expect(await give({ method: 'GET', url: gone.url })).toEqual({ ...nothing, error: { type: 'network', message: expect.stringContaining('no answer from 127.0.0.1') } })
+      expect(await give({ method: 'GET', url: 'http://10.0.0.1/' })).toMatchObject({ status: 0, error: { type: 'refused_address' } })
+      expect(await give({ method: 'GET', url: 'no url' })).toMatchObject({ status: 0, error: { type: 'invalid_request' } })
+      await using slow = await service(() => {})
+      expect(await give({ method: 'OPTIONS', url: slow.url, timeoutMs: 50 })).toMatchObject({ status: 0, error: { type: 'timed_out' }, durationMs: expect.any(Number) })
+    })
+
+    test('is ended by a cancel all the same', async () => {
+      await using slow = await service(() => {})
+      const abort = new AbortController()
+      const asked = run(node, { onError: 'give', method: 'GET', url: slow.url }, { signal: abort.signal })
+      abort.abort(new Error('cancelled'))
+      await expect(asked).rejects.toThrow('cancelled')
+    })
+
+    test('asks for headers alone with HEAD', async () => {
+      await using called = await service((response) => void response.setHeader('x-there', 'yes').end())
+      expect(await give({ method: 'HEAD', url: called.url })).toMatchObject({ status: 200, headers: { 'x-there': 'yes' }, body: null })
+      expect(called.seen[0]!.method).toBe('HEAD')
+    })
+  })
 })

@@ -2,6 +2,7 @@ import type { JsonObject } from '@sluice/schema'
 import { describe, expect, test } from 'vitest'
 import { coalesce } from '../../src/nodes/library/coalesce.ts'
 import { delay } from '../../src/nodes/library/delay.ts'
+import { respond } from '../../src/nodes/library/respond.ts'
 import { external } from '../../src/nodes/library/external.ts'
 import { human } from '../../src/nodes/library/human.ts'
 import { input } from '../../src/nodes/library/input.ts'
@@ -180,7 +181,52 @@ describe('signal, external, delay', () => {
   ])('a delay of %j fails for good', async (config) => {
     expect(await failure(() => wait(delay, config))).toMatchObject({ code: 'config_invalid', retry: false })
   })
-  test('a delay is given either way, not both', () => {
+  test('a delay gives what it is told to', () => {
+    expect(wait(delay, { ms: 0, output: { a: [null] } })).toEqual({ for: 'timer', at: now, output: { a: [null] } })
+    expect(wait(delay, { ms: 0, output: null })).toEqual({ for: 'timer', at: now, output: null })
+  })
+  describe('a spread delay', () => {
+    const delays = (spread: JsonObject, passes: number, more: { runId?: string; nodeId?: string } = {}) =>
+      Array.from({ length: passes }, (_, pass) => {
+        const request = wait(delay, { spread }, { pass, ...more })
+        return request.for === 'timer' ? request.at.getTime() - now.getTime() : NaN
+      })
+    const sum = (numbers: number[]) => numbers.reduce((whole, each) => whole + each, 0)
+
+    test('comes to exactly its time over each round, however it is cut', () => {
+      for (const [totalMs, over, jitter] of [
+        [1_000, 7, 1],
+        [10, 3, 0.3],
+        [1, 5, 1],
+        [0, 4, 1],
+        [86_400_000, 20, 0.3],
+        [999_999, 1, 1],
+      ] as const) {
+        const found = delays({ totalMs, over, jitter }, over * 3)
+        for (const round of [0, 1, 2]) expect(sum(found.slice(round * over, (round + 1) * over))).toBe(totalMs)
+        const average = totalMs / over
+        for (const each of found) expect(Math.abs(each - average)).toBeLessThanOrEqual(jitter * average + 1)
+      }
+    })
+    test('is the same wherever it is asked, and another in another round, node and run', () => {
+      const spread = { totalMs: 60_000, over: 6, jitter: 0.5 }
+      const found = delays(spread, 12)
+      expect(delays(spread, 12)).toEqual(found)
+      expect(found.slice(6)).not.toEqual(found.slice(0, 6))
+      expect(delays(spread, 12, { runId: 'other' })).not.toEqual(found)
+      expect(delays(spread, 12, { nodeId: 'other' })).not.toEqual(found)
+    })
+    test('without jitter is even', () => {
+      expect(delays({ totalMs: 1_000, over: 4, jitter: 0 }, 5)).toEqual([250, 250, 250, 250, 250])
+      expect(delays({ totalMs: '1000', over: 4 }, 4)).toEqual([250, 250, 250, 250])
+    })
+  })
+  test('a response has a status of HTTP, and gives its body or what comes in', async () => {
+    expect(await output(respond, {}, { a: { x: 1 } })).toEqual({ status: 200, body: { x: 1 } })
+    expect(await output(respond, { status: '404', body: null }, { a: { x: 1 } })).toEqual({ status: 404, body: null })
+    for (const status of [99, 600, 'x', '']) expect(await failure(() => output(respond, { status }))).toMatchObject({ code: 'config_invalid', retry: false })
+  })
+  test('a delay is given in one way', () => {
     expect(delay.check!({})).toHaveLength(1)
     expect(delay.check!({ ms: 1, until: 'x' })).toHaveLength(1)
     expect(delay.check!({ ms: 1 })).toEqual([])

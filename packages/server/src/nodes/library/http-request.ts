@@ -1,5 +1,5 @@
 import { limits } from '@sluice/schema'
-import type { JsonObject } from '@sluice/schema'
+import type { Json, JsonObject } from '@sluice/schema'
 import * as Schema from 'effect/Schema'
 import { OutsideError } from '../../outside/error.ts'
 import type { OutsideErrorCode } from '../../outside/error.ts'
@@ -25,6 +25,13 @@ const Config = Schema.Struct({
   timeoutMs: Schema.optionalKey(
     Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 600_000 })).annotate({ title: 'Time-out', description: 'Milliseconds for the whole exchange; 30,000 unless set' }),
   ),
+  onError: Schema.optionalKey(
+    Schema.Literals(['fail', 'give']).annotate({
+      title: 'On error',
+      description:
+        'Fail when no answer came, or one from 400 on, or give what there is: the answer whatever its status, and where none came a `status` of 0 with `error`, `{message, type}`; `fail` unless set',
+    }),
+  ),
 })
 type Config = typeof Config.Type
 
@@ -35,7 +42,7 @@ export const httpRequest = (outside: Outside) =>
     description: 'Calls an HTTP service. The call carries an Idempotency-Key that is the same on every retry of the step.',
     category: 'work',
     config: Config,
-    readings: { method: 'raw', 'query.**': 'value', 'body.**': 'value', 'auth.**': 'raw' },
+    readings: { method: 'raw', 'query.**': 'value', 'body.**': 'value', 'auth.**': 'raw', onError: 'raw' },
     check: checkConfig,
     takesInput: false,
     behaviour: { is: 'work', run: (config, context) => call(outside, config, context) },
@@ -52,13 +59,40 @@ function checkConfig({ method, headers, auth, ...config }: JsonObject) {
 
 async function call(outside: Outside, config: Config, context: WorkContext): Promise<StepResult> {
   const secret = config.auth ? await context.abilities.secret(config.auth.secret) : null
-  const answer = await send(outside, config, secret, context)
+  return { output: await (config.onError === 'give' ? given : answered)(outside, config, secret, context) }
+}
+
+async function answered(outside: Outside, config: Config, secret: string | null, context: WorkContext): Promise<Json> {
+  const answer = await send(outside, config, secret, context).catch(failing)
   const { status, headers, text, binary } = readAnswer(answer, secret)
-  if (status < 400) return { output: { status, headers, body: binary ?? parsedBody(headers, text), durationMs: answer.durationMs } }
+  if (status < 400) return { status, headers, body: binary ?? parsedBody(headers, text), durationMs: answer.durationMs }
   throw new StepFailure(`http_${status}`, `The service answered ${status}`, {
     retry: status >= 500 || status === 429,
     details: { status, body: text.slice(0, excerptCharacters) },
   })
+}
+
+/** What there is, whatever came: nothing is lost of an answer that is not what it says it is, and no answer is told as one, too. */
+async function given(outside: Outside, config: Config, secret: string | null, context: WorkContext): Promise<Json> {
+  const began = performance.now()
+  try {
+    const answer = await send(outside, config, secret, context)
+    const { status, headers, text, binary } = readAnswer(answer, secret)
+    return { status, headers, body: binary ?? bodyOrText(headers, text), durationMs: answer.durationMs, error: null }
+  } catch (error) {
+    if (!(error instanceof OutsideError)) throw error
+    const durationMs = Math.round((performance.now() - began) * 100) / 100
+    return { status: 0, headers: {}, body: null, durationMs, error: { message: error.message, type: error.code } }
+  }
+}
+
+function bodyOrText(headers: Record<string, string>, text: string): Json {
+  try {
+    return parsedBody(headers, text)
+  } catch (error) {
+    if (error instanceof StepFailure) return text
+    throw error
+  }
 }
 
 const excerptCharacters = 2_000
@@ -73,6 +107,7 @@ const worthRetrying = {
   invalid_request: false,
 } satisfies Record<OutsideErrorCode, boolean>
 
+/** Throws an OutsideError. */
 async function send(outside: Outside, config: Config, secret: string | null, { key, signal, traceparent }: WorkContext): Promise<OutsideAnswer> {
   const { body, type } = encodedBody(config.body)
   const carrier = (config.auth?.header ?? 'Authorization').toLowerCase()
@@ -84,20 +119,20 @@ async function send(outside: Outside, config: Config, secret: string | null, { k
     ...(secret === null ? [] : [[carrier, (config.auth?.prefix ?? 'Bearer ') + secret]]),
   ]) as Record<string, string>
   const { method, timeoutMs } = config
-  try {
-    return await outside.request({
-      method,
-      url: withQuery(config.url, config.query),
-      headers,
-      body,
-      credentialHeaders: [carrier],
-      maxBytes: limits.stepOutputBytes,
-      timeoutMs,
-      signal,
-      traceparent,
-    })
-  } catch (error) {
-    if (!(error instanceof OutsideError)) throw error
-    throw new StepFailure(`http_${error.code}`, error.message, { retry: worthRetrying[error.code] })
-  }
+  return outside.request({
+    method,
+    url: withQuery(config.url, config.query),
+    headers,
+    body,
+    credentialHeaders: [carrier],
+    maxBytes: limits.stepOutputBytes,
+    timeoutMs,
+    signal,
+    traceparent,
+  })
+}
+
+function failing(error: unknown): never {
+  if (!(error instanceof OutsideError)) throw error
+  throw new StepFailure(`http_${error.code}`, error.message, { retry: worthRetrying[error.code] })
 }
