@@ -1,55 +1,15 @@
-import { type Definition, type Join, type Link, type Node, type NodeSettings, type RetrySettings, stepNames } from '@sluice/schema'
+import { type Definition, type Link, type RetrySettings, stepNames } from '@sluice/schema'
 import type { Standing } from '../nodes/contract.ts'
+import { drawBodies, type Drawing } from './drawn.ts'
+import { type GraphLink, type GraphNode, type GraphPath, type GraphTypes, handleOf, isProducer, owners } from './graph-node.ts'
+
+export type { GraphLink, GraphNode, GraphPath, GraphTypes } from './graph-node.ts'
+export { drawnBy, isProducer, owners } from './graph-node.ts'
 
 /**
  * A definition as the engine reads it: links by handle, bodies as scopes of their own, names, order, what can be reached.
  * PURE, and total: a draft that would not publish still gives a graph, so that validation can speak about it.
  */
-
-export interface GraphLink {
-  source: GraphNode
-  target: GraphNode
-  handle: string
-}
-
-/** A way into a node: from one source, by any of these handles. */
-export interface GraphPath {
-  source: GraphNode
-  handles: string[]
-}
-
-export interface GraphNode {
-  id: string
-  /** As the definition has it. */
-  type: string
-  /** The node type it is: the same, unless it stands there under a name of a dialect. */
-  is: string
-  /** The title when it is unique in the definition, else the id. */
-  name: string
-  /** What the keys of its steps begin with; at the top the key itself, and not put together again each time. */
-  key: string
-  /** How its events begin, as JSON text that is open still: the same in all runs. */
-  told: string
-  definition: Node
-  /** The map or loop whose body this is in. */
-  parent: GraphNode | null
-  /** Nodes that name this one as parent, in topological order. */
-  body: GraphNode[]
-  incoming: GraphLink[]
-  outgoing: GraphLink[]
-  /** Handles that links of it name and that mean `default`: a step that leaves by that one leaves by these, as the definition says it. */
-  alsoDefault: string[]
-  /** The ways in from nodes that are part of the run, in topological order. */
-  paths: GraphPath[]
-  join: Join
-  entry: boolean
-  /** Whether an entry of its scope leads here. What none reaches is not part of the run. */
-  reachable: boolean
-  /** Its place in the topological order of its scope. */
-  order: number
-  settings: NodeSettings
-  retry: Required<RetrySettings>
-}
 
 export interface Graph {
   nodes: ReadonlyMap<string, GraphNode>
@@ -59,21 +19,13 @@ export interface Graph {
   reached: number
   /** Nodes on a cycle, and those behind one: not in any order. */
   unordered: GraphNode[]
+  /** Links across the border of a body: they say nothing about order in any scope. */
+  crossing: ReadonlySet<Link>
+  /** Whether any node is a producer. */
+  produces: boolean
   onFailure: 'stop' | 'continue'
   timeoutMs: number | null
   definition: Definition
-}
-
-/** What the graph needs to know of node types: a catalogue says it. */
-export interface GraphTypes {
-  get(type: string): GraphType | undefined
-}
-
-interface GraphType {
-  entry?: boolean
-  handles?: { fixed?: readonly string[] }
-  /** Set when the type is another name of a node type. */
-  alias?: { of: string; leaves?: 'default' }
 }
 
 export const defaultRetry: Required<RetrySettings> = { maxAttempts: 1, backoffMs: 1000, factor: 2, jitter: 0.2 }
@@ -95,11 +47,19 @@ export function graphOf(definition: Definition, types: GraphTypes): Graph {
       told: `{"nodeId":${JSON.stringify(node.id)},"step":${JSON.stringify(name)}`,
       definition: node,
       parent: null,
+      depth: 0,
       body: [],
+      item: null,
+      head: null,
+      shares: [],
+      readers: [],
+      feeds: [],
+      fedBy: [],
       incoming: [],
       outgoing: [],
       alsoDefault: [],
       paths: [],
+      pathsBy: null,
       join: is === 'coalesce' ? 'any' : (node.settings?.join ?? join),
       entry: false,
       reachable: false,
@@ -109,35 +69,77 @@ export function graphOf(definition: Definition, types: GraphTypes): Graph {
     })
   }
   for (const node of nodes.values()) node.parent = parentOf(nodes, node)
-  for (const link of definition.links) connect(nodes, link, types)
+  const drawing = drawBodies(nodes, definition.links, types)
+  for (const { link, source, target } of drawing.flows) connect(link, source, target, types)
 
-  const scopes = new Map<GraphNode | null, GraphNode[]>()
-  for (const node of nodes.values()) {
-    const scope = scopes.get(node.parent) ?? []
-    scopes.set(node.parent, scope)
-    scope.push(node)
-  }
+  const scopes = scopesOf(nodes.values(), drawing)
   const unordered: GraphNode[] = []
   let top: GraphNode[] = []
   for (const [parent, members] of scopes) {
     const sorted = topological(members)
-    if (parent) parent.body = sorted
-    else top = sorted
+    if (!parent) top = sorted
+    else if (!parent.item) parent.body = sorted
     const inOrder = new Set(sorted)
     unordered.push(...members.filter((node) => !inOrder.has(node)))
-    const declared = parent ? [] : sorted.filter((node) => types.get(node.type)?.entry === true)
-    for (const node of declared.length > 0 ? declared : sorted.filter((each) => each.incoming.length === 0)) node.entry = true
+    for (const node of entriesOf(parent, sorted, types)) node.entry = true
     for (const node of sorted) node.reachable = node.entry || node.incoming.some((link) => link.source.reachable)
     for (const node of sorted) node.paths = pathsTo(node)
+    if (parent?.item) share(parent, sorted)
   }
   return {
     nodes,
     top,
     reached: top.filter((node) => node.reachable).length,
     unordered,
+    crossing: drawing.crossing,
+    produces: drawing.produces,
     onFailure: definition.settings?.onFailure ?? 'stop',
     timeoutMs: definition.settings?.timeoutMs ?? null,
     definition,
+  }
+}
+
+/** The node that stands under an id where a step of this iteration does: of a node that draws its body there are two. */
+export function nodeAt({ nodes }: Pick<Graph, 'nodes'>, nodeId: string, iteration: string): GraphNode | undefined {
+  const node = nodes.get(nodeId)
+  return node?.item && depthOf(iteration) > node.depth ? node.item : node
+}
+
+const depthOf = (iteration: string): number => (iteration === '' ? 0 : iteration.split('.').length)
+
+/** Nodes by the body they stand in; `null` is the top. */
+function scopesOf(nodes: Iterable<GraphNode>, { items }: Drawing): Map<GraphNode | null, GraphNode[]> {
+  const scopes = new Map<GraphNode | null, GraphNode[]>()
+  for (const node of [...items, ...nodes]) {
+    const scope = scopes.get(node.parent) ?? []
+    scopes.set(node.parent, scope)
+    scope.push(node)
+  }
+  return scopes
+}
+
+/** Where a scope begins: in a drawn body with what that hands on; else with the declared entries, and without any with what nothing leads to. */
+function entriesOf(parent: GraphNode | null, sorted: readonly GraphNode[], types: GraphTypes): readonly GraphNode[] {
+  if (parent?.item) return sorted.filter(({ head }) => head !== null)
+  const isBegun = (node: GraphNode): boolean => types.get(node.type)?.entry === true || (node.incoming.length === 0 && isProducer(types.get(node.type)))
+  const declared = parent ? [] : sorted.filter(isBegun)
+  return declared.length > 0 ? declared : sorted.filter((node) => node.incoming.length === 0)
+}
+
+/** What of a drawn scope each of its owners leads to. */
+function share(parent: GraphNode, sorted: readonly GraphNode[]): void {
+  for (const owner of owners(parent)) {
+    const led = new Set([owner.item!])
+    for (const node of led) for (const { target } of node.outgoing) led.add(target)
+    owner.body = sorted.filter((node) => led.has(node))
+    if (parent.shares.length === 0) continue
+    for (const node of owner.body) {
+      const by = new Map(node.pathsBy)
+      node.pathsBy = by.set(
+        owner,
+        node.paths.filter(({ source }) => led.has(source)),
+      )
+    }
   }
 }
 
@@ -152,22 +154,12 @@ function parentOf(nodes: ReadonlyMap<string, GraphNode>, node: GraphNode): Graph
   return parent ?? null
 }
 
-function connect(nodes: Map<string, GraphNode>, link: Link, types: GraphTypes): void {
-  const source = nodes.get(link.source)
-  const target = nodes.get(link.target)
-  // A link across the border of a body says nothing about order inside either scope; validation names it.
-  if (!source || !target || source.parent !== target.parent) return
+function connect(link: Link, source: GraphNode, target: GraphNode, types: GraphTypes): void {
   const made: GraphLink = { source, target, handle: handleOf(link, types.get(source.type)) }
   const said = link.sourceHandle ?? 'default'
   if (said !== made.handle && !source.alsoDefault.includes(said)) source.alsoDefault.push(said)
   source.outgoing.push(made)
   target.incoming.push(made)
-}
-
-function handleOf({ sourceHandle }: Link, type: GraphType | undefined): string {
-  if (sourceHandle === undefined || sourceHandle === null) return 'default'
-  const isKnown = sourceHandle === 'failed' || type?.handles?.fixed?.includes(sourceHandle)
-  return type?.alias?.leaves === 'default' && !isKnown ? 'default' : sourceHandle
 }
 
 function pathsTo(node: GraphNode): GraphPath[] {
@@ -219,7 +211,7 @@ export function givingOf(members: readonly GraphNode[], isOutput: (type: string)
 /** Everything upstream of a node, in its own scope and in those around it: the outermost first, each in topological order. */
 export function allUpstreamOf(node: GraphNode): GraphNode[] {
   const upstream = upstreamOf(node)
-  return node.parent ? [...allUpstreamOf(node.parent), ...upstream] : upstream
+  return node.parent ? [...new Set(owners(node.parent).flatMap(allUpstreamOf)), ...upstream] : upstream
 }
 
 /** Everything upstream of a node inside its scope, in topological order. */
