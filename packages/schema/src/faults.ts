@@ -38,6 +38,7 @@ export const faults = {
   credential_missing: fault('unauthenticated', 'Send a token or an API key'),
   credential_invalid: fault('unauthenticated', 'The token or key is not valid'),
   login_failed: fault('unauthenticated', 'The email or the password is wrong'),
+  signature_invalid: fault('unauthenticated', 'The signature does not hold'),
   permission_denied: fault('forbidden', 'This principal may not do that'),
   // what it is about
   route_missing: fault('not_found', 'There is nothing at this address'),
@@ -54,6 +55,8 @@ export const faults = {
   key_missing: fault('not_found', 'There is no such API key'),
   secret_missing: fault('not_found', 'There is no such secret'),
   file_missing: fault('not_found', 'There is no such file'),
+  webhook_missing: fault('not_found', 'There is no such webhook'),
+  delivery_missing: fault('not_found', 'There is no such delivery'),
   workspace_missing: fault('not_found', 'There is no such workspace'),
   user_missing: fault('not_found', 'There is no such user'),
   // the state it met

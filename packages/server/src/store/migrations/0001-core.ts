@@ -145,6 +145,22 @@ export class Core0001 extends Migration {
         primary key (workflow_id, node_id)
       )`)
     this.addSql(`
+      create table trial_states (
+        workspace_id text not null references workspaces (id) on delete cascade,
+        session text not null,
+        -- Without a reference: empty for nodes that stand in no workflow.
+        workflow_id text not null,
+        node_id text not null,
+        type text not null,
+        state json not null,
+        count int not null,
+        -- The trial under way, or one whose outcome is still to be written here.
+        run_id text,
+        expires_at timestamptz(3) not null,
+        primary key (workspace_id, session, workflow_id, node_id)
+      )`)
+    this.addSql('create index trial_states_expiry on trial_states (expires_at)')
+    this.addSql(`
       create table runs (
         id text primary key,
         -- Without references, and so are the runs of steps: checked row by row they were a quarter of what a run costs PostgreSQL.
@@ -432,6 +448,67 @@ export class Core0001 extends Migration {
     this.addSql('create index queue_items_live on queue_items (workspace_id, queue) where live')
     this.addSql(`create index queue_items_aged on queue_items (taken_at) where status = 'taken'`)
     this.addSql(`
+      create table webhooks (
+        id text primary key,
+        workspace_id text not null references workspaces (id) on delete cascade,
+        name text not null,
+        -- SHA-256 of the 256-bit random secret in its address. Null: it has none yet.
+        secret_hash bytea,
+        -- Header names and tolerance; its secret apart, sealed.
+        signature json,
+        signing_secret bytea,
+        id_header text,
+        -- Each delivery starts a run of it, on behalf of who said so. Without a reference: a deleted workflow makes deliveries die, and tells why.
+        workflow_id text,
+        bound_by text,
+        -- The newest delivery: their ids are drawn under this row's lock, so that their order is that of their commits.
+        last_delivery text,
+        last_received_at timestamptz(3),
+        created_at timestamptz(3) not null,
+        updated_at timestamptz(3) not null
+      )`)
+    this.addSql('create unique index webhooks_name on webhooks (workspace_id, name)')
+    this.addSql('create index webhooks_list on webhooks (workspace_id, id)')
+    this.addSql(`
+      create table deliveries (
+        id text primary key,
+        webhook_id text not null references webhooks (id) on delete cascade,
+        status text not null check (status in ('pending', 'done', 'dead', 'unheard')),
+        -- What the sender calls it, and what it was signed with: whichever comes again, it is not another one.
+        sender_id text,
+        signature_hash bytea,
+        redelivers text,
+        method text not null,
+        headers json not null,
+        query json not null,
+        body json not null,
+        producers int not null default 0,
+        -- The trigger at the time it came.
+        workflow_id text,
+        bound_by text,
+        run_id text,
+        attempts int not null default 0,
+        error json,
+        due_at timestamptz(3),
+        received_at timestamptz(3) not null,
+        settled_at timestamptz(3)
+      )`)
+    this.addSql('create index deliveries_webhook on deliveries (webhook_id, id)')
+    this.addSql('create unique index deliveries_sender on deliveries (webhook_id, sender_id) where sender_id is not null')
+    this.addSql('create unique index deliveries_signature on deliveries (webhook_id, signature_hash) where signature_hash is not null')
+    this.addSql('create index deliveries_due on deliveries (due_at) where due_at is not null')
+    this.addSql('create index deliveries_aged on deliveries (settled_at) where settled_at is not null')
+    this.addSql(`
+      create table webhook_readers (
+        -- A producer that has taken deliveries, and the last of them: while its run lives it listens, also when it is busy.
+        run_id text not null references runs (id) on delete cascade,
+        node_id text not null,
+        webhook_id text not null references webhooks (id) on delete cascade,
+        after text not null,
+        primary key (run_id, node_id, webhook_id)
+      )`)
+    this.addSql('create index webhook_readers_webhook on webhook_readers (webhook_id)')
+    this.addSql(`
       create table audit (
         id text primary key,
         -- Without a reference: what was done outlives the workspace it was done to.
@@ -498,6 +575,9 @@ export class Core0001 extends Migration {
       'file_chunks',
       'files',
       'audit',
+      'webhook_readers',
+      'deliveries',
+      'webhooks',
       'queue_items',
       'queues',
       'idempotency',
@@ -510,6 +590,7 @@ export class Core0001 extends Migration {
       'pauses',
       'steps',
       'runs',
+      'trial_states',
       'samples',
       'versions',
       'workflows',
