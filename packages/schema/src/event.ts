@@ -22,7 +22,7 @@ const run = <T extends string, S extends z.ZodRawShape>(type: T, shape: S) => z.
 const output = { output: Json.optional(), outputRef: z.object({ runId: Id, key: z.string(), bytes: z.int() }).optional() }
 
 export const RunEvent = z.discriminatedUnion('type', [
-  run('run.queued', { workflowId: Id, version: z.int() }),
+  run('run.queued', { workflowId: Id, version: z.int(), lane: z.string().optional(), trial: z.literal(true).optional() }),
   run('run.started', {}),
   run('run.waiting', { kind: WaitingKind }),
   run('run.resumed', {}),
@@ -81,11 +81,12 @@ export type PassedEvent = z.infer<typeof PassedEvent>
 export const eventFields = ['type', 'subject', 'runId', 'sessionId', 'workflowId', 'nodeId', 'step', 'iteration', 'kind', 'level', 'seq', 'at'] as const
 export type EventField = (typeof eventFields)[number]
 
-/** What a subscriber without a cursor begins with: the run as it stands, the session with its newest 100 lines, or the live runs of the scope, newest first, at most 100. */
+/** What a subscriber without a cursor begins with: the run as it stands, the session with its newest 100 lines, the current run of the workflow, where there is any, or the live runs of the scope, newest first, at most 100. */
 export const SnapshotEvent = z.object({
   type: z.literal('snapshot'),
   cursor: z.string(),
   run: Run.optional(),
+  workflowId: Id.optional().meta({ description: 'Whose current run it is' }),
   runs: z.array(RunSummary).optional(),
   session: Session.optional(),
   lines: z.array(Line).optional(),

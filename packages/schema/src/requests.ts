@@ -279,24 +279,39 @@ export type ListEvents = z.infer<typeof ListEvents>
 
 const cursor = z.string().min(1).max(500)
 
+const current = z.boolean().optional().meta({
+  description:
+    'Only the current run of the workflow: a snapshot of it as it stands, whole, then its events, and, once another run is the current one, those of that one. Trials are never current. It has no cursors: who connects again begins with a snapshot',
+})
+const isWatched = ({ current: isCurrent = false, after }: { current?: boolean | undefined; after?: string | undefined }): boolean => !isCurrent || after === undefined
+const unwatched = { error: 'The current run is told from a snapshot on, not after a cursor', path: ['after'] }
+
 /** One subject's events, or all of the workspace when none is named. */
 export const Subscribe = z
   .strictObject({
-    runId: Id.optional(),
+    runId: Id.optional().meta({ description: 'This run; with `workflow` only if it is one of that workflow' }),
     workflow: WorkflowRef.optional().meta({ description: 'All runs of this workflow' }),
     sessionId: Id.optional(),
+    current,
     where: whereOf(eventFields),
     after: cursor.optional().meta({ description: 'The `cursor` of the last event that is known; unless given, a snapshot comes first' }),
     lastEventId: cursor.optional().meta({ description: 'The same, as transports send it when they connect again; wins over `after`' }),
   })
-  .refine(({ runId, workflow, sessionId }) => [runId, workflow, sessionId].filter((each) => each !== undefined).length <= 1, {
+  .refine(({ runId, workflow, sessionId }) => sessionId === undefined || (runId === undefined && workflow === undefined), {
     error: 'Name one of run, workflow and session',
     path: ['workflow'],
   })
+  .refine(({ current: isCurrent = false, workflow, runId }) => !isCurrent || (workflow !== undefined && runId === undefined), {
+    error: 'Name the workflow whose current run is meant',
+    path: ['current'],
+  })
+  .refine(isWatched, unwatched)
 export type Subscribe = z.infer<typeof Subscribe>
 
 /** The events of one workflow's runs. */
-export const WatchWorkflow = z.strictObject({ workflow: WorkflowRef, where: whereOf(eventFields), after: cursor.optional(), lastEventId: cursor.optional() })
+export const WatchWorkflow = z
+  .strictObject({ workflow: WorkflowRef, current, where: whereOf(eventFields), after: cursor.optional(), lastEventId: cursor.optional() })
+  .refine(isWatched, unwatched)
 export type WatchWorkflow = z.infer<typeof WatchWorkflow>
 
 /** A pause as it was decided, with its run when that was asked for. */

@@ -15,6 +15,7 @@ export interface Events {
    * The events of a run, of a workflow's runs, of a session, or of all of the workspace, as they happen. After a cursor it begins with what
    * was missed, without one with a snapshot; `resync` says that the cursor is too old, and a snapshot follows. Of a run
    * it ends after the terminal event, else never: leave the loop, or abort the signal. It connects again by itself.
+   * With `current` it tells of the current run of a workflow alone, whole in a snapshot first, and of the next one once that is the current one.
    * Of events `where` picks some, as `{ type: { in: ['run.failed', 'pause.opened'] } }`; `passed` then says how far it has come without one.
    * Throws `NotFoundError` (`run_missing`, `workflow_missing`, `session_missing`), `InvalidError` (`cursor_invalid`).
    */

@@ -88,13 +88,17 @@ export function createBeginner(parts: { database: Database; doorbell: Doorbell; 
   }
 }
 
+/** What is told of a run that is stored. */
+export const queuedText = ({ workflowId, version, lane, trial }: NewRun): string =>
+  JSON.stringify({ workflowId, version, ...(lane !== null && { lane }), ...(trial && { trial: true }) })
+
 const firstEvent = (run: NewRun): StartWrite['events'][number] => ({
   runId: run.id,
   workspaceId: run.workspaceId,
   workflowId: run.workflowId,
   seq: 1,
   type: 'run.queued',
-  data: JSON.stringify({ workflowId: run.workflowId, version: run.version }),
+  data: queuedText(run),
   at: run.createdAt.getTime(),
 })
 

@@ -1,12 +1,13 @@
 import { type Event, Fault, limits, type Line, type EventField, type PassedEvent, type ResyncEvent, type SnapshotEvent, type Where } from '@sluice/schema'
 import type { Database, Tx } from '../store/database.ts'
-import { feedRun, feedSession, freeze, logEnd } from '../store/rows/feeds.ts'
+import { currentOf, feedRun, feedSession, freeze, seenBy } from '../store/rows/feeds.ts'
 import { getRun, liveRuns, resolveWorkflow } from '../store/views/runs.ts'
 import { lineTold, maySee, newestLines, recordFrom, seenSession, type Viewer } from '../store/views/sessions.ts'
+import { canvasLane, type Current, currentSieve, type Standing } from './current.ts'
 import type { Doorbell, Topic } from './doorbell.ts'
 import { runLog, sessionLog, workspaceLog } from './logs.ts'
-import { cursorOf, endOf, numbered, numberOf, type Place, placeOf } from './place.ts'
-import { createSieve, type Sieve } from './sieve.ts'
+import { cursorOf, endOf, momentOf, numbered, numberOf, type Place, placeOf } from './place.ts'
+import { createScope, createSieve, type Scope, type Sieve, type Sifted, unseen } from './sieve.ts'
 import { type Log, openTail, type Tail } from './tail.ts'
 
 export type FeedItem = Event | SnapshotEvent | ResyncEvent | PassedEvent
@@ -21,12 +22,15 @@ export type Batch = readonly FeedItem[]
  * F2. A ring says that there is something to read; a lost one costs two seconds, no event.
  * F3. Nothing is read ahead: a slow consumer holds one batch, of some 256 KiB or of one event.
  * F4. What a stream leaves out is passed all the same: the cursor moves over it, and a run's stream ends with the run.
- * F5. What many follow is read, sieved and given once (tail.ts); what one of them may see never depends on the others.
+ * F5. A snapshot and what follows it meet: what the snapshot shows is not told again, and nothing is missing between them.
+ * F6. What many follow is read, sieved and given once (tail.ts); what one of them may see never depends on the others.
  */
 export interface Feed {
-  /** Of one run; ends after its terminal event. Without a cursor: a snapshot, and what comes after it. */
-  run(of: { workspaceId: string; runId: string } & Asked, signal: AbortSignal): Promise<AsyncIterable<Batch>>
+  /** Of one run, of this workflow where one is named; ends after its terminal event. Without a cursor: a snapshot, and what comes after it. */
+  run(of: { workspaceId: string; runId: string; workflow?: string | undefined } & Asked, signal: AbortSignal): Promise<AsyncIterable<Batch>>
   workflow(of: { workspaceId: string; workflow: string } & Asked, signal: AbortSignal): Promise<AsyncIterable<Batch>>
+  /** Of the current run of a workflow, whichever that is; begins with a snapshot always, and fails with `workflow_missing` when there is none to be made any more. */
+  current(of: { workspaceId: string; workflow: string } & Pick<Asked, 'where'>, signal: AbortSignal): Promise<AsyncIterable<Batch>>
   /** Of one session; ends when it is deleted. A snapshot holds its newest lines. */
   session(of: { viewer: Viewer; sessionId: string } & Asked, signal: AbortSignal): Promise<AsyncIterable<Batch>>
   /** As far as the viewer may see: of sessions their own alone, unless they are an admin. */
@@ -47,10 +51,12 @@ const mostSilent = 100
 
 /** How a stream begins, or begins anew. */
 interface Start {
-  snapshot: SnapshotEvent
+  told: readonly [SnapshotEvent]
   place: Place
   /** Nothing comes after it. */
   isLast: boolean
+  /** What the log is sifted with from there on, where that is not the stream's own. */
+  sieve?: Sieve
 }
 
 interface Stream {
@@ -63,6 +69,7 @@ interface Stream {
 
 export function createFeed({ database, doorbell }: { database: Database; doorbell: Doorbell }): Feed {
   const tails = new Map<Topic, Tail>()
+  const starts = new WeakMap<Sifted, Promise<Start>>()
 
   function tailOf(log: Log): Tail {
     const known = tails.get(log.topic)
@@ -72,29 +79,37 @@ export function createFeed({ database, doorbell }: { database: Database; doorbel
     return tail
   }
 
-  async function* batches({ log, sieve, after, start }: Stream, signal: AbortSignal): AsyncGenerator<Batch> {
+  async function* batches({ log, after, start, ...stream }: Stream, signal: AbortSignal): AsyncGenerator<Batch> {
     const follower = tailOf(log).follow(signal)
+    let { sieve } = stream
     let place = after
     let silence = 0
     try {
       if (!place) {
         const begun = await start()
-        yield [begun.snapshot]
+        yield begun.told
         if (begun.isLast) return
-        ;({ place } = begun)
+        ;({ place, sieve = stream.sieve } = begun)
       }
       for (let next = await follower.next(place); next !== 'over'; next = await follower.next(place)) {
         if (next === 'trimmed') {
-          const anew = await start()
-          yield [{ type: 'resync', cursor: anew.snapshot.cursor }]
-          yield [anew.snapshot]
-          ;({ place } = anew)
+          const begun = await start()
+          yield [{ type: 'resync', cursor: begun.told[0].cursor }]
+          yield begun.told
+          ;({ place, sieve = stream.sieve } = begun)
           continue
         }
-        place = next.end
         const sifted = next.sift(sieve)
         silence = sifted.events.length > 0 ? sifted.silence : silence + sifted.silence
         if (sifted.events.length > 0) yield sifted.events
+        if (sifted.next === 'anew') {
+          const begun = await together(sifted, start)
+          yield begun.told
+          ;({ place, sieve = stream.sieve } = begun)
+          continue
+        }
+        place = next.end
+        sieve = sifted.next ?? sieve
         if (next.isLast) return
         if (silence < mostSilent) continue
         silence = 0
@@ -105,28 +120,50 @@ export function createFeed({ database, doorbell }: { database: Database; doorbel
     }
   }
 
-  function ofWorkspace(workspaceId: string, workflowId: string | null, scope: Sieve, { after, where }: Asked): Stream {
+  /** Who was told the same before begins anew with the same. */
+  function together(told: Sifted, start: () => Promise<Start>): Promise<Start> {
+    const begun = starts.get(told) ?? start()
+    starts.set(told, begun)
+    return begun
+  }
+
+  /** `begin` makes the snapshot, and says what to go on with where that hangs on it. */
+  function ofWorkspace(workspaceId: string, { after, where }: Asked, scope: Scope, begin: (tx: Tx) => Promise<Begun>): Stream {
     const start = (): Promise<Start> =>
       database.transaction(async (tx) => {
         await freeze(tx)
-        // What the snapshot shows is at least as new as the cursor: an event in between may come again, none is missed.
-        const place = endOf(BigInt(await logEnd(tx)) - 1n)
-        return { snapshot: { type: 'snapshot', cursor: cursorOf(place), runs: await liveRuns(tx, workspaceId, workflowId) }, place, isLast: false }
+        const moment = momentOf(await seenBy(tx))
+        const place = endOf(moment.least - 1n)
+        const { sieve = own, ...shown } = await begin(tx)
+        return { told: [{ type: 'snapshot', cursor: cursorOf(place), ...shown }], place, isLast: false, sieve: unseen(sieve, moment) }
       })
-    return { log: workspaceLog(database, workspaceId), sieve: createSieve(where, scope), after: after === undefined ? null : placeOf(after), start }
+    const own = createSieve(where, scope)
+    return { log: workspaceLog(database, workspaceId), sieve: own, after: after === undefined ? null : placeOf(after), start }
   }
 
   return {
-    async run({ workspaceId, runId, after, where }, signal) {
+    async run({ workspaceId, runId, workflow, after, where }, signal) {
+      const workflowId = workflow === undefined ? null : await resolveWorkflow(database, workspaceId, workflow)
       const run = await feedRun(database, runId)
-      if (run?.workspace_id !== workspaceId) throw new Fault('run_missing')
+      if (run?.workspace_id !== workspaceId || (workflowId !== null && run.workflow_id !== workflowId)) throw new Fault('run_missing')
       const start = () => runStart(database, workspaceId, runId)
       return batches({ log: runLog(database, runId), sieve: createSieve(where), after: after === undefined ? null : numberOf(after), start }, signal)
     },
     async workflow({ workspaceId, workflow, ...asked }, signal) {
       const workflowId = await resolveWorkflow(database, workspaceId, workflow)
-      const scope: Sieve = { key: `workflow ${workflowId}`, fits: (told) => told.workflowId === workflowId && told.owner === null }
-      return batches(ofWorkspace(workspaceId, workflowId, scope, asked), signal)
+      return batches(
+        ofWorkspace(workspaceId, asked, ofWorkflow(workflowId), async (tx) => ({ runs: await liveRuns(tx, workspaceId, workflowId) })),
+        signal,
+      )
+    },
+    async current({ workspaceId, workflow, where }, signal) {
+      const workflowId = await resolveWorkflow(database, workspaceId, workflow)
+      const within = ofWorkflow(workflowId)
+      const current: Current = { within, asked: createScope(where, within), lane: canvasLane(workflowId) }
+      return batches(
+        ofWorkspace(workspaceId, { where }, within, (tx) => currentShown(tx, workspaceId, workflowId, current)),
+        signal,
+      )
     },
     async session({ viewer, sessionId, after, where }, signal) {
       const session = await feedSession(database, sessionId)
@@ -135,16 +172,34 @@ export function createFeed({ database, doorbell }: { database: Database; doorbel
       return batches({ log: sessionLog(database, sessionId), sieve: createSieve(where), after: after === undefined ? null : numberOf(after), start }, signal)
     },
     async workspace({ viewer, ...asked }, signal) {
-      return batches(ofWorkspace(viewer.workspaceId, null, seenBy(viewer), asked), signal)
+      return batches(
+        ofWorkspace(viewer.workspaceId, asked, visibleTo(viewer), async (tx) => ({ runs: await liveRuns(tx, viewer.workspaceId, null) })),
+        signal,
+      )
     },
   }
 }
 
+const ofWorkflow = (workflowId: string): Scope => ({ key: `workflow ${workflowId}`, fits: (told) => told.workflowId === workflowId && told.owner === null })
+
 /** All admins see the same. */
-const seenBy = (viewer: Viewer): Sieve => ({
+const visibleTo = (viewer: Viewer): Scope => ({
   key: viewer.seesAll ? 'all' : `user ${viewer.userId}`,
   fits: ({ owner }) => owner === null || maySee(viewer, owner),
 })
+
+/** What a snapshot shows, and what to go on with. */
+type Begun = Pick<SnapshotEvent, 'runs' | 'run' | 'workflowId'> & { sieve?: Sieve }
+
+/** Throws a Fault `workflow_missing` when it was deleted meanwhile. */
+async function currentShown(tx: Tx, workspaceId: string, workflowId: string, current: Current): Promise<Begun> {
+  await resolveWorkflow(tx, workspaceId, workflowId)
+  const row = await currentOf(tx, workspaceId, workflowId, current.lane)
+  const standing: Standing = row ? { run: row.id, isLive: row.is_live, isFirst: row.is_first, isAlone: row.is_alone } : nobody
+  return { workflowId, ...(row && { run: await getRun(tx, workspaceId, row.id) }), sieve: currentSieve(standing, current) }
+}
+
+const nobody: Standing = { run: null, isLive: false, isFirst: false, isAlone: true }
 
 function runStart(database: Database, workspaceId: string, runId: string): Promise<Start> {
   return database.transaction(async (tx: Tx) => {
@@ -153,7 +208,7 @@ function runStart(database: Database, workspaceId: string, runId: string): Promi
     // It was deleted, or its time was over.
     if (!head) throw new Fault('run_missing')
     const run = await getRun(tx, workspaceId, runId)
-    return { snapshot: { type: 'snapshot', cursor: String(head.seq), run }, place: numbered(head.seq), isLast: run.endedAt !== null }
+    return { told: [{ type: 'snapshot', cursor: String(head.seq), run }], place: numbered(head.seq), isLast: run.endedAt !== null }
   })
 }
 
@@ -163,7 +218,7 @@ function sessionStart(database: Database, viewer: Viewer, sessionId: string): Pr
     const row = await seenSession(tx, viewer, sessionId)
     const lines = (await newestLines(tx, sessionId, snapshotLines)).map(lineTold)
     const snapshot: SnapshotEvent = { type: 'snapshot', cursor: String(row.seq), session: recordFrom(row), lines: lines.slice(firstThatFits(lines)) }
-    return { snapshot, place: numbered(row.seq), isLast: false }
+    return { told: [snapshot], place: numbered(row.seq), isLast: false }
   })
 }
 

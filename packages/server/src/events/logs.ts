@@ -2,8 +2,8 @@ import { type Event, limits, terminalEvents } from '@sluice/schema'
 import type { Database } from '../store/database.ts'
 import { feedRun, feedSession, type LoggedEvent, logEnd, runEventsAfter, sessionEventsAfter, trimmedTo, workspaceEventsAfter } from '../store/rows/feeds.ts'
 import type { Topic } from './doorbell.ts'
-import type { Entry } from './page.ts'
 import { cursorOf, endOf, isBefore, numbered, type Place } from './place.ts'
+import type { Entry } from './sieve.ts'
 import type { Log, Reading } from './tail.ts'
 
 const most = { rows: 100, bytes: limits.streamBufferBytes / 4 }

@@ -1,18 +1,6 @@
-import type { Event, PassedEvent } from '@sluice/schema'
+import type { PassedEvent } from '@sluice/schema'
 import { isBefore, type Place } from './place.ts'
-import type { Sieve, Told } from './sieve.ts'
-
-/** An event at its place in the log. */
-export interface Entry extends Told {
-  place: Place
-}
-
-export interface Sifted {
-  /** The same array for all with the same sieve. */
-  events: readonly Event[]
-  /** How many were left out since the last of them, or since the page began. */
-  silence: number
-}
+import type { Entry, Sieve, Sifted } from './sieve.ts'
 
 /** All of a log from one place to another, read once for everybody. What is made of it is made once, too. */
 export class Page {
@@ -60,7 +48,7 @@ export class Page {
 
   sift(sieve: Sieve): Sifted {
     let sifted = this.#sifted.get(sieve.key)
-    if (!sifted) this.#sifted.set(sieve.key, (sifted = siftedBy(sieve, this.entries)))
+    if (!sifted) this.#sifted.set(sieve.key, (sifted = sieve.sift(this.entries)))
     return sifted
   }
 
@@ -68,16 +56,4 @@ export class Page {
   get passed(): readonly PassedEvent[] {
     return (this.#passed ??= [{ type: 'passed', cursor: this.entries.at(-1)!.event.cursor }])
   }
-}
-
-function siftedBy(sieve: Sieve, entries: readonly Entry[]): Sifted {
-  const events: Event[] = []
-  let silence = 0
-  for (const entry of entries) {
-    silence++
-    if (!sieve.fits(entry)) continue
-    events.push(entry.event)
-    silence = 0
-  }
-  return { events, silence }
 }

@@ -18,6 +18,24 @@ export const endOf = (xid: bigint): Place => ({ xid, position: Number.MAX_SAFE_I
 
 export const numbered = (seq: number): Place => ({ xid: 0n, position: seq })
 
+/** What a transaction saw of all others: those that had committed before. */
+export interface Moment {
+  /** All before it had come to their end. */
+  readonly least: bigint
+  /** None from it on had begun. */
+  readonly end: bigint
+  /** Those between the two that were open still. */
+  readonly open: ReadonlySet<bigint>
+}
+
+/** From PostgreSQL's `xmin:xmax:xip,…`. */
+export function momentOf(snapshot: string): Moment {
+  const [least = '', end = '', open = ''] = snapshot.split(':')
+  return { least: BigInt(least), end: BigInt(end), open: new Set(open.split(',').filter(Boolean).map(BigInt)) }
+}
+
+export const hasSeen = ({ end, open }: Moment, xid: bigint): boolean => xid < end && !open.has(xid)
+
 // ── cursors: a run's and a session's is a number, a workspace's the place in its log ─────────────────────────────────────
 
 export const cursorOf = ({ xid, position }: Place): string => `${xid}.${position}`

@@ -1,7 +1,8 @@
 import { setImmediate as others } from 'node:timers/promises'
 import type { Doorbell, Topic } from './doorbell.ts'
-import { type Entry, Page } from './page.ts'
+import { Page } from './page.ts'
 import { isBefore, later, type Place } from './place.ts'
+import type { Entry } from './sieve.ts'
 
 /** A log of which no end is known, or one that has ended. */
 export interface Log {

@@ -24,19 +24,24 @@ export const events = router({
 function follow(
   feed: Feed,
   principal: Principal,
-  { runId, workflow, sessionId, where, after, lastEventId = after }: Subscribe,
+  { runId, workflow, sessionId, current, where, after, lastEventId = after }: Subscribe,
   signal: AbortSignal,
 ): Promise<AsyncIterable<Batch>> {
   const { workspaceId } = principal
-  if (runId !== undefined) return feed.run({ workspaceId, runId, after: lastEventId, where }, signal)
-  if (workflow !== undefined) return feed.workflow({ workspaceId, workflow, after: lastEventId, where }, signal)
+  if (runId !== undefined) return feed.run({ workspaceId, runId, workflow, after: lastEventId, where }, signal)
+  if (workflow !== undefined) return ofWorkflow(feed, workspaceId, { workflow, current, where, after: lastEventId }, signal)
   if (sessionId === undefined) return feed.workspace({ viewer: viewerOf(principal), after: lastEventId, where }, signal)
   authorize(principal, 'sessions.use')
   return feed.session({ viewer: viewerOf(principal), sessionId, after: lastEventId, where }, signal)
 }
 
+function ofWorkflow(feed: Feed, workspaceId: string, { workflow, current, where, after }: WatchWorkflow, signal: AbortSignal): Promise<AsyncIterable<Batch>> {
+  if (current) return feed.current({ workspaceId, workflow, where }, signal)
+  return feed.workflow({ workspaceId, workflow, after, where }, signal)
+}
+
 /** The events of a workflow's runs, under the noun of the workflow. */
 export const watch = can('events.read', [], WatchWorkflow).subscription(
-  async ({ ctx, input: { workflow, where, after, lastEventId = after }, signal = new AbortController().signal }) =>
-    new Subscription(await ctx.parts.feed.workflow({ workspaceId: ctx.actor.workspaceId, workflow, after: lastEventId, where }, signal), ctx),
+  async ({ ctx, input: { after, lastEventId = after, ...input }, signal = new AbortController().signal }) =>
+    new Subscription(await ofWorkflow(ctx.parts.feed, ctx.actor.workspaceId, { ...input, after: lastEventId }, signal), ctx),
 )

@@ -1,8 +1,8 @@
 import { Fault, type Event, type EventField, type Where } from '@sluice/schema'
 import { expect, test } from 'vitest'
 import { Page } from '../../src/events/page.ts'
-import { numbered } from '../../src/events/place.ts'
-import { createSieve, type Told } from '../../src/events/sieve.ts'
+import { momentOf, numbered } from '../../src/events/place.ts'
+import { createSieve, type Told, unseen } from '../../src/events/sieve.ts'
 
 const run = 'run000000000001'
 const workflow = 'workflow0000001'
@@ -63,4 +63,15 @@ test('what cannot be asked of events is refused before there are any', () => {
   expect(() => createSieve({ seq: 'x' })).toThrow(
     expect.objectContaining({ code: 'input_invalid', issues: [{ path: ['where', 'seq', 'eq'], message: 'expected a number' }] }) as Error,
   )
+})
+
+test('what a snapshot has shown is left out, for as long as any of it may come; what was open then is told', () => {
+  const entries = [10n, 11n, 12n, 13n, 14n].map((xid, index) => ({ ...told(index + 1), place: { xid, position: index } }))
+  // 10 and 12 were open; 11 had committed; 13 was not begun.
+  const first = unseen(createSieve(undefined), momentOf('10:13:10,12')).sift(entries.slice(0, 2))
+  expect(first.events.map(({ seq }) => seq)).toEqual([1])
+  if (!first.next || first.next === 'anew') throw new Error('it goes on with what it began with')
+  const second = first.next.sift(entries.slice(2))
+  expect(second.events.map(({ seq }) => seq)).toEqual([3, 4, 5])
+  expect(second.next).toMatchObject({ key: '' })
 })

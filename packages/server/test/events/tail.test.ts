@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import type { Doorbell } from '../../src/events/doorbell.ts'
 import type { Page } from '../../src/events/page.ts'
 import { numbered, type Place } from '../../src/events/place.ts'
+import { createSieve } from '../../src/events/sieve.ts'
 import { type Follower, type Log, openTail, type Reading, type Tail } from '../../src/events/tail.ts'
 
 const pageRows = 7
@@ -240,7 +241,7 @@ test('T4: a page that many have sifted each in their own way counts as often', a
     await sleep(0)
     toy.grow(1)
     const page = (await next) as Page
-    for (let reader = 0; reader < 10; reader++) page.sift({ key: `of ${reader}`, fits: () => true })
+    for (let reader = 0; reader < 10; reader++) page.sift(createSieve(undefined, { key: `of ${reader}`, fits: () => true }))
   }
   const { end } = (await first) as Page
   const before = toy.reads

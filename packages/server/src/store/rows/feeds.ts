@@ -74,6 +74,12 @@ export async function logEnd(tx: Tx): Promise<string> {
   return row!.xid
 }
 
+/** What this transaction sees of all others, as `xmin:xmax:xip,…`. */
+export async function seenBy(tx: Tx): Promise<string> {
+  const [row] = await tx.query<{ seen: string }>({ name: 'feed-seen', text: 'select pg_current_snapshot()::text as seen' })
+  return row!.seen
+}
+
 /** How far the workspace's log was trimmed. */
 export async function trimmedTo(tx: Tx, workspaceId: string): Promise<{ xid: string; position: number } | undefined> {
   const rows = await tx.query<{ xid: string; position: number }>(
@@ -91,6 +97,35 @@ export async function feedRun(tx: Tx, runId: string): Promise<{ workspace_id: st
   const rows = await tx.query<{ workspace_id: string; workflow_id: string; ended: boolean; seq: number }>(
     { name: 'feed-run-of', text: 'select workspace_id, workflow_id, ended_at is not null as ended, seq from runs where id = $1' },
     [runId],
+  )
+  return rows[0]
+}
+
+export interface CurrentRow {
+  id: string
+  is_live: boolean
+  /** Whether it is in the lane. */
+  is_first: boolean
+  /** Whether no other run of the workflow is live. */
+  is_alone: boolean
+  [more: string]: unknown
+}
+
+/** The live run of this lane, where the first to have begun comes first, else the newest live one, else the newest; trials are none. */
+export async function currentOf(tx: Tx, workspaceId: string, workflowId: string, lane: string): Promise<CurrentRow | undefined> {
+  const rows = await tx.query<CurrentRow>(
+    {
+      name: 'feed-current',
+      text: `
+        select id, ended_at is null as is_live, lane is not distinct from $3 as is_first,
+          not exists (select from runs as other where other.workflow_id = $2 and other.ended_at is null and other.trial is null and other.id <> found.id) as is_alone
+        from (
+          (select 1 as rank, id, lane, ended_at from runs where workspace_id = $1 and lane = $3 and ended_at is null order by lane_live nulls last, id limit 1)
+          union all (select 2, id, lane, ended_at from runs where workflow_id = $2 and ended_at is null and trial is null order by id desc limit 1)
+          union all (select 3, id, lane, ended_at from runs where workflow_id = $2 and trial is null order by id desc limit 1)
+        ) as found order by rank limit 1`,
+    },
+    [workspaceId, workflowId, lane],
   )
   return rows[0]
 }
