@@ -42,11 +42,16 @@ function makeEnvironment(): Environment {
   return environment
 }
 
-// An environment keeps every type it has met, and users can write new ones without end: it is renewed now and then.
-let environment = makeEnvironment()
-let compiled = 0
 const compilesOfOne = 500
 
+/** An environment keeps every type it has met, and users can write new ones without end: it is renewed now and then. */
+export function renewed(make: () => Environment): () => Environment {
+  let environment = make()
+  let compiled = 0
+  return () => (++compiled % compilesOfOne === 0 ? (environment = make()) : environment)
+}
+
+const environment = renewed(makeEnvironment)
 const recent = new Recent<Cel>(2_000_000)
 
 /** Compiles a CEL expression. Throws an ExpressionError. */
@@ -54,8 +59,11 @@ export const compileCel = (source: string): Cel => recent.of(source, () => compi
 
 function compile(source: string): Cel {
   if (source.length > maxSource) throw new ExpressionError(`An expression has at most ${maxSource} characters`)
-  if (++compiled % compilesOfOne === 0) environment = makeEnvironment()
-  const meter: Meter = { budget: null }
+  return compileWith(environment(), source, { budget: null })
+}
+
+/** Compiles what has a length that it may have. While it is evaluated, the meter has its budget. */
+export function compileWith(environment: Environment, source: string, meter: Meter): Cel {
   const { run, reads, type } = attempt(() => {
     const parsed = environment.parse(source)
     const found = readsOf(parsed.ast)

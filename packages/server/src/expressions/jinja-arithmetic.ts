@@ -1,7 +1,7 @@
 import type { Budget } from './budget.ts'
 import { ExpressionError } from './error.ts'
 import { percentFormat } from './jinja-format.ts'
-import { Tuple, isFloat, isList, kindOf, numberIn, numeric } from './jinja-values.ts'
+import { type Float, Tuple, isFloat, isList, kindOf, numberIn, numeric } from './jinja-values.ts'
 
 /** Python's operators. Numbers are doubles: an int beyond 2^53 is no longer exact. */
 
@@ -10,10 +10,22 @@ const ofNumbers: Readonly<Record<string, (a: number, b: number) => number>> = {
   '-': (a, b) => a - b,
   '*': (a, b) => a * b,
   '/': (a, b) => a / b,
-  '//': (a, b) => Math.floor(a / b),
-  '%': (a, b) => a - b * Math.floor(a / b),
+  '//': (a, b) => floored(a, b),
+  '%': (a, b) => remainder(a, b),
   '**': (a, b) => a ** b,
 }
+/** With the sign of the divisor, and exact, as what is left of a division that was rounded is not. */
+function remainder(a: number, b: number): number {
+  const left = a % b
+  return left !== 0 && left < 0 !== b < 0 ? left + b : left
+}
+
+function floored(a: number, b: number): number {
+  const whole = (a - remainder(a, b)) / b
+  const below = Math.floor(whole)
+  return whole - below > 0.5 ? below + 1 : below
+}
+
 const divisions = new Set(['/', '//', '%'])
 
 export function arithmetic(budget: Budget, operator: string, left: unknown, right: unknown): unknown {
@@ -32,13 +44,20 @@ export function arithmetic(budget: Budget, operator: string, left: unknown, righ
     budget.spend(left.length + right.length)
     return likeTo(left, [...left, ...right])
   }
-  if (operator === '*' && b !== undefined) return repeated(budget, left, b)
-  if (operator === '*' && a !== undefined) return repeated(budget, right, a)
+  if (operator === '*' && b !== undefined && !isFloat(right)) return repeated(budget, left, b)
+  if (operator === '*' && a !== undefined && !isFloat(left)) return repeated(budget, right, a)
   throw new ExpressionError(`${operator} says nothing of ${kindOf(left)} and ${kindOf(right)}`)
 }
 
+/** A number with a sign before it. */
+export function signed(value: unknown, sign: 1 | -1): number | Float {
+  const number = numberIn(value)
+  if (number === undefined) throw new ExpressionError(`${kindOf(value)} has no sign`)
+  return numeric(sign * number, isFloat(value))
+}
+
 function repeated(budget: Budget, value: unknown, times: number): unknown {
-  if (!Number.isInteger(times) || !(typeof value === 'string' || isList(value))) throw new ExpressionError(`* says nothing of ${kindOf(value)} and ${kindOf(times)}`)
+  if (!(typeof value === 'string' || isList(value))) throw new ExpressionError(`* says nothing of ${kindOf(value)} and ${kindOf(times)}`)
   const count = Math.max(times, 0)
   budget.spend(count * (value.length + 1))
   return typeof value === 'string' ? value.repeat(count) : likeTo(value, Array.from({ length: count }, () => value).flat())

@@ -106,7 +106,7 @@ export const quoted = (word: string): string => `“${word}”`
 const escapes: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', b: '\b', f: '\f', v: '\v', a: '\u0007', '\\': '\\', "'": "'", '"': '"', '\n': '' }
 
 /** As in Python; what is no escape keeps its backslash. */
-function unescaped(source: string, at: number): string {
+export function unescaped(source: string, at: number): string {
   if (!source.includes('\\')) return source
   return source.replace(/\\(?:x([\da-fA-F]{2})|u([\da-fA-F]{4})|U([\da-fA-F]{8})|([0-7]{1,3})|([^]))/g, (whole, ...groups: (string | undefined)[]) => {
     const [byte, short, long, octal, single] = groups

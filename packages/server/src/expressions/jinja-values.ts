@@ -208,7 +208,7 @@ export function order(budget: Budget, left: unknown, right: unknown): number {
     budget.spend(Math.min(left.length, right.length) / 16)
     return left < right ? -1 : left > right ? 1 : 0
   }
-  if (!isList(left) || !isList(right)) throw new ExpressionError(`${kindOf(left)} and ${kindOf(right)} have no order`)
+  if (!isList(left) || !isList(right) || left instanceof Tuple !== right instanceof Tuple) throw new ExpressionError(`${kindOf(left)} and ${kindOf(right)} have no order`)
   const at = left.findIndex((each, index) => index >= right.length || !equal(budget, each, right[index]))
   if (at === -1) return left.length - right.length
   return at >= right.length ? 1 : order(budget, left[at], right[at])
@@ -221,4 +221,26 @@ export function contains(budget: Budget, whole: unknown, part: unknown): boolean
   if (typeof whole !== 'string' || typeof part !== 'string') throw new ExpressionError(`It cannot be told whether ${kindOf(part)} is in ${kindOf(whole)}`)
   budget.tick(whole.length / 8)
   return whole.includes(part)
+}
+
+/** One of Python's comparisons by its operator. */
+export function compared(budget: Budget, operator: string, left: unknown, right: unknown): boolean {
+  switch (operator) {
+    case '==':
+      return equal(budget, left, right)
+    case '!=':
+      return !equal(budget, left, right)
+    case 'in':
+      return contains(budget, right, left)
+    case 'not in':
+      return !contains(budget, right, left)
+    case '<':
+      return order(budget, left, right) < 0
+    case '<=':
+      return order(budget, left, right) <= 0
+    case '>':
+      return order(budget, left, right) > 0
+    default:
+      return order(budget, left, right) >= 0
+  }
 }

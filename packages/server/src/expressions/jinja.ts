@@ -1,10 +1,11 @@
 import type { Json } from '@sluice/schema'
 import { Budget } from './budget.ts'
 import { ExpressionError } from './error.ts'
-import { arithmetic, likeTo } from './jinja-arithmetic.ts'
+import { arithmetic, signed } from './jinja-arithmetic.ts'
 import { parse } from './jinja-parser.ts'
+import { placeOf, sliced } from './jinja-slices.ts'
 import type { Body, Call, Expression, Statement, Target } from './jinja-tree.ts'
-import { Loop, Tuple, characters, contains, elements, equal, inside, isList, joined, kindOf, numberIn, numeric, isFloat, order, str, truth } from './jinja-values.ts'
+import { Loop, Tuple, compared, elements, inside, isList, kindOf, str, truth } from './jinja-values.ts'
 import { toJson } from './json.ts'
 import { Recent } from './recent.ts'
 
@@ -243,21 +244,12 @@ class Evaluation {
 
   #slice({ of, from, to, step }: Extract<Expression, { is: 'slice' }>): unknown {
     const value = this.#value(of)
-    const [start, end, by] = [from, to, step].map((part) => this.#place(part))
-    if (value === undefined) return undefined
-    if (typeof value !== 'string' && !isList(value)) throw new ExpressionError(`${kindOf(value)} cannot be sliced`)
-    const source = typeof value === 'string' ? characters(value) : value
-    this.#budget.tick(source.length)
-    const made = by === undefined || by === 1 ? source.slice(start, end) : stepped(source, start, end, by)
-    return typeof value === 'string' ? joined(made as string | string[]) : likeTo(value, made as readonly unknown[])
+    const places = [from, to, step].map((part) => this.#place(part))
+    return value === undefined ? undefined : sliced(this.#budget, value, places)
   }
 
   #place(part: Expression | null): number | undefined {
-    const value = part ? this.#value(part) : null
-    if (value === null) return undefined
-    const number = numberIn(value)
-    if (number === undefined || isFloat(value)) throw new ExpressionError(`A place in a list is a whole number, not ${kindOf(value)}`)
-    return number
+    return placeOf(part ? this.#value(part) : null)
   }
 
   #apply(value: unknown, { callable, args, named }: Call): unknown {
@@ -280,9 +272,7 @@ class Evaluation {
   }
 
   #signed(value: unknown, sign: 1 | -1): unknown {
-    const number = numberIn(value)
-    if (number === undefined) throw new ExpressionError(`${kindOf(value)} has no sign`)
-    return numeric(sign * number, isFloat(value))
+    return signed(value, sign)
   }
 
   #compare({ first, rest }: Extract<Expression, { is: 'compare' }>): boolean {
@@ -294,35 +284,4 @@ class Evaluation {
       return holds
     })
   }
-}
-
-function compared(budget: Budget, operator: string, left: unknown, right: unknown): boolean {
-  switch (operator) {
-    case '==':
-      return equal(budget, left, right)
-    case '!=':
-      return !equal(budget, left, right)
-    case 'in':
-      return contains(budget, right, left)
-    case 'not in':
-      return !contains(budget, right, left)
-    case '<':
-      return order(budget, left, right) < 0
-    case '<=':
-      return order(budget, left, right) <= 0
-    case '>':
-      return order(budget, left, right) > 0
-    default:
-      return order(budget, left, right) >= 0
-  }
-}
-
-/** Python's slice with a step, which may go backwards. */
-function stepped(source: string | readonly unknown[], from: number | undefined, to: number | undefined, step: number): readonly unknown[] {
-  if (step === 0) throw new ExpressionError('The step of a slice cannot be 0')
-  const { length } = source
-  const [least, most] = step > 0 ? [0, length] : [-1, length - 1]
-  const placed = (place: number | undefined, otherwise: number): number => (place === undefined ? otherwise : Math.min(Math.max(place < 0 ? place + length : place, least), most))
-  const [start, end] = step > 0 ? [placed(from, 0), placed(to, length)] : [placed(from, length - 1), placed(to, -1)]
-  return Array.from({ length: Math.max(Math.ceil((end - start) / step), 0) }, (_, at) => source[start + at * step])
 }

@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '@sluice/schema'
-import { compileCel, compileJinja, compilePath, compileTemplate, pick } from '../expressions/index.ts'
+import { compileCel, compileJinja, compilePython, compilePath, compileTemplate, pick } from '../expressions/index.ts'
 import type { Place as Path, Reading, Readings } from '../nodes/contract.ts'
 import { listed } from './names.ts'
 
@@ -85,6 +85,10 @@ export function readerOf(source: string, reading: Reading): Reader {
     if (!source.includes('{{')) return asItStands(source)
     const { steps: named, needed, text, value } = compileJinja(source)
     return readerOfData(named, needed, reading === 'jinja-data' ? text : value)
+  }
+  if (reading === 'python') {
+    const { names, condition } = compilePython(source)
+    return readerOfData(names, names, condition)
   }
   if (reading === 'path') {
     const { steps, read } = compilePath(source)
