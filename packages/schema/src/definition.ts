@@ -91,11 +91,16 @@ export const DefinitionIssue = z.object({
 })
 export type DefinitionIssue = z.infer<typeof DefinitionIssue>
 
+const sampled = { input: Json.optional(), output: Json.optional(), error: StepError.nullable().optional() }
 const placed = z.strictObject({ x: z.number().optional(), y: z.number().optional() })
 
 /** Atomic edits of a draft: all of a list apply under the draft's row lock, or none does. */
 export const EditOperation = z.discriminatedUnion('op', [
-  z.strictObject({ op: z.literal('addNode'), node: Node.extend({ id: NodeId.optional().meta({ description: 'Drawn unless given' }) }) }),
+  z.strictObject({
+    op: z.literal('addNode'),
+    node: Node.extend({ id: NodeId.optional().meta({ description: 'Drawn unless given' }) }),
+    sample: z.strictObject(sampled).optional().meta({ description: 'What it is to have as its sample from the start' }),
+  }),
   z.strictObject({ op: z.literal('moveNode'), nodeId: z.string(), position: placed.meta({ description: 'What is absent stays, and is 0 where there was no place' }) }),
   z.strictObject({
     op: z.literal('setConfig'),
@@ -132,9 +137,7 @@ export const EditOperation = z.discriminatedUnion('op', [
   z.strictObject({
     op: z.literal('setSample'),
     nodeId: z.string(),
-    input: Json.optional(),
-    output: Json.optional(),
-    error: StepError.nullable().optional(),
+    ...sampled,
   }),
 ])
 export type EditOperation = z.infer<typeof EditOperation>

@@ -78,11 +78,12 @@ const origin = { x: 0, y: 0 }
 
 // ── nodes ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-const addNode: Edit<'addNode'> = (draft, { node: { id: given, ...node } }, refuse) => {
+const addNode: Edit<'addNode'> = (draft, { node: { id: given, ...node }, sample }, refuse) => {
   if (given !== undefined && hasNode(draft, given)) refuse('input_invalid', ['node', 'id'], `There is another node with the id ${given}`)
   if (node.parentId && !hasNode(draft, node.parentId)) refuse('input_invalid', ['node', 'parentId'], `There is no node ${node.parentId}`)
   const id = given ?? draft.draw()
   draft.nodes.push({ id, ...node })
+  if (sample) draft.samples.set(id, said(sample))
   draft.named.add(id)
 }
 

@@ -52,6 +52,11 @@ describe('edits of a draft', () => {
     expect(apply({ op: 'disconnect', link: { ...link, sourceHandle: 'other' } }).links).toHaveLength(4)
   })
 
+  test('a node may come with its sample, under the id that is drawn for it', () => {
+    const { samples } = edit({ op: 'addNode', node: { type: 'merge' }, sample: { input: { a: 1 } } }, { op: 'addNode', node: { type: 'merge' } })
+    expect([...samples]).toEqual([['drawn1', { input: { a: 1 } }]])
+  })
+
   test('what a list says later may use what it said before', () => {
     const edited = apply(
       { op: 'addNode', node: merge('new') },
