@@ -1,4 +1,4 @@
-import type { DefinitionKind, Json, JsonObject, MessageRole, NodeTypeDialect, PauseKind } from '@sluice/schema'
+import type { DefinitionKind, Json, JsonObject, MessageRole, NodeTypeDialect, NodeTypeOption, PauseKind } from '@sluice/schema'
 import type * as Schema from 'effect/Schema'
 
 /**
@@ -210,6 +210,8 @@ export interface NodeDeclaration<C = unknown> {
   notIn?: readonly DefinitionKind[]
   /** What decoding the config cannot see: one message a path. Static: runs at validation on the config as written. */
   check?(config: JsonObject): { path: (string | number)[]; message: string }[]
+  /** What a field of the config, by its dotted path, can be, given what others are; null: what its schema counts up. PURE. */
+  options?(field: string, values: JsonObject): NodeTypeOption[] | null
   /** Paths into the config at which a JSON Schema stands: checked when the definition is, and by it the values at run time. */
   schemaFields?: readonly string[]
   /** The key of its output that those schemas are about; the whole output unless set, or where it gives null. Also asked of a config as written. */
@@ -274,6 +276,18 @@ interface AliasFacts<C> {
   reads?: Readings
   /** What decoding its own config cannot see. */
   check?(config: C): { path: (string | number)[]; message: string }[]
+  /**
+   * Its own config is read first, by `reads`, and decoded, checked and mapped when nothing is left in it to be read: what it is mapped
+   * to is taken as it stands. In a definition it is decoded and checked as it is written: what is yet to be read has to pass. PURE.
+   */
+  settles?: {
+    /** What is read, decoded and checked in place of the stored config, and again of what was read: there texts that hold JSON may be opened. */
+    opens(config: JsonObject): JsonObject
+    /** Stands before what is wrong with what was read: `Form validation failed`. */
+    refusal: string
+  }
+  /** What a field of its own config can be, as `NodeDeclaration.options`. */
+  options?(field: string, values: JsonObject): NodeTypeOption[] | null
   /** Of the mapped config, in place of the library's. */
   readings?: Readings
   /** The fields of what it gives, as far as its config tells. */
@@ -286,6 +300,8 @@ interface AliasFacts<C> {
   gives?(result: StepResult, config: C): StepResult
   /** Of a map or a loop: the handle that leads to its body, as `NodeDeclaration.draws`. */
   draws?: string
+  /** What a drawn map hands to the nodes behind it for an element; that itself unless set. PURE. */
+  hands?(element: { item: Json; index: number }, config: C): Json
   /** Whatever it leads to, but for channels that it writes to, does not follow. */
   ends?: true
 }

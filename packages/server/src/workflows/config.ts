@@ -1,6 +1,6 @@
-import type { JsonObject, Node } from '@sluice/schema'
+import type { Json, JsonObject, Node } from '@sluice/schema'
 import * as Schema from 'effect/Schema'
-import type { AnyAlias, AnyNode, Mapped, Place, Readings, Standing } from '../nodes/contract.ts'
+import type { AnyAlias, AnyNode, Mapped, Place, Readings, Standing, StepResult } from '../nodes/contract.ts'
 
 /** A node's config: what it means, and decoded by its declaration. The one place where Effect's schemas are asked. */
 
@@ -72,7 +72,7 @@ export type Meant =
 export function configFor({ alias, readings = {} }: AnyNode, config: JsonObject, node: Standing): Meant {
   if (!alias) return { ok: true, config, readings, told: (path) => path }
   if (alias.refused !== undefined) return { ok: false, issues: [{ path: [], message: alias.refused }] }
-  const own = decodeAs(alias, config, 'ignore')
+  const own = decodeAs(alias, alias.settles ? alias.settles.opens(config) : config, 'ignore')
   if (!own.ok) return own
   const issues = alias.check?.(own.config) ?? []
   if (issues.length > 0) return { ok: false, issues }
@@ -94,11 +94,30 @@ function tellerOf(places: Mapped['places']): (path: Place) => Place {
   }
 }
 
+/** How the strings of an alias's own config are read. */
+export const ownReadings = ({ alias }: AnyNode): Readings => ({ '**': 'raw', ...alias?.reads })
+
 /** The fields of what a node gives, as far as an alias's own config tells; undefined where it is no alias, or tells nothing. */
 export function ownOutputFields({ alias }: AnyNode, config: JsonObject): string[] | undefined {
   if (!alias?.outputFields) return undefined
   const own = decodeAs(alias, config, 'ignore')
   return own.ok ? alias.outputFields(own.config) : []
+}
+
+export interface Manner {
+  gives?(result: StepResult): StepResult
+  hands?(element: { item: Json; index: number }): Json
+}
+
+/** What a step of an alias gives and hands on, in the manner of its dialect. */
+export function mannerOf({ alias }: AnyNode, config: JsonObject): Manner {
+  if (!alias || alias.refused !== undefined || (!alias.gives && !alias.hands)) return {}
+  const own = decodeAs(alias, config, 'ignore')
+  if (!own.ok) return {}
+  return {
+    ...(alias.gives && { gives: (result: StepResult) => alias.gives!(result, own.config) }),
+    ...(alias.hands && { hands: (element: { item: Json; index: number }) => alias.hands!(element, own.config) }),
+  }
 }
 
 /** A node as its alias sees it where nothing leads to it. */

@@ -1,7 +1,7 @@
 import type { Definition, Json, JsonObject } from '@sluice/schema'
 import { ExpressionError, Recent } from '../expressions/index.ts'
-import { StepFailure, type AnyNode, type Behaviour, type Carriage, type Catalogue, type Scope } from '../nodes/contract.ts'
-import { configFor, configOf, decode, type Meant } from './config.ts'
+import { StepFailure, type AnyAlias, type AnyNode, type Behaviour, type Carriage, type Catalogue, type Scope } from '../nodes/contract.ts'
+import { configFor, configOf, decode, ownReadings, type Meant } from './config.ts'
 import { allUpstreamOf, givingOf, graphOf, standingOf, type Giving, type Graph, type GraphNode } from './graph.ts'
 import { dotted, readerOf, readingsOf, type Path, type Reader } from './readings.ts'
 
@@ -86,6 +86,7 @@ export function createPreparedCache(catalogue: Catalogue, versions = 500): (hash
 function prepareConfig(node: GraphNode, type: string, config: JsonObject, catalogue: Catalogue): PreparedConfig {
   const declaration = catalogue.get(type)
   if (!declaration) throw new StepFailure('type_missing', `This server has no node type ${type}`, { retry: false })
+  if (declaration.alias?.settles) return prepareSettling(node, declaration, declaration.alias.settles, config)
   const found: Found = { names: new Set(), steps: new Set(), whole: false }
   const meant = configFor(declaration, config, standingOf(node))
   // A draft may be tried unchecked: what means nothing fails the step that needs it.
@@ -117,6 +118,23 @@ function prepareLoop(node: GraphNode, start: Json, config: JsonObject, { startIn
   const found: Found = { names: new Set(), steps: new Set(), whole: false }
   const plan = planOf(start, [startIn], places, found)
   return { ...carries(config), start: { reads: readsOf(node, found), dynamic: plan.is === 'made', read: (scope) => (plan.is === 'made' ? plan.make(scope) : plan.value) } }
+}
+
+/** The stored config is read, and what it has become then means something. */
+function prepareSettling(node: GraphNode, declaration: AnyNode, { opens, refusal }: NonNullable<AnyAlias['settles']>, config: JsonObject): PreparedConfig {
+  const found: Found = { names: new Set(), steps: new Set(), whole: false }
+  const plan = planOf(opens(config), [], { readingOf: readingsOf(ownReadings(declaration)), told: (path) => path }, found)
+  const settled = (own: Json): unknown => {
+    // What is read of an object is one.
+    const meant = configFor(declaration, own as JsonObject, standingOf(node))
+    return meant.ok ? decoded(declaration, meant.config, meant.told, refusal) : refuse(meant.issues, refusal)
+  }
+  const loop = (): never => {
+    throw new Error(`A ${node.type} is no loop`)
+  }
+  let kept: { config: unknown } | undefined
+  const render = plan.is === 'made' ? (scope: object) => settled(plan.make(scope)) : () => (kept ??= { config: settled(plan.value) }).config
+  return { declaration, reads: readsOf(node, found), render, loop }
 }
 
 /** What the strings of a config read, all together. */
@@ -189,12 +207,18 @@ function planOfText(source: string, path: Path, { readingOf, told }: Places, fou
   }
 }
 
-function decoded(declaration: AnyNode, config: unknown, told: Places['told']): unknown {
+function decoded(declaration: AnyNode, config: unknown, told: Places['told'], refusal?: string): unknown {
   const result = decode(declaration, config)
-  return result.ok ? result.config : refuse(result.issues.map(({ path, message }) => ({ path: told(path), message })))
+  if (result.ok) return result.config
+  return refuse(
+    result.issues.map(({ path, message }) => ({ path: told(path), message })),
+    refusal,
+  )
 }
 
-function refuse(found: { path: Path; message: string }[]): never {
+/** With a refusal in its words, which name the fields as they are called where it is from. */
+function refuse(found: { path: Path; message: string }[], refusal?: string): never {
   const issues = found.map(({ path, message }) => ({ field: dotted('config', path), message }))
-  throw new StepFailure('config_invalid', issues.map(({ field, message }) => `${field}: ${message}`).join('; '), { details: issues.slice(0, 20), retry: false })
+  const said = found.map(({ path, message }, at) => [refusal === undefined ? issues[at]!.field : dotted(path), message].filter((part) => part !== '').join(': ')).join('; ')
+  throw new StepFailure('config_invalid', refusal === undefined ? said : `${refusal}: ${said}`, { details: issues.slice(0, 20), retry: false })
 }

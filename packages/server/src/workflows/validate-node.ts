@@ -1,7 +1,7 @@
 import type { Definition, DefinitionIssue, JsonObject } from '@sluice/schema'
 import { ExpressionError } from '../expressions/index.ts'
 import type { AnyNode, Catalogue } from '../nodes/contract.ts'
-import { configFor, configOf, decode } from './config.ts'
+import { configFor, configOf, decode, ownReadings } from './config.ts'
 import { type GraphNode, standingOf } from './graph.ts'
 import { schemaIssues } from './json-schema.ts'
 import { listed, predecessors, scopeNames, upstreamNames } from './names.ts'
@@ -56,17 +56,35 @@ function* configIssues(node: GraphNode, declaration: AnyNode, stored: JsonObject
   }
   const { config } = meant
   const about = (path: Path, message: string): DefinitionIssue => issue(meant.told(path), message)
+  const { settles } = declaration.alias ?? {}
+  if (settles) {
+    const readers = readersIn(settles.opens(stored), readingsOf(ownReadings(declaration)))
+    for (const { path, message } of textIssues(readers, known)) yield issue(path, message)
+    // What it means is known when it has been read.
+    if (readers.some(({ reader }) => typeof reader === 'string' || reader.dynamic)) return
+  }
   const decoded = decode(declaration, config)
   if (!decoded.ok) for (const { path, message } of decoded.issues) yield about(path, message)
-  const readingOf = readingsOf(meant.readings)
-  for (const { path, text } of stringsIn(config)) {
-    const reader = compiled(text, readingOf(path))
-    if (typeof reader === 'string') yield about(path, reader)
-    else for (const message of readerIssues(reader, known)) yield about(path, message)
-  }
+  if (!settles) for (const { path, message } of textIssues(readersIn(config, readingsOf(meant.readings)), known)) yield about(path, message)
   for (const { path, message } of declaration.check?.(config) ?? []) yield about(path, message)
   for (const field of declaration.schemaFields ?? [])
     for (const { path, value } of valuesAt(config, field)) for (const issue of schemaIssues(value)) yield about([...path, ...issue.path], issue.message)
+}
+
+/** What stands at a place: how it is read, or why it cannot be. */
+interface Read {
+  path: Path
+  reader: Reader | string
+}
+
+const readersIn = (config: JsonObject, readingOf: ReturnType<typeof readingsOf>): Read[] =>
+  [...stringsIn(config)].map(({ path, text }) => ({ path, reader: compiled(text, readingOf(path)) }))
+
+function* textIssues(readers: readonly Read[], known: Known): Generator<{ path: Path; message: string }> {
+  for (const { path, reader } of readers) {
+    if (typeof reader === 'string') yield { path, message: reader }
+    else for (const message of readerIssues(reader, known)) yield { path, message }
+  }
 }
 
 function compiled(...given: Parameters<typeof readerOf>): Reader | string {

@@ -55,7 +55,7 @@ describe('a counter', () => {
     expect(await failure(() => next(counter, { from: 0, to: limits.items }))).toMatchObject({ code: 'limit_exceeded', retry: false })
   })
 
-  test.each([
+  test.each<JsonObject>([
     { from: 'x', to: 1 },
     { from: 0, to: '1.5' },
     { from: 0, to: 1, step: 0 },

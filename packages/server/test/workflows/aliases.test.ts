@@ -1,4 +1,4 @@
-import type { Definition, Link, Node } from '@sluice/schema'
+import type { Definition, JsonObject, Link, Node } from '@sluice/schema'
 import { Schema } from 'effect'
 import { describe, expect, test } from 'vitest'
 import { createModels } from '../../src/models/models.ts'
@@ -92,7 +92,21 @@ const Quote = defineAlias({
   map: ({ text, as }) => ({ config: { text }, places: [], ...(as && { readings: { text: 'raw' } as const }) }),
 })
 
-const aliases: AnyAlias[] = [Begin, Switch, Say, Ask, Gone, First, Ramble, Given, Quote]
+const Measured = defineAlias({
+  ...about,
+  type: 'Measured',
+  of: 'static-value',
+  config: Schema.Struct({ size: Schema.Union([Schema.Int, Schema.String]), more: Schema.optionalKey(Schema.Union([Schema.String, Schema.Record(Schema.String, Schema.String)])) }),
+  reads: { size: 'value', more: 'template', 'more.*': 'template' },
+  check: ({ size }) => (typeof size === 'number' && size > 9 ? [{ path: ['size'], message: 'Too large' }] : []),
+  settles: {
+    opens: (config) => ({ ...config, ...(typeof config['more'] === 'string' && config['more'].endsWith('"}') && { more: JSON.parse(config['more']) as JsonObject }) }),
+    refusal: 'It does not measure up',
+  },
+  map: ({ size, more }) => ({ config: { values: { size, more: more ?? null } }, places: [[['values'], ['size']]] }),
+})
+
+const aliases: AnyAlias[] = [Begin, Switch, Say, Ask, Gone, First, Ramble, Given, Quote, Measured]
 const outside = createOutside({ allow: [] })
 const foundations = { outside, sandbox: createSandbox(), models: createModels({ configured: null, outside }) }
 const catalogue = createCatalogue(foundations, [], aliases)
@@ -104,6 +118,54 @@ const definition = (nodes: Node[], links: [string, string, string?][] = []): Def
 })
 const issuesOf = (...given: Parameters<typeof definition>) => validate(definition(...given), catalogue).map(({ nodeId, field, message }) => `${nodeId} ${field}: ${message}`)
 const preparedOf = (id: string, ...given: Parameters<typeof definition>) => prepare(graphOf(definition(...given), catalogue), catalogue).node(id)
+
+describe('an alias that settles', () => {
+  const measured = (config: JsonObject) =>
+    [
+      { id: 'a', type: 'input' },
+      { id: 'n', type: 'Measured', config },
+    ] satisfies Node[]
+  const links: [string, string][] = [['a', 'n']]
+  const settled = (config: JsonObject, data: JsonObject = {}) => preparedOf('n', measured(config), links).render({ data })
+
+  test('is read before it is decoded, checked and mapped, and what it then means is read no more', () => {
+    expect(settled({ size: '{{ data.n }}', more: '{{ data.text }}' }, { n: 3, text: '{{ data.n }}' })).toEqual({ values: { size: 3, more: '{{ data.n }}' } })
+    expect(settled({ size: 4, unheard: '{{ nothing }}' })).toEqual({ values: { size: 4, more: null } })
+  })
+
+  test('opens what is written in it, and then what was read', () => {
+    expect(settled({ size: 1, more: '{"a":"{{ data.x }}"}' }, { x: 'so "it" is' })).toEqual({ values: { size: 1, more: { a: 'so "it" is' } } })
+    expect(settled({ size: 1, more: '{{ data.x }}' }, { x: '{"a":"b"}' })).toEqual({ values: { size: 1, more: { a: 'b' } } })
+  })
+
+  test('says in its own words what does not fit when it has been read', () => {
+    const failed = (config: JsonObject, data: JsonObject) => {
+      try {
+        return settled(config, data)
+      } catch (error) {
+        return error
+      }
+    }
+    const refused = failed({ size: '{{ data.n }}' }, { n: 10 })
+    expect(refused).toBeInstanceOf(StepFailure)
+    expect(refused).toMatchObject({
+      code: 'config_invalid',
+      message: 'It does not measure up: size: Too large',
+      retry: false,
+      details: [{ field: 'config.size', message: 'Too large' }],
+    })
+    expect(failed({ size: '{{ data.n }}' }, { n: null })).toMatchObject({ message: expect.stringMatching(/^It does not measure up: size: /) })
+  })
+
+  test('is looked at as it is written when its definition is validated', () => {
+    const issues = (config: JsonObject) => issuesOf(measured(config), links)
+    expect(issues({ size: '{{ data.n }}', more: '{"a":"{{ data.x }}"}' })).toEqual([])
+    expect(issues({ size: 10 })).toEqual(['n config.size: Too large'])
+    expect(issues({ size: null })).toEqual([expect.stringMatching(/^n config\.size: /)])
+    expect(issues({ size: 1, more: '{"a":"{{ ghost }}"}' })).toEqual([expect.stringMatching(/^n config\.more\.a: ghost is not known here/)])
+    expect(issues({ size: 1, more: '{{ oh' })).toEqual([expect.stringMatching(/^n config\.more: /)])
+  })
+})
 
 describe('the catalogue', () => {
   test('knows an alias by its own name, with the behaviour of what it stands for', () => {
