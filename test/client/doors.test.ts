@@ -39,7 +39,7 @@ type Verdict<N extends Noun, V extends keyof Doors[N]> = V extends keyof Sluice[
 type Verdicts<N extends Noun> = { [V in keyof Doors[N] & string]: [Verdict<N, V>] extends [never] ? never : `${N}.${V} ${Verdict<N, V>}` }[keyof Doors[N] & string]
 
 /** Bytes go by the REST twins of these: what the SDK takes and gives of them is its own. */
-type Bytes = 'files.upload' | 'files.content'
+type Bytes = 'files.upload' | 'files.content' | 'nodeFiles.add' | 'nodeFiles.change'
 type OwnWay = `${Bytes} ${'takes something else' | 'answers otherwise'}`
 
 /** Compiles for nothing at all; else the error names what there is. */

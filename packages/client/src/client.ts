@@ -7,8 +7,10 @@ import { type Events, eventsOf } from './nouns/events.ts'
 import { type Files, filesOf } from './nouns/files.ts'
 import { type Keys, keysOf } from './nouns/keys.ts'
 import { type Members, membersOf } from './nouns/members.ts'
+import { type NodeFiles, nodeFilesOf } from './nouns/node-files.ts'
 import { type NodeTypes, nodeTypesOf } from './nouns/node-types.ts'
 import { type Pauses, pausesOf } from './nouns/pauses.ts'
+import { type Queues, queuesOf } from './nouns/queues.ts'
 import { type Runs, runsOf } from './nouns/runs.ts'
 import { type Secrets, secretsOf } from './nouns/secrets.ts'
 import { type Sessions, sessionsOf } from './nouns/sessions.ts'
@@ -32,10 +34,12 @@ export interface Sluice {
   readonly steps: Steps
   readonly pauses: Pauses
   readonly signals: Signals
+  readonly queues: Queues
   readonly sessions: Sessions
   readonly events: Events
   readonly auth: Auth<SignedIn>
   readonly files: Files
+  readonly nodeFiles: NodeFiles
   readonly keys: Keys
   readonly secrets: Secrets
   readonly workspaces: Workspaces
@@ -125,10 +129,12 @@ function nounsOf(calls: Calls, anonymous: Calls, { signIn, adopt, versions }: To
     steps: stepsOf(calls),
     pauses,
     signals: signalsOf(calls),
+    queues: queuesOf(calls),
     sessions,
     events: eventsOf(calls),
     auth: authOf(calls, anonymous, signIn),
     files: filesOf(calls),
+    nodeFiles: nodeFilesOf(calls),
     keys: keysOf(calls),
     secrets: secretsOf(calls),
     workspaces: workspacesOf(calls),

@@ -16,7 +16,7 @@ export interface Asked {
 
 /** A request of the REST API: for bytes, which tRPC has no room for. */
 export interface Moved extends Pick<Asked, 'procedure' | 'timeoutMs' | 'signals'> {
-  method: 'GET' | 'POST'
+  method: 'GET' | 'POST' | 'PUT'
   /** `/v1/files`, with its query. */
   path: string
   accept: string

@@ -7,20 +7,23 @@ import { pyspur, sayable } from './dialects/pyspur/index.ts'
 import { createDoorbell } from './events/doorbell.ts'
 import { createFeed } from './events/feed.ts'
 import { createFiles } from './files/files.ts'
+import { createNodeFiles } from './files/node-files.ts'
 import { createHttp } from './http/server.ts'
 import { createModels } from './models/models.ts'
 import { createCatalogue } from './nodes/catalogue.ts'
 import type { AnyNode } from './nodes/contract.ts'
-import { describe } from './nodes/describe.ts'
+import { createDiscovery } from './nodes/discovery.ts'
 import { hostAndPort } from './outside/allow-list.ts'
 import { createOutside } from './outside/outside.ts'
 import { createSandbox } from './sandbox/sandbox.ts'
 import { createRunDeletion } from './retention/delete-run.ts'
 import { createSweeper } from './retention/sweeper.ts'
+import { createQueues } from './queues/queues.ts'
 import { createSessions } from './sessions/sessions.ts'
 import { type Database, byKey, openDatabase, Outage } from './store/database.ts'
 import { openOrm } from './store/orm.ts'
 import * as pauseViews from './store/views/pauses.ts'
+import * as queueViews from './store/views/queues.ts'
 import * as runViews from './store/views/runs.ts'
 import * as sessionViews from './store/views/sessions.ts'
 import type { Log } from './telemetry.ts'
@@ -117,21 +120,17 @@ export async function createApp(config: Config, { databaseUrl, log, nodes = [] }
   const http = await createHttp({
     parts: {
       engine,
+      queues: createQueues({ database, doorbell }),
       sessions: createSessions({ database, doorbell, rounds, files }),
       workflows,
-      nodeTypes: {
-        list: (dialect) => catalogue.list(dialect).map(describe),
-        get: (type) => {
-          const node = catalogue.get(type)
-          return node && describe(node)
-        },
-      },
-      views: { ...runViews, ...pauseViews, ...sessionViews },
+      nodeTypes: createDiscovery(catalogue),
+      views: { ...runViews, ...pauseViews, ...queueViews, ...sessionViews },
       database,
       feed,
       access,
       audit,
       files,
+      nodeFiles: createNodeFiles({ database }),
       runDeletion: createRunDeletion({ database }),
     },
     config,

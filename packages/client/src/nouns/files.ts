@@ -42,15 +42,20 @@ export interface Files {
   delete(which: Input<typeof OneFile>, options?: CallOptions): Promise<void>
 }
 
-const uploadMs = 600_000
+export const uploadMs = 600_000
+
+/** The bytes as they can be sent, and what is said of them beside. */
+export async function bodyOf(content: FileSource, { name, contentType }: { name?: string | undefined; contentType?: string | undefined } = {}) {
+  const body = content instanceof ReadableStream ? await new Response(content).blob() : content
+  const called = name ?? ('name' in body && typeof body.name === 'string' ? body.name : '')
+  const type = contentType ?? (body instanceof Blob ? body.type : '')
+  return { body, said: { ...(called && { name: called }), ...(type && { contentType: type }) } }
+}
 
 export const filesOf = ({ list, read, remove, bytes }: Calls): Files => ({
   async upload(content, { name, contentType, workflow, timeoutMs = uploadMs, ...options } = {}) {
-    const body = content instanceof ReadableStream ? await new Response(content).blob() : content
-    const called = name ?? ('name' in body && typeof body.name === 'string' ? body.name : '')
-    const type = contentType ?? (body instanceof Blob ? body.type : '')
-    const said = Object.entries({ name: called, contentType: type, workflow }).flatMap(([key, value]) => (value ? [[key, value]] : []))
-    const query = new URLSearchParams(said).toString()
+    const { body, said } = await bodyOf(content, { name, contentType })
+    const query = new URLSearchParams({ ...said, ...(workflow && { workflow }) }).toString()
     const response = await bytes('files.upload', { method: 'POST', path: `/v1/files${query && `?${query}`}`, body, accept: 'application/json' }, { ...options, timeoutMs })
     return ((await response.json()) as UploadedFiles).files[0]!
   },

@@ -1,5 +1,6 @@
 import type {
   CancelRun,
+  CurrentRun,
   FindRun,
   ForkRun,
   GetRun,
@@ -8,12 +9,12 @@ import type {
   ListRuns,
   ListSteps,
   OneRun,
-  OneWorkflow,
   RetryStep,
   Run,
   RunEvent,
   StartRun,
   Step,
+  StopRun,
   Wait,
   WaitForRun,
 } from '@sluice/schema'
@@ -51,12 +52,20 @@ export interface Runs {
   get(which: Input<typeof GetRun>, options?: CallOptions): Promise<Run>
   /** The newest run of a transaction id. Throws `NotFoundError` (`workflow_missing`, `run_missing`). */
   find(which: Input<typeof FindRun>, options?: CallOptions): Promise<Run>
-  /** The newest live run of a workflow, else its newest. Throws `NotFoundError` (`workflow_missing`, `run_missing`). */
-  current(of: Input<typeof OneWorkflow>, options?: CallOptions): Promise<Run>
+  /**
+   * The live run of a workflow: of its lane `canvas` (`lane: { key: 'canvas', of: 'workflow' }`), else the newest live one, else
+   * its newest; or its `run` of this id. Throws `NotFoundError` (`workflow_missing`, `run_missing`).
+   */
+  current(of: Input<typeof CurrentRun>, options?: CallOptions): Promise<Run>
   /** Answers when the run is parked, paused (only a person can make it go on) or finished, or after `ms` milliseconds (30,000 unless set, 300,000 at most) as it then stands. */
   wait(what: Input<typeof WaitForRun>, options?: CallOptions): Promise<Run>
   /** Of an ended run it changes nothing. Throws `ConflictError` (`run_compensating`). */
   cancel(which: Input<typeof CancelRun>, options?: CallOptions): Promise<Run>
+  /**
+   * Cancels the `current` run of a workflow, or its `run` of this id, and answers with it. One that has ended, or whose end is
+   * decided, is left as it is. Throws `NotFoundError` (`workflow_missing`, `run_missing`).
+   */
+  stop(which: Input<typeof StopRun>, options?: CallOptions): Promise<Run>
   /** Freezes it: what is under way ends, nothing new starts. Throws `ConflictError` (`run_ended`, `run_not_holdable`). */
   hold(which: Input<typeof OneRun>, options?: CallOptions): Promise<Run>
   /** Lets a held run go on. Throws `ConflictError` (`run_not_held`, `run_ended`). */
@@ -102,6 +111,7 @@ export const runsOf = ({ list, read, write, repeat, remove }: Calls, versions: V
   current: (of, options) => read('runs.current', of, options),
   wait: (what, options) => read('runs.wait', what, { ...options, waitMs: waitOf(what) }),
   cancel: (which, options) => repeat('runs.cancel', which, options),
+  stop: (which, options) => repeat('runs.stop', which, options),
   hold: (which, options) => repeat('runs.hold', which, options),
   release: (which, options) => write('runs.release', which, options),
   retryStep: (which, options) => write('runs.retryStep', which, options),

@@ -71,14 +71,18 @@ export interface Workflows {
   edit(change: Input<typeof EditWorkflow>, options?: CallOptions): Promise<EditedWorkflow>
   /** A node of the draft with what was last tried on it. */
   node(which: Input<typeof OneNode>, options?: CallOptions): Promise<WorkflowNode>
-  /** Runs one node of the draft, and answers when that has ended: a failure is its outcome. */
+  /**
+   * Runs one node of the draft, and answers when that has ended: a failure is its outcome. A producer gives one item, and with a
+   * `session` the next one each time. Throws `InvalidError` (`definition_invalid`, `trial_refused`), `NotFoundError`
+   * (`workflow_missing`, `node_missing`), `ConflictError` (`lane_busy`) when another trial of the session is under way for as long.
+   */
   try(trial: Input<typeof TryNode>, options?: CallOptions): Promise<Trial>
   /** The events of its runs, all or those of `where`, as they happen, without end; after a cursor, or else after a snapshot. Leave the loop, or abort the signal. */
   watch(what: Input<typeof WatchWorkflow>, options?: CallOptions): AsyncGenerator<FeedItem, void, undefined>
 }
 
 /** A trial may take so long unless it says otherwise. */
-const trialMs = 300_000
+export const trialMs = 300_000
 
 export const workflowsOf = ({ list, read, write, repeat, remove, follow }: Calls): Workflows => ({
   list: (filter, options) => list('workflows.list', filter, options),

@@ -1,4 +1,24 @@
-import type { CancelRun, DecidedPause, DecidePause, Json, JsonObject, OtherInputs, Report, Run, RunInclude, SendSignal, StartRun, Step, StepError, Wait } from '@sluice/schema'
+import type {
+  CancelRun,
+  DecidedPause,
+  DecidePause,
+  ForgetTrials,
+  ForgottenTrials,
+  Json,
+  JsonObject,
+  Report,
+  Run,
+  RunInclude,
+  SendSignal,
+  StartRun,
+  Step,
+  StopRun,
+  Trial,
+  TryNode,
+  TryNodeType,
+  Wait,
+} from '@sluice/schema'
+import type { Tx } from '../store/index.ts'
 
 /** On whose behalf the engine acts. Whether they may is decided before. */
 export interface Actor {
@@ -9,37 +29,6 @@ export interface Actor {
   principalId: string
   /** The trace context of what they ask, for the runs it starts. */
   traceparent?: string | null
-}
-
-/** The outcome of a trial: a run of part of a draft. */
-export interface Trial {
-  runId: string
-  status: 'completed' | 'failed' | 'cancelled'
-  nodeId: string
-  input: Json
-  output: Json
-  error: StepError | null
-  /** Outputs of all nodes that ran, by node id. */
-  outputs: JsonObject
-  durationMs: number
-}
-
-export interface TryNode {
-  workflow: string
-  nodeId: string
-  /** The node's input, keyed by step name of its predecessors; they are not run. */
-  input?: JsonObject
-  /** Values of the input nodes that are run, by id or title, in place of an input. */
-  inputs?: JsonObject
-  /** What becomes of inputs that name no input node. */
-  otherInputs?: OtherInputs
-  /** Outputs of other nodes, by node id; what is not given is run. */
-  outputs?: JsonObject
-  /** Config to try instead of the draft's. */
-  config?: JsonObject
-  /** Keep config and sample in the draft. */
-  save?: boolean
-  timeoutMs?: number
 }
 
 export interface ForkRun {
@@ -59,15 +48,25 @@ export interface ForkRun {
  */
 export interface Engine {
   start(actor: Actor, input: StartRun): Promise<Run>
+  /**
+   * Starts a run with something that is there once: `take` takes it in the transaction that starts the run, so that after a
+   * crash either both have happened or neither. Gives the run's id; null when `take` says that it is gone: then nothing has happened.
+   */
+  startTaking(actor: Actor, input: StartRun, take: (tx: Tx, runId: string) => Promise<boolean>): Promise<string | null>
   /** Answers when the run is as asked, or the time is up; the run as it then stands. */
   wait(actor: Actor, input: { id: string; include?: readonly RunInclude[] } & Wait): Promise<Run>
   /** By the run, or by its workflow: then the current one. */
   cancel(actor: Actor, input: CancelRun): Promise<Run>
+  /** Cancels the current run of a workflow, or this one of it. One that has ended, or is on its way to, is left as it is. */
+  stop(actor: Actor, input: StopRun): Promise<Run>
   hold(actor: Actor, input: { id: string }): Promise<Run>
   release(actor: Actor, input: { id: string }): Promise<Run>
   retryStep(actor: Actor, input: { id: string; step: string; iteration?: string }): Promise<Run>
   fork(actor: Actor, input: ForkRun): Promise<Run>
   try(actor: Actor, input: TryNode): Promise<Trial>
+  /** Of a node that stands in no workflow. */
+  tryType(actor: Actor, input: TryNodeType): Promise<Trial>
+  forgetTrials(actor: Actor, input: ForgetTrials): Promise<ForgottenTrials>
   decide(actor: Actor, input: DecidePause): Promise<DecidedPause>
   report(actor: Actor, input: Report): Promise<Step>
   signal(actor: Actor, input: SendSignal): Promise<{ id: string }>

@@ -6,7 +6,7 @@ import { changeSessions } from '../events/sessions.ts'
 import { liveRunsOf } from '../store/rows/runs.ts'
 import { lockSessionsOf } from '../store/rows/sessions.ts'
 import { getPause } from '../store/views/pauses.ts'
-import { currentRun, getRun, getStep } from '../store/views/runs.ts'
+import { currentRunId, getRun, getStep } from '../store/views/runs.ts'
 import type { Log } from '../telemetry.ts'
 import { type Metrics, createMetrics } from '../telemetry/metrics.ts'
 import { type Traces, untraced } from '../telemetry/traces.ts'
@@ -19,12 +19,13 @@ import { createBeginner } from './begin.ts'
 import { createCommitter } from './commit.ts'
 import { type Passed, createDoor } from './door.ts'
 import type { Actor, Engine } from './engine.ts'
+import { forkRun } from './forks.ts'
 import { createObserver } from './observe.ts'
 import { createOperations } from './operate.ts'
 import type { Queue } from './queue.ts'
 import { type Rounds, createRounds } from './rounds.ts'
 import { createStarter } from './start.ts'
-import { forkRun, tryNode } from './trials.ts'
+import { forgetTrials, tryNode, tryNodeType } from './trials.ts'
 import { createWaiting } from './waiting.ts'
 import { type Worker, createWorker } from './worker.ts'
 
@@ -72,7 +73,7 @@ export function createEngine(parts: EngineParts): Engines {
   const answers = createAnswers({ database, door, workflows })
   const { waitFor, note } = createWaiting({ database, doorbell, holds: (runId) => worker.holds(runId) })
   const afterlife = createAfterlife({ database, queue, doorbell, door, startsChildren: (type) => catalogue.get(type)?.behaviour.is === 'child' })
-  const trialParts = { database, catalogue, plans, workflows, starter, waitFor }
+  const trialParts = { database, catalogue, plans, workflows, starter, operations, waitFor }
 
   const read = (actor: Actor, id: string, include?: readonly RunInclude[]): Promise<Run> => getRun(database, actor.workspaceId, id, include)
 
@@ -82,15 +83,21 @@ export function createEngine(parts: EngineParts): Engines {
       if (input.wait && !ended) await waitFor(id, input.wait.until, input.wait.ms)
       return read(actor, id, input.include)
     },
+    startTaking: (actor, input, take) => starter.startTaking(actor, input, take),
     async wait(actor, { id, until, ms, include }) {
       await read(actor, id)
       await waitFor(id, until, ms)
       return read(actor, id, include)
     },
     async cancel(actor, { id, workflow, compensate, include }) {
-      const found = id ?? (await currentRun(database, actor.workspaceId, workflow!)).id
+      const found = id ?? (await currentRunId(database, actor.workspaceId, { workflow: workflow! }))
       await operations.cancel(actor, found, compensate ?? false)
       return read(actor, found, include)
+    },
+    async stop(actor, { workflow, run, compensate, include }) {
+      const id = await currentRunId(database, actor.workspaceId, { workflow, run })
+      await operations.stop(actor, id, compensate ?? false)
+      return read(actor, id, include)
     },
     async hold(actor, { id }) {
       await operations.hold(actor, id)
@@ -110,6 +117,8 @@ export function createEngine(parts: EngineParts): Engines {
       return read(actor, id)
     },
     try: (actor, input) => tryNode(trialParts, actor, input),
+    tryType: (actor, input) => tryNodeType(trialParts, actor, input),
+    forgetTrials: (actor, input) => forgetTrials(trialParts, actor, input),
     async decide(actor, input): Promise<DecidedPause> {
       const pause = await getPause(database, actor.workspaceId, await answers.decide(actor, input))
       const { include = [] } = input

@@ -3,11 +3,12 @@ import type { Database } from '../store/database.ts'
 import { liveDescendants } from '../store/rows/runs.ts'
 import type { Door } from './door.ts'
 import type { Actor } from './engine.ts'
-import { type RunState, type StepRow, isTerminal } from './state.ts'
+import { type CoreStatus, type RunState, type StepRow, isTerminal } from './state.ts'
 
 /** What an operator asks of a run. What then becomes of it, the machine says (`control.ts`). */
 export interface Operations {
   cancel(actor: Actor, id: string, undo: boolean): Promise<void>
+  stop(actor: Actor, id: string, undo: boolean): Promise<void>
   hold(actor: Actor, id: string): Promise<void>
   release(actor: Actor, id: string): Promise<void>
   retryStep(actor: Actor, input: { id: string; step: string; iteration?: string }): Promise<void>
@@ -25,8 +26,11 @@ export function createOperations(parts: { database: Database; door: Door }): Ope
     async cancel(actor, id, undo) {
       await door.pass(id, actor.workspaceId, ({ run }) => {
         if (run.status === 'compensating') throw new Fault('run_compensating')
-        return isTerminal(run.status) || run.status === 'cancelling' ? [] : [{ is: 'cancelled', undo }]
+        return isEnding(run.status) ? [] : [{ is: 'cancelled', undo }]
       })
+    },
+    async stop(actor, id, undo) {
+      await door.pass(id, actor.workspaceId, ({ run }) => (isEnding(run.status) ? [] : [{ is: 'cancelled', undo }]))
     },
     async hold(actor, id) {
       await door.pass(id, actor.workspaceId, ({ run }) => {
@@ -57,6 +61,9 @@ export function createOperations(parts: { database: Database; door: Door }): Ope
     },
   }
 }
+
+/** Whether it has ended, or its end is decided. */
+const isEnding = (status: CoreStatus): boolean => isTerminal(status) || status === 'cancelling' || status === 'compensating'
 
 /** The steps of a node that is named by its id or by its step name. */
 export function stepsNamed(state: RunState, name: string): StepRow[] {

@@ -7,7 +7,21 @@ import type { Database, Tx } from '../store/database.ts'
 import { newId, timeOf } from '../store/ids.ts'
 import { insertEvents } from '../store/rows/events.ts'
 import { redirectKey, takeKey } from '../store/rows/idempotency.ts'
-import { type NewRun, type RunRow, childOf, insertRun, lanePeers, lockLane, lockTransaction, runOfTransaction, sessionsWithRounds, shareHeld } from '../store/rows/runs.ts'
+import {
+  type NewRun,
+  type RunRow,
+  type TrialRow,
+  childOf,
+  insertRun,
+  laneOfWorkflow,
+  lanePeers,
+  lockLane,
+  lockTransaction,
+  runOfTransaction,
+  sessionsWithRounds,
+  shareHeld,
+  workflowLanes,
+} from '../store/rows/runs.ts'
 import { type SessionRow, lockSession } from '../store/rows/sessions.ts'
 import { seedSteps } from '../store/rows/steps.ts'
 import { inputNodesOf, schemaOfInput } from '../workflows/input-nodes.ts'
@@ -17,22 +31,14 @@ import type { Plans } from '../workflows/plans.ts'
 import type { Startable } from '../workflows/publish.ts'
 import type { Workflows } from '../workflows/workflows.ts'
 import type { ChildStart } from './attempt.ts'
-import type { Beginner } from './begin.ts'
+import { type Beginner, queuedText } from './begin.ts'
 import type { Door } from './door.ts'
 import type { Actor } from './engine.ts'
 import type { Observer } from './observe.ts'
 import { type RoundMessage, received, remembering } from './history.ts'
 import { type Payload, payloadOf } from './payload.ts'
 import type { Queue } from './queue.ts'
-
-export interface Seed {
-  nodeId: string
-  state: string
-  output: string | null
-  bytes: number
-  route: string[]
-  skipReason: string | null
-}
+import type { Seed } from './seeds.ts'
 
 /** A round to start: a run in the lane of its session. */
 export interface NewRound {
@@ -52,15 +58,23 @@ export interface Started {
   ended: boolean
 }
 
+/** Takes what a run is started with, in the transaction that starts it. False: it cannot be taken any more. */
+export type Take = (tx: Tx, runId: string) => Promise<boolean>
+
+/** Without a workflow: a trial of a node that stands in none. */
+export type Seeded = Omit<NewRun, 'id' | 'createdAt' | 'inputHash' | 'sessionId' | 'workflowId'> & { workflowId: string | null }
+
 export interface Starter {
   /** Commits run, first event and job in one transaction. */
   start(actor: Actor, input: StartRun): Promise<Started>
+  /** The same, with what `take` takes. Null: it could not, and nothing has happened. */
+  startTaking(actor: Actor, input: StartRun, take: Take): Promise<string | null>
   startChild(parent: RunRow, start: ChildStart, failures: number): Promise<string>
   /** In the caller's transaction, who tells of it after its commit (`begun`). Gives the run's id; null when a live round keeps it from starting. */
   startRound(tx: Tx, actor: Actor, round: NewRound): Promise<string | null>
   begun(run: { id: string; workspaceId: string; sessionId: string }): void
-  /** Inserts a run with results it brings along: a fork, a trial. */
-  startSeeded(run: Omit<NewRun, 'id' | 'createdAt' | 'inputHash' | 'sessionId'>, seeds: readonly Seed[]): Promise<string>
+  /** Inserts a run with results it brings along: a fork, a trial. What its producers go on from is taken in the same transaction. */
+  startSeeded(run: Seeded, seeds: readonly Seed[], take?: (tx: Tx, runId: string) => Promise<TrialRow['producers']>): Promise<string>
 }
 
 const plain = {
@@ -75,6 +89,16 @@ const plain = {
   depth: 0,
   deadlineAt: null,
   keyedInput: false,
+}
+
+/** Rolls a start back. */
+class NotTaken extends Error {
+  override readonly name = 'NotTaken'
+}
+
+function notTaken(error: unknown): null {
+  if (error instanceof NotTaken) return null
+  throw error
 }
 
 export interface StarterParts {
@@ -98,10 +122,8 @@ export function createStarter(parts: StarterParts): Starter {
   async function enqueue(tx: Tx, run: NewRun, seeds: readonly Seed[] = []): Promise<boolean> {
     if (!(await insertRun(tx, run))) return false
     if (seeds.length > 0) await seedSteps(tx, run.id, seeds)
-    const data = JSON.stringify({ workflowId: run.workflowId, version: run.version })
-    await insertEvents(tx, [
-      { workspaceId: run.workspaceId, subjectKind: 'run', subjectId: run.id, seq: 1, workflowId: run.workflowId, type: 'run.queued', data, at: run.createdAt },
-    ])
+    const { id, workspaceId, workflowId } = run
+    await insertEvents(tx, [{ workspaceId, subjectKind: 'run', subjectId: id, seq: 1, workflowId, type: 'run.queued', data: queuedText(run), at: run.createdAt }])
     await queue.insert(tx, [run.id])
     return true
   }
@@ -197,8 +219,9 @@ export function createStarter(parts: StarterParts): Starter {
       if (kept) return { id: (kept.reply as { id: string }).id, made: null }
     }
     const { sessionId, message, historyAs } = input
-    const lane = laneFor(input)
+    refuseLane(input)
     const found = await workflows.publishForStart(tx, actor, input.workflow, input.version, input.expectHash)
+    const lane = laneIn(found.workflow.id, input)
     // What is yet to be filled in is checked when it has been.
     const whole = historyAs === undefined ? givenInput(found.definition, catalogue, input) : null
     const inputHash = input.transactionId === undefined ? null : hashOf(input)
@@ -254,6 +277,21 @@ export function createStarter(parts: StarterParts): Starter {
       }
       return started
     },
+    async startTaking(actor, input, take) {
+      const started = database.transaction(async (tx) => {
+        const started = await startIn(tx, actor, input)
+        if (!(await take(tx, started.id))) throw new NotTaken()
+        return started
+      })
+      const { id, made } = (await started.catch(notTaken)) ?? {}
+      if (id === undefined) return null
+      if (made) {
+        ring(actor.workspaceId, id, input.sessionId)
+        await keep(actor, input, made)
+        observer.started(false)
+      }
+      return id
+    },
     startRound,
     begun({ id, workspaceId, sessionId }) {
       ring(workspaceId, id, sessionId)
@@ -297,9 +335,13 @@ export function createStarter(parts: StarterParts): Starter {
       if (made) observer.started(parent.trial !== null)
       return child
     },
-    async startSeeded(run, seeds) {
-      const made: NewRun = { ...run, ...named(newId()), sessionId: null, inputHash: null }
-      await database.transaction((tx) => enqueue(tx, made, seeds))
+    async startSeeded(run, seeds, take) {
+      const own = named(newId())
+      const made: NewRun = { ...run, ...own, workflowId: run.workflowId ?? own.id, sessionId: null, inputHash: null }
+      await database.transaction(async (tx) => {
+        const producers = await take?.(tx, made.id)
+        if (!(await enqueue(tx, producers ? { ...made, trial: { ...made.trial!, producers } } : made, seeds))) throw new Fault('workflow_missing')
+      })
       ring(made.workspaceId, made.id)
       observer.started(made.trial !== null)
       return made.id
@@ -313,13 +355,20 @@ export const laneOf = (sessionId: string): Lane => ({ key: `${sessionLanes}${ses
 const sessionLanes = 'session:'
 
 /** A round goes into the lane of its session, and nothing else does; only a round has what a session says and hears. */
-function laneFor({ lane, sessionId, message: said, historyAs }: StartRun): Lane | undefined {
+function refuseLane({ lane, sessionId, message: said, historyAs }: StartRun): void {
   const issue = (path: string[], message: string): Fault => new Fault('input_invalid', { issues: [{ path, message }] })
   if (sessionId === undefined && said) throw issue(['message'], 'Only a session keeps a message: give its id as sessionId')
   if (sessionId === undefined && historyAs !== undefined) throw issue(['historyAs'], 'Only a session has messages: give its id as sessionId')
   if (sessionId !== undefined && lane) throw issue(['lane'], 'The rounds of a session have a lane of their own')
+  if (lane?.of === 'workflow') return
   if (lane?.key.startsWith(sessionLanes)) throw issue(['lane', 'key'], 'This lane is for the rounds of a session: give its id as sessionId')
-  return sessionId === undefined ? lane : laneOf(sessionId)
+  if (lane?.key.startsWith(workflowLanes)) throw issue(['lane', 'key'], "This lane is of a workflow: say so as `of: 'workflow'`, with the key behind its id")
+}
+
+/** Under one key for the whole workspace: what is of a session, or of a workflow, is named by it, and nothing else begins so. */
+function laneIn(workflowId: string, { lane, sessionId }: StartRun): Lane | undefined {
+  if (sessionId !== undefined) return laneOf(sessionId)
+  return lane?.of === 'workflow' ? { ...lane, key: laneOfWorkflow(workflowId, lane.key) } : lane
 }
 
 /** What a session without a live round becomes when one is started. */

@@ -37,11 +37,14 @@ export interface FileContent {
   read(start: number, end: number): AsyncIterable<Buffer>
 }
 
-export interface Upload {
-  files: readonly ReceivedFile[]
-  /** Instead of what the one file came with. */
+/** Instead of what a file came with. */
+export interface Called {
   name?: string | undefined
   contentType?: string | undefined
+}
+
+export interface Upload extends Called {
+  files: readonly ReceivedFile[]
   /** Id or handle of the workflow whose draft uses them from the start. */
   workflow?: string | undefined
 }
@@ -100,8 +103,7 @@ export function createFiles({ database }: { database: Database }): Files {
         const used = workflow === undefined ? null : ((await pinWorkflow(tx, user.workspaceId, workflow)) ?? missingWorkflow(workflow))
         const kept: StoredFile[] = []
         for (const file of files) {
-          const called = { name: name === undefined ? file.name : displayName(name), contentType: contentType === undefined ? file.contentType : contentTypeOf(contentType) }
-          const stored = await storeFile(tx, { id: file.id, bytes: file.bytes, sha256: file.sha256, ...called, inUse: used !== null })
+          const stored = await storeFile(tx, { id: file.id, bytes: file.bytes, sha256: file.sha256, ...calledAs(file, { name, contentType }), inUse: used !== null })
           if (stored?.workspace_id !== user.workspaceId) throw new Fault('file_missing', { message: 'The file took too long to come' })
           kept.push(fileFrom(stored))
         }
@@ -160,13 +162,18 @@ export function createFiles({ database }: { database: Database }): Files {
   }
 }
 
+export const calledAs = (file: ReceivedFile, { name, contentType }: Called): { name: string; contentType: string } => ({
+  name: name === undefined ? file.name : displayName(name),
+  contentType: contentType === undefined ? file.contentType : contentTypeOf(contentType),
+})
+
 function missingWorkflow(workflow: string): never {
   throw new Fault('workflow_missing', { details: { workflow } })
 }
 
 const scopeOf = ({ workspaceId, userId, others = false }: FileUser): FileScope => ({ workspaceId, ownerId: others ? null : userId })
 
-const fileFrom = (row: FileRow): StoredFile => ({
+export const fileFrom = (row: FileRow): StoredFile => ({
   id: row.id,
   name: row.name,
   contentType: row.content_type,

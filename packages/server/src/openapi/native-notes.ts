@@ -23,11 +23,13 @@ const notes = {
   'workflows.versions': { faults: ['cursor_invalid', 'workflow_missing', 'limit_exceeded'] },
   'workflows.version': { faults: ['workflow_missing', 'version_missing'] },
   'workflows.outputs': { faults: ['workflow_missing'] },
-  'workflows.edit': { faults: ['workflow_missing', 'node_missing', 'revision_stale'] },
+  'workflows.edit': { faults: ['workflow_missing', 'node_missing', 'link_missing', 'link_exists', 'revision_stale'] },
   'workflows.node': { faults: ['workflow_missing', 'node_missing'] },
-  'workflows.try': { faults: ['definition_invalid', 'trial_refused', 'workflow_missing', 'node_missing'] },
+  'workflows.try': { faults: ['definition_invalid', 'trial_refused', 'workflow_missing', 'node_missing', 'lane_busy'] },
 
   'nodeTypes.get': { faults: ['node_type_missing'] },
+  'nodeTypes.options': { faults: ['node_type_missing'] },
+  'nodeTypes.try': { faults: ['definition_invalid', 'trial_refused', 'node_type_missing', 'lane_busy'] },
 
   'runs.start': {
     faults: [
@@ -48,6 +50,7 @@ const notes = {
   'runs.current': { faults: ['workflow_missing', 'run_missing'] },
   'runs.wait': { faults: ['run_missing'] },
   'runs.cancel': { faults: ['run_missing', 'run_compensating'], at: { '/v1/runs/{id}/cancel': { hides: ['workflow'] } } },
+  'runs.stop': { faults: ['workflow_missing', 'run_missing'] },
   'runs.hold': { faults: ['run_missing', 'run_ended', 'run_not_holdable'] },
   'runs.release': { faults: ['run_missing', 'run_ended', 'run_not_held'] },
   'runs.retryStep': { faults: ['run_missing', 'step_missing', 'run_ended', 'step_not_retrying', 'step_ambiguous'] },
@@ -93,10 +96,37 @@ const notes = {
   'files.list': { faults: ['cursor_invalid', 'user_missing'] },
   'files.delete': { faults: ['file_missing', 'file_in_use'] },
 
+  'nodeFiles.list': { faults: ['cursor_invalid', 'workflow_missing', 'node_missing'] },
+  'nodeFiles.get': { faults: ['workflow_missing', 'node_missing', 'file_missing'] },
+  'nodeFiles.add': { faults: ['workflow_missing', 'node_missing', 'key_taken', 'file_too_large', 'files_full'] },
+  'nodeFiles.change': { faults: ['workflow_missing', 'node_missing', 'file_missing', 'key_taken', 'file_too_large', 'files_full'] },
+  'nodeFiles.delete': { faults: ['workflow_missing', 'node_missing', 'file_missing'] },
+
   'keys.list': { faults: ['cursor_invalid'] },
   'keys.create': { faults: ['limit_exceeded'] },
   'keys.revoke': { faults: ['key_missing'] },
 
+  'queues.list': { faults: ['cursor_invalid'] },
+  'queues.get': { faults: ['queue_missing'] },
+  'queues.put': {
+    description:
+      'A queue comes to be by the first item that is pushed into it, too. With a `trigger` each item starts a run of the workflow, with the item as its input, the id of the item as its transaction id and `trigger: "queue"`; at most `concurrency` of these runs are live at a time. A start that fails is tried again, longer and longer after; after ten of them the item is dead. Steps that wait for an item of the queue come before the workflow. When the workflow is deleted the items stay, for who reads them.',
+    faults: ['workflow_missing', 'limit_exceeded'],
+  },
+  'queues.delete': {
+    description: 'Whatever its items are. Runs that they started go on, and who reads the queue waits for what is next pushed under its name.',
+    faults: ['queue_missing'],
+  },
+  'queues.push': {
+    description: 'All of the items, in this order, or none. Items go first in, first out, and each is taken once: by a step that waits for it, or by the run that it starts.',
+    faults: ['queue_full', 'limit_exceeded', 'idempotency_conflict'],
+  },
+  'queues.items': {
+    description: 'In the order they came in unless asked otherwise; large payloads by their size. Taken items are kept for 24 hours.',
+    faults: ['queue_missing', 'limit_exceeded', 'cursor_invalid'],
+  },
+  'queues.item': { faults: ['item_missing'] },
+  'queues.retry': { description: 'They are tried anew from the first time on. Gives how many there were.', faults: ['queue_missing'] },
   'secrets.list': { faults: ['cursor_invalid'] },
   'secrets.set': { faults: ['limit_exceeded'] },
   'secrets.delete': { faults: ['secret_missing'] },

@@ -1,12 +1,15 @@
-import type { NodeType, NodeTypeDialect } from '@sluice/schema'
+import type { JsonObject, NodeType, NodeTypeDialect, NodeTypeOption } from '@sluice/schema'
 import type { Audit } from '../access/audit.ts'
 import type { Access, Principal } from '../access/authenticate.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Feed } from '../events/feed.ts'
 import type { Files } from '../files/files.ts'
+import type { NodeFiles } from '../files/node-files.ts'
+import type { Queues } from '../queues/queues.ts'
 import type { RunDeletion } from '../retention/delete-run.ts'
 import type { Tx } from '../store/index.ts'
 import type * as pauseViews from '../store/views/pauses.ts'
+import type * as queueViews from '../store/views/queues.ts'
 import type * as runViews from '../store/views/runs.ts'
 import type * as sessionViews from '../store/views/sessions.ts'
 import type { Sessions } from '../sessions/sessions.ts'
@@ -35,18 +38,23 @@ export type { ReceivedFile } from '../files/received.ts'
 export interface NodeTypesPart {
   /** Of a dialect its names for them. */
   list(dialect?: NodeTypeDialect): NodeType[]
-  get(type: string): NodeType | undefined
+  /** Given a dialect, only if it is a name of it. */
+  get(type: string, dialect?: NodeTypeDialect): NodeType | undefined
+  /** What a field of its config can be. Undefined: there is no such field. Null: there is no such type. */
+  options(type: string, dialect: NodeTypeDialect | undefined, field: string, values: JsonObject): NodeTypeOption[] | undefined | null
 }
 
 /** What callers may read: functions of `store/views/`. */
 export type ViewsPart = Pick<typeof runViews, 'getRun' | 'listRuns' | 'findRun' | 'currentRun' | 'listSteps' | 'listEvents'> &
   Pick<typeof pauseViews, 'getPause' | 'listPauses'> &
+  Pick<typeof queueViews, 'listQueues' | 'getQueueState' | 'listQueueItems' | 'getQueueItem'> &
   Pick<typeof sessionViews, 'listSessions' | 'listLines' | 'listSessionEvents'>
 
 /** The rooms below, assembled by `app`. A test hands in toys. */
 export interface Parts {
   engine: Engine
   sessions: Sessions
+  queues: Queues
   workflows: WorkflowsPart
   nodeTypes: NodeTypesPart
   views: ViewsPart
@@ -55,6 +63,7 @@ export interface Parts {
   access: AccessPart
   audit: Pick<Audit, 'record' | 'list'>
   files: FilesPart
+  nodeFiles: NodeFiles
   runDeletion: RunDeletion
 }
 

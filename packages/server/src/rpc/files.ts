@@ -10,12 +10,16 @@ const tags = ['files']
 const one = '/v1/files/{id}'
 
 /** Files are made of bytes by http: what a caller writes into JSON is never one. */
-const Received = z.instanceof(ReceivedFile, { error: 'expected a file, sent as multipart/form-data' }).meta({ type: 'string', format: 'binary' })
+export const Received = z.instanceof(ReceivedFile, { error: 'expected a file, sent as multipart/form-data' }).meta({ type: 'string', format: 'binary' })
+
+export const calledInput = {
+  name: z.string().min(1).max(1_000).optional().meta({ description: 'The name of a file that comes alone' }),
+  contentType: z.string().min(1).max(200).optional().meta({ description: 'The type of a file that comes alone' }),
+}
 
 const Upload = z.strictObject({
   file: z.array(Received, { error: 'expected files, sent as multipart/form-data' }).min(1).max(limits.filesPerUpload),
-  name: z.string().min(1).max(1_000).optional().meta({ description: 'The name of a file that comes alone' }),
-  contentType: z.string().min(1).max(200).optional().meta({ description: 'The type of a file that comes alone' }),
+  ...calledInput,
   workflow: WorkflowRef.optional().meta({
     description:
       'The id or the handle of the workflow whose draft uses them: who may read it may read them, and they stay until it goes. Asks for the permission `workflows.edit` as well',

@@ -4,8 +4,10 @@ import { events } from './events.ts'
 import { files } from './files.ts'
 import { keys } from './keys.ts'
 import { members } from './members.ts'
+import { nodeFiles } from './node-files.ts'
 import { nodeTypes } from './node-types.ts'
 import { pauses } from './pauses.ts'
+import { queues } from './queues.ts'
 import { runs } from './runs.ts'
 import { secrets } from './secrets.ts'
 import { sessions } from './sessions.ts'
@@ -17,6 +19,25 @@ import { workflows } from './workflows.ts'
 import { workspaces } from './workspaces.ts'
 
 /** The doors of the core, one router a noun. */
-export const appRouter = router({ workflows, nodeTypes, runs, steps, pauses, signals, sessions, events, auth, keys, secrets, workspaces, members, users, audit, files })
+export const appRouter = router({
+  workflows,
+  nodeTypes,
+  runs,
+  steps,
+  pauses,
+  signals,
+  queues,
+  sessions,
+  events,
+  auth,
+  keys,
+  secrets,
+  workspaces,
+  members,
+  users,
+  audit,
+  files,
+  nodeFiles,
+})
 
 export type AppRouter = typeof appRouter

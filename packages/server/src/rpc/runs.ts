@@ -1,5 +1,6 @@
 import {
   CancelRun,
+  CurrentRun,
   FindRun,
   ForkRun,
   GetRun,
@@ -8,13 +9,13 @@ import {
   ListRuns,
   ListSteps,
   OneRun,
-  OneWorkflow,
   pageOf,
   RetryStep,
   Run,
   RunEvent,
   StartRun,
   Step,
+  StopRun,
   WaitForRun,
 } from '@sluice/schema'
 import { z } from 'zod'
@@ -58,9 +59,12 @@ export const runs = router({
     .output(Run)
     .query(({ ctx, input }) => ctx.parts.views.findRun(ctx.parts.database, ctx.actor.workspaceId, input)),
 
-  current: can('runs.read', at('GET', '/v1/workflows/{workflow}/current', 'Get the current run of a workflow'), OneWorkflow)
+  current: can('runs.read', at('GET', '/v1/workflows/{workflow}/current', 'Get the current run of a workflow, or one of its runs'), CurrentRun)
     .output(Run)
-    .query(({ ctx, input }) => ctx.parts.views.currentRun(ctx.parts.database, ctx.actor.workspaceId, input.workflow)),
+    .query(({ ctx, input }) => {
+      authorizeIncluded(ctx.principal, input.include)
+      return ctx.parts.views.currentRun(ctx.parts.database, ctx.actor.workspaceId, input)
+    }),
 
   wait: can('runs.read', at('GET', `${one}/wait`, 'Wait until a run is parked, paused or finished'), WaitForRun)
     .output(Run)
@@ -74,6 +78,13 @@ export const runs = router({
     .mutation(({ ctx, input }) => {
       authorizeIncluded(ctx.principal, input.include)
       return ctx.parts.engine.cancel(ctx.actor, input)
+    }),
+
+  stop: can('runs.control', at('POST', '/v1/workflows/{workflow}/stop', 'Cancel the current run of a workflow, if it is live'), StopRun)
+    .output(Run)
+    .mutation(({ ctx, input }) => {
+      authorizeIncluded(ctx.principal, input.include)
+      return ctx.parts.engine.stop(ctx.actor, input)
     }),
 
   hold: can('runs.control', at('POST', `${one}/hold`, 'Freeze a run'), OneRun)

@@ -17,6 +17,7 @@ import { fingerprintOf } from '../store/fingerprint.ts'
 import { newId } from '../store/ids.ts'
 import type { Tx } from '../store/index.ts'
 import { shareUses } from '../store/rows/files.ts'
+import { copyNodeFiles } from '../store/rows/node-files.ts'
 import { onceUnder } from '../store/rows/idempotency.ts'
 import {
   changeSamples,
@@ -29,12 +30,11 @@ import {
   lockWhole,
   namesLike,
   pinWorkflow,
-  saveSample,
   updateWorkflow,
   type DraftRow,
 } from '../store/rows/workflows.ts'
 import { type ViewedWith, workflowView } from '../store/views/workflows.ts'
-import { applyEdits } from './edit.ts'
+import { applyEdits, type SampleChange } from './edit.ts'
 import { type Author, locked, missing, resolve, type WorkflowActor } from './find.ts'
 import { bytesOf, extraTooLarge, formIssues } from './form.ts'
 import { keepAbsent, mergedExtra, mergedKeys } from './keep.ts'
@@ -57,7 +57,8 @@ export interface TriedNode {
   workflow: string
   nodeId: string
   config?: JsonObject
-  sample: Parameters<typeof saveSample>[3]
+  /** What is absent of it stays. */
+  sample: SampleChange
 }
 
 /** By the name of a dialect: whether its wire can say a definition. */
@@ -123,6 +124,7 @@ export function createChanging(fits: Fits): Changing {
         const { description, draft: definition, extra } = source
         const copy = await draw(tx, actor, { name: nameWith(input.name ?? source.name, suffix), ...(handle && { handle }), description, definition, extra, ifNameTaken: 'suffix' })
         await shareUses(tx, 'workflow', id, copy)
+        await copyNodeFiles(tx, id, copy, newId)
         return copy
       }),
 
@@ -142,7 +144,7 @@ export function createChanging(fits: Fits): Changing {
     async keepTrial(tx, actor, { workflow, nodeId, config, sample }) {
       const row = await locked(tx, actor, workflow)
       if (!row.draft.nodes.some(({ id }) => id === nodeId)) return
-      await saveSample(tx, row.id, nodeId, sample)
+      await changeSamples(tx, row.id, new Map([[nodeId, sample]]))
       if (!config) return
       await replaceDraft(tx, row, applyEdits(row.draft, [{ op: 'setConfig', nodeId, config }], newId).definition)
       await tell(tx, actor.workspaceId, { id: row.id, seq: row.seq + 1 }, 'updated')

@@ -1,4 +1,19 @@
-import { Fault, type Account, type Event, type Member, type Pause, type Run, type Session, type Step, type StoredFile, type Workflow, type Workspace } from '@sluice/schema'
+import {
+  Fault,
+  type Account,
+  type Event,
+  type Member,
+  type NodeFile,
+  type Pause,
+  type Queue,
+  type QueueItem,
+  type Run,
+  type Session,
+  type Step,
+  type StoredFile,
+  type Workflow,
+  type Workspace,
+} from '@sluice/schema'
 import type { Deed } from '../../src/access/audit.ts'
 import type { Credential, Principal } from '../../src/access/authenticate.ts'
 import type { Actor } from '../../src/engine/engine.ts'
@@ -35,9 +50,12 @@ export const ids = {
   workspace: '000000workspace',
   key: '000000000000key',
   file: '00000000000file',
+  nodeFile: '0000000nodefile',
 }
 
 export const file: StoredFile = { id: ids.file, name: 'notes.txt', contentType: 'text/plain', bytes: 0, sha256: 'e3b0', userId: ids.user, created: at, unusedSince: at }
+
+export const nodeFile: NodeFile = { id: ids.nodeFile, workflowId: ids.workflow, nodeId: 'in', key: 'notes', file, created: at, updated: at }
 
 export const run: Run = {
   id: ids.run,
@@ -62,6 +80,21 @@ export const run: Run = {
   waitingOn: [],
   nodes: [],
   pauses: [],
+}
+
+const queue: Queue = { name: 'orders', trigger: null, created: at, updated: at }
+
+const queueItem: QueueItem = {
+  id: ids.run,
+  queue: 'orders',
+  status: 'waiting',
+  payload: 1,
+  tries: 0,
+  error: null,
+  runId: null,
+  pushedAt: at,
+  retryAt: null,
+  takenAt: null,
 }
 
 export const workflow: Workflow = {
@@ -170,8 +203,24 @@ export interface ToyFeed {
   asked: (string | undefined)[]
 }
 
-export const event = (seq: number, type: 'run.started' | 'run.resumed' = 'run.resumed'): Event => ({ subject: { kind: 'run', id: ids.run }, seq, cursor: `c${seq}`, at, type })
-export const lastEvent = (seq: number): Event => ({ subject: { kind: 'run', id: ids.run }, seq, cursor: `c${seq}`, at, type: 'run.completed', output: 1 })
+export const event = (seq: number, type: 'run.started' | 'run.resumed' = 'run.resumed'): Event => ({
+  subject: { kind: 'run', id: ids.run },
+  workflowId: ids.workflow,
+  seq,
+  cursor: `c${seq}`,
+  at,
+  type,
+})
+export const lastEvent = (seq: number): Event => ({
+  subject: { kind: 'run', id: ids.run },
+  workflowId: ids.workflow,
+  seq,
+  cursor: `c${seq}`,
+  at,
+  type: 'run.completed',
+  output: 1,
+  durationMs: 1,
+})
 
 function createFeed(): ToyFeed & { follow(after: string | undefined, signal: AbortSignal): AsyncGenerator<Batch> } {
   let wake = () => {}
@@ -247,13 +296,17 @@ export function createToys(): Toys {
     audit: { record: (deed) => void deeds.push(deed), list: async () => ({ items: [], nextCursor: null }) },
     engine: toy<Parts['engine']>('engine', memory, {
       start: (_actor: Actor, input: { workflow: string }) => ({ ...run, tags: [input.workflow] }),
+      startTaking: ids.run,
       wait: run,
       cancel: run,
+      stop: run,
       hold: run,
       release: run,
       retryStep: run,
       fork: run,
-      try: { runId: ids.run, status: 'completed', nodeId: 'a', input: null, output: 1, error: null, outputs: {}, durationMs: 1 },
+      try: { runId: ids.run, status: 'completed', nodeId: 'a', input: null, output: 1, ended: false, error: null, outputs: {}, durationMs: 1 },
+      tryType: { runId: ids.run, status: 'completed', nodeId: 'template', input: null, output: 1, ended: false, error: null, outputs: {}, durationMs: 1 },
+      forgetTrials: { cleared: true },
       decide: pause,
       report: step,
       signal: { id: ids.run },
@@ -273,6 +326,7 @@ export function createToys(): Toys {
       edit: workflow,
       node: { node: { id: 'a', type: 'input' }, sample: null },
     }),
+    queues: toy<Parts['queues']>('queues', memory, { put: queue, push: { ids: [ids.run] }, retry: { count: 1 }, delete: undefined }),
     sessions: toy<Parts['sessions']>('sessions', memory, {
       get: session,
       create: session,
@@ -290,7 +344,7 @@ export function createToys(): Toys {
       detachFile: undefined,
       check: undefined,
     }),
-    nodeTypes: { list: () => [], get: () => undefined },
+    nodeTypes: { list: () => [], get: () => undefined, options: () => null },
     views: toy<Parts['views']>('views', memory, {
       getRun: run,
       listRuns: page(run),
@@ -300,6 +354,10 @@ export function createToys(): Toys {
       listEvents: page(),
       getPause: pause,
       listPauses: page(pause),
+      listQueues: page(queue),
+      getQueueState: { ...queue, waiting: 1, taken: 0, dead: 0, oldest: at },
+      listQueueItems: page(queueItem),
+      getQueueItem: queueItem,
       listSessions: page(session),
       listLines: page(),
       listSessionEvents: page(),
@@ -317,6 +375,7 @@ export function createToys(): Toys {
       list: page(file),
       delete: undefined,
     }),
+    nodeFiles: toy<Parts['nodeFiles']>('nodeFiles', memory, { list: page(nodeFile), get: nodeFile, add: nodeFile, change: nodeFile, delete: undefined }),
     runDeletion: toy<Parts['runDeletion']>('runDeletion', memory, { deleteRun: undefined }),
     database: { query: async () => [] },
     feed: {
@@ -325,6 +384,7 @@ export function createToys(): Toys {
         return feed.follow(of.after, signal)
       },
       workflow: async (of, signal) => feed.follow(of.after, signal),
+      current: async (_of, signal) => feed.follow(undefined, signal),
       session: async (of, signal) => feed.follow(of.after, signal),
       workspace: async (of, signal) => feed.follow(of.after, signal),
     },

@@ -564,6 +564,18 @@ export class Core0001 extends Migration {
         primary key (file_id, subject_kind, subject_id)
       )`)
     this.addSql('create index file_uses_subject on file_uses (subject_kind, subject_id)')
+    this.addSql(`
+      create table node_files (
+        id text primary key,
+        workflow_id text not null references workflows (id) on delete cascade,
+        node_id text not null,
+        key text not null,
+        file_id text not null references files (id) on delete cascade,
+        created_at timestamptz(3) not null,
+        updated_at timestamptz(3) not null,
+        unique (workflow_id, node_id, key)
+      )`)
+    this.addSql('create index node_files_file on node_files (file_id)')
     // Unlogged: a count that is lost in a crash hurts nobody. Columns as rate-limiter-flexible fills them, by position.
     this.addSql('create unlogged table rate_limits (key text primary key, points int not null default 0, expire bigint) with (fillfactor = 50)')
   }
@@ -571,6 +583,7 @@ export class Core0001 extends Migration {
   override down(): void {
     for (const table of [
       'rate_limits',
+      'node_files',
       'file_uses',
       'file_chunks',
       'files',

@@ -1,4 +1,4 @@
-import type { Definition } from '@sluice/schema'
+import type { Definition, Json, JsonObject } from '@sluice/schema'
 import type { Tx } from '../database.ts'
 
 /** A run as stored. Payloads stay JSON text: they are handed on as they came. */
@@ -44,6 +44,8 @@ export interface RunRow {
 export interface TrialRow {
   definition: Definition
   nodeId: string
+  data?: JsonObject
+  producers?: { [nodeId: string]: { state: Json; count: number } }
 }
 
 const columns = `
@@ -152,43 +154,43 @@ export const rowOfNew = (run: NewRun): RunRow => ({
   ended_at: null,
 })
 
+const insertText = (from: string): string => `
+  insert into runs (id, workspace_id, workflow_id, version, trial, status, seq, input, input_hash, transaction_id, live_transaction,
+    lane, parent_run_id, parent_step, root_run_id, depth, trigger, tags, started_by, deadline_at, created_at, keyed_input, traceparent, session_id, retain_seconds, updated_at)
+  select $1, $2, $3, $4, $5::json, 'queued', 1, $6::json, $7, $8, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, (select retain_seconds from versions where workflow_id = $3 and number = $4), $18
+  ${from}
+  on conflict (parent_run_id, parent_step) where parent_run_id is not null do nothing
+  returning id`
+
+const insertPinned = { name: 'runs-insert', text: insertText('from workflows where workflows.id = $3 and workflows.workspace_id = $2 for key share') }
+/** A trial of a node that stands in no workflow: its own id is in that one's place, and names none. */
+const insertAlone = { name: 'runs-insert-alone', text: insertText('') }
+
 /** Inserts a queued run with its first event counted. Gives false where a run of this parent's step is there already, or its workflow has gone. */
 export async function insertRun(tx: Tx, run: NewRun): Promise<boolean> {
-  const rows = await tx.query(
-    {
-      name: 'runs-insert',
-      text: `
-        insert into runs (id, workspace_id, workflow_id, version, trial, status, seq, input, input_hash, transaction_id, live_transaction,
-          lane, parent_run_id, parent_step, root_run_id, depth, trigger, tags, started_by, deadline_at, created_at, keyed_input, traceparent, session_id, retain_seconds, updated_at)
-        select $1, $2, $3, $4, $5::json, 'queued', 1, $6::json, $7, $8, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, (select retain_seconds from versions where workflow_id = $3 and number = $4), $18
-        from workflows where workflows.id = $3 and workflows.workspace_id = $2 for key share
-        on conflict (parent_run_id, parent_step) where parent_run_id is not null do nothing
-        returning id`,
-    },
-    [
-      run.id,
-      run.workspaceId,
-      run.workflowId,
-      run.version,
-      run.trial && JSON.stringify(run.trial),
-      run.input,
-      run.inputHash,
-      run.transactionId,
-      run.lane,
-      run.parentRunId,
-      run.parentStep,
-      run.rootRunId,
-      run.depth,
-      run.trigger,
-      run.tags,
-      run.startedBy,
-      run.deadlineAt,
-      run.createdAt,
-      run.keyedInput,
-      run.traceparent,
-      run.sessionId,
-    ],
-  )
+  const rows = await tx.query(run.workflowId === run.id ? insertAlone : insertPinned, [
+    run.id,
+    run.workspaceId,
+    run.workflowId,
+    run.version,
+    run.trial && JSON.stringify(run.trial),
+    run.input,
+    run.inputHash,
+    run.transactionId,
+    run.lane,
+    run.parentRunId,
+    run.parentStep,
+    run.rootRunId,
+    run.depth,
+    run.trigger,
+    run.tags,
+    run.startedBy,
+    run.deadlineAt,
+    run.createdAt,
+    run.keyedInput,
+    run.traceparent,
+    run.sessionId,
+  ])
   return rows.length > 0
 }
 
@@ -298,6 +300,11 @@ export async function runOfTransaction(tx: Tx, workflowId: string, transactionId
 /** Serialises the starts under one transaction id until the transaction ends. */
 export const lockTransaction = (tx: Tx, workflowId: string, transactionId: string): Promise<unknown> =>
   tx.query({ name: 'transaction-lock', text: 'select pg_advisory_xact_lock(hashtextextended($1, 7462))' }, [`${workflowId}/${transactionId}`])
+
+/** What the names of lanes begin with that are of one workflow. */
+export const workflowLanes = 'workflow:'
+
+export const laneOfWorkflow = (workflowId: string, key: string): string => `${workflowLanes}${workflowId}:${key}`
 
 /** Serialises everything about one lane until the transaction ends. */
 export const lockLane = (tx: Tx, workspaceId: string, lane: string): Promise<unknown> =>

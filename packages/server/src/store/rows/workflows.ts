@@ -2,6 +2,7 @@ import type { Definition, Json, JsonObject } from '@sluice/schema'
 import type { Tx } from '../database.ts'
 import { timeOf } from '../ids.ts'
 import { deleteFiles, endUses } from './files.ts'
+import { dropNodeFiles } from './node-files.ts'
 
 /** A workflow as stored, without its draft: drafts are large, and few readers need them. */
 export interface WorkflowRow {
@@ -154,6 +155,7 @@ export async function markPublished(tx: Tx, id: string, version: number, hash: s
 export async function hideWorkflow(tx: Tx, id: string): Promise<void> {
   await tx.query({ name: 'workflows-hide', text: 'update workflows set deleted_at = now(), updated_at = now(), seq = seq + 1 where id = $1' }, [id])
   await tx.query({ name: 'samples-delete', text: 'delete from samples where workflow_id = $1' }, [id])
+  await tx.query({ name: 'node-files-hide', text: 'delete from node_files where workflow_id = $1' }, [id])
   await deleteFiles(tx, await endUses(tx, { kind: 'workflow', ids: [id] }, null))
 }
 
@@ -230,16 +232,6 @@ export const readSample = (tx: Tx, workflowId: string, nodeId: string): Promise<
     ]),
   )
 
-export async function saveSample(tx: Tx, workflowId: string, nodeId: string, sample: { input: Json; output: Json; error: Json }): Promise<void> {
-  const statement = {
-    name: 'samples-save',
-    text: `
-      insert into samples (workflow_id, node_id, input, output, error) values ($1, $2, $3, $4, $5)
-      on conflict (workflow_id, node_id) do update set input = excluded.input, output = excluded.output, error = excluded.error, updated_at = now()`,
-  }
-  await tx.query(statement, [workflowId, nodeId, ...[sample.input, sample.output, sample.error].map((value) => JSON.stringify(value))])
-}
-
 /** What is absent of a sample stays, and is null where there was none. */
 export async function changeSamples(tx: Tx, workflowId: string, changes: ReadonlyMap<string, { input?: Json; output?: Json; error?: Json }>): Promise<void> {
   if (changes.size === 0) return
@@ -262,4 +254,5 @@ export async function changeSamples(tx: Tx, workflowId: string, changes: Readonl
 export async function dropNodes(tx: Tx, workflowId: string, nodeIds: readonly string[]): Promise<void> {
   if (nodeIds.length === 0) return
   await tx.query({ name: 'samples-drop', text: 'delete from samples where workflow_id = $1 and node_id = any($2)' }, [workflowId, nodeIds])
+  await dropNodeFiles(tx, workflowId, nodeIds)
 }

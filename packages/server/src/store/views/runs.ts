@@ -1,4 +1,5 @@
 import {
+  type CurrentRun,
   Fault,
   type JsonObject,
   type ListRuns,
@@ -16,6 +17,7 @@ import {
 import { among, listPage } from '../conditions/list.ts'
 import { decodeCursor, pageFrom } from '../cursor.ts'
 import type { Tx } from '../database.ts'
+import { laneOfWorkflow } from '../rows/runs.ts'
 import type { StepRecord } from '../rows/steps.ts'
 import { type Outline, type Pinned, outlineFor, pinnedColumns } from './outline.ts'
 import { createScale } from './listed.ts'
@@ -162,23 +164,30 @@ export async function findRun(tx: Tx, workspaceId: string, asked: { workflow: st
   return getRun(tx, workspaceId, row.id)
 }
 
-/** The run in the workflow's canvas lane, else its newest live one, else its newest; trials are never current. */
-export async function currentRun(tx: Tx, workspaceId: string, ref: string): Promise<Run> {
-  const workflow = await resolveWorkflow(tx, workspaceId, ref)
-  const [row] = await tx.query<{ id: string }>(
-    {
-      name: 'view-current-run',
-      text: `
-        select id from (
-          (select id, 1 as rank from runs where workspace_id = $2 and lane_live = 'canvas:' || $1)
-          union all (select id, 2 from runs where workflow_id = $1 and ended_at is null and trial is null order by id desc limit 1)
-          union all (select id, 3 from runs where workflow_id = $1 and trial is null order by id desc limit 1)
-        ) as candidates order by rank limit 1`,
-    },
-    [workflow, workspaceId],
-  )
-  if (!row) throw new Fault('run_missing')
-  return getRun(tx, workspaceId, row.id)
+/** The live run of the workflow's lane `canvas`, else its newest live one, else its newest; trials are never current. Or this run of it. */
+export async function currentRun(tx: Tx, workspaceId: string, { include, ...asked }: CurrentRun): Promise<Run> {
+  return getRun(tx, workspaceId, await currentRunId(tx, workspaceId, asked), include)
+}
+
+export async function currentRunId(tx: Tx, workspaceId: string, asked: Pick<CurrentRun, 'workflow' | 'run'>): Promise<string> {
+  const workflow = await resolveWorkflow(tx, workspaceId, asked.workflow)
+  const found =
+    asked.run === undefined
+      ? await tx.query<{ id: string }>(
+          {
+            name: 'view-current-run',
+            text: `
+              select id from (
+                (select id, 1 as rank from runs where workspace_id = $2 and lane = $3 and ended_at is null order by lane_live nulls last, id limit 1)
+                union all (select id, 2 from runs where workflow_id = $1 and ended_at is null and trial is null order by id desc limit 1)
+                union all (select id, 3 from runs where workflow_id = $1 and trial is null order by id desc limit 1)
+              ) as candidates order by rank limit 1`,
+          },
+          [workflow, workspaceId, laneOfWorkflow(workflow, 'canvas')],
+        )
+      : await tx.query<{ id: string }>({ name: 'view-run-of-workflow', text: 'select id from runs where id = $1 and workflow_id = $2 and trial is null' }, [asked.run, workflow])
+  if (!found[0]) throw new Fault('run_missing')
+  return found[0].id
 }
 
 // ── steps and events ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -273,6 +282,7 @@ export async function listSteps(
 interface EventRow {
   subject_kind: string
   subject_id: string
+  workflow_id: string
   seq: number
   type: string
   data: object
@@ -293,7 +303,7 @@ export async function listEvents(
   const rows = await tx.query<EventRow>(
     {
       name: 'view-run-events',
-      text: `select subject_kind, subject_id, seq, type, data, at from events where subject_id = $1 and subject_kind = 'run' and seq > $2 order by seq limit $3`,
+      text: `select subject_kind, subject_id, workflow_id, seq, type, data, at from events where subject_id = $1 and subject_kind = 'run' and seq > $2 order by seq limit $3`,
     },
     [runId, after, asked.limit + 1],
   )
@@ -301,8 +311,8 @@ export async function listEvents(
     rows,
     asked.limit,
     (row) => row.seq,
-    (row) =>
-      ({ subject: { kind: row.subject_kind, id: row.subject_id }, seq: row.seq, cursor: String(row.seq), at: row.at.toISOString(), type: row.type, ...row.data }) as RunEvent,
+    ({ subject_kind: kind, subject_id: id, workflow_id: workflowId, seq, at, type, data }) =>
+      ({ subject: { kind, id }, workflowId, seq, cursor: String(seq), at: at.toISOString(), type, ...data }) as RunEvent,
   )
 }
 

@@ -14,6 +14,7 @@ import {
 import type { StoredList } from '../conditions/fields.ts'
 import { listPage } from '../conditions/list.ts'
 import type { Tx } from '../database.ts'
+import { workflowLanes } from '../rows/runs.ts'
 import type { VersionRow, WorkflowRow } from '../rows/workflows.ts'
 import { tooLarge } from './listed.ts'
 import { type SummaryRow, summaryColumns, summaryFrom } from './run-summary.ts'
@@ -34,10 +35,10 @@ export interface ViewedWith {
  */
 const liveRun = `
   select * from (
-    (select 0 as rank, lane_live is null as waits, ${summaryColumns} from runs r
-    where r.workspace_id = w.workspace_id and r.lane = 'workflow:' || w.id || ':canvas' and r.ended_at is null order by lane_live nulls last, r.id limit 1)
+    (select 0 as rank, ${summaryColumns} from runs r
+    where r.workspace_id = w.workspace_id and r.lane = '${workflowLanes}' || w.id || ':canvas' and r.ended_at is null order by lane_live nulls last, r.id limit 1)
     union all
-    (select 1, false, ${summaryColumns} from runs r where r.workflow_id = w.id and r.trial is null and r.ended_at is null order by r.id desc limit 1)
+    (select 1, ${summaryColumns} from runs r where r.workflow_id = w.id and r.trial is null and r.ended_at is null order by r.id desc limit 1)
   ) as candidates order by rank limit 1`
 
 const sampleValue = (column: 'input' | 'output'): string =>
