@@ -15,14 +15,27 @@ const base = {
   cursor: z.string().meta({ description: 'Where a subscriber resumes after this event' }),
   at: Timestamp,
 }
-const step = { nodeId: z.string(), step: z.string(), iteration: z.string() }
-const run = <T extends string, S extends z.ZodRawShape>(type: T, shape: S) => z.object({ ...base, type: z.literal(type), ...shape })
+const step = {
+  nodeId: z.string(),
+  step: z.string(),
+  nodeType: z.string().meta({ description: 'As the definition has it' }),
+  iteration: z.string(),
+  part: z
+    .enum(['items', 'item', 'element'])
+    .optional()
+    .meta({
+      description: 'Of a node whose links draw its body: `items` is a producer as a whole, `item` one thing that it gives, `element` what is handed to the body of another',
+    }),
+}
+const durationMs = z.int().meta({ description: 'Since it was started' })
+const event = <T extends string, S extends z.ZodRawShape>(type: T, shape: S) => z.object({ ...base, type: z.literal(type), ...shape })
+const run = <T extends string, S extends z.ZodRawShape>(type: T, shape: S) => event(type, { workflowId: Id, ...shape })
 
 /** Output over 64 KiB is left out of an event: `outputRef` names the step to fetch it from. */
 const output = { output: Json.optional(), outputRef: z.object({ runId: Id, key: z.string(), bytes: z.int() }).optional() }
 
 export const RunEvent = z.discriminatedUnion('type', [
-  run('run.queued', { workflowId: Id, version: z.int(), lane: z.string().optional(), trial: z.literal(true).optional() }),
+  run('run.queued', { version: z.int(), lane: z.string().optional(), trial: z.literal(true).optional() }),
   run('run.started', {}),
   run('run.waiting', { kind: WaitingKind }),
   run('run.resumed', {}),
@@ -30,12 +43,12 @@ export const RunEvent = z.discriminatedUnion('type', [
   run('run.released', {}),
   run('run.cancelling', {}),
   run('run.compensating', { reason: Reason }),
-  run('run.completed', output),
+  run('run.completed', { ...output, durationMs }),
   run('run.failed', { reason: Reason }),
   run('run.cancelled', { reason: Reason }),
   run('run.compensated', { reason: Reason }),
   run('step.started', { ...step, attempt: z.int() }),
-  run('step.completed', { ...step, ...output, route: z.array(z.string()) }),
+  run('step.completed', { ...step, ...output, route: z.array(z.string()), durationMs }),
   run('step.failed', { ...step, error: StepError, attempt: z.int() }),
   run('step.retrying', { ...step, error: StepError, attempt: z.int(), retryAt: Timestamp }),
   run('step.waiting', { ...step, kind: WaitingKind }),
@@ -54,18 +67,18 @@ export const RunEvent = z.discriminatedUnion('type', [
 ])
 export type RunEvent = z.infer<typeof RunEvent>
 
-export const RecordEvent = z.discriminatedUnion('type', [run('created', { record: Json }), run('updated', { record: Json }), run('deleted', { record: Json })])
+export const RecordEvent = z.discriminatedUnion('type', [event('created', { record: Json }), event('updated', { record: Json }), event('deleted', { record: Json })])
 export type RecordEvent = z.infer<typeof RecordEvent>
 
 const record = { record: Json.meta({ description: 'As it then was; a value over 16 KiB by its size, as `{"truncated": bytes}`' }) }
 
 /** Told to its owner and to admins alone. */
 export const SessionEvent = z.discriminatedUnion('type', [
-  run('created', record),
-  run('updated', record),
-  run('deleted', record),
-  run('line.added', { line: Line.nullable().meta({ description: 'Null once it is deleted' }), redacted: Id.optional() }),
-  run('line.deleted', { id: Id }),
+  event('created', record),
+  event('updated', record),
+  event('deleted', record),
+  event('line.added', { line: Line.nullable().meta({ description: 'Null once it is deleted' }), redacted: Id.optional() }),
+  event('line.deleted', { id: Id }),
 ])
 export type SessionEvent = z.infer<typeof SessionEvent>
 

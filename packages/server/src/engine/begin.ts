@@ -89,8 +89,7 @@ export function createBeginner(parts: { database: Database; doorbell: Doorbell; 
 }
 
 /** What is told of a run that is stored. */
-export const queuedText = ({ workflowId, version, lane, trial }: NewRun): string =>
-  JSON.stringify({ workflowId, version, ...(lane !== null && { lane }), ...(trial && { trial: true }) })
+export const queuedText = ({ version, lane, trial }: NewRun): string => JSON.stringify({ version, ...(lane !== null && { lane }), ...(trial && { trial: true }) })
 
 const firstEvent = (run: NewRun): StartWrite['events'][number] => ({
   runId: run.id,

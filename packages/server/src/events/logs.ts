@@ -100,6 +100,7 @@ function placedEntry(row: LoggedEvent): Entry {
 }
 
 function entryAt({ subject_kind: kind, subject_id: id, seq, type, data, at, workflow_id: workflowId, owner }: LoggedEvent, place: Place, cursor: string): Entry {
-  const event = { subject: { kind, id }, seq, cursor, at: at.toISOString(), type, ...(JSON.parse(data) as object) } as Event
+  const whose = { subject: { kind, id }, ...(kind === 'run' && { workflowId }) }
+  const event = { ...whose, seq, cursor, at: at.toISOString(), type, ...(JSON.parse(data) as object) } as Event
   return { event, workflowId, owner, place }
 }

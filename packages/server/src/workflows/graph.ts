@@ -21,8 +21,9 @@ export interface Graph {
   unordered: GraphNode[]
   /** Links across the border of a body: they say nothing about order in any scope. */
   crossing: ReadonlySet<Link>
-  /** Whether any node is a producer. */
+  /** Whether any node is a producer; those of them that stand at the top. */
   produces: boolean
+  producers: readonly GraphNode[]
   onFailure: 'stop' | 'continue'
   timeoutMs: number | null
   definition: Definition
@@ -44,7 +45,7 @@ export function graphOf(definition: Definition, types: GraphTypes): Graph {
       is,
       name,
       key: `${node.id}\n`,
-      told: `{"nodeId":${JSON.stringify(node.id)},"step":${JSON.stringify(name)}`,
+      told: `{"nodeId":${JSON.stringify(node.id)},"step":${JSON.stringify(name)},"nodeType":${JSON.stringify(node.type)}`,
       definition: node,
       parent: null,
       depth: 0,
@@ -70,6 +71,7 @@ export function graphOf(definition: Definition, types: GraphTypes): Graph {
   }
   for (const node of nodes.values()) node.parent = parentOf(nodes, node)
   const drawing = drawBodies(nodes, definition.links, types)
+  for (const item of drawing.items) tellPart(nodes.get(item.id)!, item, types)
   for (const { link, source, target } of drawing.flows) connect(link, source, target, types)
 
   const scopes = scopesOf(nodes.values(), drawing)
@@ -93,10 +95,17 @@ export function graphOf(definition: Definition, types: GraphTypes): Graph {
     unordered,
     crossing: drawing.crossing,
     produces: drawing.produces,
+    producers: drawing.produces ? top.filter((node) => isProducer(types.get(node.type))) : [],
     onFailure: definition.settings?.onFailure ?? 'stop',
     timeoutMs: definition.settings?.timeoutMs ?? null,
     definition,
   }
+}
+
+/** Which of the steps of a node that draws its body an event is of: events alone do not tell how deep it stands. */
+function tellPart(node: GraphNode, item: GraphNode, types: GraphTypes): void {
+  if (isProducer(types.get(node.type))) node.told += ',"part":"items"'
+  item.told += `,"part":"${isProducer(types.get(node.type)) ? 'item' : 'element'}"`
 }
 
 /** The node that stands under an id where a step of this iteration does: of a node that draws its body there are two. */

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Event } from '@sluice/schema'
 import { onTestFinished } from 'vitest'
 import { createHttp, type HttpOptions, type HttpServer } from '../../src/http/server.ts'
-import { createToys, event, type Toys } from '../rpc/toys.ts'
+import { createToys, event, ids, type Toys } from '../rpc/toys.ts'
 
 export interface Served extends Toys {
   server: HttpServer
@@ -51,7 +51,16 @@ export async function until(what: () => boolean, ms = 10_000): Promise<void> {
 }
 
 /** An event with a long text in it. */
-export const bigEvent = (seq: number, text: string): Event => ({ ...event(seq), type: 'message', nodeId: 'n', step: 'n', iteration: '', text })
+export const bigEvent = (seq: number, text: string): Event => ({
+  ...event(seq),
+  workflowId: ids.workflow,
+  type: 'message',
+  nodeId: 'n',
+  step: 'n',
+  nodeType: 'llm',
+  iteration: '',
+  text,
+})
 
 /** The workspace gets events without end, each of 64 KiB. Tells how many were taken. */
 export function flood(served: Served): { count: number; ended: boolean } {
