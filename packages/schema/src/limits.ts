@@ -21,6 +21,10 @@ export const limits = {
   items: 100_000,
   openPauses: 100,
   signalsPerRun: 100,
+  /** Of a workspace; and of one of them the items that nobody has taken. */
+  queues: 1_000,
+  queueItems: 100_000,
+  webhooks: 1_000,
   childDepth: 10,
   stepOutputBytes: 2 * MiB,
   /** Of a run whose output is put together of those of several steps. */

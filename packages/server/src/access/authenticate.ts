@@ -13,7 +13,7 @@ import { createPasswordTokens, type PasswordTokens } from './password-tokens.ts'
 import { createPasswords } from './passwords.ts'
 import { authorize } from './policy.ts'
 import type { Principal } from './principal.ts'
-import { createSecrets, type Secrets } from './secrets.ts'
+import { createSecrets, createVault, type Secrets, type Vault } from './secrets.ts'
 import { createStandings } from './standings.ts'
 import { createTickets, type Tickets } from './tickets.ts'
 import { createTokens } from './tokens.ts'
@@ -31,6 +31,7 @@ export interface Access extends Credentials, Deciders, Logins, PasswordTokens, T
   me(principal: Principal): Promise<Me>
   keys: Keys
   secrets: Secrets
+  vault: Vault
   members: Members
   users: Users
   workspaces: Workspaces
@@ -63,6 +64,7 @@ export function createAccess({ orm, database, secret, anonymousRole, now = Date.
     me: (principal) => me(orm, principal),
     keys: createKeys(orm, database, standings, now),
     secrets: createSecrets(orm, database, ring.secrets, now),
+    vault: createVault(ring.secrets),
     members: createMembers(orm, database, passwords, standings, now),
     users: createUsers(orm, database, standings, now),
     workspaces: createWorkspaces(orm, database, standings, now),

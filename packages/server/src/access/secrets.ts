@@ -24,6 +24,18 @@ const mostBytes = 64 * 1024
 /** A workspace's. */
 const most = 1_000
 
+/** For secrets that other rooms keep, under a name that no secret here has. */
+export interface Vault {
+  seal(workspaceId: string, name: string, text: string): Buffer
+  /** Throws when it was sealed under another secret of the server, or for another name. */
+  open(workspaceId: string, name: string, sealed: Buffer): string
+}
+
+export const createVault = (key: KeyObject): Vault => ({
+  seal: (workspaceId, name, text) => seal(key, workspaceId, name, text),
+  open: (workspaceId, name, sealed) => open(key, workspaceId, name, sealed),
+})
+
 export function createSecrets(orm: Orm, database: Tx, key: KeyObject, now: () => number): Secrets {
   return {
     async set(principal, { name, value }) {

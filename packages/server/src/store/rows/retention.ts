@@ -227,9 +227,16 @@ export const deleteAgedKeys = aged('keys', 'idempotency', 'created_at < $1', 'cr
 export const deleteExpiredPasswordTokens = aged('password-tokens', 'password_tokens', 'expires_at < $1', 'expires_at')
 export const deleteExpiredRefreshTokens = aged('refresh-tokens', 'refresh_tokens', 'expires_at < $1', 'expires_at')
 export const deleteExpiredTickets = aged('tickets', 'tickets', 'expires_at < $1', 'expires_at')
+export const deleteExpiredTrialStates = aged('trial-states', 'trial_states', 'expires_at < $1', 'expires_at')
 export const deleteUnusedFiles = aged('files', 'files', 'unused_at < $1', 'unused_at')
 /** Files whose upload was broken off, with the server that took it. */
 export const deleteStrandedFiles = aged('files-coming', 'files', 'stored_at is null and created_at < $1', 'created_at')
+
+// What a producer of a live run has yet to come to stays for it.
+const unread = `exists (
+  select from webhook_readers join runs on runs.id = run_id and runs.ended_at is null where webhook_readers.webhook_id = deliveries.webhook_id and after < deliveries.id)`
+export const deleteDoneDeliveries = aged('deliveries', 'deliveries', `settled_at < $1 and status <> 'dead' and not ${unread}`, 'settled_at')
+export const deleteOldDeliveries = aged('deliveries-old', 'deliveries', 'settled_at < $1', 'settled_at')
 
 const auditBelow = aged('audit', 'audit', 'id < $1', 'id')
 /** By their ids, which are in the order of their times: an index for times would say the same again. */
