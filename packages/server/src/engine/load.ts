@@ -1,14 +1,20 @@
 import type { Json } from '@sluice/schema'
 import type { Plan } from '../workflows/plans.ts'
 import type { PauseRecord } from '../store/rows/pauses.ts'
-import type { NewRun, RunRow } from '../store/rows/runs.ts'
+import type { NewRun, RunRow, TrialRow } from '../store/rows/runs.ts'
 import type { SignalRecord } from '../store/rows/signals.ts'
 import type { StepRecord } from '../store/rows/steps.ts'
 import { derive } from './frontier.ts'
 import { type Payload, nothing, payloadOfText } from './payload.ts'
-import { type Compensation, type PauseRow, type RunHead, type RunState, type StepRow, stateOf, stepKey } from './state.ts'
+import { type Compensation, type KeptSignal, channels, type PauseRow, type RunHead, type RunState, type StepRow, stateOf, stepKey } from './state.ts'
 
 const ms = (date: Date | null): number | null => (date ? date.getTime() : null)
+
+const trialOf = (trial: TrialRow | null): RunHead['trial'] => {
+  if (!trial) return null
+  const { definition: _its, ...rest } = trial
+  return rest
+}
 
 export function headOf(row: RunRow): RunHead {
   return {
@@ -16,7 +22,7 @@ export function headOf(row: RunRow): RunHead {
     workspaceId: row.workspace_id,
     workflowId: row.workflow_id,
     version: row.version,
-    trial: row.trial !== null,
+    trial: trialOf(row.trial),
     status: row.status as RunHead['status'],
     waitingKind: row.waiting_kind as RunHead['waitingKind'],
     heldAt: ms(row.held_at),
@@ -55,7 +61,7 @@ export function headOfNew(run: NewRun, input: Payload = payloadOfText(run.input)
     workspaceId: run.workspaceId,
     workflowId: run.workflowId,
     version: run.version,
-    trial: run.trial !== null,
+    trial: trialOf(run.trial),
     status: 'queued',
     waitingKind: null,
     heldAt: null,
@@ -138,12 +144,22 @@ function pauseFrom(row: PauseRecord): PauseRow {
 /** A queued run without rows of its own but its head: nothing is to be read, and nothing follows from it yet. */
 export const freshState = (head: RunHead, plan: Plan): RunState => stateOf(plan.graph, head)
 
+/** Signals sent into the run, or what is written into the channel of a reader. */
+export function keptBy(state: RunState, name: string): KeptSignal[] {
+  if (!name.startsWith(channels)) return state.signals
+  const [nodeId, iteration] = name.slice(channels.length).split('\n') as [string, string]
+  const key = stepKey(nodeId, iteration)
+  const unread = state.unread.get(key) ?? []
+  state.unread.set(key, unread)
+  return unread
+}
+
 /** A run's rows as the machine moves them. */
 export function stateFrom(row: RunRow, plan: Plan, rows: { steps: readonly StepRecord[]; pauses: readonly PauseRecord[]; signals: readonly SignalRecord[] }): RunState {
   const state = stateOf(plan.graph, headOf(row))
   for (const step of rows.steps.map(stepFrom)) state.steps.set(step.key, step)
   for (const pause of rows.pauses) state.pauses.set(pause.id, pauseFrom(pause))
-  for (const { id, name, payload } of rows.signals) state.signals.push({ id, name, payload: payloadOfText(payload) })
+  for (const { id, name, payload } of rows.signals) keptBy(state, name).push({ id, name, payload: payloadOfText(payload) })
   derive(state)
   return state
 }

@@ -57,9 +57,15 @@ export async function surroundingsOf(around: Surroundings, node: GraphNode, iter
   const session = names.has('session') ? await around.session() : null
   return {
     scope: names.size === 0 ? {} : scopeOf(names, { state, beside, under, body, session, outputOf }),
-    input: isFirst && body ? { ...body } : input ? valuesOf(before, outputOf) : {},
+    input: isFirst ? { ...(body ?? givenTo(state)) } : input ? valuesOf(before, outputOf) : {},
     handed: input ? before.map(({ step }) => outputOf(step)) : [],
   }
+}
+
+/** In a trial: what was given in place of predecessors, as if it came from one of them. */
+function givenTo({ run }: RunState): JsonObject {
+  const data = run.trial?.data
+  return data === undefined ? {} : { data }
 }
 
 /** Predecessors whose path here was taken. */
@@ -114,7 +120,7 @@ interface View {
 const ofRun: { [name: string]: (view: View) => unknown } = {
   input: ({ state }) => state.run.input.value,
   nodes: ({ under, outputOf }) => valuesOf(under, outputOf),
-  data: ({ under, outputOf }) => mergeOutputs(valuesOf(under, outputOf)),
+  data: ({ state, under, outputOf }) => mergeOutputs(valuesOf(under, outputOf), state.run.trial?.data),
   run: ({ state: { run } }) => ({ id: run.id, workflowId: run.workflowId, version: run.version, transactionId: run.transactionId, trigger: run.trigger, tags: run.tags }),
   session: ({ session }) => session,
 }
@@ -128,10 +134,11 @@ function scopeOf(names: ReadonlySet<string>, view: View): Partial<Scope> {
   return scope
 }
 
-/** All outputs in one object, shallow: what finds its key taken by another value goes under `key_2`, `key_3` … */
-export function mergeOutputs(nodes: JsonObject): JsonObject {
+/** All outputs in one object, shallow, after what is given before them: what finds its key taken by another value goes under `key_2`, `key_3` … */
+export function mergeOutputs(nodes: JsonObject, given: JsonObject = {}): JsonObject {
   const merged: JsonObject = {}
   const shelves = new Map<string, Shelf>()
+  for (const [key, value] of Object.entries(given)) put(merged, key, value)
   for (const [name, output] of Object.entries(nodes)) {
     const entries = typeof output === 'object' && output !== null && !Array.isArray(output) ? Object.entries(output) : [[name, output] as const]
     for (const [key, value] of entries) place(merged, shelves, key, value)

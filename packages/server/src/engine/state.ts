@@ -1,5 +1,6 @@
 import type { Json, JsonObject, Pause, Reason, RunStatus, SkipReason, StepError, StepState, TerminalStatus, WaitingKind, WaitingOn } from '@sluice/schema'
-import type { Graph, GraphNode } from '../workflows/graph.ts'
+import type { ProducerState } from '../nodes/contract.ts'
+import { type Graph, type GraphNode, owners } from '../workflows/graph.ts'
 import type { Payload } from './payload.ts'
 
 /**
@@ -18,12 +19,22 @@ export interface Ending {
   undo: boolean
 }
 
+/** What a trial runs beside its part of a draft; of what it starts in its turn, nothing. */
+export interface RunTrial {
+  /** The node that is tried; empty for what a trial starts. */
+  nodeId: string
+  /** What everything upstream gives, merged: given in place of predecessors. */
+  data?: JsonObject
+  /** Where its producers stand, by node id. In a trial each gives one item. */
+  producers?: { [nodeId: string]: ProducerState }
+}
+
 export interface RunHead {
   id: string
   workspaceId: string
   workflowId: string
   version: number
-  trial: boolean
+  trial: RunTrial | null
   status: CoreStatus
   waitingKind: WaitingKind | null
   heldAt: number | null
@@ -69,9 +80,9 @@ export interface Compensation {
   reported: string | null
 }
 
-/** How far a map or a loop has come. */
+/** How far a map, a loop or a producer has come. */
 export interface Body {
-  /** Items of a map; null for a loop, which does not know. */
+  /** Items of a map; null for a loop or a producer, which do not know. */
   total: number | null
   /** The next iteration to start. */
   next: number
@@ -87,6 +98,26 @@ export interface Body {
   asked: boolean
   /** Set when the body fails as a whole: nothing new starts in it. */
   error: StepError | null
+  /** Of a producer. */
+  items?: Items
+}
+
+/** What a producer keeps beside its numbers. Its items come one after another: there is one at most under way. */
+export interface Items {
+  /** Between two items, what it goes on from. */
+  state: Json
+  /** The signal by which the next one comes, when it does not make it itself. */
+  awaits: string | null
+  /** The iteration of a failed item whose steps are being undone. */
+  undoing: string | null
+  /** Numbers of those that failed last: their steps are kept. */
+  failures: number[]
+  /** Of items whose steps are not kept, how many steps of a node came to a state. */
+  folded: { [nodeId: string]: { [state in StepState]?: number } }
+  /** Attempts begun and events told in the item under way, and events told in all. */
+  steps: number
+  events: number
+  told: number
 }
 
 export interface StepRow {
@@ -103,7 +134,8 @@ export interface StepRow {
   outputBytes: number
   route: string[] | null
   error: StepError | null
-  waitingFor: WaitingOn | null
+  /** With what it gives when its time has come, where that is said. */
+  waitingFor: (WaitingOn & { output?: Json | undefined }) | null
   skipReason: SkipReason | null
   compensation: Compensation | null
   compensateInput: Json | undefined
@@ -137,7 +169,8 @@ export interface PauseRow {
 }
 
 export interface KeptSignal {
-  id: number
+  /** Null until it is read from its row: whoever kept it knows it by its name. */
+  id: number | null
   name: string
   payload: Payload
 }
@@ -149,6 +182,8 @@ export interface RunState {
   /** Open pauses by id. */
   pauses: Map<string, PauseRow>
   signals: KeptSignal[]
+  /** What was written into the channels of queue readers and not read yet, by the key of the reader's step. */
+  unread: Map<string, KeptSignal[]>
   /** Steps that may start, in the order they became so. */
   ready: Set<string>
   /** Steps that would open a pause while as many as may be are open, in the order they came. */
@@ -182,6 +217,7 @@ export const stateOf = (graph: Graph, run: RunHead): RunState => ({
   steps: new Map(),
   pauses: new Map(),
   signals: [],
+  unread: new Map(),
   ready: new Set(),
   deferred: new Set(),
   flight: new Set(),
@@ -203,7 +239,40 @@ export const keyOf = (step: { nodeId: string; iteration: string }): string => st
 export const keyAt = (node: GraphNode, iteration: string): string => (iteration === '' ? node.key : node.key + iteration)
 
 /** The key of a scope: the top, or one iteration of a body. */
-export const scopeKey = (parent: GraphNode | null, iteration: string): string => (parent ? keyAt(parent, iteration) : '')
+export const scopeKey = (parent: GraphNode | null, iteration: string): string => (parent ? keyAt(owners(parent)[0]!, iteration) : '')
+
+/** The node whose iteration it is: of producers that share a body, each has every so-manieth. */
+export function ownerOf(parent: GraphNode, iteration: string): GraphNode {
+  const { shares } = parent
+  return shares.length === 0 ? parent : shares[iterationIndex(iteration) % shares.length]!
+}
+
+/** The iteration in which a body's so-manieth is run. */
+export function iterationOf({ shares, id }: GraphNode, iteration: string, number: number): string {
+  if (shares.length === 0) return childIteration(iteration, number)
+  return childIteration(iteration, number * shares.length + shares.findIndex((each) => each.id === id))
+}
+
+/** The number of an item or element among those of its node. */
+export const numberOf = ({ shares }: GraphNode, iteration: string): number => Math.floor(iterationIndex(iteration) / Math.max(1, shares.length))
+
+/** Where a node around it stands, of which this is an iteration inside. */
+export const iterationAt = (node: GraphNode, iteration: string): string => (node.depth === 0 ? '' : iteration.split('.').slice(0, node.depth).join('.'))
+
+/** The step of the body that an iteration belongs to. */
+export const bodyStepOf = (state: RunState, parent: GraphNode, iteration: string): StepRow | undefined =>
+  state.steps.get(keyAt(ownerOf(parent, iteration), parentIteration(iteration)))
+
+/** Iterations of a body that may be under way. */
+export function begunOf(node: GraphNode, step: StepRow): string[] {
+  const { next, live, items } = step.body!
+  if (items) return live > 0 ? [iterationOf(node, step.iteration, next - 1)] : []
+  return Array.from({ length: next }, (_, index) => childIteration(step.iteration, index))
+}
+
+/** The queue to whose reader a writer's step writes. */
+export const channelName = (reader: string, writer: string): string => `${channels}${reader}\n${writer}`
+export const channels = 'channel:'
 
 /** The iteration path of the body step's own scope: `2.0` inside `2`. */
 export const childIteration = (iteration: string, index: number): string => (iteration === '' ? String(index) : `${iteration}.${index}`)

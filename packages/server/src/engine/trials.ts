@@ -1,16 +1,33 @@
-import { type Definition, Fault, type Json, type JsonObject, type Node, limits, stepNames } from '@sluice/schema'
+import {
+  type Definition,
+  type ForgetTrials,
+  type ForgottenTrials,
+  Fault,
+  type Json,
+  type JsonObject,
+  type Trial,
+  type TryNode,
+  type TryNodeType,
+  limits,
+  stepNames,
+} from '@sluice/schema'
 import type { Catalogue } from '../nodes/contract.ts'
-import type { Database } from '../store/database.ts'
-import { readRun } from '../store/rows/runs.ts'
-import { outputsOf, stepsOf } from '../store/rows/steps.ts'
-import { type GraphNode, upstreamOf } from '../workflows/graph.ts'
+import type { Database, Tx } from '../store/database.ts'
+import { readRun, type RunRow } from '../store/rows/runs.ts'
+import { outputsOf, stepsOf, type StepRecord } from '../store/rows/steps.ts'
+import { deleteTrialStates, type TrialSession } from '../store/rows/trial-states.ts'
+import { type GraphNode, isProducer } from '../workflows/graph.ts'
 import { inputNodesOf } from '../workflows/input-nodes.ts'
 import type { Plans } from '../workflows/plans.ts'
 import { validate } from '../workflows/validate.ts'
+import type { TriedNode } from '../workflows/change.ts'
 import type { Workflows } from '../workflows/workflows.ts'
-import type { Actor, ForkRun, Trial, TryNode } from './engine.ts'
+import type { Actor } from './engine.ts'
+import type { Operations } from './operate.ts'
 import { payloadOf } from './payload.ts'
-import { type Given, type Seed, type Starter, givenInput, inputIssues } from './start.ts'
+import { type Given, type Seeded, type Starter, givenInput } from './start.ts'
+import { definitionOf, partOf, refusePauses, sourcesOf, type TrialPart } from './trial-part.ts'
+import { giveBack, lastStepOf, SessionBusy, takeStates, trialOutcome } from './trial-states.ts'
 import type { WaitFor } from './waiting.ts'
 
 interface TrialParts {
@@ -19,44 +36,77 @@ interface TrialParts {
   plans: Plans
   workflows: Workflows
   starter: Starter
+  operations: Operations
   waitFor: WaitFor
 }
 
-const seedOf = (nodeId: string, output: Json, route: string[]): Seed => {
-  const payload = payloadOf(output)
-  return { nodeId, state: 'completed', output: payload.text, bytes: payload.bytes, route, skipReason: null }
+/** How long the end of a trial is waited for beyond its time. */
+const graceMs = 5_000
+
+/** What is tried: a node of a definition, in the draft of a workflow or in none. */
+interface Tried extends Omit<TryNode, 'workflow' | 'save'> {
+  definition: Definition
+  /** Null: it stands in none. */
+  workflowId: string | null
 }
 
-/** A key of a stranger's object; `constructor` is none unless it was given. */
-const own = (object: JsonObject, key: string): Json | undefined => (Object.hasOwn(object, key) ? object[key] : undefined)
-
-// ── trials ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
 /** Runs one node of a draft with what it needs, apart from all other runs, and answers when it has ended. */
-export async function tryNode(parts: TrialParts, actor: Actor, input: TryNode): Promise<Trial> {
-  const { database, plans, workflows } = parts
-  const workflow = await workflows.get(actor, { workflow: input.workflow })
-  const definition = withConfig(workflow.draft, input)
-  const { graph } = await plans.of(database, { workflow_id: workflow.id, version: 0, trial: { definition } })
-  const target = graph.nodes.get(input.nodeId)
+export async function tryNode(parts: TrialParts, actor: Actor, { workflow, save, ...input }: TryNode): Promise<Trial> {
+  const { id, draft } = await parts.workflows.get(actor, { workflow })
+  const tried: Tried = { ...input, workflowId: id, definition: withConfig(draft, input) }
+  if (!save) return attend(parts, actor, tried, await prepare(parts, actor, tried))
+  const keep = (sample: TriedNode['sample'], config?: JsonObject): Promise<void> =>
+    parts.database.transaction((tx) => parts.workflows.keepTrial(tx, actor, { workflow: id, nodeId: input.nodeId, ...(config && { config }), sample }))
+  const prepared = await prepare(parts, actor, tried)
+  // Before it runs: whatever becomes of it, what was to be tried is not lost.
+  const given = input.data ?? input.input
+  if (input.config !== undefined || given !== undefined) await keep(given === undefined ? {} : { input: given }, input.config)
+  const trial = await attend(parts, actor, tried, prepared)
+  // What it gave before stays, beside the error.
+  await keep({ input: trial.input, error: trial.error, ...(trial.status === 'completed' && { output: trial.output }) })
+  return trial
+}
+
+/** The same, of a node that stands in no workflow. */
+export async function tryNodeType(parts: TrialParts, actor: Actor, { type, config = {}, ...input }: TryNodeType): Promise<Trial> {
+  if (!parts.catalogue.get(type)) throw new Fault('node_type_missing')
+  const definition: Definition = { kind: 'workflow', nodes: [{ id: type, type, config }], links: [] }
+  const tried: Tried = { data: {}, ...input, nodeId: type, workflowId: null, definition }
+  return attend(parts, actor, tried, await prepare(parts, actor, tried))
+}
+
+/** What producers of a type keep under a session is forgotten. A trial that is under way leaves nothing, either. */
+export const forgetTrials = async ({ database }: TrialParts, { workspaceId }: Actor, { type, session }: ForgetTrials): Promise<ForgottenTrials> => ({
+  cleared: await deleteTrialStates(database, workspaceId, session, type),
+})
+
+interface Prepared {
+  target: GraphNode
+  /** What leads to it. */
+  sources: GraphNode[]
+  part: TrialPart
+  run: Omit<Seeded, 'deadlineAt'>
+}
+
+/** Finds out whether it can be tried. Nothing is stored yet. */
+async function prepare({ database, catalogue, plans }: TrialParts, actor: Actor, tried: Tried): Promise<Prepared> {
+  const { definition, workflowId, nodeId, data } = tried
+  const { graph } = await plans.of(database, { workflow_id: workflowId ?? '', version: 0, trial: { definition } })
+  const target = graph.nodes.get(nodeId)
   if (!target) throw new Fault('node_missing')
-  const { nodes, seeds } = partOf(target, input)
-  refuse(parts.catalogue, nodes, seeds)
-  const part = definitionOf(definition, [...nodes, ...seeds.map((seed) => graph.nodes.get(seed.nodeId)!)])
-  const ids = new Set(nodes.map((node) => node.id))
-  // Against the whole draft: what stands before the part may be named in it, and reads as missing.
-  const issues = validate(definition, parts.catalogue).filter((issue) => issue.nodeId !== null && ids.has(issue.nodeId))
-  if (issues.length > 0)
-    throw new Fault('definition_invalid', { issues: issues.map((issue) => ({ nodeId: issue.nodeId ?? '', field: issue.field ?? '', message: issue.message })) })
-  const given = inputOf(parts.catalogue, definition, nodes, input)
-  const timeoutMs = Math.min(input.timeoutMs ?? limits.trialMs, limits.trialMs)
-  const startedAt = Date.now()
-  const runId = await parts.starter.startSeeded(
-    {
+  const part = partOf(graph, catalogue, target, tried)
+  refusePauses(catalogue, part.nodes, part.seeds)
+  refuseIssues(definition, catalogue, part)
+  const given = inputOf(catalogue, definition, part, tried)
+  return {
+    target,
+    sources: sourcesOf(graph, target),
+    part,
+    run: {
       workspaceId: actor.workspaceId,
-      workflowId: workflow.id,
+      workflowId,
       version: 0,
-      trial: { definition: part, nodeId: target.id },
+      trial: { definition: definitionOf(definition, catalogue, part), nodeId, ...(data !== undefined && { data }) },
       input: given.payload.text,
       keyedInput: given.keyedInput,
       transactionId: null,
@@ -69,160 +119,106 @@ export async function tryNode(parts: TrialParts, actor: Actor, input: TryNode): 
       tags: [],
       startedBy: actor.userId,
       traceparent: actor.traceparent ?? null,
-      deadlineAt: new Date(startedAt + timeoutMs),
     },
-    seeds,
-  )
-  await parts.waitFor(runId, 'finished', timeoutMs + 5_000)
-  const trial = await outcomeOf(database, runId, target, input.input ?? {}, Date.now() - startedAt)
-  if (input.save) await save(parts, actor, workflow.id, input, trial)
-  return trial
+  }
+}
+
+function refuseIssues(definition: Definition, catalogue: Catalogue, { nodes }: TrialPart): void {
+  const ids = new Set(nodes.map(({ id }) => id))
+  // Against the whole draft: what stands before the part may be named in it, and reads as missing.
+  const issues = validate(definition, catalogue).filter((issue) => issue.nodeId !== null && ids.has(issue.nodeId))
+  if (issues.length > 0)
+    throw new Fault('definition_invalid', { issues: issues.map((issue) => ({ nodeId: issue.nodeId ?? '', field: issue.field ?? '', message: issue.message })) })
 }
 
 /** What the input nodes are given that are run, by their ids; values of other input nodes are passed over. */
-function inputOf(catalogue: Catalogue, definition: Definition, nodes: readonly GraphNode[], { workflow, input, inputs, otherInputs }: TryNode): Given {
+function inputOf(catalogue: Catalogue, definition: Definition, { nodes }: TrialPart, { input, inputs, otherInputs }: Tried): Given {
   if (inputs === undefined) return { payload: payloadOf(input ?? null), keyedInput: false }
   const names = stepNames(definition)
   const named = (of: Definition) => inputNodesOf(of, catalogue).flatMap(({ id }) => [[names.get(id)!, id] as const, [id, id] as const])
-  const part = definitionOf(definition, nodes)
+  const part = definitionOf(definition, catalogue, { nodes, seeds: [] })
   const run = new Map(named(part))
   const known = new Map(named(definition))
   const own = Object.entries(inputs).flatMap(([key, value]) => (run.has(key) || !known.has(key) ? [[run.get(key) ?? key, value]] : []))
-  return givenInput(part, catalogue, { workflow, inputs: Object.fromEntries(own) as JsonObject, otherInputs })
+  return givenInput(part, catalogue, { workflow: '', inputs: Object.fromEntries(own) as JsonObject, otherInputs })
 }
 
-function withConfig(definition: Definition, input: TryNode): Definition {
-  if (input.config === undefined) return definition
-  return { ...definition, nodes: definition.nodes.map((node) => (node.id === input.nodeId ? { ...node, config: input.config } : node)) }
+function withConfig(definition: Definition, { nodeId, config }: Pick<TryNode, 'nodeId' | 'config'>): Definition {
+  if (config === undefined) return definition
+  return { ...definition, nodes: definition.nodes.map((node) => (node.id === nodeId ? { ...node, config } : node)) }
 }
 
-/** The nodes to run, and the results that stand in for the others. */
-function partOf(target: GraphNode, input: TryNode): { nodes: GraphNode[]; seeds: Seed[] } {
-  if (input.input !== undefined) {
-    const given = input.input
-    const sources = [...new Set(target.incoming.map((link) => link.source))]
-    return { nodes: [target, ...bodyOf(target)], seeds: sources.map((source) => seedOf(source.id, own(given, source.name) ?? own(given, source.id) ?? null, everyWay(source))) }
+// ── the run ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Starts it, waits for its end, and writes down where its producers stand then. */
+async function attend(parts: TrialParts, actor: Actor, tried: Tried, prepared: Prepared): Promise<Trial> {
+  const { database, waitFor } = parts
+  const { workspaceId } = actor
+  const { timeoutMs = limits.trialMs, session: name } = tried
+  const producers = prepared.part.nodes.filter(({ type }) => isProducer(parts.catalogue.get(type)))
+  const session: TrialSession | null = name === undefined || producers.length === 0 ? null : { workspaceId, session: name, workflowId: tried.workflowId ?? '' }
+  const take = session && ((tx: Tx, runId: string) => takeStates(tx, session, producers, runId))
+  const { runId, startedAt } = await begin(parts, prepared, take, timeoutMs)
+  await waitFor(runId, 'finished', timeoutMs + graceMs)
+  let run = (await readRun(database, runId)) ?? gone()
+  const isLate = run.ended_at === null
+  if (isLate) {
+    await parts.operations.stop(actor, runId, false)
+    await waitFor(runId, 'finished', graceMs)
+    run = (await readRun(database, runId)) ?? gone()
   }
-  const outputs = input.outputs ?? {}
-  const seeds: Seed[] = []
-  const nodes = new Set([target])
-  const queue = [target]
-  for (let next = 0; next < queue.length; next++)
-    for (const { source } of queue[next]!.incoming) {
-      if (nodes.has(source) || seeds.some((seed) => seed.nodeId === source.id)) continue
-      if (Object.hasOwn(outputs, source.id)) seeds.push(seedOf(source.id, outputs[source.id]!, everyWay(source)))
-      else {
-        nodes.add(source)
-        queue.push(source)
-      }
+  if (session && run.ended_at !== null) await database.transaction((tx) => giveBack(tx, session, producers, runId))
+  const trial = await told(database, run, prepared, tried)
+  const durationMs = Date.now() - startedAt
+  return isLate ? { ...trial, durationMs, status: 'failed', error: { code: 'timed_out', message: `The trial took longer than ${timeoutMs} ms` } } : { ...trial, durationMs }
+}
+
+const gone = (): never => {
+  throw new Fault('run_missing', { message: 'The trial was deleted' })
+}
+
+/** Trials of one session come one after the other. */
+async function begin({ starter, waitFor }: TrialParts, { run, part }: Prepared, take: Parameters<Starter['startSeeded']>[2] | null, timeoutMs: number) {
+  const until = Date.now() + timeoutMs
+  for (;;) {
+    const startedAt = Date.now()
+    try {
+      return { runId: await starter.startSeeded({ ...run, deadlineAt: new Date(startedAt + timeoutMs) }, part.seeds, take ?? undefined), startedAt }
+    } catch (error) {
+      if (!(error instanceof SessionBusy)) throw error
+      if (startedAt >= until) throw new Fault('lane_busy', { message: 'Another trial of this session is under way', details: { runId: error.runId } })
+      await waitFor(error.runId, 'finished', until - startedAt)
     }
-  return { nodes: [...nodes].flatMap((node) => [node, ...bodyOf(node)]), seeds }
+  }
 }
 
-/** What stands in for a node leads to whatever is to be tried behind it. */
-const everyWay = (node: GraphNode): string[] => [...new Set(['default', ...node.outgoing.map((link) => link.handle), ...node.alsoDefault])]
-
-const bodyOf = (node: GraphNode): GraphNode[] => node.body.flatMap((inner) => [inner, ...bodyOf(inner)])
-
-function refuse(catalogue: Catalogue, nodes: readonly GraphNode[], seeds: readonly Seed[]): void {
-  const seeded = new Set(seeds.map((seed) => seed.nodeId))
-  const waiting = nodes.filter((node) => !seeded.has(node.id) && catalogue.get(node.type)?.behaviour.is === 'wait' && node.is === 'human')
-  if (waiting.length > 0) throw new Fault('trial_refused', { message: `${waiting[0]!.name} would open a pause`, details: { nodes: waiting.map((node) => node.id) } })
+async function told(database: Database, run: RunRow, { target, sources }: Prepared, { data, input }: Tried): Promise<Omit<Trial, 'durationMs'>> {
+  const steps = await stepsOf(database, [run.id])
+  const { status, error, ended } = trialOutcome(run, steps)
+  const outputs = await outputsIn(database, run, steps)
+  const outputOf = ({ id }: GraphNode): Json => (Object.hasOwn(outputs, id) ? outputs[id]! : null)
+  const given = data ?? (input && Object.keys(input).length > 0 ? input : undefined)
+  return {
+    runId: run.id,
+    status,
+    nodeId: target.id,
+    input: given ?? Object.fromEntries(sources.map((source) => [source.name, outputOf(source)])),
+    output: ended ? null : outputOf(target),
+    ended,
+    error,
+    outputs,
+  }
 }
 
-/** The part as a definition of its own. What a body was, stays one; a part of a body stands at the top. */
-function definitionOf(definition: Definition, nodes: readonly GraphNode[]): Definition {
-  const ids = new Set(nodes.map((node) => node.id))
-  const part: Node[] = definition.nodes.filter((node) => ids.has(node.id)).map((node) => (node.parentId && !ids.has(node.parentId) ? { ...node, parentId: null } : node))
-  return { kind: definition.kind, nodes: part, links: definition.links.filter((link) => ids.has(link.source) && ids.has(link.target)), settings: { onFailure: 'stop' } }
-}
-
-async function outcomeOf(database: Database, runId: string, target: GraphNode, input: Json, durationMs: number): Promise<Trial> {
-  const run = (await readRun(database, runId))!
-  const steps = await stepsOf(database, [runId])
+/** By node id; of nodes that name a body's as their parent, that one's alone. */
+async function outputsIn(database: Database, run: RunRow, steps: readonly StepRecord[]): Promise<JsonObject> {
+  const ids = run.trial!.definition.nodes.flatMap(({ id, parentId }) => (parentId ? [] : [id]))
+  const last = ids.flatMap((id) => lastStepOf(steps, id) ?? [])
   const rows = await outputsOf(
     database,
-    runId,
-    steps.map((step) => step.node_id),
-    steps.map((step) => step.iteration),
+    run.id,
+    last.map((step) => step.node_id),
+    last.map((step) => step.iteration),
   )
-  const outputs: JsonObject = Object.fromEntries(rows.flatMap((row) => (row.iteration === '' ? [[row.node_id, JSON.parse(row.output) as Json] as const] : [])))
-  const outputOf = ({ id }: GraphNode): Json => (Object.hasOwn(outputs, id) ? outputs[id]! : null)
-  const step = steps.find((each) => each.node_id === target.id && each.iteration === '')
-  const reason = run.reason as { code: string; message: string } | null
-  return {
-    runId,
-    status: run.status === 'completed' ? 'completed' : run.status === 'cancelled' ? 'cancelled' : 'failed',
-    nodeId: target.id,
-    input: Object.keys(input as JsonObject).length > 0 ? input : Object.fromEntries(target.incoming.map(({ source }) => [source.name, outputOf(source)])),
-    output: outputOf(target),
-    error: (step?.error as Trial['error']) ?? reason,
-    outputs,
-    durationMs,
-  }
-}
-
-async function save(parts: TrialParts, actor: Actor, workflow: string, input: TryNode, trial: Trial): Promise<void> {
-  const sample = { input: trial.input, output: trial.output, error: trial.error }
-  await parts.database.transaction((tx) => parts.workflows.keepTrial(tx, actor, { workflow, nodeId: input.nodeId, ...(input.config && { config: input.config }), sample }))
-}
-
-// ── forks ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-/** A new run of the same version that starts again from a step; the source is read, never altered. */
-export async function forkRun(parts: TrialParts, actor: Actor, input: ForkRun): Promise<string> {
-  const { database } = parts
-  const source = await readRun(database, input.id)
-  if (!source || source.workspace_id !== actor.workspaceId) throw new Fault('run_missing')
-  const { graph } = await parts.plans.of(database, source)
-  const from = [...graph.nodes.values()].find((node) => node.id === input.step || node.name === input.step)
-  if (!from || from.parent) throw new Fault('step_missing', from ? { message: 'A fork starts at a step outside of bodies' } : {})
-  const issues = input.input === undefined ? [] : inputIssues(graph.definition, parts.catalogue, input.input)
-  if (issues.length > 0) throw new Fault('input_invalid', { issues })
-  for (const id of Object.keys(input.outputs ?? {})) if (!graph.nodes.has(id)) throw new Fault('node_missing', { message: `There is no node ${id}` })
-  const steps = (await stepsOf(database, [source.id])).filter((step) => step.iteration === '')
-  const texts = new Map(
-    (
-      await outputsOf(
-        database,
-        source.id,
-        steps.map((step) => step.node_id),
-        steps.map(() => ''),
-      )
-    ).map((row) => [row.node_id, row.output]),
-  )
-  const again = new Set([from, ...graph.top.filter((node) => upstreamOf(node).includes(from))])
-  const seeds: Seed[] = []
-  for (const node of graph.top) {
-    const given = own(input.outputs ?? {}, node.id)
-    const step = steps.find((each) => each.node_id === node.id)
-    if (given !== undefined) seeds.push(seedOf(node.id, given, step?.state === 'completed' ? (step.route ?? ['default']) : ['default', ...node.alsoDefault]))
-    else if (!again.has(node) && step && ['completed', 'skipped', 'failed'].includes(step.state) && !(step.state === 'failed' && !step.route?.length)) {
-      // An input node reads the new input, when one is given.
-      if (input.input !== undefined && node.entry && node.is === 'input') continue
-      seeds.push({ nodeId: node.id, state: step.state, output: texts.get(node.id) ?? null, bytes: step.output_bytes, route: step.route ?? [], skipReason: step.skip_reason })
-    }
-  }
-  return parts.starter.startSeeded(
-    {
-      workspaceId: source.workspace_id,
-      workflowId: source.workflow_id,
-      version: source.version,
-      trial: source.trial,
-      input: input.input === undefined ? (source.input ?? 'null') : JSON.stringify(input.input),
-      keyedInput: input.input === undefined && source.keyed_input,
-      transactionId: null,
-      lane: null,
-      parentRunId: null,
-      parentStep: null,
-      rootRunId: null,
-      depth: 0,
-      trigger: 'fork',
-      tags: source.tags,
-      startedBy: actor.userId,
-      traceparent: actor.traceparent ?? null,
-      deadlineAt: null,
-    },
-    seeds,
-  )
+  return Object.fromEntries(rows.map((row) => [row.node_id, JSON.parse(row.output) as Json]))
 }

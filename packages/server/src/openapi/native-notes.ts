@@ -108,25 +108,12 @@ const notes = {
 
   'queues.list': { faults: ['cursor_invalid'] },
   'queues.get': { faults: ['queue_missing'] },
-  'queues.put': {
-    description:
-      'A queue comes to be by the first item that is pushed into it, too. With a `trigger` each item starts a run of the workflow, with the item as its input, the id of the item as its transaction id and `trigger: "queue"`; at most `concurrency` of these runs are live at a time. A start that fails is tried again, longer and longer after; after ten of them the item is dead. Steps that wait for an item of the queue come before the workflow. When the workflow is deleted the items stay, for who reads them.',
-    faults: ['workflow_missing', 'limit_exceeded'],
-  },
-  'queues.delete': {
-    description: 'Whatever its items are. Runs that they started go on, and who reads the queue waits for what is next pushed under its name.',
-    faults: ['queue_missing'],
-  },
-  'queues.push': {
-    description: 'All of the items, in this order, or none. Items go first in, first out, and each is taken once: by a step that waits for it, or by the run that it starts.',
-    faults: ['queue_full', 'limit_exceeded', 'idempotency_conflict'],
-  },
-  'queues.items': {
-    description: 'In the order they came in unless asked otherwise; large payloads by their size. Taken items are kept for 24 hours.',
-    faults: ['queue_missing', 'limit_exceeded', 'cursor_invalid'],
-  },
+  'queues.put': { faults: ['workflow_missing', 'limit_exceeded'] },
+  'queues.delete': { faults: ['queue_missing'] },
+  'queues.push': { faults: ['queue_full', 'limit_exceeded', 'idempotency_conflict'] },
+  'queues.items': { faults: ['queue_missing', 'limit_exceeded', 'cursor_invalid'] },
   'queues.item': { faults: ['item_missing'] },
-  'queues.retry': { description: 'They are tried anew from the first time on. Gives how many there were.', faults: ['queue_missing'] },
+  'queues.retry': { faults: ['queue_missing'] },
   'secrets.list': { faults: ['cursor_invalid'] },
   'secrets.set': { faults: ['limit_exceeded'] },
   'secrets.delete': { faults: ['secret_missing'] },

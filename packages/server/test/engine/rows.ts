@@ -96,7 +96,7 @@ const queued: RunHead = {
   workspaceId: 'workspace',
   workflowId: 'workflow',
   version: 1,
-  trial: false,
+  trial: null,
   status: 'queued',
   waitingKind: null,
   heldAt: null,
