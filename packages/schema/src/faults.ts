@@ -54,6 +54,8 @@ export const faults = {
   line_missing: fault('not_found', 'There is no such line'),
   key_missing: fault('not_found', 'There is no such API key'),
   secret_missing: fault('not_found', 'There is no such secret'),
+  queue_missing: fault('not_found', 'There is no such queue'),
+  item_missing: fault('not_found', 'There is no such item'),
   file_missing: fault('not_found', 'There is no such file'),
   webhook_missing: fault('not_found', 'There is no such webhook'),
   delivery_missing: fault('not_found', 'There is no such delivery'),
@@ -91,6 +93,7 @@ export const faults = {
   file_in_use: fault('conflict', 'The file is in use'),
   // limits
   limit_exceeded: fault('limit_exceeded', 'A limit was exceeded'),
+  queue_full: fault('limit_exceeded', 'The queue keeps no more items'),
   signals_full: fault('limit_exceeded', 'The run keeps no more signals'),
   lane_full: fault('limit_exceeded', 'The lane queues no more runs'),
   files_full: fault('limit_exceeded', 'The workspace has no room for more files'),

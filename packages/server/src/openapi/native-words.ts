@@ -13,6 +13,7 @@ export const tags = [
   { name: 'files', description: 'What was uploaded, and what uses it' },
   { name: 'auth', description: 'Tokens' },
   { name: 'keys', description: 'API keys' },
+  { name: 'queues', description: 'Durable lists of JSON values: first in, first out, and each is taken once' },
   { name: 'secrets', description: 'Credentials that nodes use, never shown again' },
   { name: 'users', description: 'Who can log in' },
   { name: 'members', description: 'Who belongs to the workspace, and what they may do there' },

@@ -19,6 +19,8 @@ export interface Metrics {
   streamClosed(transport: StreamTransport): void
   committed(changes: number, seconds: number): void
   called(outcome: string, seconds: number): void
+  /** What became of an item: it was brought to a step that waited, or started a run; a start failed, or failed for good. */
+  queueItem(outcome: QueueOutcome): void
   exported(spans: number, outcome: 'sent' | 'failed'): void
   /** Values that are asked for when somebody looks. */
   watch(values: Partial<Watched>): void
@@ -29,6 +31,7 @@ export interface Metrics {
 }
 
 export type StepOutcome = 'completed' | 'failed' | 'retrying' | 'lost' | 'skipped' | 'cancelled'
+export type QueueOutcome = 'delivered' | 'started' | 'failed' | 'dead'
 export type StreamTransport = 'sse' | 'websocket'
 
 export interface Watched {
@@ -60,6 +63,7 @@ export function createMetrics(): Metrics {
   const commits = histogram('sluice_commit_duration_seconds', 'One group commit, until it is durable', [], fast)
   const calls = counter('sluice_outgoing_requests_total', 'Calls of steps to services outside, by class of status or by what went wrong', ['outcome'])
   const callDurations = histogram('sluice_outgoing_request_duration_seconds', 'One such call, redirects included', [], slow)
+  const items = counter('sluice_queue_items_total', 'Items of queues that were brought to a step or started a run, and starts that failed, the last one as dead', ['outcome'])
   const spans = counter('sluice_spans_exported_total', 'Spans handed to the OTLP endpoint', ['outcome'])
 
   const watched: Partial<Watched> = {}
@@ -121,6 +125,7 @@ export function createMetrics(): Metrics {
       calls.inc({ outcome })
       callDurations.observe(seconds)
     },
+    queueItem: (outcome) => items.inc({ outcome }),
     exported: (count, outcome) => spans.inc({ outcome }, count),
     watch: (values) => void Object.assign(watched, values),
     contentType: registry.contentType,

@@ -262,3 +262,22 @@ export async function liveStarts(tx: Tx, { workspaceId, name }: QueueKey): Promi
   if (ended.length > 0) await tx.query({ name: 'queue-live-end', text: 'update queue_items set live = false where id = any($1)' }, [ended])
   return rows.flatMap((row) => (row.live ? [row.run_id] : []))
 }
+
+/** A step that waits for an item. */
+export interface Listener {
+  run_id: string
+  node_id: string
+  iteration: string
+}
+
+/** Those that wait for items of the queue, the longest first. */
+export const listenersOf = (tx: Tx, { workspaceId, name }: QueueKey, limit: number): Promise<Listener[]> =>
+  tx.query<Listener & { [column: string]: unknown }>(
+    {
+      name: 'queue-listeners',
+      text: `
+        select run_id, node_id, iteration from listeners
+        where kind = 'queue' and workspace_id = $1 and name = $2 order by since, run_id, node_id, iteration limit $3`,
+    },
+    [workspaceId, name, limit],
+  )
