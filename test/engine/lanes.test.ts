@@ -12,6 +12,8 @@ beforeAll(async () => {
 afterAll(() => server[Symbol.asyncDispose]())
 
 const report = (run: { id: string }) => server.call('POST', '/v1/steps/report', { run: { id: run.id }, step: 'e', outcome: 'completed' })
+const current = (of: string, query = '') => server.call<Run>('GET', `/v1/workflows/${of}/current${query}`)
+const stop = (of: string, more = {}) => server.call<Run>('POST', `/v1/workflows/${of}/stop`, more)
 const enter = (key: string, whenBusy: 'queue' | 'join' | 'refuse' = 'queue', more = {}) => server.start(workflow, { lane: { key, whenBusy }, ...more })
 /** Through the lane, until it is at its step. */
 const inside = (run: Run) => server.wait(run, (found) => found.status === 'waiting')
@@ -137,4 +139,74 @@ test('the current run of a workflow is its live one, else its newest', async () 
   await report(first)
   await server.wait(first)
   expect(await current()).toBe(second.id)
+})
+
+describe('a lane of a workflow', () => {
+  const canvas = (of: { id: string } | string, whenBusy: 'queue' | 'join' | 'refuse' = 'join') => server.start(of, { lane: { key: 'canvas', of: 'workflow', whenBusy } })
+
+  test('counts in this workflow alone, by whatever name it is called', async () => {
+    const [one, other] = [await server.workflow(flow({ in: 'input', e: external() }, ['in > e'])), await server.workflow(flow({ in: 'input', e: external() }, ['in > e']))]
+    const first = await canvas(one)
+    const handle = (await server.call<{ handle: string }>('GET', `/v1/workflows/${one.id}`)).handle
+    expect((await Promise.all([canvas(one), canvas(handle), canvas(one.id)])).map(({ id }) => id)).toEqual([first.id, first.id, first.id])
+    expect(first.lane).toBe(`workflow:${one.id}:canvas`)
+    const beside = await canvas(other)
+    expect(beside.id).not.toBe(first.id)
+    // The lane of the workspace of the same key is another one.
+    const apart = await server.start(one, { lane: { key: 'canvas', whenBusy: 'refuse' } })
+    expect(await refusal(canvas(one, 'refuse'))).toMatchObject({ code: 'lane_busy', details: { runId: first.id } })
+    for (const run of [first, beside, apart]) await server.call('POST', `/v1/runs/${run.id}/cancel`, {})
+  })
+
+  test('is not entered by a key that looks like it', async () => {
+    expect(await refusal(enter(`workflow:${workflow.id}:canvas`))).toMatchObject({ status: 400, issues: [{ path: ['lane', 'key'] }] })
+  })
+})
+
+describe('the current run', () => {
+  test('is that of the canvas, else the newest live one, else the newest; or the one that is named', async () => {
+    const of = await server.workflow(flow({ in: 'input', e: external() }, ['in > e']))
+    expect(await refusal(current(of.id))).toMatchObject({ status: 404, code: 'run_missing' })
+    expect(await refusal(stop(of.id))).toMatchObject({ status: 404, code: 'run_missing' })
+    const canvas = await inside(await server.start(of, { lane: { key: 'canvas', of: 'workflow', whenBusy: 'join' } }))
+    const later = await inside(await server.start(of))
+    expect((await current(of.id)).id).toBe(canvas.id)
+    expect(await current(of.id, `?run=${later.id}&include=version`)).toMatchObject({ id: later.id, pinned: { workflowId: of.id } })
+    const elsewhere = await server.start(workflow)
+    expect(await refusal(current(of.id, `?run=${elsewhere.id}`))).toMatchObject({ status: 404, code: 'run_missing' })
+    expect(await refusal(stop(of.id, { run: elsewhere.id }))).toMatchObject({ status: 404, code: 'run_missing' })
+    expect(await stop(of.id)).toMatchObject({ id: canvas.id, status: expect.stringMatching(/^cancel/) })
+    await server.wait(canvas)
+    expect((await current(of.id)).id).toBe(later.id)
+    expect((await stop(of.id, { run: later.id })).id).toBe(later.id)
+    await server.wait(later)
+    expect((await current(of.id)).id).toBe(later.id)
+    await server.call('POST', `/v1/runs/${elsewhere.id}/cancel`, {})
+  })
+
+  test('is stopped once, however many ask; when it has ended it stays as it is', async () => {
+    const of = await server.workflow(flow({ in: 'input', e: external() }, ['in > e']))
+    const run = await inside(await server.start(of))
+    const answers = await Promise.all(Array.from({ length: 8 }, () => stop(of.id)))
+    for (const answer of answers) expect(answer).toMatchObject({ id: run.id, status: 'cancelled' })
+    expect((await server.events(run)).filter(({ type }) => type === 'run.cancelled')).toHaveLength(1)
+    const done = await inside(await server.start(of))
+    await report(done)
+    await server.wait(done)
+    const before = await server.get(done)
+    expect(await stop(of.id)).toEqual(before)
+  })
+
+  test('that is being undone goes on to its end: who stops it is answered, not refused', async () => {
+    const of = await server.workflow(flow({ in: 'input', e: { ...external(), settings: { compensate: { type: 'external' } } }, wait: external() }, ['in > e', 'e > wait']))
+    const run = await server.wait(await server.start(of), ({ status }) => status === 'waiting')
+    await report(run)
+    await server.wait(run, ({ waitingOn }) => waitingOn.some(({ step }) => step === 'wait'))
+    expect(await stop(of.id, { compensate: true })).toMatchObject({ id: run.id })
+    await server.wait(run, ({ status }) => status === 'compensating')
+    expect(await stop(of.id)).toMatchObject({ id: run.id, status: 'compensating' })
+    expect(await refusal(server.call('POST', `/v1/runs/${run.id}/cancel`, {}))).toMatchObject({ code: 'run_compensating' })
+    await server.call('POST', '/v1/steps/report', { run: { id: run.id }, step: 'e', phase: 'compensate', outcome: 'completed' })
+    expect((await server.wait(run)).status).toBe('cancelled')
+  })
 })

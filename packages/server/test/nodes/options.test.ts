@@ -42,8 +42,8 @@ describe('the options of a field', () => {
   })
 
   test('are what the node type says itself, given what others are', () => {
-    const told = node({ options: (field, { unit }) => (field === 'model' ? [{ value: `of ${String(unit)}`, text: 'One' }] : null) })
-    expect(optionsOf(told, 'model', { unit: 'hours' })).toEqual([{ value: 'of hours', text: 'One' }])
+    const told = node({ options: (field, { unit }) => (field === 'model' ? [{ value: ['of', unit ?? null], text: 'One' }] : null) })
+    expect(optionsOf(told, 'model', { unit: 'hours' })).toEqual([{ value: ['of', 'hours'], text: 'One' }])
     expect(optionsOf(told, 'unit', {})).toHaveLength(2)
   })
 })
