@@ -1,16 +1,32 @@
 import type { Json, JsonObject, StepError } from '@sluice/schema'
 import { limits } from '@sluice/schema'
-import { type Abilities, type AnyNode, type ChildRequest, type MapPlan, StepFailure, type StepContext, type StepResult, type WaitRequest, passThrough } from '../nodes/contract.ts'
-import type { GraphNode } from '../workflows/graph.ts'
+import {
+  type Abilities,
+  type AnyNode,
+  type ChildRequest,
+  type MapPlan,
+  type Produced,
+  type ProducerState,
+  type Source,
+  StepFailure,
+  type StepContext,
+  type StepResult,
+  type WaitRequest,
+  passThrough,
+} from '../nodes/contract.ts'
+import { type GraphNode, nodeAt } from '../workflows/graph.ts'
+import type { Manner } from '../workflows/config.ts'
 import { checkValue } from '../workflows/json-schema.ts'
+import type { PreparedNode } from '../workflows/prepare.ts'
 import { valuesAt } from '../workflows/readings.ts'
 import { failureIn } from './frontier.ts'
 import type { AttemptRef, Happening } from './happening.ts'
+import { passOf } from './items.ts'
 import { type Carried, type Surround, around, boundIteration, carriedTo, handedTo, startLoop } from './iterations.ts'
 import { type Payload, nothing, payloadOf, payloadOfList, payloadOfObject } from './payload.ts'
-import { bound, outputsOf, outputsOfScopes, surroundingsOf } from './scope.ts'
-import { childIteration, idempotencyKey, keyAt, stepKey } from './state.ts'
-import { type Task, root } from './turn.ts'
+import { bound, bytesOfScope, outputsOf, outputsOfScopes, surroundingsOf } from './scope.ts'
+import { channelName, channels, childIteration, idempotencyKey, iterationOf, keyAt, stepKey } from './state.ts'
+import { type Listener, type Task, root } from './turn.ts'
 
 /** Work in the world, to be begun once its start is durable. */
 export interface Work {
@@ -42,7 +58,7 @@ export async function evaluate(run: Surround, task: Task, now: Date): Promise<Ev
 }
 
 async function attempt(run: Surround, ref: AttemptRef, now: Date): Promise<Evaluated> {
-  const node = run.state.graph.nodes.get(ref.nodeId)!
+  const node = nodeAt(run.state.graph, ref.nodeId, ref.iteration)!
   const prepared = run.plan.prepared.node(ref.nodeId)
   const undoing = ref.phase === 'compensate'
   const { declaration, reads, render } = (undoing ? prepared.compensate : prepared) ?? refuse('The step declares no undoing')
@@ -50,13 +66,16 @@ async function attempt(run: Surround, ref: AttemptRef, now: Date): Promise<Evalu
   // A loop's config speaks of `last` and `count`: but for what it starts with, it is read when the loop is asked, before each iteration.
   if (behaviour.is === 'loop' && !undoing)
     return { happened: { is: 'fanned', ...ref, total: null, concurrency: 1, collect: false, ...(await startLoop(run, node, ref.iteration)) } }
+  if (behaviour.is === 'producer' && !undoing) return { happened: { is: 'fanned', ...ref, total: null, concurrency: 1, collect: true, from: broughtTo(run, node.id).state } }
+  if (node.head && !undoing) return { happened: await handOn(run, node.head, prepared, ref) }
   const look = { reads, input: declaration.takesInput ?? true, undoing }
   const looks = look.input || reads.names.size > 0
   const { scope, input, handed } = looks ? await surroundingsOf(around(run), node, ref.iteration, look) : { scope: {}, input: {}, handed: [] }
   const given = undoing ? await leftForUndoing(run, ref) : declaration.entry ? await givenTo(run, node, ref.iteration) : nothing
   const config = render(scope)
   if (behaviour.is === 'map' && !undoing) return { happened: fanOut(run, ref, behaviour.plan(config)) }
-  const evaluated = perform(ref, node, declaration, config, contextOf(run, node, ref, input, given.value, now), [...handed, given])
+  const gives = undoing ? undefined : prepared.manner.gives
+  const evaluated = perform(ref, node, declaration, config, contextOf(run, node, ref, input, given.value, now), [...handed, given], gives)
   if (run.state.run.trial && opensPause(evaluated)) throw new StepFailure('trial_refused', 'A trial opens no pause: give the output of the step', { retry: false })
   return evaluated
 }
@@ -67,11 +86,20 @@ const refuse = (message: string): never => {
 
 const opensPause = (evaluated: Evaluated): boolean => 'happened' in evaluated && evaluated.happened.is === 'waits' && evaluated.happened.waiting.for === 'pause'
 
-function perform(ref: AttemptRef, node: GraphNode, declaration: AnyNode, config: unknown, context: StepContext, handed: readonly Payload[]): Evaluated {
+function perform(
+  ref: AttemptRef,
+  node: GraphNode,
+  declaration: AnyNode,
+  config: unknown,
+  context: StepContext,
+  handed: readonly Payload[],
+  gives: Manner['gives'] = (result) => result,
+): Evaluated {
   const { behaviour } = declaration
+  const made = (result: StepResult): StepResult => written(declaration, node, gives(fitting(declaration, config, result)))
   switch (behaviour.is) {
     case 'pure':
-      return { happened: completion(ref, fitting(declaration, config, behaviour.run(config, context)), handed) }
+      return { happened: completion(ref, made(behaviour.run(config, context)), handed) }
     case 'wait':
       return { happened: { is: 'waits', ...ref, waiting: waitingOf(behaviour.wait(config, context), context) } }
     case 'child':
@@ -82,7 +110,7 @@ function perform(ref: AttemptRef, node: GraphNode, declaration: AnyNode, config:
           ref,
           node,
           timeoutMs: node.settings.timeoutMs ?? limits.attemptMs,
-          run: (signal, abilities) => tryWork(ref, async () => fitting(declaration, config, await behaviour.run(config, { ...context, signal, abilities }))),
+          run: (signal, abilities) => tryWork(ref, async () => made(await behaviour.run(config, { ...context, signal, abilities }))),
         },
       }
     case 'map':
@@ -121,11 +149,27 @@ function fitting(declaration: AnyNode, config: unknown, result: StepResult): Ste
   })
 }
 
+/** What is written goes somewhere. */
+function written({ writes }: AnyNode, { readers }: GraphNode, result: StepResult): StepResult {
+  if (writes && readers.length === 0 && !result.push?.length)
+    throw new StepFailure('queue_missing', 'Nothing reads what is written here: name a queue, or lead to a queue reader', { retry: false })
+  return result
+}
+
 /** What a step free of effects handed on as it came is not serialised again. */
 function completion(ref: AttemptRef, result: StepResult, handed: readonly Payload[] = []): Happening {
   const { context, usage } = result
+  const pushes = result.push?.map(({ queue, value }) => ({ queue, payload: outputOf(value) }))
   if (context) bound(outputOf(context).bytes, limits.contextPatchBytes)
-  return { is: 'completed', ...ref, output: handed.find(({ value }) => value === result.output) ?? outputOf(result.output), route: result.route ?? ['default'], context, usage }
+  return {
+    is: 'completed',
+    ...ref,
+    output: handed.find(({ value }) => value === result.output) ?? outputOf(result.output),
+    route: result.route ?? ['default'],
+    context,
+    usage,
+    pushes,
+  }
 }
 
 /** A node's output as JSON. What cannot be said in JSON is the node's failure, not ours. */
@@ -168,7 +212,10 @@ function contextOf(run: Surround, node: GraphNode, ref: AttemptRef, input: JsonO
     iteration: ref.iteration,
     key: idempotencyKey(head.id, node.id, ref.iteration) + (ref.phase === 'compensate' ? '/undo' : ''),
     attempt: ref.attempt,
-    pass: 0,
+    // Whoever asks pays: it goes through the steps of the run.
+    get pass() {
+      return passOf(run.state, node.id, keyAt(node, ref.iteration))
+    },
     input,
     given,
     now,
@@ -198,7 +245,7 @@ function waitingOf(request: WaitRequest, context: StepContext): Extract<Happenin
     const { message, assignee, passes } = request.pause
     return { for: 'pause', pause: { ...request.pause, message: legible(message), assignee: assignee && legible(assignee) }, input: passThrough(context, passes) }
   }
-  if (request.for === 'timer') return { for: 'timer', at: request.at.getTime() }
+  if (request.for === 'timer') return { for: 'timer', at: request.at.getTime(), output: request.output }
   return request.for === 'signal' ? { ...request, name: legible(request.name) } : request
 }
 
@@ -217,6 +264,7 @@ async function answer(run: Surround, task: Task): Promise<Happening> {
     if (task.key === root) return { is: 'gathered', output: await outputOfRun(run) }
     const node = run.state.graph.nodes.get(task.nodeId)!
     const step = run.state.steps.get(task.key)!
+    if (step.body!.items) return await nextOfProducer(run, node, task.iteration)
     return step.body!.total === null ? await nextOfLoop(run, node, task.iteration) : { is: 'asked', ...ref, more: false, output: await resultsOf(run, node, task.iteration) }
   } catch (error) {
     return { is: 'unanswerable', ...ref, error: errorOf(error) }
@@ -229,12 +277,19 @@ async function outputOfRun(run: Surround): Promise<Payload> {
 }
 
 async function resultsOf(run: Surround, node: GraphNode, iteration: string): Promise<Payload> {
+  const results = await collected(run, node, iteration)
+  const { gives } = run.plan.prepared.node(node.id).manner
+  return gives ? outputOf(gives({ output: results.value }).output) : results
+}
+
+async function collected(run: Surround, node: GraphNode, iteration: string): Promise<Payload> {
   const { state, plan } = run
   const body = state.steps.get(keyAt(node, iteration))!.body!
   const iterations = Array.from({ length: body.total! }, (_, index) => childIteration(iteration, index))
   const failures = iterations.map((each) => (body.failed > 0 ? failureIn(state, node, each)?.error : undefined))
   const good = iterations.filter((_, index) => !failures[index])
   const outputs = (await outputsOfScopes(run, plan.prepared.giving(node), good, limits.stepOutputBytes)).values()
+  run.items.delete(keyAt(node, iteration))
   const results = payloadOfList(failures.map((failed) => (failed ? nothing : outputs.next().value!)))
   if (!body.collect) return payloadOfObject([['results', results]])
   const failed = failures.flatMap((error, index) => (error ? [{ index, error }] : []))
@@ -265,4 +320,92 @@ async function nextOfLoop(run: Surround, node: GraphNode, iteration: string): Pr
   const output = behaviour.gives(config, { last: last.value, given: given.value, count })
   const known = [last, given].find(({ value }) => value === output)
   return { is: 'asked', nodeId: node.id, iteration, more, output: known ?? outputOf(output) }
+}
+
+/** The first step of an iteration of a drawn body. */
+async function handOn(run: Surround, head: GraphNode, { manner }: PreparedNode, ref: AttemptRef): Promise<Happening> {
+  const value = await handedTo(run, head, ref.iteration)
+  if (!('item' in value)) return completion(ref, { output: value.last })
+  return completion(ref, { output: manner.hands ? manner.hands(value) : value.item })
+}
+
+// ── producers ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+const beginning = { state: null, count: 0 }
+
+/** Where a producer goes on from: in a trial from where the one before in its session came to. */
+function broughtTo({ state }: Surround, nodeId: string): ProducerState {
+  const producers = state.run.trial?.producers ?? {}
+  return Object.hasOwn(producers, nodeId) ? producers[nodeId]! : beginning
+}
+
+async function nextOfProducer(run: Surround, node: GraphNode, iteration: string): Promise<Happening> {
+  const prepared = run.plan.prepared.node(node.id)
+  const { declaration, reads, render, manner } = prepared
+  const { behaviour } = declaration
+  if (behaviour.is !== 'producer') throw new Error(`${node.id} is no producer`)
+  const ref = { nodeId: node.id, iteration }
+  const { state } = run
+  const key = keyAt(node, iteration)
+  const body = state.steps.get(key)!.body!
+  const items = body.items!
+  // One is tried at a time.
+  if (state.run.trial?.nodeId && body.next > 0) return { is: 'produced', ...ref, took: false, ended: await endOf(run, node, iteration) }
+  const { scope, input } = await surroundingsOf(around(run), node, iteration, { reads, input: declaration.takesInput ?? true, undoing: false })
+  const config = render(scope)
+  const at: ProducerState = { state: items.state, count: broughtTo(run, node.id).count + body.next - body.live }
+  const receive = (payload: Json): Produced => behaviour.receive?.(config, payload, at) ?? { item: payload, state: at.state }
+  const cameBy = (name: string): Payload | undefined => (name.startsWith(channels) ? state.unread.get(key)?.[0] : state.signals.find((signal) => signal.name === name))?.payload
+  const came = items.awaits === null ? undefined : cameBy(items.awaits)
+  const isOver = items.awaits?.startsWith(channels) && !came
+  const produced = isOver
+    ? ({ ended: true } as const)
+    : came
+      ? receive(came.value)
+      : behaviour.next(config, contextOf(run, node, { ...ref, phase: 'invoke', attempt: 0 }, input, null, new Date()), at)
+  const took = came !== undefined
+  if ('ended' in produced) return { is: 'produced', ...ref, took, ended: await endOf(run, node, iteration) }
+  if ('awaits' in produced) {
+    const awaits = signalOf(produced.awaits, key)
+    if (awaits.startsWith(channels) && node.fedBy.length === 0)
+      throw new StepFailure('queue_missing', 'Nothing writes what is read here: name a queue, or let a writer lead here', { retry: false })
+    return { is: 'produced', ...ref, took, awaits, listens: listened(produced.awaits, at.state), state: at.state }
+  }
+  bound(outputOf(produced.state).bytes, limits.contextPatchBytes)
+  const result = manner.gives?.({ output: produced.item }) ?? { output: produced.item }
+  return { is: 'produced', ...ref, took, item: outputOf(result.output), route: result.route ?? ['default'], state: produced.state }
+}
+
+function signalOf(source: Source, reader: string): string {
+  if ('signal' in source) return legible(source.signal)
+  if ('channel' in source) return channelName(reader, '')
+  return 'queue' in source ? `queue:${legible(source.queue)}` : `webhook:${legible(source.webhook)}`
+}
+
+function listened(source: Source, state: Json): Pick<Listener, 'kind' | 'name' | 'after'> | null {
+  if ('queue' in source) return { kind: 'queue', name: legible(source.queue), after: null }
+  if (!('webhook' in source)) return null
+  const after = typeof state === 'object' && state !== null && !Array.isArray(state) ? state['after'] : null
+  return { kind: 'webhook', name: legible(source.webhook), after: typeof after === 'string' ? after : null }
+}
+
+/** What a producer gives when it has no more items: how many there were, and what the last of them came to. */
+async function endOf(run: Surround, node: GraphNode, iteration: string): Promise<Payload> {
+  const { done, failed, next, live } = run.state.steps.get(keyAt(node, iteration))!.body!
+  const number = next - live - 1
+  const last = number < 0 ? nothing : await lastOf(run, node, iterationOf(node, iteration, number))
+  return payloadOfObject([
+    ['items', payloadOf(done + failed)],
+    ['failed', payloadOf(failed)],
+    ['last', last],
+  ])
+}
+
+async function lastOf(run: Surround, node: GraphNode, iteration: string): Promise<Payload> {
+  if (failureIn(run.state, node, iteration)) return nothing
+  const giving = run.plan.prepared.giving(node)
+  const bytes = bytesOfScope(run.state, giving.nodes, iteration)
+  if (bytes > limits.stepOutputBytes - 1_000) return payloadOf({ truncated: bytes })
+  const [last] = await outputsOfScopes(run, giving, [iteration], limits.stepOutputBytes)
+  return last!
 }

@@ -4,7 +4,7 @@ import type { Database, Tx } from '../store/database.ts'
 import type { NewRun, RunRow } from '../store/rows/runs.ts'
 import type { Plan } from '../workflows/plans.ts'
 import { inBatches } from './batches.ts'
-import { type Change, type StartWrite, tellTimers, timerWrites, weightOf, writeStarts } from './commit.ts'
+import { type Change, type StartWrite, isPlain, tellTimers, timerWrites, weightOf, writeStarts } from './commit.ts'
 import type { Happening } from './happening.ts'
 import type { Payload } from './payload.ts'
 import type { Job } from './queue.ts'
@@ -68,10 +68,18 @@ export function createBeginner(parts: { database: Database; doorbell: Doorbell; 
     },
   })
 
+  /** A first turn that writes more than the rows of its run is made again by whoever comes. */
+  async function handedOver(run: NewRun, input: Payload, plan: Plan): Promise<Beginning | null> {
+    const beginning = await handOver(run, input, plan)
+    if (!beginning || isPlain(beginning.change)) return beginning
+    beginning.dropped()
+    return null
+  }
+
   return {
     async begin({ plan, input, ...start }) {
       const { id, workspaceId } = start.run
-      const beginning = await handOver(start.run, input, plan)
+      const beginning = await handedOver(start.run, input, plan)
       const isStored = await store({ start: beginning ? moved(start, beginning) : queued(start), beginning }).catch((error: unknown) => {
         beginning?.dropped()
         throw error

@@ -1,12 +1,15 @@
-import { askKey, isBodyDue, isHalted, openScope } from './frontier.ts'
+import { askKey, failureIn, giveUp, isBlocked, isBodyDue, isHalted, openScope } from './frontier.ts'
 import type { Happening, StepRef } from './happening.ts'
-import { closeHalted, completeStep, failBody, iterationDone } from './settling.ts'
-import { type StepRow, childIteration, keyOf } from './state.ts'
-import { type Turn, nodeOf, touch } from './turn.ts'
+import { dropUnread, newItems, takeSignal, takeUnread, undoingOf } from './items.ts'
+import { closeHalted, closeItem, completeStep, failBody, iterationDone } from './settling.ts'
+import { type StepRow, channels, iterationOf, keyAt, keyOf, scopeKey } from './state.ts'
+import { type Turn, nodeOf, startStep, stepOf, touch } from './turn.ts'
+import { beginUndoing } from './undoing.ts'
+import { awaitItem } from './waits.ts'
 
 /**
- * Maps and loops: a step that runs, without an attempt of its own, for as long as the iterations of its body do. The
- * worker is asked what next (a loop, before each iteration) and what came out of it (both, at the end).
+ * Maps, loops and producers: a step that runs, without an attempt of its own, for as long as the iterations of its body do.
+ * The worker is asked what next (a loop and a producer, before each iteration) and what came out of it (at the end).
  */
 
 export function fanned(turn: Turn, step: StepRow, plan: Extract<Happening, { is: 'fanned' }>): void {
@@ -25,6 +28,7 @@ export function fanned(turn: Turn, step: StepRow, plan: Extract<Happening, { is:
     ...(plan.start !== undefined && { start: plan.start }),
     asked: false,
     error: null,
+    ...(plan.from !== undefined && { items: { ...newItems(), state: plan.from } }),
   }
   touch(turn, step)
   if (isHalted(state, step.nodeId, step.iteration)) closeHalted(turn, step)
@@ -38,20 +42,21 @@ export function attend(turn: Turn): void {
     state.attention.delete(key)
     const step = state.steps.get(key)!
     const body = step.body!
-    while (body.total !== null && isBodyDue(body) && body.next < body.total) openIteration(turn, step)
-    if (isBodyDue(body)) ask(turn, step)
+    while (body.total !== null && isBodyDue(state, step) && body.next < body.total) openIteration(turn, step)
+    if (isBodyDue(state, step)) (body.items && body.items.undoing !== null ? undoNext : ask)(turn, step)
     state.attention.delete(key)
   }
 }
 
-function openIteration(turn: Turn, step: StepRow): void {
+function openIteration(turn: Turn, step: StepRow): string {
   const body = step.body!
   const node = nodeOf(turn, step)
-  const iteration = childIteration(step.iteration, body.next)
+  const iteration = iterationOf(node, step.iteration, body.next)
   body.next++
   body.live++
   touch(turn, step)
   if (openScope(turn, node, iteration) === 0) iterationDone(turn, node, iteration)
+  return iteration
 }
 
 function ask(turn: Turn, step: StepRow): void {
@@ -92,4 +97,81 @@ export function answered(turn: Turn, answer: Extract<Happening, { is: 'asked' }>
 export function unanswerable(turn: Turn, answer: Extract<Happening, { is: 'unanswerable' }>): void {
   const step = asked(turn, answer)
   if (step) failBody(turn, step, answer.error)
+}
+
+// ── producers ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** A producer's answer to what comes next. */
+export function produced(turn: Turn, answer: Extract<Happening, { is: 'produced' }>): void {
+  const step = asked(turn, answer)
+  if (!step) return
+  const { state } = turn
+  // Nothing new begins: it is asked again.
+  if (state.run.heldAt !== null || isBlocked(state)) return
+  const items = step.body!.items!
+  if (answer.took) take(turn, step, items.awaits)
+  state.attention.delete(step.key)
+  if ('awaits' in answer) {
+    items.state = answer.state
+    return awaitNext(turn, step, answer)
+  }
+  const waiting = items.awaits !== null && step.body!.live > 0 ? itemOf(turn, step) : null
+  items.awaits = null
+  if ('ended' in answer) {
+    if (waiting) withdrawItem(turn, step, waiting)
+    return completeStep(turn, step, answer.ended, ['default', 'done'])
+  }
+  items.state = answer.state
+  completeStep(turn, waiting ?? beginItem(turn, step), answer.item, answer.route)
+}
+
+function take(turn: Turn, step: StepRow, name: string | null): void {
+  if (name?.startsWith(channels)) takeUnread(turn, step)
+  else if (name !== null) takeSignal(turn, turn.state.signals, name, step.key)
+}
+
+/** An item that comes from outside is seen to wait; one of a channel comes from the run itself. */
+function awaitNext(turn: Turn, step: StepRow, { awaits, listens }: Extract<Happening, { is: 'produced'; awaits: string }>): void {
+  const items = step.body!.items!
+  const isWaiting = items.awaits !== null && step.body!.live > 0
+  items.awaits = awaits
+  touch(turn, step)
+  if (!awaits.startsWith(channels)) {
+    dropUnread(turn, step)
+    const item = isWaiting ? itemOf(turn, step) : beginItem(turn, step)
+    if (!isWaiting) awaitItem(turn, item, awaits)
+    if (listens) turn.listeners.set(item.key, { nodeId: item.nodeId, iteration: item.iteration, ...listens })
+  }
+  if (isBodyDue(turn.state, step)) turn.state.attention.add(step.key)
+}
+
+/** The step of the item under way. */
+function itemOf(turn: Turn, step: StepRow): StepRow {
+  const node = nodeOf(turn, step)
+  return turn.state.steps.get(keyAt(node.item!, iterationOf(node, step.iteration, step.body!.next - 1)))!
+}
+
+function beginItem(turn: Turn, step: StepRow): StepRow {
+  const node = nodeOf(turn, step)
+  const item = stepOf(turn, node.item!, openIteration(turn, step))
+  startStep(turn, item)
+  return item
+}
+
+/** It waited for what will not come: there is no such item. */
+function withdrawItem(turn: Turn, step: StepRow, item: StepRow): void {
+  giveUp(turn, item)
+  turn.state.open.delete(scopeKey(nodeOf(turn, step), item.iteration))
+  step.body!.next--
+  step.body!.live--
+}
+
+/** Undoes the next step of a failed item, one at a time; with the last of them the item has come to its end. */
+function undoNext(turn: Turn, step: StepRow): void {
+  const { state } = turn
+  const node = nodeOf(turn, step)
+  const { undoing } = step.body!.items!
+  const next = undoingOf(turn, node, undoing!).at(-1)
+  if (next !== undefined) return beginUndoing(turn, state.steps.get(next)!)
+  closeItem(turn, node, step, undoing!, failureIn(state, node, undoing!)!.error)
 }

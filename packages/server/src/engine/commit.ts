@@ -4,10 +4,14 @@ import type { PauseRecord } from '../store/rows/pauses.ts'
 import { changeSessions } from '../events/sessions.ts'
 import { deleteRounds, sessionsWithRounds } from '../store/rows/runs.ts'
 import { lockSessions } from '../store/rows/sessions.ts'
+import { logOf } from '../store/rows/events.ts'
+import { type ListenerKey, type ListenerWrite, deleteListeners, insertListeners } from '../store/rows/listeners.ts'
+import { pushItems } from '../store/rows/queues.ts'
 import { consumeSignals, insertSignals } from '../store/rows/signals.ts'
-import { inlineOutputBytes } from '../store/rows/steps.ts'
+import { deleteSteps, inlineOutputBytes } from '../store/rows/steps.ts'
 import type { TimerWrite } from '../store/rows/timers.ts'
 import type { Doorbell } from '../events/doorbell.ts'
+import type { StepRef } from './happening.ts'
 import type { Observer } from './observe.ts'
 import { inBatches } from './batches.ts'
 import type { Job } from './queue.ts'
@@ -35,6 +39,10 @@ export interface Change {
   pauses: PauseRecord[]
   timers: Turn['timers']
   signals: Turn['signals']
+  folded: StepRef[]
+  listens: ListenerWrite[]
+  ceases: ListenerKey[]
+  pushes: Turn['pushes']
   terminal: boolean
   /** What a round tells its session; null for a run that is no round. */
   telling: Telling | null
@@ -121,7 +129,8 @@ function pauseRecord(run: RunHead, pause: PauseRow): PauseRecord {
 /** What a turn wants written. The events get their numbers here: `seq` goes on from the run's own. */
 export function changeOf(turn: Turn): Change {
   const { run } = turn.state
-  const { id: runId, workspaceId, workflowId, seq } = run
+  const { id: runId, workflowId, seq } = run
+  const workspaceId = logOf(run)
   return {
     run: runWrite(run, seq + turn.events.length),
     steps: [...turn.steps.values()].map((step) => stepWrite(runId, step)),
@@ -129,14 +138,40 @@ export function changeOf(turn: Turn): Change {
     pauses: [...turn.pauses.values()].map((pause) => pauseRecord(run, pause)),
     timers: turn.timers,
     signals: turn.signals,
+    folded: [...turn.folded].map(refOf),
+    ...listenersOf(turn),
+    pushes: turn.pushes,
     terminal: isTerminal(run.status),
     telling: tellingOf(turn),
   }
 }
 
+const refOf = (key: string): StepRef => {
+  const [nodeId, iteration] = key.split('\n') as [string, string]
+  return { nodeId, iteration }
+}
+
+function listenersOf({ state: { run }, listeners }: Turn): Pick<Change, 'listens' | 'ceases'> {
+  const { id: runId, workspaceId } = run
+  const listens: ListenerWrite[] = []
+  const ceases: ListenerKey[] = []
+  for (const [key, listener] of listeners) {
+    if (listener) listens.push({ runId, workspaceId, ...listener, since: new Date(run.createdAt) })
+    else ceases.push({ runId, ...refOf(key) })
+  }
+  return { listens, ceases }
+}
+
 /** Whether there is anything to write: a turn of late happenings changes nothing. */
 export const isEmpty = (turn: Turn): boolean =>
-  turn.events.length === 0 && turn.steps.size === 0 && turn.pauses.size === 0 && turn.timers.size === 0 && turn.signals.kept.length === 0
+  turn.events.length === 0 &&
+  turn.steps.size === 0 &&
+  turn.pauses.size === 0 &&
+  turn.timers.size === 0 &&
+  turn.signals.kept.length === 0 &&
+  turn.signals.consumed.length === 0 &&
+  turn.folded.size === 0 &&
+  turn.listeners.size === 0
 
 /** The state takes note that its change is durable. Large outputs are let go: they are fetched again when needed. */
 export function adopt(turn: Turn): void {
@@ -160,8 +195,16 @@ export async function writeChanges(tx: Tx, changes: readonly Change[], jobs: rea
 async function writeBeside(tx: Tx, held: readonly Change[]): Promise<void> {
   const kept = held.flatMap((change) => change.signals.kept.map((signal) => ({ runId: change.run.id, name: signal.name, payload: signal.payload.text })))
   if (kept.length > 0) await insertSignals(tx, kept)
-  const consumed = held.flatMap((change) => change.signals.consumed)
+  const consumed = held.flatMap((change) => change.signals.consumed.map((signal) => ({ runId: change.run.id, ...signal })))
   if (consumed.length > 0) await consumeSignals(tx, consumed)
+  const folded = held.flatMap((change) => change.folded.map((step) => ({ runId: change.run.id, ...step })))
+  if (folded.length > 0) await deleteSteps(tx, folded)
+  const ceases = held.flatMap((change) => change.ceases)
+  if (ceases.length > 0) await deleteListeners(tx, ceases)
+  const listens = held.flatMap((change) => change.listens)
+  if (listens.length > 0) await insertListeners(tx, listens)
+  const pushes = held.flatMap(({ run, pushes: all }) => all.map(({ queue, payload }) => ({ workspaceId: run.workspaceId, queue, payload: payload.text })))
+  if (pushes.length > 0) await pushItems(tx, pushes)
   const tellings = held.flatMap((change) => change.telling ?? [])
   if (tellings.length > 0) await tellSessions(tx, tellings)
 }
@@ -197,13 +240,13 @@ async function tellSessions(tx: Tx, tellings: readonly Telling[]): Promise<void>
 }
 
 /** Characters of what a turn writes, about: of its rows what may be large. */
-export function weightOf({ run, steps, events, pauses, signals }: Change): number {
+export function weightOf({ run, steps, events, pauses, signals, pushes }: Change): number {
   let weight = run.output?.length ?? 0
   for (const { output, compensateInput, error, waitingFor } of steps)
     weight += (output?.length ?? 0) + (compensateInput?.length ?? 0) + (error?.length ?? 0) + (waitingFor?.length ?? 0)
   for (const { data } of events) weight += data.length
   for (const { input } of pauses) if (input !== null && input !== undefined) weight += JSON.stringify(input).length
-  for (const { payload } of signals.kept) weight += payload.text.length
+  for (const { payload } of [...signals.kept, ...pushes]) weight += payload.text.length
   return weight
 }
 
@@ -213,7 +256,8 @@ export function tellTimers(timers: Turn['timers'], timed: (dueAt: number) => voi
 }
 
 /** Whether the rows of its run are all there is to write: then one statement is enough. */
-const isPlain = ({ telling, signals }: Change): boolean => telling === null && signals.kept.length === 0 && signals.consumed.length === 0
+export const isPlain = ({ telling, signals, folded, listens, ceases, pushes }: Change): boolean =>
+  telling === null && [signals.kept, signals.consumed, folded, listens, ceases, pushes].every(({ length }) => length === 0)
 
 export type { StartWrite }
 
@@ -265,6 +309,7 @@ export function createCommitter(parts: { database: Database; doorbell: Doorbell;
     doorbell.ring({
       runs: told.map((change) => change.run.id),
       workspaces: told.map((change) => change.run.workspaceId),
+      sources: held.some(({ listens, pushes }) => listens.length + pushes.length > 0),
       // Also of a turn that tells nothing of its run.
       sessions: held.flatMap((change) => change.telling?.sessionId ?? []),
     })

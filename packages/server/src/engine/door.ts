@@ -1,4 +1,4 @@
-import { Fault } from '@sluice/schema'
+import { Fault, type Json } from '@sluice/schema'
 import type { Doorbell } from '../events/doorbell.ts'
 import { type Database, Outage, type Tx } from '../store/database.ts'
 import { newId } from '../store/ids.ts'
@@ -15,7 +15,8 @@ import { stateFrom } from './load.ts'
 import { happen, rest } from './machine.ts'
 import type { Observer } from './observe.ts'
 import type { Queue } from './queue.ts'
-import { type RunState, isTerminal } from './state.ts'
+import { payloadOf } from './payload.ts'
+import { type RunState, isTerminal, stepKey } from './state.ts'
 import { type Turn, beginTurn } from './turn.ts'
 
 export interface DoorParts {
@@ -56,6 +57,11 @@ export interface Door {
   passFreely(id: string, workspaceId: string, ask: (state: RunState, row: RunRow, tx: Tx) => Happening[] | Promise<Happening[]>): Promise<Passed>
   /** Rings for what was committed. */
   passed(passed: Passed): void
+  /**
+   * What came for an item of a producer that waits for it, out of a queue or by a webhook. `take` takes it where it lies, in the
+   * same transaction, under the run's lock. Says whether it was taken; not when nobody waits there any more, or `take` says so.
+   */
+  deliver(to: { runId: string; nodeId: string; iteration: string }, payload: Json, take: (tx: Tx) => Promise<boolean>): Promise<boolean>
 }
 
 async function loadLocked(tx: Tx, plan: Plan, row: RunRow): Promise<RunState> {
@@ -67,10 +73,18 @@ async function loadLocked(tx: Tx, plan: Plan, row: RunRow): Promise<RunState> {
 }
 
 /** After these a run that waited goes on, most of the time: it is worth a claim. */
-const movesOn: ReadonlySet<Happening['is']> = new Set(['decided', 'reported', 'signalled', 'due', 'childEnded', 'retryNow'])
+const movesOn: ReadonlySet<Happening['is']> = new Set(['decided', 'reported', 'signalled', 'delivered', 'due', 'childEnded', 'retryNow'])
 
 /** Whether a worker that had the run would have nothing under way in it: so there is nothing that its claim could cut off. */
 const isIdle = ({ run, flight }: RunState): boolean => (run.status === 'running' || run.status === 'waiting') && run.waitingKind !== 'version' && !run.ending && flight.size === 0
+
+const isHeardOutside = ({ listeners, pushes }: Turn): boolean => pushes.length > 0 || [...listeners.values()].some((listener) => listener !== null)
+
+/** Whether a step waits, and what it waits for has not come yet. */
+function isExpected({ steps, signals, run }: RunState, key: string): boolean {
+  const step = steps.get(key)
+  return step?.state === 'waiting' && step.waitingFor?.kind === 'signal' && !run.ending && !signals.some(({ name }) => name === step.waitingFor!.signal)
+}
 
 export function createDoor(parts: DoorParts): Door {
   const { database, queue, doorbell, plans, timed, takeOver, committer, observer } = parts
@@ -174,13 +188,27 @@ export function createDoor(parts: DoorParts): Door {
       passed.begun!()
       return passed
     },
+    async deliver({ runId, nodeId, iteration }, payload, take) {
+      let isTaken = false
+      await door.pass(runId, null, async (state, _row, tx) => {
+        isTaken = isExpected(state, stepKey(nodeId, iteration)) && (await take(tx))
+        return isTaken ? [{ is: 'delivered', nodeId, iteration, payload: payloadOf(payload) }] : []
+      })
+      return isTaken
+    },
     passed({ state, turn, begun }) {
       const { id, workspaceId, sessionId } = state.run
       const isNews = !isEmpty(turn)
       begun?.()
       if (!isNews) return
       tellTimers(turn.timers, timed)
-      doorbell.ring({ runs: [id], workspaces: [workspaceId], ...(sessionId !== null && { sessions: [sessionId] }), ...(!begun && { holders: [id], jobs: true }) })
+      doorbell.ring({
+        runs: [id],
+        workspaces: [workspaceId],
+        sources: isHeardOutside(turn),
+        ...(sessionId !== null && { sessions: [sessionId] }),
+        ...(!begun && { holders: [id], jobs: true }),
+      })
       if (!begun) observer.committed(turn)
     },
   }

@@ -3,7 +3,7 @@ import { giveUp, isDrained, isHalted, isInside, undoKey } from './frontier.ts'
 import type { Payload } from './payload.ts'
 import { type Ending, type RunState, type StepRow, deadlineOf, isSettled } from './state.ts'
 import { type Turn, emit, emitRunCompleted, moveRun, nodeOf, pauseData, setTimer, touch } from './turn.ts'
-import { beginUndoing, planUndoing } from './undoing.ts'
+import { beginUndoing, endUndoing, planUndoing } from './undoing.ts'
 
 /**
  * How a run comes to its end: nothing new starts, open waits are closed, attempts under way finish or are fenced, what
@@ -160,7 +160,19 @@ export function terminate(turn: Turn, to: TerminalStatus, reason: Reason | null,
   run.output = output
   if (to === 'completed') run.progress = 100
   for (const step of state.steps.values()) if (!isSettled(step.state)) giveUp(turn, step)
+  if (state.graph.produces) breakOff(turn)
   for (const set of [state.ready, state.deferred, state.flight, state.waits, state.children, state.attention]) set.clear()
   if (output) emitRunCompleted(turn, output)
   else emit(turn, `run.${to}` as 'run.failed', { reason })
+}
+
+/** Undoings of a failed item that the end of the run came before. */
+function breakOff(turn: Turn): void {
+  for (const step of turn.state.steps.values()) {
+    const undo = step.compensation
+    if (!undo || undo.state === 'completed' || undo.state === 'failed') continue
+    if (undo.attempts > 0) endUndoing(turn, step, { error: { code: 'cancelled', message: 'The run came to its end' } })
+    else step.compensation = null
+    touch(turn, step)
+  }
 }

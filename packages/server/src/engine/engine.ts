@@ -1,3 +1,4 @@
+import type { Door } from './door.ts'
 import type {
   CancelRun,
   DecidedPause,
@@ -70,6 +71,7 @@ export interface Engine {
   decide(actor: Actor, input: DecidePause): Promise<DecidedPause>
   report(actor: Actor, input: Report): Promise<Step>
   signal(actor: Actor, input: SendSignal): Promise<{ id: string }>
+  deliver: Door['deliver']
   /** Hides the workflow, frees its handle and cancels its runs. */
   deleteWorkflow(actor: Actor, input: { workflow: string }): Promise<void>
 }

@@ -1,6 +1,20 @@
 import type { SkipReason, StepError } from '@sluice/schema'
-import type { GraphNode } from '../workflows/graph.ts'
-import { type Body, type RunState, type StepRow, childIteration, isDeferred, isSettled, keyAt, parentIteration, scopeKey } from './state.ts'
+import { type GraphNode, type GraphPath, nodeAt } from '../workflows/graph.ts'
+import {
+  type KeptSignal,
+  type RunState,
+  type StepRow,
+  begunOf,
+  bodyStepOf,
+  channels,
+  isDeferred,
+  isSettled,
+  iterationOf,
+  keyAt,
+  ownerOf,
+  parentIteration,
+  scopeKey,
+} from './state.ts'
 import { type Turn, emitStep, moveStep, nodeOf, stepOf } from './turn.ts'
 
 /**
@@ -24,20 +38,24 @@ export function reach(state: RunState, node: GraphNode, iteration: string): Reac
   if (isOpen(state, node, iteration)) return 'open'
   let reason: SkipReason = 'route'
   let ways = 0
-  for (const { source, handles } of node.paths) {
+  const paths = pathsTo(node, iteration)
+  for (const { source, handles } of paths) {
     const way = taken(state.steps.get(keyAt(source, iteration))!, handles)
     if (way === true) ways++
     else if (way === 'upstream_failed' || reason === 'route') reason = way
   }
-  return (node.join === 'all' ? ways === node.paths.length : ways > 0) ? 'run' : reason
+  return (node.join === 'all' ? ways === paths.length : ways > 0) ? 'run' : reason
 }
+
+/** The ways into a node: behind several producers, those by which the item of this iteration may come. */
+const pathsTo = (node: GraphNode, iteration: string): readonly GraphPath[] => (node.pathsBy ? node.pathsBy.get(ownerOf(node.parent!, iteration))! : node.paths)
 
 /**
  * Whether a way in has not settled. What has settled stays so, and is not looked at again: a node that 1,000 lead to
  * would look at them 500,000 times.
  */
 function isOpen(state: RunState, node: GraphNode, iteration: string): boolean {
-  const { paths } = node
+  const paths = pathsTo(node, iteration)
   const hasSettled = (at: number): boolean => {
     const source = state.steps.get(keyAt(paths[at]!.source, iteration))
     return source !== undefined && isSettled(source.state)
@@ -60,7 +78,7 @@ export const isUnhandled = (step: StepRow): boolean => step.state === 'failed' &
 
 /** The keys of the scopes a step stands in, innermost first; the top is ''. */
 export function* scopesOf(state: RunState, nodeId: string, iteration: string): Generator<string> {
-  let parent = state.graph.nodes.get(nodeId)?.parent ?? null
+  let parent = nodeAt(state.graph, nodeId, iteration)?.parent ?? null
   while (parent) {
     yield scopeKey(parent, iteration)
     iteration = parentIteration(iteration)
@@ -92,16 +110,99 @@ export function isDrained(state: RunState, scope: string): boolean {
 }
 
 /** Whether a body may start an iteration, or has a question to ask. */
-export function isBodyDue(body: Body): boolean {
+export function isBodyDue(state: RunState, step: StepRow): boolean {
+  const body = step.body!
   if (body.asked || body.error) return false
+  if (body.items) return isProducerDue(state, step)
   if (body.total === null) return body.live === 0
   return body.next < body.total ? body.live < body.concurrency : body.live === 0
+}
+
+const mostUnread = 100
+/** In bytes: unread items are in memory. */
+const heaviestUnread = 4 * 1024 * 1024
+
+/** A producer is asked for its next item when the one before has settled, what it waits for has come, and there is room for what its items write. */
+function isProducerDue(state: RunState, step: StepRow): boolean {
+  const { live, items } = step.body!
+  const node = state.graph.nodes.get(step.nodeId)!
+  if (items!.undoing !== null) return !isUndoing(state, node, items!.undoing)
+  if (items!.awaits?.startsWith(channels)) return hasUnread(state, step) || isClosed(state, node, step.iteration)
+  if (items!.awaits !== null) return state.signals.some(({ name }) => name === items!.awaits)
+  return live === 0 && node.feeds.every((reader) => hasRoom(state.unread.get(keyAt(reader, step.iteration)) ?? []))
+}
+
+export const hasUnread = (state: RunState, reader: StepRow): boolean => (state.unread.get(reader.key)?.length ?? 0) > 0
+
+function hasRoom(unread: readonly KeptSignal[]): boolean {
+  return unread.length < mostUnread && unread.reduce((bytes, { payload }) => bytes + payload.bytes, 0) < heaviestUnread
+}
+
+/** Whether nothing is written any more into the channel of a reader. */
+export const isClosed = (state: RunState, reader: GraphNode, iteration: string): boolean =>
+  reader.fedBy.every((feeder) => {
+    const step = state.steps.get(keyAt(feeder, iteration))
+    return !feeder.reachable || (step !== undefined && isSettled(step.state))
+  })
+
+function isUndoing(state: RunState, node: GraphNode, iteration: string): boolean {
+  for (const { compensation } of stepsIn(state, node, iteration)) if (compensation && ['running', 'waiting', 'retrying'].includes(compensation.state)) return true
+  return false
+}
+
+/** The steps of one iteration of a body, and of bodies in it. */
+export function* stepsIn(state: RunState, node: GraphNode, iteration: string): Generator<StepRow> {
+  for (const inner of node.body) {
+    const step = state.steps.get(keyAt(inner, iteration))
+    if (!step) continue
+    yield step
+    if (step.body) for (const each of iterationsOf(state, inner, step)) yield* stepsIn(state, inner, each)
+  }
+}
+
+/** Iterations of a body whose steps are kept. */
+function* iterationsOf(state: RunState, node: GraphNode, step: StepRow): Generator<string> {
+  const { next, items } = step.body!
+  const from = items ? Math.max(0, next - keptItems - 1) : 0
+  for (const number of items?.failures ?? []) if (number < from) yield iterationOf(node, step.iteration, number)
+  for (let number = from; number < next; number++) yield iterationOf(node, step.iteration, number)
+}
+
+/** So many items of a producer, and as many that failed, keep their steps. */
+export const keptItems = 100
+
+/** Lets the steps of producers look again that a settled step of theirs may have kept from going on. */
+function wakeReaders(state: RunState, node: GraphNode, iteration: string): void {
+  for (const reader of node.feeds) attendTo(state, keyAt(reader, iteration))
+}
+
+/** An undoing of a step has come further: that of the item it is of may go on. */
+export function attendUndoing(state: RunState, step: StepRow): void {
+  if (!state.graph.produces) return
+  let { iteration } = step
+  for (let parent = nodeAt(state.graph, step.nodeId, iteration)!.parent; parent; parent = parent.parent) {
+    const body = bodyStepOf(state, parent, iteration)
+    if (body?.body?.items && body.body.items.undoing !== null) attendTo(state, body.key)
+    iteration = parentIteration(iteration)
+  }
+}
+
+/** Whether a pause holds up all that has not started. */
+export function isBlocked(state: RunState): boolean {
+  for (const pause of state.pauses.values()) if (pause.blocks === 'run') return true
+  return false
+}
+
+/** A body that may have something to do now. */
+export function attendTo(state: RunState, key: string): void {
+  const step = state.steps.get(key)
+  if (step?.body && step.state === 'running' && !isHalted(state, step.nodeId, step.iteration)) state.attention.add(key)
 }
 
 /** Opens a scope: its entries become ready. Gives how many nodes it has; one without any is done at once. */
 export function openScope(turn: Turn, parent: GraphNode | null, iteration: string): number {
   const { state } = turn
-  const members = parent ? parent.body : state.graph.top
+  const members = membersOf(state, parent, iteration)
   let count = 0
   for (const node of members) {
     if (!node.reachable) continue
@@ -111,6 +212,9 @@ export function openScope(turn: Turn, parent: GraphNode | null, iteration: strin
   if (count > 0 || !parent) state.open.set(scopeKey(parent, iteration), count)
   return count
 }
+
+/** The nodes that may run in a scope. */
+export const membersOf = (state: RunState, parent: GraphNode | null, iteration: string): readonly GraphNode[] => (parent ? ownerOf(parent, iteration).body : state.graph.top)
 
 /**
  * Takes note that a step has settled and walks on: what follows becomes ready or is skipped. Says whether this was the
@@ -126,6 +230,7 @@ export function follow(turn: Turn, settled: StepRow): boolean {
     const node = nodeOf(turn, step)
     if (step.state === 'completed' || step.state === 'failed') step.settled = ++state.settles
     if (!parent) state.settledTop++
+    if (node.feeds.length > 0) wakeReaders(state, node, step.iteration)
     if (isHalted(state, step.nodeId, step.iteration)) continue
     for (const link of node.outgoing) {
       const target = link.target
@@ -153,7 +258,7 @@ function skip(turn: Turn, node: GraphNode, iteration: string, reason: SkipReason
 /** The first failure that nothing took up, in a scope that has settled or stopped. */
 export function failureIn(state: RunState, parent: GraphNode | null, iteration: string): { step: StepRow; error: StepError } | null {
   let first: StepRow | null = null
-  for (const node of parent ? parent.body : state.graph.top) {
+  for (const node of membersOf(state, parent, iteration)) {
     const step = state.steps.get(keyAt(node, iteration))
     if (step && isUnhandled(step) && (!first || step.settled! < first.settled!)) first = step
   }
@@ -181,7 +286,7 @@ export function derive(state: RunState): void {
 }
 
 function deriveScope(state: RunState, parent: GraphNode | null, iteration: string): void {
-  const members = (parent ? parent.body : state.graph.top).filter((node) => node.reachable)
+  const members = membersOf(state, parent, iteration).filter((node) => node.reachable)
   const scope = scopeKey(parent, iteration)
   if (!deriveOpen(state, parent, iteration, members)) return
   for (const node of members) {
@@ -189,9 +294,9 @@ function deriveScope(state: RunState, parent: GraphNode | null, iteration: strin
     const step = state.steps.get(key)
     if (!isHalted(state, node.id, iteration)) {
       if (!step ? reach(state, node, iteration) === 'run' : step.state === 'pending') (step && isDeferred(step) ? state.deferred : state.ready).add(key)
-      if (step?.body && step.state === 'running' && isBodyDue(step.body)) state.attention.add(key)
+      if (step?.body && step.state === 'running' && isBodyDue(state, step)) state.attention.add(key)
     }
-    if (step?.body && step.state === 'running') for (let index = 0; index < step.body.next; index++) deriveScope(state, node, childIteration(iteration, index))
+    if (step?.body && step.state === 'running') for (const each of begunOf(node, step)) deriveScope(state, node, each)
   }
   if (parent === null) return
   // An iteration that was stopped is closed in the turn that leaves nothing under way in it.
@@ -217,7 +322,7 @@ function deriveOpen(state: RunState, parent: GraphNode | null, iteration: string
   }
   if (open === 0) return false
   state.open.set(scope, open)
-  if (failed || state.steps.get(keyAt(parent, parentIteration(iteration)))?.body?.error) state.halted.add(scope)
+  if (failed || bodyStepOf(state, parent, iteration)?.body?.error) state.halted.add(scope)
   return true
 }
 

@@ -3,6 +3,7 @@ import type { Doorbell } from '../events/doorbell.ts'
 import { type Catalogue, StepFailure } from '../nodes/contract.ts'
 import type { Database } from '../store/database.ts'
 import { changeSessions } from '../events/sessions.ts'
+import { unbindQueues } from '../store/rows/queues.ts'
 import { liveRunsOf } from '../store/rows/runs.ts'
 import { lockSessionsOf } from '../store/rows/sessions.ts'
 import { getPause } from '../store/views/pauses.ts'
@@ -131,6 +132,7 @@ export function createEngine(parts: EngineParts): Engines {
       return getStep(database, actor.workspaceId, about)
     },
     signal: (actor, input) => answers.signal(actor, input),
+    deliver: (to, payload, take) => door.deliver(to, payload, take),
     async deleteWorkflow(actor, { workflow }) {
       const passed: Passed[] = []
       const unbound = await database.transaction(async (tx) => {
@@ -141,6 +143,7 @@ export function createEngine(parts: EngineParts): Engines {
         for (const { id } of runs) passed.push(await door.pass(id, actor.workspaceId, () => [{ is: 'cancelled', undo: false }], tx))
         const rows = await lockSessionsOf(tx, found.id)
         await changeSessions(tx, rows, (sessions) => sessions.forEach((session) => session.set({ workflow_id: null })))
+        await unbindQueues(tx, found.id)
         return rows.map((row) => row.id)
       })
       for (const each of passed) door.passed(each)

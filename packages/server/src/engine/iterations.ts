@@ -6,8 +6,8 @@ import type { Plan } from '../workflows/plans.ts'
 import type { PreparedLoop } from '../workflows/prepare.ts'
 import type { AttemptRef } from './happening.ts'
 import { type Payload, nothing, payloadOf } from './payload.ts'
-import { type BodyValue, type ReadOutputs, type Surroundings, bytesOfScope, outputsOfScopes, resultsOfScopes, surroundingsOf } from './scope.ts'
-import { type RunState, childIteration, iterationIndex, keyAt, parentIteration } from './state.ts'
+import { type BodyValue, type ReadOutputs, type Surroundings, bytesOfScope, outputsOf, outputsOfScopes, resultsOfScopes, surroundingsOf } from './scope.ts'
+import { type RunState, childIteration, iterationIndex, keyAt, numberOf, ownerOf, parentIteration } from './state.ts'
 
 /**
  * What bodies hand to their iterations: a map its items, a loop what it carries from one to the next. All of it follows from
@@ -37,8 +37,16 @@ export function around(run: Surround): Surroundings {
 export async function handedTo(run: Surround, parent: GraphNode, iteration: string): Promise<BodyValue> {
   const index = iterationIndex(iteration)
   const outside = parentIteration(iteration)
-  if (run.plan.prepared.node(parent.id).declaration.behaviour.is === 'loop') return { count: index, last: (await carriedTo(run, parent, outside, index)).handed.value }
+  const { is } = run.plan.prepared.node(parent.id).declaration.behaviour
+  if (is === 'producer') return itemOf(run, ownerOf(parent, iteration), iteration)
+  if (is === 'loop') return { count: index, last: (await carriedTo(run, parent, outside, index)).handed.value }
   return { index, item: (await itemsOf(run, parent, outside))[index] ?? null }
+}
+
+/** In the order of its producer, however many others share its body. */
+async function itemOf(run: Surround, owner: GraphNode, iteration: string): Promise<BodyValue> {
+  const step = run.state.steps.get(keyAt(owner.item!, iteration))!
+  return { item: (await outputsOf(run, [{ step }]))(step).value, index: numberOf(owner, iteration) }
 }
 
 async function itemsOf(run: Surround, node: GraphNode, iteration: string): Promise<Json[]> {

@@ -1,17 +1,17 @@
 import type { StepError, WaitingKind } from '@sluice/schema'
 import { limits } from '@sluice/schema'
-import { answered, attend, fanned, unanswerable } from './bodies.ts'
+import { answered, attend, fanned, produced, unanswerable } from './bodies.ts'
 import { cancel, hold, poisoned, recover, release, start, unserved } from './control.ts'
 import { conclude, reasonOf, stop, tellChildren, terminate } from './ending.ts'
-import { askKey, failureIn } from './frontier.ts'
+import { askKey, failureIn, isBlocked } from './frontier.ts'
 import type { AttemptRef, Happening } from './happening.ts'
 import type { Payload } from './payload.ts'
 import { completeStep, failStep } from './settling.ts'
 import { type StepRow, isDeferred, isTerminal, keyOf } from './state.ts'
 import { due, retryNow } from './timers.ts'
-import { type Turn, emit, emitStep, moveRun, moveStep, nodeOf, root, stepOf } from './turn.ts'
+import { type Turn, emit, emitStep, itemAround, moveRun, moveStep, nodeOf, root, startStep, stepOf } from './turn.ts'
 import { awaitUndoing, endUndoing, failUndoing } from './undoing.ts'
-import { childEnded, decided, disownChild, reported, signalled, waitFor } from './waits.ts'
+import { childEnded, decided, delivered, disownChild, reported, signalled, waitFor } from './waits.ts'
 
 /**
  * The run's state machine: (run, happening, now) → change. PURE: no clock, no chance, no database but what the turn holds.
@@ -38,6 +38,8 @@ export function happen(turn: Turn, happening: Happening): void {
       return attempted(turn, happening)
     case 'asked':
       return answered(turn, happening)
+    case 'produced':
+      return produced(turn, happening)
     case 'unanswerable':
       return happening.nodeId === '' ? ungathered(turn, happening.error) : unanswerable(turn, happening)
     case 'gathered':
@@ -48,6 +50,8 @@ export function happen(turn: Turn, happening: Happening): void {
       return reported(turn, happening)
     case 'signalled':
       return signalled(turn, happening)
+    case 'delivered':
+      return delivered(turn, happening)
     case 'due':
       return due(turn, happening)
     case 'childEnded':
@@ -90,8 +94,9 @@ function attempted(turn: Turn, outcome: Outcome): void {
   }
 }
 
-/** For the session, beside the output. */
-function leaveBehind(turn: Turn, { context, usage }: Extract<Outcome, { is: 'completed' }>): void {
+/** For the session and for queues, beside the output. */
+function leaveBehind(turn: Turn, { context, usage, pushes }: Extract<Outcome, { is: 'completed' }>): void {
+  if (pushes) turn.pushes.push(...pushes)
   if (context) turn.context = { ...turn.context, ...context }
   if (!usage) return
   turn.usage.promptTokens += usage.promptTokens
@@ -143,20 +148,16 @@ export function proceed(turn: Turn): void {
   tellChildren(turn)
   if (run.heldAt !== null) return
   if (run.ending) return conclude(turn, { begin: true })
-  if (isBlocked(turn)) return
+  if (isBlocked(state)) return
   if (run.status === 'waiting' && waitingKind(turn) === null) resume(turn)
   attend(turn)
   admit(turn)
   for (const key of [...state.ready]) {
-    if (run.steps >= limits.stepsPerRun || run.seq + turn.events.length >= limits.eventsPerRun) return exceed(turn)
-    begin(turn, key)
+    // What one of them comes to may have stopped the scope of another.
+    if (!state.ready.has(key)) continue
+    if (!begin(turn, key)) return exceed(turn)
   }
   if (state.open.get('') === 0 && !state.flight.has(askKey(root))) finish(turn)
-}
-
-function isBlocked(turn: Turn): boolean {
-  for (const pause of turn.state.pauses.values()) if (pause.blocks === 'run') return true
-  return false
 }
 
 /** Lets in as many of those that would open a pause as there are places left, less those let in that have not opened theirs. */
@@ -182,19 +183,30 @@ function placesLeft(turn: Turn): number {
   return places
 }
 
-function begin(turn: Turn, key: string): void {
+/** False when the run has had as many steps as it may; in an item of a producer it is the step that fails then. */
+function begin(turn: Turn, key: string): boolean {
+  const { state } = turn
   const [nodeId, iteration] = key.split('\n') as [string, string]
-  const step = stepOf(turn, nodeOf(turn, { nodeId }), iteration)
-  step.attempts++
-  step.startedAt ??= turn.now
-  step.lastAttemptAt = turn.now
-  step.retryAt = null
-  step.timedOutAt = null
-  step.reported = null
-  turn.state.run.steps++
-  moveStep(turn, step, 'running')
-  emitStep(turn, 'step.started', step, { attempt: step.attempts })
-  turn.tasks.push({ key, nodeId, iteration, phase: 'invoke', attempt: step.attempts })
+  const ref = { nodeId, iteration }
+  const around = itemAround(turn, ref)
+  const items = around?.body!.items
+  const isSpent = items
+    ? items.steps >= limits.stepsPerRun || items.events >= limits.eventsPerRun
+    : state.run.steps >= limits.stepsPerRun || eventsOutside(turn) >= limits.eventsPerRun
+  if (isSpent && !items) return false
+  const step = stepOf(turn, nodeOf(turn, ref), iteration)
+  if (isSpent) failStep(turn, step, { code: 'limit_exceeded', message: `An item has at most ${limits.stepsPerRun} steps and ${limits.eventsPerRun} events` }, false)
+  else {
+    startStep(turn, step)
+    turn.tasks.push({ key, nodeId, iteration, phase: 'invoke', attempt: step.attempts })
+  }
+  return true
+}
+
+/** Events so far that are of no item of a producer. */
+function eventsOutside(turn: Turn): number {
+  const { run, graph, steps } = turn.state
+  return graph.producers.reduce((events, { key }) => events - (steps.get(key)?.body?.items?.told ?? 0), run.seq + turn.events.length)
 }
 
 /** Everything has settled: the run has failed, or its output is asked for. */
@@ -249,7 +261,7 @@ function waitingKind(turn: Turn): WaitingKind | null {
   const { run } = state
   if (state.flight.size > 0) return null
   if (run.ending) return state.waits.size > 0 ? 'child' : null
-  if (!isBlocked(turn) && mayProceed(turn)) return null
+  if (!isBlocked(state) && mayProceed(turn)) return null
   const kinds = new Set<WaitingKind>()
   for (const key of state.waits) {
     const step = state.steps.get(key)

@@ -2,10 +2,11 @@ import type { StepError } from '@sluice/schema'
 import { limits } from '@sluice/schema'
 import type { GraphNode } from '../workflows/graph.ts'
 import { halt, reasonOf, stop } from './ending.ts'
-import { failureIn, follow, giveUp, isBodyDue, isDrained, isHalted, isHandled } from './frontier.ts'
-import type { Payload } from './payload.ts'
+import { attendTo, failureIn, follow, giveUp, isBodyDue, isDrained, isHalted, isHandled, membersOf } from './frontier.ts'
+import { dropUnread, foldItems, undoingOf, write } from './items.ts'
+import { type Payload, nothing } from './payload.ts'
 import { retryDelay } from './retry.ts'
-import { type StepRow, childIteration, isSettled, iterationIndex, keyAt, parentIteration, scopeKey } from './state.ts'
+import { type StepRow, begunOf, bodyStepOf, isSettled, iterationIndex, keyAt, ownerOf, parentIteration, scopeKey } from './state.ts'
 import { type Turn, boundedError, emitCompleted, emitStep, moveStep, nodeOf, setTimer, touch } from './turn.ts'
 
 /**
@@ -23,6 +24,7 @@ export function completeStep(turn: Turn, step: StepRow, output: Payload, route: 
   moveStep(turn, step, 'completed')
   emitCompleted(turn, step, output)
   turn.state.run.deaths = 0
+  write(turn, step, output)
   settled(turn, step)
 }
 
@@ -61,6 +63,7 @@ function settleFailure(turn: Turn, step: StepRow, error: StepError, handle: stri
 function settled(turn: Turn, step: StepRow): void {
   const { state } = turn
   const last = follow(turn, step)
+  if (step.body?.items) dropUnread(turn, step)
   const { parent } = nodeOf(turn, step)
   if (isHalted(state, step.nodeId, step.iteration)) closeHalted(turn, step)
   else if (last && parent) iterationDone(turn, parent, step.iteration)
@@ -95,10 +98,10 @@ function closeScope(turn: Turn, parent: GraphNode, iteration: string): void {
   const { state } = turn
   state.open.delete(scopeKey(parent, iteration))
   state.halted.delete(scopeKey(parent, iteration))
-  for (const node of parent.body) {
+  for (const node of membersOf(state, parent, iteration)) {
     const step = state.steps.get(keyAt(node, iteration))
     if (!step || isSettled(step.state)) continue
-    for (let index = 0; index < (step.body?.next ?? 0); index++) closeScope(turn, node, childIteration(iteration, index))
+    if (step.body) for (const each of begunOf(node, step)) closeScope(turn, node, each)
     giveUp(turn, step)
   }
 }
@@ -106,15 +109,47 @@ function closeScope(turn: Turn, parent: GraphNode, iteration: string): void {
 /** An iteration has come to its end, well or not. */
 export function iterationDone(turn: Turn, parent: GraphNode, iteration: string): void {
   const { state } = turn
-  const step = state.steps.get(keyAt(parent, parentIteration(iteration)))!
+  const step = bodyStepOf(state, parent, iteration)!
   const body = step.body!
   const failure = failureIn(state, parent, iteration)
+  if (body.items) return itemDone(turn, ownerOf(parent, iteration), step, iteration, failure?.error ?? null)
   body.live--
   touch(turn, step)
   if (failure) recordFailure(turn, step, iteration, failure)
   else if (!body.error) body.done++
   if (body.error) return failBody(turn, step, body.error)
-  if (isBodyDue(body)) state.attention.add(step.key)
+  if (isBodyDue(state, step)) state.attention.add(step.key)
+}
+
+/** An item that failed does not end the run: what it did is undone, and the next one comes. */
+function itemDone(turn: Turn, owner: GraphNode, step: StepRow, iteration: string, failure: StepError | null): void {
+  const { items, error } = step.body!
+  items!.awaits = null
+  touch(turn, step)
+  if (failure && !error && undoingOf(turn, owner, iteration).length > 0) {
+    items!.undoing = iteration
+    return attendTo(turn.state, step.key)
+  }
+  closeItem(turn, owner, step, iteration, failure)
+}
+
+/** An item has come to its end, and whatever of it was to be undone has been. */
+export function closeItem(turn: Turn, owner: GraphNode, step: StepRow, iteration: string, failure: StepError | null): void {
+  const { state } = turn
+  const body = step.body!
+  const items = body.items!
+  body.live--
+  if (failure) body.failed++
+  else if (!body.error) body.done++
+  Object.assign(items, { undoing: null, steps: 0, events: 0 })
+  touch(turn, step)
+  const given = state.steps.get(keyAt(owner.item!, iteration))?.output
+  foldItems(turn, owner, step, iteration, failure !== null)
+  if (body.error) return failBody(turn, step, body.error)
+  // One item is what a trial of a producer is of.
+  if (!state.run.trial) return attendTo(state, step.key)
+  if (failure) failStep(turn, step, failure, false)
+  else completeStep(turn, step, given ?? nothing, ['default'])
 }
 
 function recordFailure(turn: Turn, step: StepRow, iteration: string, failure: { step: StepRow; error: StepError }): void {
@@ -133,8 +168,7 @@ export function failBody(turn: Turn, step: StepRow, error: StepError): void {
   body.error = boundedError(error)
   state.attention.delete(step.key)
   touch(turn, step)
-  for (let index = 0; index < body.next; index++) {
-    const iteration = childIteration(step.iteration, index)
+  for (const iteration of begunOf(node, step)) {
     const scope = scopeKey(node, iteration)
     if (!state.open.has(scope)) continue
     if (!state.halted.has(scope)) halt(turn, scope)

@@ -1,8 +1,23 @@
 import type { Json, JsonObject, RunEventType, StepError, StepState } from '@sluice/schema'
 import { limits } from '@sluice/schema'
-import type { GraphNode } from '../workflows/graph.ts'
+import { type GraphNode, nodeAt } from '../workflows/graph.ts'
 import type { Payload } from './payload.ts'
-import { type CoreStatus, type PauseRow, type RunState, type StepRow, idempotencyKey, isDeferred, isSettled, keyAt, keyOf, newStep, stepKey } from './state.ts'
+import {
+  type CoreStatus,
+  type KeptSignal,
+  type PauseRow,
+  type RunState,
+  type StepRow,
+  bodyStepOf,
+  idempotencyKey,
+  isDeferred,
+  isSettled,
+  keyAt,
+  keyOf,
+  newStep,
+  parentIteration,
+  stepKey,
+} from './state.ts'
 
 /**
  * One turn of the machine: happenings go in, and what is to be committed gathers here. The state is moved in place; a turn
@@ -18,7 +33,13 @@ export interface Turn {
   events: { type: RunEventType; data: string }[]
   pauses: Map<string, PauseRow>
   timers: Map<string, TimerChange>
-  signals: { kept: { name: string; payload: Payload }[]; consumed: { id: number; by: string }[] }
+  signals: { kept: KeptSignal[]; consumed: { id: number | null; name: string; by: string }[] }
+  /** Steps that are kept no more: their rows go. */
+  folded: Set<string>
+  /** What items of producers wait for outside the run, by the key of their step; null: no more. */
+  listeners: Map<string, Listener | null>
+  /** Into durable queues. */
+  pushes: { queue: string; payload: Payload }[]
   /** What attempts and steps came to, for those who watch over the server. */
   outcomes: Outcome[]
   /** What steps that completed set in the session's context, and the tokens they took. */
@@ -32,6 +53,16 @@ export interface Turn {
   aborts: string[]
   /** Child runs to cancel. Said in every turn of the holder for as long as they go on, so that none is forgotten in a crash. */
   childrenToCancel: Set<string>
+}
+
+/** Where the next item of a producer comes from. */
+export interface Listener {
+  nodeId: string
+  iteration: string
+  kind: 'queue' | 'webhook'
+  name: string
+  /** The last that it took; null: those that came since its run was made. */
+  after: string | null
 }
 
 /** Of language models. */
@@ -91,6 +122,9 @@ export const beginTurn = (state: RunState, now: number, random: () => number, ne
   pauses: new Map(),
   timers: new Map(),
   signals: { kept: [], consumed: [] },
+  folded: new Set(),
+  listeners: new Map(),
+  pushes: [],
   outcomes: [],
   context: null,
   usage: { promptTokens: 0, completionTokens: 0 },
@@ -173,6 +207,7 @@ export function noteOutcome(turn: Turn, step: StepRow, phase: Outcome['phase'], 
 function leave(turn: Turn, step: StepRow): void {
   if (step.state === 'waiting') {
     if (step.waitingFor?.until) setTimer(turn, step, 'wait', null)
+    if (step.waitingFor?.kind === 'signal') ceaseToListen(turn, step)
     turn.state.children.delete(step.key)
     step.waitingFor = null
   }
@@ -180,6 +215,11 @@ function leave(turn: Turn, step: StepRow): void {
     setTimer(turn, step, 'retry', null)
     step.retryAt = null
   }
+}
+
+/** Only items of producers listen beyond their run. */
+export function ceaseToListen(turn: Turn, step: StepRow): void {
+  if (turn.state.graph.produces && nodeOf(turn, step).head) turn.listeners.set(step.key, null)
 }
 
 export function touch(turn: Turn, step: StepRow): void {
@@ -197,8 +237,23 @@ export function stepOf(turn: Turn, node: GraphNode, iteration: string): StepRow 
   return step
 }
 
-export const nodeOf = (turn: Turn, step: { nodeId: string }): GraphNode => {
-  const node = turn.state.graph.nodes.get(step.nodeId)
+/** A new attempt begins. */
+export function startStep(turn: Turn, step: StepRow): void {
+  step.attempts++
+  step.startedAt ??= turn.now
+  step.lastAttemptAt = turn.now
+  step.retryAt = null
+  step.timedOutAt = null
+  step.reported = null
+  const around = itemAround(turn, step)
+  if (around) around.body!.items!.steps++
+  else turn.state.run.steps++
+  moveStep(turn, step, 'running')
+  emitStep(turn, 'step.started', step, { attempt: step.attempts })
+}
+
+export const nodeOf = (turn: Turn, step: { nodeId: string; iteration: string }): GraphNode => {
+  const node = nodeAt(turn.state.graph, step.nodeId, step.iteration)
   if (!node) throw new Error(`run ${turn.state.run.id}: no node ${step.nodeId} in its version`)
   return node
 }
@@ -211,23 +266,48 @@ export function emit(turn: Turn, type: RunEventType, data?: { [key: string]: unk
   turn.events.push({ type, data: data ? JSON.stringify(data) : '{}' })
 }
 
+/** The producer's step whose item a step is of, the outermost. What happens in items is bounded for each of them, and not for the run. */
+export function itemAround(turn: Turn, step: { nodeId: string; iteration: string }): StepRow | null {
+  if (!turn.state.graph.produces) return null
+  let found: StepRow | null = null
+  let { iteration } = step
+  for (let { parent } = nodeOf(turn, step); parent; parent = parent.parent) {
+    const around = bodyStepOf(turn.state, parent, iteration)
+    if (around?.body?.items) found = around
+    iteration = parentIteration(iteration)
+  }
+  return found
+}
+
+function countEvent(turn: Turn, step: { nodeId: string; iteration: string }): void {
+  const around = itemAround(turn, step)
+  if (!around) return
+  around.body!.items!.events++
+  around.body!.items!.told++
+  touch(turn, around)
+}
+
 /** What the node's events begin with is text already, and an iteration is digits and dots. */
 const toldOf = (turn: Turn, step: { nodeId: string; iteration: string }): string => `${nodeOf(turn, step).told},"iteration":"${step.iteration}"`
 
 export function emitStep(turn: Turn, type: RunEventType, step: { nodeId: string; iteration: string }, data?: { [key: string]: unknown }): void {
+  countEvent(turn, step)
   turn.events.push({ type, data: `${toldOf(turn, step)}${data ? `,${JSON.stringify(data).slice(1)}` : '}'}` })
 }
 
 /** The output of a step. */
 export function emitCompleted(turn: Turn, step: StepRow, output: Payload): void {
+  countEvent(turn, step)
   const key = (): string => idempotencyKey(turn.state.run.id, step.nodeId, step.iteration)
-  turn.events.push({ type: 'step.completed', data: `${toldOf(turn, step)},"route":${JSON.stringify(step.route)},${outputText(turn, output, key)}}` })
+  turn.events.push({ type: 'step.completed', data: `${toldOf(turn, step)},"route":${JSON.stringify(step.route)},${lasted(turn, step)},${outputText(turn, output, key)}}` })
 }
 
 /** That of the run. */
 export function emitRunCompleted(turn: Turn, output: Payload): void {
-  turn.events.push({ type: 'run.completed', data: `{${outputText(turn, output, () => turn.state.run.id)}}` })
+  turn.events.push({ type: 'run.completed', data: `{${lasted(turn, turn.state.run)},${outputText(turn, output, () => turn.state.run.id)}}` })
 }
+
+const lasted = ({ now }: Turn, { startedAt }: { startedAt: number | null }): string => `"durationMs":${now - (startedAt ?? now)}`
 
 /** The text of an output goes into its event as it stands, or, when it is large, a reference to it. */
 function outputText(turn: Turn, output: Payload, key: () => string): string {

@@ -1,5 +1,5 @@
 import type { StepError } from '@sluice/schema'
-import { undoKey } from './frontier.ts'
+import { attendUndoing, undoKey } from './frontier.ts'
 import type { Waiting } from './happening.ts'
 import type { Payload } from './payload.ts'
 import { retryDelay } from './retry.ts'
@@ -9,8 +9,8 @@ import { type Turn, boundedError, emitStep, nodeOf, noteOutcome, setTimer, touch
 /** The undoing of one step: a course of its own beside the step's, whose result it never overwrites. */
 
 /** The steps to undo, last completed last: those that completed, or failed, and declare how. */
-export function planUndoing(turn: Turn): string[] {
-  const steps = [...turn.state.steps.values()].filter(
+export function planUndoing(turn: Turn, among: Iterable<StepRow> = turn.state.steps.values()): string[] {
+  const steps = [...among].filter(
     (step) =>
       step.settled !== null &&
       (step.state === 'completed' || step.state === 'failed') &&
@@ -76,6 +76,7 @@ export function retryUndoing(turn: Turn, step: StepRow): void {
   undo.retryAt = null
   turn.state.flight.delete(undoKey(step.key))
   turn.state.waits.delete(undoKey(step.key))
+  attendUndoing(turn.state, step)
   touch(turn, step)
 }
 
@@ -98,6 +99,7 @@ export function endUndoing(turn: Turn, step: StepRow, outcome: { error: StepErro
     undo.output = outcome.output.value
     emitStep(turn, 'step.compensated', step)
   }
+  attendUndoing(state, step)
   noteOutcome(turn, step, 'compensate', undo.state)
   touch(turn, step)
 }

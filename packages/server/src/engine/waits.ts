@@ -2,12 +2,13 @@ import type { Json, JsonObject, WaitingKind } from '@sluice/schema'
 import { limits } from '@sluice/schema'
 import type { PauseRequest } from '../nodes/contract.ts'
 import { closePause, stop } from './ending.ts'
-import { giveUp, isHalted, isHandled, undoKey } from './frontier.ts'
+import { attendTo, giveUp, isHalted, isHandled, undoKey } from './frontier.ts'
 import type { Happening, Waiting } from './happening.ts'
-import { payloadOf } from './payload.ts'
+import { keepSignal, takeSignal } from './items.ts'
+import { type Payload, payloadOf } from './payload.ts'
 import { abandon, completeStep, failStep } from './settling.ts'
-import { type PauseRow, type StepRow, isSettled, keyOf } from './state.ts'
-import { type Turn, emit, emitStep, moveStep, nodeOf, pauseData, setTimer, touch } from './turn.ts'
+import { type PauseRow, type StepRow, bodyStepOf, isSettled, keyOf } from './state.ts'
+import { type Turn, ceaseToListen, emit, emitStep, itemAround, moveStep, nodeOf, pauseData, setTimer, touch } from './turn.ts'
 import { endUndoing, failUndoing } from './undoing.ts'
 
 /** Steps that wait: how the wait opens, and what ends it. */
@@ -25,8 +26,8 @@ export function waitFor(turn: Turn, step: StepRow, waiting: Waiting): void {
       return park(turn, step, 'report', timeoutMs)
     case 'timer':
       // No time-out: it knows its end.
-      if (waiting.at <= turn.now) return completeStep(turn, step, payloadOf({ at: new Date(waiting.at).toISOString() }), ['default'])
-      return park(turn, step, 'timer', waiting.at - turn.now)
+      if (waiting.at <= turn.now) return completeStep(turn, step, payloadOf(waiting.output ?? { at: new Date(waiting.at).toISOString() }), ['default'])
+      return park(turn, step, 'timer', waiting.at - turn.now, { output: waiting.output })
     case 'child':
       park(turn, step, 'child', timeoutMs, { runId: waiting.runId })
       if (isHalted(turn.state, step.nodeId, step.iteration)) turn.childrenToCancel.add(waiting.runId)
@@ -40,7 +41,13 @@ export function disownChild(turn: Turn, happening: Happening): void {
   if (!step || isSettled(step.state)) turn.childrenToCancel.add(happening.waiting.runId)
 }
 
-function park(turn: Turn, step: StepRow, kind: WaitingKind, afterMs: number | null, more: { signal?: string; runId?: string; pauseId?: string } = {}): void {
+function park(
+  turn: Turn,
+  step: StepRow,
+  kind: WaitingKind,
+  afterMs: number | null,
+  more: Pick<NonNullable<StepRow['waitingFor']>, 'signal' | 'runId' | 'pauseId' | 'output'> = {},
+): void {
   const until = afterMs === null ? null : turn.now + afterMs
   step.waitingFor = { kind, step: nodeOf(turn, step).name, iteration: step.iteration, ...more, ...(until !== null && { until: new Date(until).toISOString() }) }
   moveStep(turn, step, 'waiting')
@@ -106,8 +113,10 @@ function settleDecision(turn: Turn, step: StepRow, pause: PauseRow, action: 'app
   if (action === 'override') return completeStep(turn, step, payloadOf(inputs ?? {}), ['default'])
   if (action === 'approve') return completeStep(turn, step, payloadOf(passThrough(pause.input, inputs)), ['default'])
   if (isHandled(nodeOf(turn, step), 'declined')) return completeStep(turn, step, payloadOf(passThrough(pause.input, inputs)), ['declined'])
+  const message = `${pause.step} was declined`
+  if (itemAround(turn, step)) return failStep(turn, step, { code: 'pause_declined', message }, false, 'declined')
   giveUp(turn, step)
-  stop(turn, { to: 'cancelled', reason: { code: 'pause_declined', message: `${pause.step} was declined`, step: pause.step }, undo: true }, { fence: false })
+  stop(turn, { to: 'cancelled', reason: { code: 'pause_declined', message, step: pause.step }, undo: true }, { fence: false })
 }
 
 /** An object takes the decision's inputs in; another value stands beside them. */
@@ -150,16 +159,28 @@ function reportedUndoing(turn: Turn, step: StepRow, report: Extract<Happening, {
 
 /** Takes the oldest signal of the name that is kept, also one that came in this very turn; else waits for the next. */
 function awaitSignal(turn: Turn, step: StepRow, name: string, afterMs: number | null): void {
-  const kept = takeFirst(turn.state.signals, name)
-  if (kept) turn.signals.consumed.push({ id: kept.id, by: step.key })
-  const signal = kept ?? takeFirst(turn.signals.kept, name)
-  if (!signal) return park(turn, step, 'signal', afterMs, { signal: name })
-  completeStep(turn, step, signal.payload, ['default'])
+  const payload = takeSignal(turn, turn.state.signals, name, step.key)
+  if (!payload) return park(turn, step, 'signal', afterMs, { signal: name })
+  completeStep(turn, step, payload, ['default'])
 }
 
-function takeFirst<T extends { name: string }>(signals: T[], name: string): T | undefined {
-  const at = signals.findIndex((signal) => signal.name === name)
-  return at === -1 ? undefined : signals.splice(at, 1)[0]
+/** The item of a producer waits for what it is to be; what comes is kept until its producer has looked at it. */
+export function awaitItem(turn: Turn, item: StepRow, name: string): void {
+  park(turn, item, 'signal', nodeOf(turn, item).settings.timeoutMs ?? null, { signal: name })
+}
+
+/** Has come for the item of a producer out of a queue, or a webhook. */
+export function delivered(turn: Turn, { nodeId, iteration, payload }: Extract<Happening, { is: 'delivered' }>): void {
+  const item = turn.state.steps.get(keyOf({ nodeId, iteration }))
+  if (item?.state !== 'waiting' || item.waitingFor?.kind !== 'signal') return
+  ceaseToListen(turn, item)
+  comeFor(turn, item, item.waitingFor.signal!, payload)
+}
+
+function comeFor(turn: Turn, item: StepRow, name: string, payload: Payload): void {
+  const { state } = turn
+  keepSignal(turn, state.signals, name, payload)
+  attendTo(state, bodyStepOf(state, nodeOf(turn, item).parent!, item.iteration)!.key)
 }
 
 /** A signal goes to the first step that waits for its name; else it is kept, first in, first out. */
@@ -170,8 +191,9 @@ export function signalled(turn: Turn, signal: Extract<Happening, { is: 'signalle
     const step = turn.state.steps.get(key)
     if (step?.state === 'waiting' && step.waitingFor?.kind === 'signal' && step.waitingFor.signal === name && (!first || isBefore(step, first))) first = step
   }
-  if (first) return completeStep(turn, first, payload, ['default'])
-  turn.signals.kept.push({ name, payload })
+  if (!first) return keepSignal(turn, turn.state.signals, name, payload)
+  if (nodeOf(turn, first).head) return comeFor(turn, first, name, payload)
+  completeStep(turn, first, payload, ['default'])
 }
 
 /** By the time they came to wait; the key decides between equals, so that every process picks the same. */
@@ -203,7 +225,7 @@ const lateness = { code: 'timed_out', message: 'Nothing came within the time all
 /** The time of a wait is up. */
 export function expireWait(turn: Turn, step: StepRow): void {
   const waiting = step.waitingFor!
-  if (waiting.kind === 'timer') return completeStep(turn, step, payloadOf({ at: waiting.until ?? null }), ['default'])
+  if (waiting.kind === 'timer') return completeStep(turn, step, payloadOf(waiting.output ?? { at: waiting.until ?? null }), ['default'])
   if (waiting.kind === 'pause') return expirePause(turn, step)
   if (waiting.kind === 'child') return cancelChild(turn, step)
   step.timedOutAt = turn.now

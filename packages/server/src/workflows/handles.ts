@@ -1,6 +1,6 @@
 import type { AnyNode } from '../nodes/contract.ts'
 import { configFor, configOf } from './config.ts'
-import { type GraphNode, standingOf } from './graph.ts'
+import { drawnBy, type GraphNode, isProducer, standingOf } from './graph.ts'
 import { valuesAt } from './readings.ts'
 
 /** Handles that every node has: the normal way out, and the one of a step that failed for good. */
@@ -11,6 +11,9 @@ export function handlesOf(node: GraphNode, declaration: AnyNode): Set<string> | 
   const { alias, handles } = declaration
   if (alias?.leaves === 'default' || alias?.refused !== undefined) return null
   const found = new Set<string>([...everyHandle, ...(handles?.fixed ?? [])])
+  const drawn = drawnBy(declaration)
+  if (drawn !== null) found.add(drawn)
+  if (isProducer(declaration)) found.add('done')
   if (!handles?.fromConfig) return found
   const meant = configFor(declaration, configOf(node.definition), standingOf(node))
   if (!meant.ok) return null

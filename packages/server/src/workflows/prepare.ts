@@ -1,7 +1,7 @@
 import type { Definition, Json, JsonObject } from '@sluice/schema'
 import { ExpressionError, Recent } from '../expressions/index.ts'
 import { StepFailure, type AnyAlias, type AnyNode, type Behaviour, type Carriage, type Catalogue, type Scope } from '../nodes/contract.ts'
-import { configFor, configOf, decode, ownReadings, type Meant } from './config.ts'
+import { configFor, configOf, decode, type Manner, mannerOf, ownReadings, type Meant } from './config.ts'
 import { allUpstreamOf, givingOf, graphOf, standingOf, type Giving, type Graph, type GraphNode } from './graph.ts'
 import { dotted, readerOf, readingsOf, type Path, type Reader } from './readings.ts'
 
@@ -35,6 +35,8 @@ export interface ConfigReads {
 }
 
 export interface PreparedNode extends PreparedConfig {
+  /** Of an alias. */
+  manner: Manner
   compensate: PreparedConfig | null
 }
 
@@ -56,6 +58,7 @@ export function prepare(graph: Graph, catalogue: Catalogue): Prepared {
     const { compensate } = node.settings
     return {
       ...prepareConfig(node, node.type, configOf(node.definition), catalogue),
+      manner: mannerOf(catalogue.get(node.type)!, configOf(node.definition)),
       compensate: compensate ? prepareConfig(node, compensate.type, configOf(compensate), catalogue) : null,
     }
   }

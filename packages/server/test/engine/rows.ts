@@ -65,7 +65,8 @@ export class Rows {
       else this.timers.set(key, timer.dueAt)
     }
     for (const { name, payload } of turn.signals.kept) this.signals.push({ id: this.signals.length + 1, name, text: payload.text, consumedBy: null })
-    for (const { id, by } of turn.signals.consumed) this.signals[id - 1]!.consumedBy = by
+    for (const { id, name, by } of turn.signals.consumed)
+      (id === null ? this.signals.find((each) => each.name === name && each.consumedBy === null) : this.signals[id - 1])!.consumedBy = by
     for (const { type, data } of turn.events) this.events.push({ type, data: JSON.parse(data) as Record<string, unknown> })
     return true
   }

@@ -323,6 +323,23 @@ export class Core0001 extends Migration {
         primary key (run_id, node_id, iteration, kind)
       )`)
     this.addSql('create index timers_due on timers (due_at)')
+    // Items of producers that wait for what comes from outside their run.
+    this.addSql(`
+      create table listeners (
+        run_id text not null references runs (id) on delete cascade,
+        node_id text not null,
+        iteration text not null,
+        workspace_id text not null,
+        kind text not null check (kind in ('queue', 'webhook')),
+        name text not null,
+        -- Deliveries that came before are of no interest: when the run was made.
+        since timestamptz(3) not null,
+        -- The last delivery that the producer took.
+        after text,
+        waiting_since timestamptz not null default now(),
+        primary key (run_id, node_id, iteration)
+      )`)
+    this.addSql('create index listeners_source on listeners (kind, workspace_id, name, waiting_since)')
     this.addSql(`
       create table sessions (
         id text primary key,
@@ -374,6 +391,7 @@ export class Core0001 extends Migration {
     this.addSql('create index lines_kind on lines (session_id, kind, number)')
     this.addSql(`
       create table events (
+        -- Whose log it is in; empty for a trial's, which are told to who follows that run alone.
         workspace_id text not null,
         subject_kind text not null,
         subject_id text not null,
@@ -598,6 +616,7 @@ export class Core0001 extends Migration {
       'events',
       'lines',
       'sessions',
+      'listeners',
       'timers',
       'signals',
       'pauses',

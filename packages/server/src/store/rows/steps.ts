@@ -56,6 +56,14 @@ export const outputsOf = (tx: Tx, runId: string, nodeIds: readonly string[], ite
     [runId, nodeIds, iterations],
   )
 
+/** Steps of items that are folded into counts. */
+export const deleteSteps = (tx: Tx, rows: readonly { runId: string; nodeId: string; iteration: string }[]): Promise<unknown> =>
+  tx.query({ name: 'steps-delete', text: 'delete from steps where (run_id, node_id, iteration) in (select * from unnest($1::text[], $2::text[], $3::text[]))' }, [
+    rows.map((row) => row.runId),
+    rows.map((row) => row.nodeId),
+    rows.map((row) => row.iteration),
+  ])
+
 /** Steps that a fork or a trial brings along as results. */
 export const seedSteps = (
   tx: Tx,
