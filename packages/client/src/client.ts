@@ -17,6 +17,7 @@ import { type Sessions, sessionsOf } from './nouns/sessions.ts'
 import { type Signals, signalsOf } from './nouns/signals.ts'
 import { type Steps, stepsOf } from './nouns/steps.ts'
 import { type Users, usersOf } from './nouns/users.ts'
+import { type Webhooks, webhooksOf } from './nouns/webhooks.ts'
 import { type Workflows, workflowsOf } from './nouns/workflows.ts'
 import { type Workspaces, workspacesOf } from './nouns/workspaces.ts'
 import type { CallOptions, ClientOptions, Versions } from './options.ts'
@@ -36,6 +37,7 @@ export interface Sluice {
   readonly signals: Signals
   readonly queues: Queues
   readonly sessions: Sessions
+  readonly webhooks: Webhooks
   readonly events: Events
   readonly auth: Auth<SignedIn>
   readonly files: Files
@@ -131,6 +133,7 @@ function nounsOf(calls: Calls, anonymous: Calls, { signIn, adopt, versions }: To
     signals: signalsOf(calls),
     queues: queuesOf(calls),
     sessions,
+    webhooks: webhooksOf(calls),
     events: eventsOf(calls),
     auth: authOf(calls, anonymous, signIn),
     files: filesOf(calls),

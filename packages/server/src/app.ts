@@ -18,6 +18,7 @@ import { createOutside } from './outside/outside.ts'
 import { createSandbox } from './sandbox/sandbox.ts'
 import { createRunDeletion } from './retention/delete-run.ts'
 import { createSweeper } from './retention/sweeper.ts'
+import { createDispatcher as createQueueDispatcher } from './queues/dispatch.ts'
 import { createQueues } from './queues/queues.ts'
 import { createSessions } from './sessions/sessions.ts'
 import { type Database, byKey, openDatabase, Outage } from './store/database.ts'
@@ -30,6 +31,8 @@ import type { Log } from './telemetry.ts'
 import { exportTraces } from './telemetry/export.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { createPlans } from './workflows/plans.ts'
+import { createDispatcher as createWebhookDispatcher } from './webhooks/dispatch.ts'
+import { createWebhooks } from './webhooks/webhooks.ts'
 import { createWorkflows } from './workflows/workflows.ts'
 
 /** The running server, as the command line knows it. */
@@ -116,11 +119,14 @@ export async function createApp(config: Config, { databaseUrl, log, nodes = [] }
     traces,
     log,
   })
+  // Brings what came from outside to who waits for it.
+  const dispatchers = [createQueueDispatcher({ database, doorbell, engine, metrics, log }), createWebhookDispatcher({ database, doorbell, engine, log })]
   metrics.watch({ isNodeType: (type) => catalogue.get(type) !== undefined, jobsHeld: () => worker.held, connections: () => connectionsOf([database, moving, writer]) })
   const http = await createHttp({
     parts: {
       engine,
       queues: createQueues({ database, doorbell }),
+      webhooks: createWebhooks({ database, doorbell, vault: access.vault }),
       sessions: createSessions({ database, doorbell, rounds, files }),
       workflows,
       nodeTypes: createDiscovery(catalogue),
@@ -152,6 +158,7 @@ export async function createApp(config: Config, { databaseUrl, log, nodes = [] }
     worker.start()
     clock.start()
     sweeper.start()
+    for (const dispatcher of dispatchers) dispatcher.start()
   }
   const url = await http.listen()
 
@@ -160,7 +167,7 @@ export async function createApp(config: Config, { databaseUrl, log, nodes = [] }
     firstAdmin: made && { email: made.email, password: made.password },
     async drain() {
       http.drain()
-      await Promise.all([worker.drain(Math.min(config.drainMs, 5_000)), clock.stop(), sweeper.stop()])
+      await Promise.all([worker.drain(Math.min(config.drainMs, 5_000)), clock.stop(), sweeper.stop(), ...dispatchers.map((dispatcher) => dispatcher.stop())])
       await http.close(1_000)
       await traces.flush(1_500)
     },

@@ -12,10 +12,12 @@ import type { SocketBounds } from './bounded-socket.ts'
 import { clientAddress, trustOf, type TrustProxy } from './client-address.ts'
 import { applyCors } from './cors.ts'
 import { rowsOfDialect } from './dialect-rows.ts'
+import { dialectSockets } from './dialect-socket.ts'
 import { faceOf, nativeFace } from './face.ts'
 import { mountDocs, type ApiPage } from './docs.ts'
 import { createFailing, factsOf, type Failing } from './failing.ts'
 import { mountHealth, mountStart } from './health.ts'
+import { hookMethods, hookPath, mountHooks } from './hooks.ts'
 import { createLimits } from './limits.ts'
 import { addressOf, createListener, dress, type App } from './listener.ts'
 import { mountMetrics } from './metrics.ts'
@@ -90,7 +92,11 @@ export async function createHttp(options: HttpOptions): Promise<HttpServer> {
   const admission = createAdmission(parts, origins, limits, clientOf)
   const places = placesOf(serves ? [...rowsOf(appRouter), ...dialects.flatMap(rowsOfDialect)] : [])
   const router = servedRouter(dialects)
-  const failing = createFailing([nativeFace, ...dialects.map(faceOf)], createMethodsAt(places, serves ? [{ path: `${trpcPath}/{path}`, methods: ['GET', 'POST'] }] : []), log)
+  const others = [
+    { path: `${trpcPath}/{path}`, methods: ['GET', 'POST'] },
+    { path: hookPath, methods: [...hookMethods] },
+  ]
+  const failing = createFailing([nativeFace, ...dialects.map(faceOf)], createMethodsAt(places, serves ? others : []), log)
   const report = (error: unknown, request: FastifyRequest) => failing.report(error, factsOf(request))
   const state = { url: '', leaving: false }
 
@@ -101,6 +107,7 @@ export async function createHttp(options: HttpOptions): Promise<HttpServer> {
   mountMetrics(app, { metrics, origins, token: config.metricsToken, isOpen: isPrivate(config) })
   if (serves) mountStart(app)
   if (serves && documents) mountDocs(app, documents)
+  if (serves) mountHooks(app, parts)
   if (serves) mountTrpc(app, { router, parts, openStreams, report, stream })
   bind(app, places, { files: parts.files, openStreams, report, stream, baseUrl: (request) => config.publicUrl ?? `${request.protocol}://${request.host}` })
   const reportSocket = (error: unknown, requestId: string, route: string) => failing.report(error, { requestId, route })
@@ -110,7 +117,7 @@ export async function createHttp(options: HttpOptions): Promise<HttpServer> {
     requestIdOf,
     identify: admission.admitSocket,
     report: (error, request) => reportSocket(error, requestIdOf(request), pathOf(request.url ?? '')),
-    routes: serves ? [trpcSocket(router, speaking), ...streamSockets(places, speaking)] : [],
+    routes: serves ? [trpcSocket(router, speaking), ...streamSockets(places, speaking), ...dialects.flatMap((dialect) => dialectSockets(dialect, speaking))] : [],
   })
   await app.ready()
 

@@ -13,6 +13,7 @@ import type * as queueViews from '../store/views/queues.ts'
 import type * as runViews from '../store/views/runs.ts'
 import type * as sessionViews from '../store/views/sessions.ts'
 import type { Sessions } from '../sessions/sessions.ts'
+import type { Webhooks } from '../webhooks/webhooks.ts'
 import type { Workflows } from '../workflows/workflows.ts'
 
 /** `access`, as far as callers reach it: no face ever sees the value of a secret. */
@@ -55,6 +56,7 @@ export interface Parts {
   engine: Engine
   sessions: Sessions
   queues: Queues
+  webhooks: Webhooks
   workflows: WorkflowsPart
   nodeTypes: NodeTypesPart
   views: ViewsPart

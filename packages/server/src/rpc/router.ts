@@ -15,6 +15,7 @@ import { signals } from './signals.ts'
 import { steps } from './steps.ts'
 import { router } from './trpc.ts'
 import { users } from './users.ts'
+import { webhooks } from './webhooks.ts'
 import { workflows } from './workflows.ts'
 import { workspaces } from './workspaces.ts'
 
@@ -27,6 +28,7 @@ export const appRouter = router({
   pauses,
   signals,
   queues,
+  webhooks,
   sessions,
   events,
   auth,

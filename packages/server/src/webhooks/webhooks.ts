@@ -20,8 +20,10 @@ import {
 } from '@sluice/schema'
 import type { Actor } from '../engine/engine.ts'
 import type { Doorbell } from '../events/doorbell.ts'
+import { fingerprintOf } from '../store/fingerprint.ts'
 import { newId } from '../store/ids.ts'
 import type { Database, Tx } from '../store/index.ts'
+import { redirectKey, takeKey } from '../store/rows/idempotency.ts'
 import {
   contentOf,
   countReaders,
@@ -201,10 +203,12 @@ export function createWebhooks({ database, doorbell, vault, now = Date.now }: We
       }, webhook)
     },
 
-    async deliver(actor, { name, body = null, headers = {}, method = 'POST', query = {}, idempotencyKey }) {
+    async deliver(actor, { idempotencyKey, ...request }) {
+      const { name, body = null, headers = {}, method = 'POST', query = {} } = request
       const content = keptOf({ method, headers, query, body: textOf(body) })
-      const keys = { ...unknown, senderId: idempotencyKey ?? null }
-      return come(async (tx) => take(tx, await named(tx, actor, name), { content, keys, redelivers: null }), name)
+      const key =
+        idempotencyKey === undefined ? null : { workspaceId: actor.workspaceId, actor: actor.principalId, key: `deliver:${idempotencyKey}`, fingerprint: fingerprintOf(request) }
+      return come((tx) => once(tx, key, async () => take(tx, await named(tx, actor, name), { content, keys: unknown, redelivers: null })), name)
     },
 
     async receive({ id, secret, raw, read, ...came }) {
@@ -221,6 +225,17 @@ export function createWebhooks({ database, doorbell, vault, now = Date.now }: We
       return { delivery: delivered.id, repeated: delivered.repeated }
     },
   }
+}
+
+/** What was answered to the same request under this key, or what it is answered now. */
+async function once(tx: Tx, key: Omit<Parameters<typeof takeKey>[1], 'reply'> | null, make: () => Promise<Delivered | undefined>): Promise<Delivered | undefined> {
+  if (!key) return make()
+  const kept = await takeKey(tx, { ...key, reply: 'null' })
+  if (kept && kept.fingerprint !== key.fingerprint) throw new Fault('idempotency_conflict')
+  if (kept) return { ...(kept.reply as Delivered), repeated: true }
+  const made = await make()
+  if (made) await redirectKey(tx, { ...key, reply: JSON.stringify(made) })
+  return made
 }
 
 const sealedAs = (id: string): string => `webhook/${id}`

@@ -11,6 +11,7 @@ import {
   type Session,
   type Step,
   type StoredFile,
+  type Webhook,
   type Workflow,
   type Workspace,
 } from '@sluice/schema'
@@ -50,6 +51,7 @@ export const ids = {
   workspace: '000000workspace',
   key: '000000000000key',
   file: '00000000000file',
+  webhook: '00000000webhook',
   nodeFile: '0000000nodefile',
 }
 
@@ -173,6 +175,9 @@ export const session: Session = {
   created: at,
   updated: at,
 }
+
+const webhook: Webhook = { id: ids.webhook, name: 'orders', hasAddress: true, signature: null, idHeader: null, trigger: null, created: at, updated: at }
+const delivered = { id: '0000000delivery', webhookId: ids.webhook, repeated: false, subscribers: 1 }
 
 const version = { workflowId: ids.workflow, number: 1, hash: 'h', name: 'Invoice', description: '', definition: workflow.draft, created: at }
 const user = { id: ids.user, email: 'ada@example.com', name: 'Ada', created: at }
@@ -304,12 +309,25 @@ export function createToys(): Toys {
       release: run,
       retryStep: run,
       fork: run,
-      try: { runId: ids.run, status: 'completed', nodeId: 'a', input: null, output: 1, ended: false, error: null, outputs: {}, durationMs: 1 },
-      tryType: { runId: ids.run, status: 'completed', nodeId: 'template', input: null, output: 1, ended: false, error: null, outputs: {}, durationMs: 1 },
+      try: { runId: ids.run, status: 'completed', nodeId: 'a', type: 'template', config: {}, input: null, output: 1, ended: false, error: null, outputs: {}, durationMs: 1 },
+      tryType: {
+        runId: ids.run,
+        status: 'completed',
+        nodeId: 'template',
+        type: 'template',
+        config: {},
+        input: null,
+        output: 1,
+        ended: false,
+        error: null,
+        outputs: {},
+        durationMs: 1,
+      },
       forgetTrials: { cleared: true },
       decide: pause,
       report: step,
       signal: { id: ids.run },
+      deliver: true,
       deleteWorkflow: undefined,
     }),
     workflows: toy<Parts['workflows']>('workflows', memory, {
@@ -327,6 +345,18 @@ export function createToys(): Toys {
       node: { node: { id: 'a', type: 'input' }, sample: null },
     }),
     queues: toy<Parts['queues']>('queues', memory, { put: queue, push: { ids: [ids.run] }, retry: { count: 1 }, delete: undefined }),
+    webhooks: toy<Parts['webhooks']>('webhooks', memory, {
+      create: { ...webhook, address: `/v1/hooks/${ids.webhook}/secret` },
+      list: page(webhook),
+      get: webhook,
+      update: webhook,
+      rotate: { ...webhook, address: `/v1/hooks/${ids.webhook}/secret` },
+      delete: undefined,
+      deliveries: page(),
+      redeliver: delivered,
+      deliver: delivered,
+      receive: { delivery: delivered.id, repeated: false },
+    }),
     sessions: toy<Parts['sessions']>('sessions', memory, {
       get: session,
       create: session,
