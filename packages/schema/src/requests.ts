@@ -186,6 +186,8 @@ export const Trial = z.object({
   runId: Id,
   status: z.enum(['completed', 'failed', 'cancelled']),
   nodeId: z.string().meta({ description: 'Of a node that stands in no workflow its type' }),
+  type: z.string().meta({ description: 'The type of the node' }),
+  config: JsonObject.meta({ description: 'The config that was tried' }),
   input: Json,
   output: Json.meta({ description: 'Of a producer the one item that it gave' }),
   ended: z.boolean().meta({ description: 'Whether it is a producer that has no more items' }),

@@ -192,7 +192,7 @@ async function begin({ starter, waitFor }: TrialParts, { run, part }: Prepared, 
   }
 }
 
-async function told(database: Database, run: RunRow, { target, sources }: Prepared, { data, input }: Tried): Promise<Omit<Trial, 'durationMs'>> {
+async function told(database: Database, run: RunRow, { target, sources }: Prepared, { definition, data, input }: Tried): Promise<Omit<Trial, 'durationMs'>> {
   const steps = await stepsOf(database, [run.id])
   const { status, error, ended } = trialOutcome(run, steps)
   const outputs = await outputsIn(database, run, steps)
@@ -202,6 +202,8 @@ async function told(database: Database, run: RunRow, { target, sources }: Prepar
     runId: run.id,
     status,
     nodeId: target.id,
+    type: target.type,
+    config: definition.nodes.find(({ id }) => id === target.id)?.config ?? {},
     input: given ?? Object.fromEntries(sources.map((source) => [source.name, outputOf(source)])),
     output: ended ? null : outputOf(target),
     ended,
