@@ -17,7 +17,8 @@ const ofNumbers: Readonly<Record<string, (a: number, b: number) => number>> = {
 /** With the sign of the divisor, and exact, as what is left of a division that was rounded is not. */
 function remainder(a: number, b: number): number {
   const left = a % b
-  return left !== 0 && left < 0 !== b < 0 ? left + b : left
+  if (left === 0) return b < 0 ? -0 : 0
+  return left < 0 === b < 0 ? left : left + b
 }
 
 function floored(a: number, b: number): number {
@@ -65,21 +66,3 @@ function repeated(budget: Budget, value: unknown, times: number): unknown {
 
 /** A part of a tuple is a tuple. */
 export const likeTo = (model: readonly unknown[], items: readonly unknown[]): readonly unknown[] => (model instanceof Tuple ? Tuple.from(items) : items)
-
-/** Python's round(): a half goes to the even neighbour, of what the double truly is. */
-export function rounded(value: number, places: number): number {
-  if (places < 0) {
-    const unit = 10 ** Math.min(-places, 300)
-    return rounded(value / unit, 0) * unit
-  }
-  const kept = Math.min(places, 50)
-  if (Math.abs(value) >= 1e21) return value
-  const near = Number(value.toFixed(kept))
-  const tail = value
-    .toFixed(Math.min(kept + 45, 100))
-    .split('.')[1]!
-    .slice(kept)
-  if (!/^50*$/.test(tail)) return near
-  const [low, high] = [Math.trunc(value * 10 ** kept), Math.trunc(value * 10 ** kept) + Math.sign(value)]
-  return (low % 2 === 0 ? low : high) / 10 ** kept
-}

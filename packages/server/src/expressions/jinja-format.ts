@@ -1,6 +1,7 @@
 import type { Budget } from './budget.ts'
 import { ExpressionError } from './error.ts'
 import type { Named } from './jinja-callable.ts'
+import { rounded } from './jinja-rounding.ts'
 import { Tuple, isDict, kindOf, numberIn, repr, str } from './jinja-values.ts'
 
 /** Python's formatting with `%`, as far as texts and numbers go. */
@@ -58,7 +59,7 @@ function digitsOf(conversion: string, size: number, places: number): string {
       return String(Math.trunc(size))
     case 'f':
     case 'F':
-      return size.toFixed(places)
+      return rounded(size, places).toFixed(places)
     case 'e':
       return size.toExponential(places).replace(/e([-+])(\d)$/, 'e$10$2')
     case 'x':

@@ -217,7 +217,10 @@ export function order(budget: Budget, left: unknown, right: unknown): number {
 export function contains(budget: Budget, whole: unknown, part: unknown): boolean {
   if (whole === undefined) return false
   if (isList(whole)) return whole.some((each) => equal(budget, each, part))
-  if (isDict(whole)) return typeof part === 'string' && Object.hasOwn(whole, part)
+  if (isDict(whole)) {
+    if (isDict(part) || (isList(part) && !(part instanceof Tuple))) throw new ExpressionError(`A ${kindOf(part)} cannot be a key`)
+    return typeof part === 'string' && Object.hasOwn(whole, part)
+  }
   if (typeof whole !== 'string' || typeof part !== 'string') throw new ExpressionError(`It cannot be told whether ${kindOf(part)} is in ${kindOf(whole)}`)
   budget.tick(whole.length / 8)
   return whole.includes(part)

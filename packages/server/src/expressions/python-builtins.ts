@@ -1,6 +1,7 @@
 import type { Budget } from './budget.ts'
 import { ExpressionError } from './error.ts'
-import { arithmetic, rounded } from './jinja-arithmetic.ts'
+import { arithmetic } from './jinja-arithmetic.ts'
+import { rounded } from './jinja-rounding.ts'
 import { Float, Tuple, elements, isFloat, kindOf, lengthOf, numberIn, numeric, order, repr, str, truth } from './jinja-values.ts'
 
 /** The functions that conditions may call by their name: those of Python's that only look at what they are given. */

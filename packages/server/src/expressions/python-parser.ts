@@ -296,27 +296,28 @@ class Parser {
   }
 
   #braces(): PythonExpression {
-    const before = this.#tokens[this.#at - 2]
+    const begun = this.#at - 1
     if (this.#skip('operator', '}')) return { is: 'dict', entries: [] }
     const { at } = this.#token
     const first = this.#expression()
-    if (!this.#is('operator', ':')) return this.#set(first, before)
+    if (!this.#is('operator', ':')) return this.#set(first, begun)
     const entries = [this.#entry(first, at)]
     while (this.#skip('operator', ',')) {
       if (this.#is('operator', '}')) break
-      const begun = this.#token.at
-      entries.push(this.#entry(this.#expression(), begun))
+      const from = this.#token.at
+      entries.push(this.#entry(this.#expression(), from))
     }
     this.#expect('}')
     return { is: 'dict', entries }
   }
 
   /** Only to ask what is in it: then it is gone through as a list is. */
-  #set(first: PythonExpression, before: PythonToken | undefined): PythonExpression {
+  #set(first: PythonExpression, begun: number): PythonExpression {
     const parts = [first]
     if (this.#skip('operator', ',')) parts.push(...this.#list('}'))
     else this.#expect('}')
-    if (before?.is !== 'name' || before.value !== 'in') this.#fail('A set stands only behind “in”: write a list')
+    const before = this.#tokens[begun - 1]
+    if (before?.is !== 'name' || before.value !== 'in') this.#fail('A set stands only behind “in”: write a list', this.#tokens[begun]!.at)
     return { is: 'list', parts }
   }
 

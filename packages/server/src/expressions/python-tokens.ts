@@ -20,7 +20,7 @@ const integer = /0[xX][\da-fA-F]+|0[oO][0-7]+|0[bB][01]+|\d+(?:_\d+)*/y
 const operator = /\*\*|\/\/|[=!<>]=|[-+*/%<>()[\]{},.:]/y
 /** What Python has and conditions have not. */
 const foreign = /:=|->|&&|\|\||<<|>>|[@&|^~=!?;$`]/y
-const whole = /^(?:[^\\]|\\(?:x[\da-f]{2}|u[\da-f]{4}|U[\da-f]{8}|[^xuUN]))*$/i
+const whole = /^(?:[^\\]|\\(?:x[\da-fA-F]{2}|u[\da-fA-F]{4}|U[\da-fA-F]{8}|[^xuUN]))*$/
 
 const instead: Readonly<Record<string, string>> = {
   '=': ': write == to compare',

@@ -19,8 +19,11 @@ const asked = defineNode({
     text: Schema.optionalKey(Schema.String),
     at: Schema.optionalKey(Schema.Unknown),
     paths: Schema.optionalKey(Schema.Record(Schema.String, Schema.NullOr(Schema.Unknown))),
+    merged: Schema.optionalKey(Schema.String),
+    value: Schema.optionalKey(Schema.Unknown),
+    when: Schema.optionalKey(Schema.Union([Schema.Boolean, Schema.String])),
   }),
-  readings: { text: 'jinja', at: 'path', 'paths.*': 'path' },
+  readings: { text: 'jinja', at: 'path', 'paths.*': 'path', merged: 'jinja-data', value: 'jinja-data-value', when: 'python' },
   behaviour: { is: 'pure', run: () => ({ output: null }) },
 })
 const catalogue: Catalogue = { get: (type) => (type === 'asked' ? asked : toys.get(type)), list: () => [...toys.list(), asked] }
@@ -91,6 +94,63 @@ describe('a path in a config', () => {
     expect(issues({ at: 'first.anything', paths: { a: 'a.b.c', blank: '' } })).toEqual([])
     expect(issues({ paths: { x: 'later.x' } })).toEqual([{ nodeId: 'n', field: 'config.paths.x', message: 'later names no step before this one; there are: a.b, first, input' }])
     expect(issues({ at: 'a.c' })[0]!.message).toMatch(/^a names no step/)
+  })
+})
+
+const ofData = { data: { counter: { current: 3, list: ['a'] }, name: 'Ada' }, nodes: { first: 'a step' }, input: 'the input of the run' }
+
+describe('a Jinja template over data', () => {
+  test('it knows data and nothing else', () => {
+    expect(prepared({ merged: '{{ data.counter.current }} of {{ data.name | upper }}{{ first }}' }).render(ofData)).toEqual({ merged: '3 of ADA' })
+    expect(issues({ merged: '{{ data.counter.current }}{% set own = 1 %}{{ own }}' })).toEqual([])
+    expect(issues({ merged: '{{ first }}{{ input }}', value: '{{ run.id }}' })).toEqual([
+      { nodeId: 'n', field: 'config.merged', message: 'first, input is not known here; there is only data' },
+      { nodeId: 'n', field: 'config.value', message: 'run is not known here; there is only data' },
+    ])
+    expect(issues({ merged: '{{ data' })[0]!.message).toBe('It is not closed (at character 1)')
+  })
+
+  test('without {{ a string is as it stands', () =>
+    expect(prepared({ merged: '{% if %} {# #}\r\n', value: '{% data %}\n' }).render({})).toEqual({ merged: '{% if %} {# #}\r\n', value: '{% data %}\n' }))
+
+  test('as a value it is the value itself, else text', () => {
+    const value = (source: string) => prepared({ value: source }).render(ofData)
+    expect(value('{{ data.counter }}')).toEqual({ value: ofData.data.counter })
+    expect(value('{{ 4 / 2 }}')).toEqual({ value: 2 })
+    expect(value('{{ data.gone.deeper }}')).toEqual({ value: null })
+    expect(value('{{ data.counter.current }} ')).toEqual({ value: '3 ' })
+    expect(value('{{ data.counter.list }}{{ 1 }}')).toEqual({ value: "['a']1" })
+    expect(prepared({ merged: '{{ data.counter.list }}' }).render(ofData)).toEqual({ merged: "['a']" })
+  })
+
+  test('everything upstream is fetched when data is named, else nothing', () => {
+    expect(fetched({ merged: '{{ data.x }}' })).toEqual(['first', 'input', 'a.b'])
+    expect([...prepared({ value: '{{ data.x }}' }).reads.names]).toEqual(['data'])
+    expect(fetched({ merged: '{{ 1 }}', value: 'data' })).toEqual([])
+    expect([...prepared({ merged: '{{ 1 }}' }).reads.names]).toEqual([])
+  })
+})
+
+describe('a condition in Python', () => {
+  test('it gives a boolean of data', () => {
+    expect(prepared({ when: "data['counter']['current'] > 2 and data['name']" }).render(ofData)).toEqual({ when: true })
+    expect(prepared({ when: "data.get('gone') or ''" }).render(ofData)).toEqual({ when: false })
+  })
+
+  test('what is not understood, or names anything else, is an issue with its place', () => {
+    expect(issues({ when: "data['counter']['current'] > 2" })).toEqual([])
+    expect(issues({ when: "data['a'] = 1" })).toEqual([{ nodeId: 'n', field: 'config.when', message: '“=” is not available in conditions: write == to compare (at character 11)' }])
+    expect(issues({ when: 'first > 1' })).toEqual([{ nodeId: 'n', field: 'config.when', message: 'first is not known here; there is only data (at character 1)' }])
+  })
+
+  test('one that fails fails the step, and says which and why', () =>
+    expect(() => prepared({ when: "data['gone'] > 1" }).render(ofData)).toThrow(
+      expect.objectContaining({ code: 'expression_failed', message: "when: Failed to evaluate condition 'data['gone'] > 1': There is no key 'gone'" }),
+    ))
+
+  test('everything upstream is fetched when data is named, else nothing', () => {
+    expect(fetched({ when: "data['x']" })).toEqual(['first', 'input', 'a.b'])
+    expect(fetched({ when: '1 < 2' })).toEqual([])
   })
 })
 
