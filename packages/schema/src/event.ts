@@ -20,12 +20,9 @@ const step = {
   step: z.string(),
   nodeType: z.string().meta({ description: 'As the definition has it' }),
   iteration: z.string(),
-  part: z
-    .enum(['items', 'item', 'element'])
-    .optional()
-    .meta({
-      description: 'Of a node whose links draw its body: `items` is a producer as a whole, `item` one thing that it gives, `element` what is handed to the body of another',
-    }),
+  part: z.enum(['items', 'item', 'element']).optional().meta({
+    description: 'Of a node whose links draw its body: `items` is a producer as a whole, `item` one thing that it gives, `element` what is handed to the body of another',
+  }),
 }
 const durationMs = z.int().meta({ description: 'Since it was started' })
 const event = <T extends string, S extends z.ZodRawShape>(type: T, shape: S) => z.object({ ...base, type: z.literal(type), ...shape })
@@ -36,7 +33,7 @@ const output = { output: Json.optional(), outputRef: z.object({ runId: Id, key: 
 
 export const RunEvent = z.discriminatedUnion('type', [
   run('run.queued', { version: z.int(), lane: z.string().optional(), trial: z.literal(true).optional() }),
-  run('run.started', {}),
+  run('run.started', { nodes: z.int().meta({ description: 'How many its version has' }) }),
   run('run.waiting', { kind: WaitingKind }),
   run('run.resumed', {}),
   run('run.held', {}),
@@ -98,6 +95,7 @@ export type EventField = (typeof eventFields)[number]
 export const SnapshotEvent = z.object({
   type: z.literal('snapshot'),
   cursor: z.string(),
+  at: Timestamp,
   run: Run.optional(),
   workflowId: Id.optional().meta({ description: 'Whose current run it is' }),
   runs: z.array(RunSummary).optional(),

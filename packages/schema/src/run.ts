@@ -77,6 +77,9 @@ export const RunNode = z.object({
   output: Json.nullable().meta({ description: `One of more than ${limits.listValueBytes / 1024} KiB by its size, as \`{"truncated": bytes}\`, unless \`outputs\` are included` }),
   error: StepError.nullable(),
   skipReason: SkipReason.nullable().meta({ description: 'Why it was skipped' }),
+  latest: z
+    .partialRecord(StepState, z.object({ iteration: z.string(), startedAt: Timestamp.nullable(), endedAt: Timestamp.nullable(), route: z.array(z.string()).nullable() }))
+    .meta({ description: 'Of each state the step that is in it since last: of a producer one of its items, of another node with a body the whole of it' }),
   iterations: z
     .array(NodeIteration)
     .optional()

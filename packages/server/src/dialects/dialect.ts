@@ -1,4 +1,4 @@
-import type { FaultCode, JsonObject } from '@sluice/schema'
+import type { Event, FaultCode, FaultKind, JsonObject, PassedEvent, ResyncEvent, SnapshotEvent } from '@sluice/schema'
 import { callTRPCProcedure, type AnyTRPCRouter, type inferRouterInputs, type inferRouterOutputs } from '@trpc/server'
 import { z } from 'zod'
 import type { Context, ReceivedFile } from '../rpc/context.ts'
@@ -26,6 +26,8 @@ export interface Dialect {
   credentials: Readonly<Record<string, JsonObject>>
   tags: readonly { name: string; description: string }[]
   rows: readonly DialectRow[]
+  /** Where its clients are told of events over a socket. */
+  sockets?: readonly DialectSocket[]
   errors: {
     /** The body of every error. */
     schema: z.ZodType
@@ -147,6 +149,63 @@ export function route<C extends CoreName, R extends z.ZodType, P extends z.ZodOb
     onFault: (problem, setting, said) => onFault?.(problem, setting, said as Here),
   }
 }
+
+// ── sockets ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** What a subscription of the core tells. */
+export type Told = Event | SnapshotEvent | ResyncEvent | PassedEvent
+
+/** A kind of message, as it is described. */
+export interface SocketMessage {
+  summary: string
+  description?: string
+  schema: z.ZodType<object>
+  example: JsonObject
+}
+
+/**
+ * An address at which a dialect's clients are told of events over a WebSocket, in JSON. It follows one subscription of the
+ * core: a snapshot first, then what comes, and a snapshot again when the client asks for it. What a connection keeps is the
+ * business of `http`: the dialect says what is followed and how it is told, by pure functions.
+ */
+export interface DialectSocket {
+  name: string
+  /** As the document spells it: `/ws/workflow/{workflow_id}/`. */
+  path: string
+  summary: string
+  description?: string
+  schemas: { path: z.ZodObject; query: z.ZodObject }
+  ask(said: Said): CoreInput<'events.subscribe'>
+  /** What it tells, by name. */
+  tells: Readonly<Record<string, SocketMessage>>
+  /** A message; null: it is not told. Made once for all who are told the same. */
+  frame(item: Told): object | null
+  /** What the client may say, by the `type` of its message, and what it is answered: the snapshot anew, or always the same. Other types are passed over. */
+  hears: Readonly<Record<string, SocketMessage & { answer: 'snapshot' | object }>>
+  /** What is wrong with a message, or ends the socket. */
+  problem(problem: Problem): object
+  /** The code that the socket is closed with, by what ended it: a browser cannot read how an upgrade is refused. */
+  closes: Readonly<Record<FaultKind, number>>
+}
+
+interface Socket<P extends z.ZodObject, Q extends z.ZodObject> extends Omit<DialectSocket, 'schemas' | 'ask'> {
+  params?: P
+  query?: Q
+  /** What is followed. May throw a Fault. */
+  ask(said: Said<z.output<P>, z.output<Q>>): CoreInput<'events.subscribe'>
+}
+
+export const socket = <P extends z.ZodObject = Nothing, Q extends z.ZodObject = Nothing>({ params, query, ask, ...described }: Socket<P, Q>): DialectSocket => ({
+  ...described,
+  schemas: { path: params ?? Nothing, query: query ?? Nothing },
+  ask: (said) => ask(said as Said<z.output<P>, z.output<Q>>),
+})
+
+/** Calls the subscription behind a socket: it asks for permission. */
+export const followCore = (row: DialectSocket, ctx: Context, said: Said, signal: AbortSignal): Promise<unknown> =>
+  callTRPCProcedure({ router: appRouter, path: 'events.subscribe', type: 'subscription', ctx, getRawInput: async () => row.ask(said), signal, batchIndex: 0 })
+
+// ── what is called ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** Calls the procedure of the core behind a row: it asks for credential and permission, and is what the audit log knows of. */
 export function callCore(row: DialectRow, ctx: Context, said: Said, signal: AbortSignal | undefined): Promise<unknown> {

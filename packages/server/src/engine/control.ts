@@ -17,7 +17,7 @@ export function start(turn: Turn): void {
   run.startedAt = now
   run.waitingKind = null
   run.deadlineAt ??= graph.timeoutMs === null ? null : now + graph.timeoutMs
-  emit(turn, 'run.started')
+  emit(turn, 'run.started', { nodes: turn.state.graph.nodes.size })
   armDeadline(turn)
   openScope(turn, null, '')
   // A fork or a trial brings results along: they count as settled from the start, and are nobody's to undo.

@@ -135,7 +135,7 @@ export function createFeed({ database, doorbell }: { database: Database; doorbel
         const moment = momentOf(await seenBy(tx))
         const place = endOf(moment.least - 1n)
         const { sieve = own, ...shown } = await begin(tx)
-        return { told: [{ type: 'snapshot', cursor: cursorOf(place), ...shown }], place, isLast: false, sieve: unseen(sieve, moment) }
+        return { told: [{ type: 'snapshot', cursor: cursorOf(place), at: now(), ...shown }], place, isLast: false, sieve: unseen(sieve, moment) }
       })
     const own = createSieve(where, scope)
     return { log: workspaceLog(database, workspaceId), sieve: own, after: after === undefined ? null : placeOf(after), start }
@@ -180,6 +180,8 @@ export function createFeed({ database, doorbell }: { database: Database; doorbel
   }
 }
 
+const now = (): string => new Date().toISOString()
+
 const ofWorkflow = (workflowId: string): Scope => ({ key: `workflow ${workflowId}`, fits: (told) => told.workflowId === workflowId && told.owner === null })
 
 /** All admins see the same. */
@@ -208,7 +210,7 @@ function runStart(database: Database, workspaceId: string, runId: string): Promi
     // It was deleted, or its time was over.
     if (!head) throw new Fault('run_missing')
     const run = await getRun(tx, workspaceId, runId)
-    return { told: [{ type: 'snapshot', cursor: String(head.seq), run }], place: numbered(head.seq), isLast: run.endedAt !== null }
+    return { told: [{ type: 'snapshot', cursor: String(head.seq), at: now(), run }], place: numbered(head.seq), isLast: run.endedAt !== null }
   })
 }
 
@@ -217,7 +219,7 @@ function sessionStart(database: Database, viewer: Viewer, sessionId: string): Pr
     await freeze(tx)
     const row = await seenSession(tx, viewer, sessionId)
     const lines = (await newestLines(tx, sessionId, snapshotLines)).map(lineTold)
-    const snapshot: SnapshotEvent = { type: 'snapshot', cursor: String(row.seq), session: recordFrom(row), lines: lines.slice(firstThatFits(lines)) }
+    const snapshot: SnapshotEvent = { type: 'snapshot', cursor: String(row.seq), at: now(), session: recordFrom(row), lines: lines.slice(firstThatFits(lines)) }
     return { told: [snapshot], place: numbered(row.seq), isLast: false }
   })
 }

@@ -38,8 +38,8 @@ function replyRow(row: DialectRow, mount: string, dialect: Dialect, face: Face):
   }
 }
 
-/** What came, as the schemas of the row have it. Throws a `WireFault` that tells all that is wrong. */
-function read({ schemas }: DialectRow, wire: Wire): Said {
+/** What came, as the schemas have it. Throws a `WireFault` that tells all that is wrong. */
+export function read({ schemas }: { schemas: Omit<DialectRow['schemas'], 'reply' | 'body'> & { body?: z.ZodType | null } }, wire: Wire): Said {
   const issues: WireIssue[] = []
   const parse = (where: WireIssue['in'], schema: z.ZodType, value: unknown): unknown => {
     const { success, data, error } = schema.safeParse(value, { reportInput: true })

@@ -110,7 +110,7 @@ export function proceduresOf(router: AnyTRPCRouter): Record<string, Found> {
   )
 }
 
-function batchesOf(value: unknown, name: string): AsyncIterable<Batch> {
+export function batchesOf(value: unknown, name: string): AsyncIterable<Batch> {
   if (value instanceof Subscription) return value.batches
   throw new Error(`${name} is found as a stream, and is no subscription`)
 }

@@ -25,6 +25,8 @@ export interface SocketRoute {
   tellsLater(query: QueryValues): boolean
   /** Asked before the upgrade, which is refused with what it throws. The stream is what the socket will be on; it may close first. */
   open(request: IncomingMessage, identity: Identity, stream: Duplex): Promise<Conversation>
+  /** Said over the socket in place of all else, where an upgrade is not refused in HTTP: browsers do not show what that says. */
+  refuse?(problem: Problem): Conversation
 }
 
 /** What is spoken over sockets is spoken with. */
@@ -65,15 +67,17 @@ export function acceptSockets(server: Server, options: SocketOptions): { close()
     const route = options.routes.find((each) => each.isAt(path))
     const refused = (problem: Problem) => refuse(stream, problem, options.requestIdOf(request), route?.face)
     if (!route) return refused(problemOf(new Fault('route_missing')))
-    if (!options.origins.opensSocket(request.headers)) return refused(problemOf(new Fault('permission_denied', { message: 'Pages of this origin may not open a socket' })))
     if (sockets.clients.size >= mostSockets) return refused(problemOf(new Unavailable('Too many sockets are open')))
     const slow = setTimeout(() => stream.destroy(), decideMs)
+    const converse = (conversation: Conversation) => sockets.handleUpgrade(request, stream, head, (socket) => take(socket, request, conversation, options))
     void decide(request, route, options)
       .then((identity) => route.open(request, identity, stream))
-      .then((converse) => sockets.handleUpgrade(request, stream, head, (socket) => take(socket, request, converse, options)))
+      .then(converse)
       .catch((error: unknown) => {
         options.report(error, request)
-        refused(problemOf(error))
+        const problem = problemOf(error)
+        if (route.refuse) converse(route.refuse(problem))
+        else refused(problem)
       })
       .finally(() => clearTimeout(slow))
   })
@@ -86,7 +90,8 @@ export function acceptSockets(server: Server, options: SocketOptions): { close()
   }
 }
 
-async function decide(request: IncomingMessage, route: SocketRoute, { identify }: SocketOptions): Promise<Identity> {
+async function decide(request: IncomingMessage, route: SocketRoute, { identify, origins }: SocketOptions): Promise<Identity> {
+  if (!origins.opensSocket(request.headers)) throw new Fault('permission_denied', { message: 'Pages of this origin may not open a socket' })
   const query = queryOf(request.url ?? '')
   const identity = await identify(request, query)
   if (identity.refusal) throw identity.refusal

@@ -76,12 +76,12 @@ async function sendAll(batches: AsyncIterable<Batch>, piecesOf: (batch: Batch) =
  * Whole messages, past `ws`, which would make each of them anew for each reader. It writes what it says itself (pings, the
  * close) to the same stream, each whole and at once: messages stay whole, and in order.
  */
-function writerTo(socket: WebSocket, stream: Duplex, drop: () => void, { maxBytes, stallMs }: SocketBounds = {}): (piece: Buffer) => Promise<void> {
+export function writerTo(socket: WebSocket, stream: Duplex, drop: () => void, { maxBytes, stallMs }: SocketBounds = {}): (piece: Buffer) => Promise<void> {
   const writer = createWriter(stream, { ...(maxBytes !== undefined && { maxBytes }), ...(stallMs !== undefined && { stallMs }), drop })
   return (piece) => (socket.readyState === socket.OPEN ? writer.write(piece) : Promise.reject(new ReaderGone('The socket is closed')))
 }
 
-function callerFor({ principal, refusal }: Identity, request: IncomingMessage, { parts, limits, requestIdOf, addressOf }: SocketRouteOptions): Context {
+export function callerFor({ principal, refusal }: Identity, request: IncomingMessage, { parts, limits, requestIdOf, addressOf }: SocketRouteOptions): Context {
   const ip = addressOf(request)
   return {
     parts,
@@ -94,7 +94,7 @@ function callerFor({ principal, refusal }: Identity, request: IncomingMessage, {
   }
 }
 
-function wireOf(row: StreamRow, { url = '', headers }: IncomingMessage): Wire {
+export function wireOf(row: { path: string }, { url = '', headers }: IncomingMessage): Wire {
   const query = new Map(queryOf(url))
   // The one key of a stream's query that says who asks, and not for what.
   query.delete('ticket')

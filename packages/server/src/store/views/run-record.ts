@@ -23,7 +23,7 @@ export interface RunRecord extends SummaryRow, Pinned {
   [more: string]: unknown
 }
 
-/** A node in one state: how many steps, when, and the latest of them. From JSON: its times are texts. */
+/** A part of a node in one state: how many steps, when, and the latest of them. From JSON: its times are texts. */
 export interface NodeSum extends StepOutput {
   state: StepState
   count: number
@@ -31,6 +31,11 @@ export interface NodeSum extends StepOutput {
   started_at: string | null
   ended_at: string | null
   at: string
+  /** `body` and `items`: the steps of a node that has a body, or gives items, as a whole. */
+  part: 'step' | 'body' | 'items'
+  /** Of the latest of them. */
+  began_at: string | null
+  settled_at: string | null
 }
 
 /** A step that waits, or whose undoing does. */
@@ -85,13 +90,14 @@ interface Look {
 const lookOf = (include: readonly RunInclude[], listed: boolean): Look => ({ pauses: include.includes('pauses'), iterations: include.includes('iterations'), listed })
 
 const nodeSums = `
-  select distinct on (node_id, state) node_id, state,
+  select distinct on (node_id, state, part) node_id, state, part, steps.started_at as began_at, steps.ended_at as settled_at,
     count(*) over by_state::int as count, min(started_at) over by_state as started_at, max(ended_at) over by_state as ended_at,
     iteration, case when output_bytes <= ${limits.listValueBytes} then output end as output, output_bytes, error, skip_reason, route,
     coalesce(ended_at, last_attempt_at, started_at, 'epoch') as at
-  from steps where run_id = runs.id
-  window by_state as (partition by node_id, state)
-  order by node_id, state, coalesce(ended_at, last_attempt_at) desc nulls last, iteration desc`
+  from steps, lateral (select case when body is null then 'step' when body -> 'items' is null then 'body' else 'items' end as part) as parts
+  where run_id = runs.id
+  window by_state as (partition by node_id, state, part)
+  order by node_id, state, part, coalesce(ended_at, last_attempt_at) desc nulls last, iteration desc`
 
 const waitRows = `
   select node_id, iteration, state, waiting_for, retry_at, compensation from steps

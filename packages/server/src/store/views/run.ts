@@ -88,7 +88,7 @@ function nodeFrom(node: Pick<RunNode, 'nodeId' | 'step' | 'type'>, sums: readonl
   return {
     ...node,
     state: ordered[0]?.state ?? null,
-    counts: Object.fromEntries(sums.map((sum) => [sum.state, sum.count])),
+    counts: countsOf(sums),
     route: latest?.route ?? null,
     startedAt: starts.length > 0 ? new Date(Math.min(...starts)).toISOString() : null,
     endedAt: !moving && ends.length > 0 ? new Date(Math.max(...ends)).toISOString() : null,
@@ -96,8 +96,28 @@ function nodeFrom(node: Pick<RunNode, 'nodeId' | 'step' | 'type'>, sums: readonl
     output: latest ? telling.output(latest) : null,
     error: (latest?.error ?? null) as RunNode['error'],
     skipReason: latest?.skip_reason ?? null,
+    latest: Object.fromEntries(toldSums(sums).map((sum) => [sum.state, settledStep(sum)])),
   }
 }
+
+function countsOf(sums: readonly NodeSum[]): RunNode['counts'] {
+  const counts: RunNode['counts'] = {}
+  for (const { state, count } of sums) counts[state] = (counts[state] ?? 0) + count
+  return counts
+}
+
+/** What the node does is told by its items, where it gives any, and else by what it is as a whole. */
+function toldSums(sums: readonly NodeSum[]): NodeSum[] {
+  const part = sums.some((sum) => sum.part === 'items') || sums.every((sum) => sum.part === 'step') ? 'step' : 'body'
+  return sums.filter((sum) => sum.part === part)
+}
+
+const settledStep = ({ iteration, began_at, settled_at, route }: NodeSum): RunNode['latest'][StepState] & object => ({
+  iteration,
+  startedAt: began_at && new Date(began_at).toISOString(),
+  endedAt: settled_at && new Date(settled_at).toISOString(),
+  route,
+})
 
 function waitOf({ node_id, iteration, waiting_for, retry_at, compensation }: WaitRow, names: ReadonlyMap<string, string>): WaitingOn {
   const step = { step: names.get(node_id) ?? node_id, iteration }
