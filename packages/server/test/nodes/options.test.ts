@@ -17,7 +17,7 @@ const node = (more: Partial<NodeDeclaration<typeof config.Type>> = {}) =>
     title: 'X',
     description: 'X',
     category: 'data',
-    config: config as unknown as Schema.Codec<typeof config.Type, unknown>,
+    config,
     behaviour: { is: 'pure', run: () => ({ output: null }) },
     ...more,
   })
