@@ -137,6 +137,7 @@ describe('what fails says so with the condition and the reason', () => {
     ["data['name'].absent", 'str has no attribute absent'],
     ["data['name'] > 5", 'str and int have no order'],
     ["data['list'][9]", 'The list has 3 items: there is none at 9'],
+    ["data['list'][-4]", 'The list has 3 items: there is none at -4'],
     ["data['none']['x']", 'None has no items'],
     ["data['name'] + 1", '+ says nothing of str and int'],
     ['1 / 0', 'It divides by zero'],
