@@ -5,7 +5,7 @@ import { type Catalogue, StepFailure } from '../nodes/contract.ts'
 import { fingerprintOf } from '../store/fingerprint.ts'
 import type { Database, Tx } from '../store/database.ts'
 import { newId, timeOf } from '../store/ids.ts'
-import { insertEvents } from '../store/rows/events.ts'
+import { insertEvents, logOf } from '../store/rows/events.ts'
 import { redirectKey, takeKey } from '../store/rows/idempotency.ts'
 import {
   type NewRun,
@@ -122,8 +122,8 @@ export function createStarter(parts: StarterParts): Starter {
   async function enqueue(tx: Tx, run: NewRun, seeds: readonly Seed[] = []): Promise<boolean> {
     if (!(await insertRun(tx, run))) return false
     if (seeds.length > 0) await seedSteps(tx, run.id, seeds)
-    const { id, workspaceId, workflowId } = run
-    await insertEvents(tx, [{ workspaceId, subjectKind: 'run', subjectId: id, seq: 1, workflowId, type: 'run.queued', data: queuedText(run), at: run.createdAt }])
+    const { id, workflowId } = run
+    await insertEvents(tx, [{ workspaceId: logOf(run), subjectKind: 'run', subjectId: id, seq: 1, workflowId, type: 'run.queued', data: queuedText(run), at: run.createdAt }])
     await queue.insert(tx, [run.id])
     return true
   }

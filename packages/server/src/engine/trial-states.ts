@@ -98,6 +98,6 @@ export function trialOutcome(run: RunRow, steps: readonly StepRecord[]): TrialOu
         return [[each.node_id, { state: its.items.state, count: before.count + its.next }]]
       }),
     ),
-    ended: body?.items !== undefined && body.next === 0,
+    ended: !isFailed && body?.items !== undefined && body.next === 0,
   }
 }

@@ -89,7 +89,12 @@ export async function deleteWorkspace(em: EntityManager, id: string): Promise<vo
 async function deleteSomeRuns(em: EntityManager, workspaceId: string): Promise<number> {
   const runs = await em.execute<{ id: string }[]>('select id from runs where workspace_id = ? order by id limit 5000 for update', [workspaceId])
   const ids = JSON.stringify(runs.map((run) => run.id))
-  await em.execute('delete from runs where id in (select json_array_elements_text(?::json))', [ids])
+  // Events of trials are in no workspace's log: they go with what is left of runs.
+  await em.execute(
+    `with gone as (delete from runs where id in (select json_array_elements_text(?::json)) returning id, trial)
+     insert into runs_gone (run_id) select id from gone where trial is not null on conflict do nothing`,
+    [ids],
+  )
   await em.execute('delete from steps where run_id in (select json_array_elements_text(?::json))', [ids])
   return runs.length
 }

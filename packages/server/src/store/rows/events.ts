@@ -15,6 +15,9 @@ export interface EventRow {
   at: Date
 }
 
+/** Of which workspace's log the events of a run are: a trial's of none, so that who follows that run alone is told of it. */
+export const logOf = ({ workspaceId, trial }: { workspaceId: string; trial: object | null }): string => (trial ? '' : workspaceId)
+
 const insert = {
   name: 'events-insert',
   text: `
