@@ -17,6 +17,7 @@ import { loop } from './library/loop.ts'
 import { map } from './library/map.ts'
 import { merge } from './library/merge.ts'
 import { output } from './library/output.ts'
+import { queuePush } from './library/queue-push.ts'
 import { queueReader } from './library/queue-reader.ts'
 import { respond } from './library/respond.ts'
 import { router } from './library/router.ts'
@@ -43,7 +44,7 @@ export function createCatalogue({ outside, sandbox, models }: Foundations, broug
     ...[input, output, staticValue, template, router, merge, coalesce],
     ...[httpRequest(outside), code(sandbox), llm(models), human, signal, external, delay],
     ...[map, loop, subworkflow, log, setContext, respond],
-    ...[counter, iterator, webhook, queueReader],
+    ...[counter, iterator, webhook, queueReader, queuePush],
     ...brought,
   ]
   const own = new Map(nodes.map((node) => [node.type, node]))

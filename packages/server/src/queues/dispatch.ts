@@ -2,7 +2,7 @@ import { Fault, type Json, type StepError } from '@sluice/schema'
 import type { Engine } from '../engine/engine.ts'
 import type { Doorbell } from '../events/doorbell.ts'
 import { createLookout } from '../events/lookout.ts'
-import { type Database, Outage, type Tx } from '../store/index.ts'
+import { type Database, Outage } from '../store/index.ts'
 import {
   type DueItem,
   type LentQueue,
@@ -39,7 +39,7 @@ export interface Dispatcher {
 export interface DispatcherParts {
   database: Database
   doorbell: Doorbell
-  engine: Pick<Engine, 'startTaking'> & { deliver(to: { runId: string; nodeId: string; iteration: string }, payload: Json, take: (tx: Tx) => Promise<boolean>): Promise<boolean> }
+  engine: Pick<Engine, 'deliver' | 'startTaking'>
   metrics: Pick<Metrics, 'queueItem'>
   log: Log
   /** Milliseconds before the next try, after so many that failed; null: there is none. */

@@ -16,6 +16,7 @@ import {
   deleteOldCounts,
   deleteRuns,
   deleteStrandedFiles,
+  deleteTakenItems,
   deleteUnusedFiles,
   expiredRuns,
 } from '../store/rows/retention.ts'
@@ -58,6 +59,7 @@ export const chores: readonly Chore[] = [
   { name: 'events of runs that have gone', keeps: () => 0, size: many, batch: (tx, _before, size) => deleteLeftEvents(tx, null, size) },
   { name: 'deleted workflows', keeps: ({ runs }) => runs, size: few, batch: deleteAgedWorkflows },
   { name: 'events', keeps: ({ events }) => events, size: many, batch: deleteAgedEvents },
+  { name: 'items of queues that were taken', keeps: () => day, size: many, batch: deleteTakenItems },
   { name: 'idempotency keys', keeps: ({ keys }) => keys, size: many, batch: deleteAgedKeys },
   { name: 'unused files', keeps: ({ files }) => files, size: few, batch: deleteUnusedFiles },
   { name: 'broken uploads', keeps: () => hour, size: few, batch: deleteStrandedFiles },

@@ -277,7 +277,7 @@ export const listenersOf = (tx: Tx, { workspaceId, name }: QueueKey, limit: numb
       name: 'queue-listeners',
       text: `
         select run_id, node_id, iteration from listeners
-        where kind = 'queue' and workspace_id = $1 and name = $2 order by since, run_id, node_id, iteration limit $3`,
+        where kind = 'queue' and workspace_id = $1 and name = $2 order by waiting_since, run_id, node_id, iteration limit $3`,
     },
     [workspaceId, name, limit],
   )

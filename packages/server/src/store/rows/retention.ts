@@ -223,6 +223,13 @@ const aged =
       ),
     )
 
+/** Not while the run that one started is live: it counts as one of its queue's. */
+export const deleteTakenItems = aged(
+  'queue-items',
+  'queue_items',
+  `status = 'taken' and taken_at < $1 and not (live and exists (select from runs where runs.id = run_id and ended_at is null))`,
+  'taken_at',
+)
 export const deleteAgedKeys = aged('keys', 'idempotency', 'created_at < $1', 'created_at')
 export const deleteExpiredPasswordTokens = aged('password-tokens', 'password_tokens', 'expires_at < $1', 'expires_at')
 export const deleteExpiredRefreshTokens = aged('refresh-tokens', 'refresh_tokens', 'expires_at < $1', 'expires_at')
