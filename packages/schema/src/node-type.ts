@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { Json, JsonObject } from './json.ts'
 
 /** The dialects that have names of their own for node types. */
-export const NodeTypeDialect = z.enum(['pyspur'])
+export const NodeTypeDialect = z.enum(['pyspur', 'orchestrator'])
 export type NodeTypeDialect = z.infer<typeof NodeTypeDialect>
 
 /** A value that a field of a config can have, and what people read in its place. */

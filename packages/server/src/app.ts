@@ -1,6 +1,7 @@
 import type { Config } from './config.ts'
 import { createAudit } from './access/audit.ts'
 import { createAccess } from './access/authenticate.ts'
+import { orchestratorNodes } from './dialects/orchestrator/nodes.ts'
 import { pyspurNodes } from './dialects/pyspur/nodes.ts'
 import { createEngine, createQueue } from './engine/index.ts'
 import { pyspur, sayable } from './dialects/pyspur/index.ts'
@@ -100,7 +101,7 @@ export async function createApp(config: Config, { databaseUrl, log, nodes = [] }
     configured: config.modelUrl === null || config.model === null ? null : { url: config.modelUrl, key: config.modelKey, model: config.model },
     outside: toModel,
   })
-  const catalogue = createCatalogue({ outside, sandbox, models }, nodes, pyspurNodes)
+  const catalogue = createCatalogue({ outside, sandbox, models }, nodes, [...pyspurNodes, ...orchestratorNodes])
   const workflows = createWorkflows({ database, catalogue, fits: { [pyspur.name]: sayable } })
   const plans = createPlans(catalogue)
   const feed = createFeed({ database, doorbell })

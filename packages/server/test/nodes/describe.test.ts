@@ -48,6 +48,7 @@ test('the catalogue has the node types of the design, each once', () => {
     'iterator',
     'webhook',
     'queue-reader',
+    'queue-push',
   ])
   expect(catalogue.get('router')?.type).toBe('router')
   expect(catalogue.get('constructor')).toBeUndefined()
