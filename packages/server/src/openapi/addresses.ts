@@ -73,10 +73,13 @@ export function addressesOf(router: AnyTRPCRouter, hidden: (procedure: string, p
   return addresses
 }
 
-/** A body that is a file has no room for what is said of it: that stands in the query, too. */
+/** A body that is a file has no room for what is said of it: that stands in the query, too, and what has to be said there alone, so that it is described once. */
 function besideBytes(takes: Takes): Takes {
-  const { file: _bytes, ...said } = objectOf(takes.body ?? undefined)?.shape ?? {}
-  return { ...takes, query: { ...takes.query, ...said } }
+  const { file, ...said } = objectOf(takes.body ?? undefined)?.shape ?? {}
+  const query = { ...takes.query, ...said }
+  const free = Object.fromEntries(Object.entries<z.ZodType>(said).filter(([, field]) => field.safeParse(undefined).success))
+  const isFree = Object.keys(free).length === Object.keys(said).length
+  return { ...takes, query, body: isFree || !file ? takes.body : z.strictObject({ file, ...free }) }
 }
 
 /** Beside the reply of its address, or at one of its own. */
