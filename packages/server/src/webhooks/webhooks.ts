@@ -254,7 +254,8 @@ function openSecret(vault: Vault, { workspace_id, id, signing_secret }: WebhookR
  * delivery of the same content: of those that have an id the sender's id tells them apart.
  */
 function signatureKey({ signature }: WebhookRow, { signature: right }: Vouched, senderId: string | null): Buffer | null {
-  return signature?.timestampHeader === null && senderId !== null ? null : right
+  const isOfTheBody = signature?.timestampHeader === null && senderId !== null
+  return right === null || isOfTheBody ? null : hash('sha256', right, 'buffer')
 }
 
 const idHeaders = ['webhook-id', 'idempotency-key']
