@@ -60,7 +60,7 @@ export async function lockQueue(tx: Tx, { workspaceId, name }: QueueKey): Promis
 /** Up to `most`. */
 export async function countQueues(tx: Tx, workspaceId: string, most: number): Promise<number> {
   const [row] = await tx.query<{ count: number }>(
-    { name: 'queues-count', text: 'select count(*)::int as count from (select from queues where workspace_id = $1 limit $2) as some' },
+    { name: 'queues-count', text: 'select count(*)::int as count from (select from queues where workspace_id = $1 limit $2) as counted' },
     [workspaceId, most],
   )
   return row!.count

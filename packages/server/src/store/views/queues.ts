@@ -56,7 +56,7 @@ export async function getQueue(tx: Tx, workspaceId: string, name: string): Promi
 export async function getQueueState(tx: Tx, workspaceId: string, name: string): Promise<QueueState> {
   const queue = await getQueue(tx, workspaceId, name)
   const counted = (status: QueueItemStatus) =>
-    `(select count(*)::int from (select from queue_items where status = '${status}' and workspace_id = $1 and queue = $2 limit ${limits.queueItems}) as some) as ${status}`
+    `(select count(*)::int from (select from queue_items where status = '${status}' and workspace_id = $1 and queue = $2 limit ${limits.queueItems}) as counted) as ${status}`
   const [row] = await tx.query<Record<QueueItemStatus, number> & { oldest: Date | null }>(
     {
       name: 'view-queue-state',
