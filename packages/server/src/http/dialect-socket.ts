@@ -73,6 +73,8 @@ async function open({ row, piecesOf, options }: Served, request: IncomingMessage
       end = (why) => (why === 'drain' ? bounded.leave(why) : leave(problemOf(new Fault('credential_invalid'))))
       const write = writerTo(socket, stream, () => bounded.end(closeCodes.tooSlow, 'Reads too slowly'), options.bounds)
       const say = (message: object): void => void write(messageBytes({ data: JSON.stringify(message) })).catch(() => {})
+      // A frame that ws cannot read: it closes, and would wait for the answer for half a minute.
+      socket.on('error', () => bounded.end(closeCodes.policy, ''))
       hear(socket, bounded, { row, caller, options, say, again: again.ask })
       tell(first, { follow, again, piecesOf, write }).then(
         () => socket.close(closeCodes.ended, 'All has been told'),
