@@ -76,12 +76,17 @@ test('every verb calls the procedure of its name, by the method of its kind', as
   const wanted = Object.fromEntries(
     Object.entries(procedures).map(([name, { type }]) => [name, { query: 'GET application/json', mutation: 'POST application/json', subscription: 'GET text/event-stream' }[type]]),
   )
-  const { 'files.upload': _upload, 'files.content': _content, ...others } = wanted
-  const twins = { '/v1/files': 'POST application/json', '/v1/files/undefined/content': 'GET */*' }
+  const { 'files.upload': _upload, 'files.content': _content, 'nodeFiles.add': _add, 'nodeFiles.change': _change, ...others } = wanted
+  const twins = {
+    '/v1/files': 'POST application/json',
+    '/v1/files/undefined/content': 'GET */*',
+    '/v1/workflows/undefined/nodes/undefined/files': 'POST application/json',
+    '/v1/workflows/undefined/nodes/undefined/files/undefined': 'PUT application/json',
+  }
   for (const name of Object.keys(procedures)) {
     const [noun, verb] = name.split('.') as [keyof Sluice, string]
-    const call = (sluice[noun] as unknown as Record<string, (input: object) => PromiseLike<unknown> | AsyncGenerator>)[verb]
-    const going = call!({})
+    const call = (sluice[noun] as unknown as Record<string, (input: object, content?: Blob) => PromiseLike<unknown> | AsyncGenerator>)[verb]
+    const going = noun === 'nodeFiles' ? call!({}, new Blob([])) : call!({})
     await Promise.resolve('next' in going ? going.next() : going).catch(() => {})
   }
   expect(called).toEqual({ ...others, ...twins })

@@ -5,13 +5,16 @@ import type { Listing } from '../listing.ts'
 import type { CallOptions } from '../options.ts'
 import { bodyOf, type FileSource, uploadMs } from './files.ts'
 
+/** Which node, and what it calls the file: it has one of a key. */
+export interface NewNodeFile extends Input<typeof OneNode> {
+  key: string
+}
+
 export interface NodeUploadOptions extends CallOptions {
   /** What it is called; a `File` says so itself. */
   name?: string | undefined
   /** Its media type; a `File` or a `Blob` says so itself. */
   contentType?: string | undefined
-  /** What the node calls it: it has one file of a key. */
-  key: string
 }
 
 /**
@@ -24,9 +27,9 @@ export interface NodeFiles {
   /** Throws `NotFoundError` (`file_missing`). Its bytes: `files.content({ id: nodeFile.file.id })`. */
   get(which: Input<typeof OneNodeFile>, options?: CallOptions): Promise<NodeFile>
   /** One file of at most 32 MiB. Not repeated when its answer is lost. Throws `ConflictError` (`key_taken`), `InvalidError` (`file_too_large`), `LimitExceededError` (`files_full`). */
-  add(of: Input<typeof OneNode>, content: FileSource, options: NodeUploadOptions): Promise<NodeFile>
+  add(of: NewNodeFile, content: FileSource, options?: NodeUploadOptions): Promise<NodeFile>
   /** Another file in its place, and under another key where one is given: it keeps its id. Throws as `add` does, and `NotFoundError` (`file_missing`). */
-  change(which: Input<typeof OneNodeFile>, content: FileSource, options?: Partial<NodeUploadOptions>): Promise<NodeFile>
+  change(which: Input<typeof OneNodeFile> & { key?: string | undefined }, content: FileSource, options?: NodeUploadOptions): Promise<NodeFile>
   /** Throws `NotFoundError` (`file_missing`). */
   delete(which: Input<typeof OneNodeFile>, options?: CallOptions): Promise<void>
 }
@@ -36,12 +39,12 @@ const path = ({ workflow, nodeId }: Input<typeof OneNode>): string => `/v1/workf
 export const nodeFilesOf = ({ list, read, remove, bytes }: Calls): NodeFiles => ({
   list: (of, options) => list('nodeFiles.list', of, options),
   get: (which, options) => read('nodeFiles.get', which, options),
-  async add(of, content, { key, name, contentType, timeoutMs = uploadMs, ...options }) {
+  async add({ key, ...of }, content, { name, contentType, timeoutMs = uploadMs, ...options } = {}) {
     const { body, said } = await bodyOf(content, { name, contentType })
     const sent = { method: 'POST' as const, path: `${path(of)}?${new URLSearchParams({ ...said, key }).toString()}`, body, accept: 'application/json' }
     return (await (await bytes('nodeFiles.add', sent, { ...options, timeoutMs })).json()) as NodeFile
   },
-  async change({ id, ...of }, content, { key, name, contentType, timeoutMs = uploadMs, ...options } = {}) {
+  async change({ id, key, ...of }, content, { name, contentType, timeoutMs = uploadMs, ...options } = {}) {
     const { body, said } = await bodyOf(content, { name, contentType })
     const query = new URLSearchParams({ ...said, ...(key !== undefined && { key }) }).toString()
     const sent = { method: 'PUT' as const, path: `${path(of)}/${encodeURIComponent(id)}${query && `?${query}`}`, body, accept: 'application/json' }

@@ -286,6 +286,8 @@ export const nativeMeanings: Meanings = {
     'DocumentLine.size': 'Of the file, in bytes',
     testInputs: 'Values to try it with',
     retainForSeconds: 'How long ended runs are kept; the setting of the server unless given',
+    'AddNodeOperation.node': 'The node as it shall be',
+    'ConnectOperation.link': 'The link as it shall be',
     op: 'What to do',
     operations: 'In this order',
     handles: 'The ways out',

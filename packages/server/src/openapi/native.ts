@@ -6,6 +6,7 @@ import { appRouter } from '../rpc/router.ts'
 import { describe } from './describe.ts'
 import type { Document, Example, Note } from './description.ts'
 import recorded from './examples.json' with { type: 'json' }
+import { withHooks } from './native-hooks.ts'
 import { nativeMeanings } from './native-meanings.ts'
 import { nativeNotes } from './native-notes.ts'
 import { about, parameters, streaming, tags } from './native-words.ts'
@@ -46,7 +47,7 @@ export const StreamEvent = z.union([RunEvent, RecordEvent, SessionEvent, Snapsho
 
 /** `openapi/sluice.json` */
 export function describeNative(): Document {
-  return describe(appRouter, {
+  const document = describe(appRouter, {
     title: 'Sluice',
     version: '0.1.0',
     description: about,
@@ -67,6 +68,8 @@ export function describeNative(): Document {
       Json: { description: 'Any JSON value', type: ['null', 'boolean', 'number', 'string', 'array', 'object'], items: {}, additionalProperties: true },
       // As every language's regular expressions say it.
       NodeId: { description: 'Any text without control characters', type: 'string', minLength: 1, maxLength: 100, pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]*$' },
+      LinkId: { description: 'Any text without control characters', type: 'string', minLength: 1, maxLength: 100, pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]*$' },
+      FileKey: { description: 'Any text without control characters', type: 'string', minLength: 1, maxLength: 255, pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]*$' },
     },
     meanings: nativeMeanings,
     parameters,
@@ -75,6 +78,7 @@ export function describeNative(): Document {
     errors,
     notes: withExamples(nativeNotes),
   })
+  return withHooks(document)
 }
 
 /** As they were recorded from a server that a test tells a story to (`test/openapi/examples.test.ts`). */
