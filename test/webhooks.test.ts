@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { AddressedWebhook, Delivered, Delivery, JsonObject, Page, Run, Webhook } from '@sluice/schema'
 import { describe, expect, test } from 'vitest'
 import { flow, template } from './support/flow.ts'
-import { type Caller, callerOf, refusal, testServer, type TestServer } from './support/server.ts'
+import { type Caller, callerOf, refusal, testServer } from './support/server.ts'
 
 interface Sent {
   status: number

@@ -7,6 +7,7 @@ const stand: Readonly<Record<string, Json>> = {
   ticket: 'tk_b25lIHN0cmVhbSwgb25jZQ',
   secret: 'sk_c2hvd24gdGhpcyBvbmNl',
   prefix: 'sk_c2hvd',
+  address: '/v1/hooks/00example000040/c2hvd24gdGhpcyBvbmNl',
   durationMs: 12,
 }
 

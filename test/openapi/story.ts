@@ -143,6 +143,23 @@ export const story: readonly Chapter[] = [
   { id: 'runs.wait', input: (told) => ({ id: told['runs.fork'].id, until: 'finished', ms: 10_000 }) },
   { id: 'runs.delete', input: (told) => ({ id: told['runs.fork'].id }) },
 
+  {
+    id: 'webhooks.create',
+    input: () => ({
+      name: 'payments',
+      signature: { scheme: 'hmac-sha256', header: 'x-signature', timestampHeader: 'x-timestamp', secret: 'known to both' },
+      trigger: { workflow: 'invoice' },
+    }),
+  },
+  { id: 'webhooks.list', input: () => ({ limit: 20 }) },
+  { id: 'webhooks.get', input: () => ({ webhook: 'payments' }) },
+  { id: 'webhooks.update', input: () => ({ webhook: 'payments', trigger: null }) },
+  { id: 'webhooks.rotate', input: () => ({ webhook: 'payments' }) },
+  { id: 'webhooks.deliver', input: () => ({ name: 'payments', body: { order: 'o_7', paid: true }, headers: { 'x-sent-by': 'the bank' }, query: {}, idempotencyKey: 'o_7' }) },
+  { id: 'webhooks.deliveries', input: () => ({ webhook: 'payments', status: 'unheard', limit: 20 }) },
+  { id: 'webhooks.redeliver', input: (told) => ({ webhook: 'payments', id: told['webhooks.deliver'].id }) },
+  { id: 'webhooks.delete', input: () => ({ webhook: 'payments' }) },
+
   { id: 'workflows.create', input: () => ({ name: 'Rates', definition: rates }) },
   { id: 'runs.start', input: () => ({ workflow: 'rates', wait: { until: 'parked', ms: 10_000 } }) },
   { id: 'runs.retryStep', input: (told) => ({ id: told['runs.start'].id, step: 'fetch' }), races: true },

@@ -106,6 +106,16 @@ const notes = {
   'keys.create': { faults: ['limit_exceeded'] },
   'keys.revoke': { faults: ['key_missing'] },
 
+  'webhooks.create': { faults: ['name_taken', 'workflow_missing', 'limit_exceeded'] },
+  'webhooks.list': { faults: ['cursor_invalid'] },
+  'webhooks.get': { faults: ['webhook_missing'] },
+  'webhooks.update': { faults: ['webhook_missing', 'name_taken', 'workflow_missing'] },
+  'webhooks.rotate': { faults: ['webhook_missing'] },
+  'webhooks.delete': { faults: ['webhook_missing'] },
+  'webhooks.deliveries': { faults: ['webhook_missing', 'cursor_invalid', 'limit_exceeded'] },
+  'webhooks.redeliver': { faults: ['webhook_missing', 'delivery_missing'] },
+  'webhooks.deliver': { faults: ['limit_exceeded', 'idempotency_conflict'] },
+
   'queues.list': { faults: ['cursor_invalid'] },
   'queues.get': { faults: ['queue_missing'] },
   'queues.put': { faults: ['workflow_missing', 'limit_exceeded'] },

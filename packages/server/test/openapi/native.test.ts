@@ -4,6 +4,7 @@ import type { z } from 'zod'
 import type { FeedItem } from '../../src/events/feed.ts'
 import { nativeFace } from '../../src/http/face.ts'
 import { proceduresOf, rowsOf } from '../../src/http/rows.ts'
+import { hookMethods, hookPath } from '../../src/http/hooks.ts'
 import { fieldsOf } from '../../src/http/coerce.ts'
 import { describeNative, type StreamEvent } from '../../src/openapi/native.ts'
 import { nativeNotes } from '../../src/openapi/native-notes.ts'
@@ -14,7 +15,8 @@ import { ask, serve } from '../http/serve.ts'
 import { contractOf, type Operation } from './contract.ts'
 
 const contract = contractOf(describeNative())
-const operations = [...contract.operations.values()]
+const all = [...contract.operations.values()]
+const operations = all.filter(({ path }) => path !== hookPath)
 const rows = rowsOf(appRouter)
 const shapeOf = (path: string): string => path.replaceAll(/\{\w+\}/g, '{}')
 const placeOf = ({ method, path }: { method: string; path: string }): string => `${method} ${shapeOf(path)}`
@@ -73,6 +75,22 @@ test('a running server answers at every address of the document, without a crede
   }
 })
 
+test('the address of webhooks, behind which there is no procedure, is described with the methods that are served, and asks for no credential', async () => {
+  const hooks = all.filter(({ path }) => path === hookPath)
+  expect(hooks.map(({ method }) => method)).toEqual([...hookMethods])
+  const { url, calls } = await serve()
+  const path = hookPath.replace('{id}', '000000000000000').replace('{secret}', 'x')
+  for (const { method, security, responses, id } of hooks) {
+    expect(security).toEqual([])
+    const accepted = await ask(url, method, path, { a: 1 }, { authorization: '' })
+    const malformed = await ask(url, method, path, '{', { authorization: '' })
+    expect([accepted.status, malformed.status, (await ask(url, method, path, 'x'.repeat(2 ** 20 + 1))).status]).toEqual([202, 202, 413])
+    expect(contract.check(accepted.body, responses['202']!.content!['application/json']!.schema), id).toBeNull()
+  }
+  expect(calls.flatMap(({ name }) => (name.startsWith('webhooks.') ? [name] : []))).toEqual(['webhooks.receive', 'webhooks.receive', 'webhooks.receive', 'webhooks.receive'])
+  expect((await ask(url, 'GET', path)).status).toBe(405)
+})
+
 test('errors look as the native face renders them, whatever their code', () => {
   const { schema } = operations[0]!.responses['500']!.content!['application/json']!
   const examples = contract.document.components['examples'] as Record<string, { value: { error: { requestId: string } } }>
@@ -87,7 +105,7 @@ test('errors look as the native face renders them, whatever their code', () => {
 
 test('an operation is named noun.verb; each has a tag that is explained, and says something', () => {
   const explained = contract.document.tags.map(({ name }) => name)
-  for (const { id, summary, tags, parameters } of operations) {
+  for (const { id, summary, tags, parameters } of all) {
     expect(id).toMatch(/^[a-z][A-Za-z]*\.[a-z][A-Za-z]*$/)
     expect(summary, id).toBeTruthy()
     for (const { name, description } of parameters) expect(description, `${id} ${name}`).toBeTruthy()
@@ -134,7 +152,7 @@ test('patterns are such that every language reads them', () => {
 })
 
 test('every example is as its schema says', () => {
-  for (const { id, parameters, requestBody, responses } of operations) {
+  for (const { id, parameters, requestBody, responses } of all) {
     const media = [requestBody?.content, ...Object.values(responses).map(({ content }) => content)].flatMap((content) => Object.values(content ?? {}))
     for (const { schema, example } of [...parameters, ...media]) if (example !== undefined) expect(contract.check(example, schema), id).toBeNull()
   }
