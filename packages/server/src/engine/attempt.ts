@@ -25,7 +25,7 @@ import { passOf } from './items.ts'
 import { type Carried, type Surround, around, boundIteration, carriedTo, handedTo, startLoop } from './iterations.ts'
 import { type Payload, nothing, payloadOf, payloadOfList, payloadOfObject } from './payload.ts'
 import { bound, bytesOfScope, outputsOf, outputsOfScopes, surroundingsOf } from './scope.ts'
-import { channelName, channels, childIteration, idempotencyKey, iterationOf, keyAt, stepKey } from './state.ts'
+import { channelName, channels, childIteration, idempotencyKey, iterationOf, keyAt, sourceName, stepKey } from './state.ts'
 import { type Listener, type Task, root } from './turn.ts'
 
 /** Work in the world, to be begun once its start is durable. */
@@ -350,7 +350,7 @@ async function nextOfProducer(run: Surround, node: GraphNode, iteration: string)
   const body = state.steps.get(key)!.body!
   const items = body.items!
   // One is tried at a time.
-  if (state.run.trial?.nodeId && body.next > 0) return { is: 'produced', ...ref, took: false, ended: await endOf(run, node, iteration) }
+  if (state.run.trial?.nodeId && body.next > body.live) return { is: 'produced', ...ref, took: false, ended: await endOf(run, node, iteration) }
   const { scope, input } = await surroundingsOf(around(run), node, iteration, { reads, input: declaration.takesInput ?? true, undoing: false })
   const config = render(scope)
   const at: ProducerState = { state: items.state, count: broughtTo(run, node.id).count + body.next - body.live }
@@ -379,7 +379,7 @@ async function nextOfProducer(run: Surround, node: GraphNode, iteration: string)
 function signalOf(source: Source, reader: string): string {
   if ('signal' in source) return legible(source.signal)
   if ('channel' in source) return channelName(reader, '')
-  return 'queue' in source ? `queue:${legible(source.queue)}` : `webhook:${legible(source.webhook)}`
+  return 'queue' in source ? sourceName('queue', legible(source.queue), reader) : sourceName('webhook', legible(source.webhook), reader)
 }
 
 function listened(source: Source, state: Json): Pick<Listener, 'kind' | 'name' | 'after'> | null {

@@ -1,7 +1,7 @@
 import type { Tx } from '../store/database.ts'
 import { type RunRow, type TrialRow, readRun } from '../store/rows/runs.ts'
 import { type StepRecord, stepsOf } from '../store/rows/steps.ts'
-import { type TrialSession, type TrialState, lockTrialStates, writeTrialStates } from '../store/rows/trial-states.ts'
+import { type TrialSession, type TrialState, lockTrialStates, makeTrialStates, writeTrialStates } from '../store/rows/trial-states.ts'
 import type { StepRow } from './state.ts'
 
 /**
@@ -32,6 +32,7 @@ interface Producer {
 /** For the trial `runId`, in the transaction that stores its run. Throws `SessionBusy`. */
 export async function takeStates(tx: Tx, session: TrialSession, producers: readonly Producer[], runId: string): Promise<Producers> {
   const types = new Map(producers.map(({ id, type }) => [id, type]))
+  await makeTrialStates(tx, session, producers)
   const rows = await settled(tx, await lockTrialStates(tx, session, producers))
   const taken = rows.map((row): TrialState => {
     const type = types.get(row.node_id)!

@@ -61,7 +61,7 @@ function* linkIssues({ links }: Definition, graph: Graph, catalogue: Catalogue):
     if (!target) yield { ...issue('.target', `There is no node ${link.target}`), nodeId: source ? link.source : null }
     if (!source || !target) continue
     if (source === target) yield issue('', 'A node cannot lead to itself')
-    else if (source.parent !== target.parent) yield issue('', `${source.name} and ${target.name} do not stand in the same body`)
+    else if (graph.crossing.has(link)) yield issue('', `${source.name} and ${target.name} do not stand in the same body`)
     const key = JSON.stringify([link.source, link.target, link.sourceHandle ?? 'default', link.targetHandle ?? null])
     if (seen.has(key)) yield issue('', `There is another link from ${source.name} to ${target.name} like this one`)
     seen.add(key)

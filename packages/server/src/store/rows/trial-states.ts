@@ -29,13 +29,9 @@ const paramsOf = ({ workspaceId, session: name, workflowId }: TrialSession): str
 /** From now on, with each use. */
 const expiry = `now() + interval '${limits.trialStateMs} milliseconds'`
 
-/**
- * The states of producers under their row locks; those that are not there, or whose time is over, begin anew. In the order of
- * their nodes, so that two trials never wait for each other.
- */
-export async function lockTrialStates(tx: Tx, of: TrialSession, producers: readonly Producer[]): Promise<TrialState[]> {
-  const ids = producers.map(({ id }) => id)
-  await tx.query(
+/** Makes states that are not there. In the order of their nodes, so that two trials never wait for each other. */
+export const makeTrialStates = (tx: Tx, of: TrialSession, producers: readonly Producer[]): Promise<unknown> =>
+  tx.query(
     {
       name: 'trial-states-make',
       text: `
@@ -43,18 +39,20 @@ export async function lockTrialStates(tx: Tx, of: TrialSession, producers: reado
         select $1, $2, $3, node_id, type, 'null'::json, 0, ${expiry} from unnest($4::text[], $5::text[]) as asked (node_id, type) order by node_id
         on conflict (workspace_id, session, workflow_id, node_id) do nothing`,
     },
-    [...paramsOf(of), ids, producers.map(({ type }) => type)],
+    [...paramsOf(of), producers.map(({ id }) => id), producers.map(({ type }) => type)],
   )
-  return tx.query<TrialState & Record<string, unknown>>(
+
+/** The states of producers under their row locks, in the same order. What is older than they are kept begins anew. */
+export const lockTrialStates = (tx: Tx, of: TrialSession, producers: readonly Producer[]): Promise<TrialState[]> =>
+  tx.query<TrialState & Record<string, unknown>>(
     {
       name: 'trial-states-lock',
       text: `
         select node_id, type, case when live then state end as state, case when live then count else 0 end as count, case when live then run_id end as run_id
         from (select *, expires_at > now() as live from trial_states where ${session} and node_id = any($4) order by node_id for update) locked`,
     },
-    [...paramsOf(of), ids],
+    [...paramsOf(of), producers.map(({ id }) => id)],
   )
-}
 
 /** Under their locks. */
 export const writeTrialStates = (tx: Tx, of: TrialSession, states: readonly TrialState[]): Promise<unknown> =>
