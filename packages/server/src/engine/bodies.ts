@@ -43,7 +43,8 @@ export function attend(turn: Turn): void {
     const step = state.steps.get(key)!
     const body = step.body!
     while (body.total !== null && isBodyDue(state, step) && body.next < body.total) openIteration(turn, step)
-    if (isBodyDue(state, step)) (body.items && body.items.undoing !== null ? undoNext : ask)(turn, step)
+    if (isUndone(step) && isBodyDue(state, step)) undoNext(turn, step)
+    if (!isUndone(step) && step.state === 'running' && isBodyDue(state, step)) ask(turn, step)
     state.attention.delete(key)
   }
 }
@@ -140,7 +141,7 @@ function awaitNext(turn: Turn, step: StepRow, { awaits, listens }: Extract<Happe
     dropUnread(turn, step)
     const item = isWaiting ? itemOf(turn, step) : beginItem(turn, step)
     if (!isWaiting) awaitItem(turn, item, awaits)
-    if (listens) turn.listeners.set(item.key, { nodeId: item.nodeId, iteration: item.iteration, ...listens })
+    if (listens && !isBodyDue(turn.state, step)) turn.listeners.set(item.key, { nodeId: item.nodeId, iteration: item.iteration, ...listens })
   }
   if (isBodyDue(turn.state, step)) turn.state.attention.add(step.key)
 }
@@ -165,6 +166,8 @@ function withdrawItem(turn: Turn, step: StepRow, item: StepRow): void {
   step.body!.next--
   step.body!.live--
 }
+
+const isUndone = ({ body }: StepRow): boolean => (body!.items?.undoing ?? null) !== null
 
 /** Undoes the next step of a failed item, one at a time; with the last of them the item has come to its end. */
 function undoNext(turn: Turn, step: StepRow): void {

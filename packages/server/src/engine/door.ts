@@ -7,6 +7,7 @@ import { type RunRow, lockRun, readRun } from '../store/rows/runs.ts'
 import { keptSignalsOf } from '../store/rows/signals.ts'
 import { stepsOf } from '../store/rows/steps.ts'
 import { takeRun } from '../store/rows/jobs.ts'
+import { nodeAt } from '../workflows/graph.ts'
 import type { Plan, Plans } from '../workflows/plans.ts'
 import { type Committer, changeOf, isEmpty, tellTimers, writeChanges } from './commit.ts'
 import type { Claim, TakeOver } from './begin.ts'
@@ -16,7 +17,7 @@ import { happen, rest } from './machine.ts'
 import type { Observer } from './observe.ts'
 import type { Queue } from './queue.ts'
 import { payloadOf } from './payload.ts'
-import { type RunState, isTerminal, stepKey } from './state.ts'
+import { type RunState, bodyStepOf, isTerminal, stepKey } from './state.ts'
 import { type Turn, beginTurn } from './turn.ts'
 
 export interface DoorParts {
@@ -81,9 +82,12 @@ const isIdle = ({ run, flight }: RunState): boolean => (run.status === 'running'
 const isHeardOutside = ({ listeners, pushes }: Turn): boolean => pushes.length > 0 || [...listeners.values()].some((listener) => listener !== null)
 
 /** Whether a step waits, and what it waits for has not come yet. */
-function isExpected({ steps, signals, run }: RunState, key: string): boolean {
-  const step = steps.get(key)
-  return step?.state === 'waiting' && step.waitingFor?.kind === 'signal' && !run.ending && !signals.some(({ name }) => name === step.waitingFor!.signal)
+function isExpected(state: RunState, nodeId: string, iteration: string): boolean {
+  const step = state.steps.get(stepKey(nodeId, iteration))
+  const parent = nodeAt(state.graph, nodeId, iteration)?.parent
+  if (state.run.ending || step?.state !== 'waiting' || !parent) return false
+  const awaits = bodyStepOf(state, parent, iteration)?.body?.items?.awaits
+  return awaits !== undefined && awaits !== null && !state.signals.some(({ name }) => name === awaits)
 }
 
 export function createDoor(parts: DoorParts): Door {
@@ -191,7 +195,7 @@ export function createDoor(parts: DoorParts): Door {
     async deliver({ runId, nodeId, iteration }, payload, take) {
       let isTaken = false
       await door.pass(runId, null, async (state, _row, tx) => {
-        isTaken = isExpected(state, stepKey(nodeId, iteration)) && (await take(tx))
+        isTaken = isExpected(state, nodeId, iteration) && (await take(tx))
         return isTaken ? [{ is: 'delivered', nodeId, iteration, payload: payloadOf(payload) }] : []
       })
       return isTaken

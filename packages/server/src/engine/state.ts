@@ -106,7 +106,7 @@ export interface Body {
 export interface Items {
   /** Between two items, what it goes on from. */
   state: Json
-  /** The signal by which the next one comes, when it does not make it itself. */
+  /** The signal by which the next one comes, when it does not make it itself; what is delivered for this producer alone bears the key of its step behind the name. */
   awaits: string | null
   /** The iteration of a failed item whose steps are being undone. */
   undoing: string | null
@@ -273,6 +273,9 @@ export function begunOf(node: GraphNode, step: StepRow): string[] {
 /** The queue to whose reader a writer's step writes. */
 export const channelName = (reader: string, writer: string): string => `${channels}${reader}\n${writer}`
 export const channels = 'channel:'
+
+/** The signal by which a producer is brought what comes from outside the run. */
+export const sourceName = (kind: 'queue' | 'webhook', name: string, producer: string): string => `${kind}:${name}\n${producer}`
 
 /** The iteration path of the body step's own scope: `2.0` inside `2`. */
 export const childIteration = (iteration: string, index: number): string => (iteration === '' ? String(index) : `${iteration}.${index}`)

@@ -281,7 +281,7 @@ export function itemAround(turn: Turn, step: { nodeId: string; iteration: string
 
 function countEvent(turn: Turn, step: { nodeId: string; iteration: string }): void {
   const around = itemAround(turn, step)
-  if (!around) return
+  if (!around || isSettled(around.state)) return
   around.body!.items!.events++
   around.body!.items!.told++
   touch(turn, around)

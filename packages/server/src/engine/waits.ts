@@ -165,22 +165,24 @@ function awaitSignal(turn: Turn, step: StepRow, name: string, afterMs: number | 
 }
 
 /** The item of a producer waits for what it is to be; what comes is kept until its producer has looked at it. */
-export function awaitItem(turn: Turn, item: StepRow, name: string): void {
-  park(turn, item, 'signal', nodeOf(turn, item).settings.timeoutMs ?? null, { signal: name })
+export function awaitItem(turn: Turn, item: StepRow, awaits: string): void {
+  park(turn, item, 'signal', nodeOf(turn, item).settings.timeoutMs ?? null, { signal: awaits.split('\n')[0]! })
 }
 
 /** Has come for the item of a producer out of a queue, or a webhook. */
 export function delivered(turn: Turn, { nodeId, iteration, payload }: Extract<Happening, { is: 'delivered' }>): void {
   const item = turn.state.steps.get(keyOf({ nodeId, iteration }))
   if (item?.state !== 'waiting' || item.waitingFor?.kind !== 'signal') return
-  ceaseToListen(turn, item)
-  comeFor(turn, item, item.waitingFor.signal!, payload)
+  comeFor(turn, item, payload)
 }
 
-function comeFor(turn: Turn, item: StepRow, name: string, payload: Payload): void {
+function comeFor(turn: Turn, item: StepRow, payload: Payload): void {
   const { state } = turn
-  keepSignal(turn, state.signals, name, payload)
-  attendTo(state, bodyStepOf(state, nodeOf(turn, item).parent!, item.iteration)!.key)
+  const producer = bodyStepOf(state, nodeOf(turn, item).parent!, item.iteration)!
+  // One at a time: more may come when its producer has looked at this.
+  ceaseToListen(turn, item)
+  keepSignal(turn, state.signals, producer.body!.items!.awaits!, payload)
+  attendTo(state, producer.key)
 }
 
 /** A signal goes to the first step that waits for its name; else it is kept, first in, first out. */
@@ -192,7 +194,7 @@ export function signalled(turn: Turn, signal: Extract<Happening, { is: 'signalle
     if (step?.state === 'waiting' && step.waitingFor?.kind === 'signal' && step.waitingFor.signal === name && (!first || isBefore(step, first))) first = step
   }
   if (!first) return keepSignal(turn, turn.state.signals, name, payload)
-  if (nodeOf(turn, first).head) return comeFor(turn, first, name, payload)
+  if (nodeOf(turn, first).head) return comeFor(turn, first, payload)
   completeStep(turn, first, payload, ['default'])
 }
 

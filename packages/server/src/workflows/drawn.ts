@@ -67,6 +67,7 @@ function depthOf(node: GraphNode): number {
 function itemOf(head: GraphNode): GraphNode {
   head.item = {
     ...head,
+    head,
     parent: owners(head)[0]!,
     depth: head.depth + 1,
     item: null,

@@ -1,9 +1,10 @@
 import { limits, terminalEvents } from '@sluice/schema'
 import { rest, proceed } from '../../src/engine/machine.ts'
-import { type RunState, type StepRow, deadlineOf, isSettled, isTerminal, keyOf, scopeKey } from '../../src/engine/state.ts'
+import { type RunState, type StepRow, deadlineOf, isSettled, isTerminal, keyAt, keyOf, parentIteration, scopeKey } from '../../src/engine/state.ts'
 import { isHalted, scopesOf } from '../../src/engine/frontier.ts'
 import { type Task, beginTurn } from '../../src/engine/turn.ts'
 import { type Rows, stepsOf } from './rows.ts'
+import { nodeAt } from '../../src/workflows/graph.ts'
 import type { Watch } from './simulation.ts'
 
 /** What must hold after every commit of a run, whatever happened. Each check is named by the promise it keeps. */
@@ -23,6 +24,17 @@ function same(found: unknown, wanted: unknown): void {
   if (a !== b) throw new Error(`found  ${a}\nwanted ${b}`)
 }
 
+/** The innermost item of a producer that an event is of; of the run itself ''. */
+function itemOf({ graph }: Rows, data: Record<string, unknown>): string {
+  const { nodeId, iteration } = data as { nodeId: string; iteration: string }
+  let at = iteration
+  for (let parent = nodeAt(graph, nodeId, iteration)!.parent; parent; parent = parent.parent) {
+    if (parent.type === 'producer') return scopeKey(parent, at)
+    at = parentIteration(at)
+  }
+  return ''
+}
+
 /** No event contradicts one before it. Reads each event once. */
 export function eventsAgree(): Check {
   const steps = new Map<string, string>()
@@ -31,7 +43,7 @@ export function eventsAgree(): Check {
   let held = false
   let cancelling = false
   let ended = false
-  let undoing: string | null = null
+  const undoing = new Map<string, string>()
   let read = 0
   const from = (map: Map<string, string>, key: string, allowed: string[], to: string): void => {
     const at = map.get(key) ?? 'none'
@@ -68,13 +80,13 @@ export function eventsAgree(): Check {
         case 'step.compensating':
           from(undos, key, ['none', 'compensating'], 'compensating')
           if (steps.get(key) !== 'settled') throw new Error('a step without a result was undone')
-          if (undoing !== null && undoing !== key) throw new Error('two steps were undone at once')
-          undoing = key
+          if ((undoing.get(itemOf(rows, data)) ?? key) !== key) throw new Error('two steps were undone at once')
+          undoing.set(itemOf(rows, data), key)
           break
         case 'step.compensated':
         case 'step.compensation_failed':
           from(undos, key, ['compensating'], 'done')
-          undoing = null
+          undoing.delete(itemOf(rows, data))
           break
         case 'run.held':
           held = true
@@ -109,7 +121,8 @@ export function resultsStand(): Check {
   return ({ rows, turn }) => {
     for (const key of turn.steps.keys()) {
       const step = rows.step(key)!
-      const { compensation: _, output, ...rest } = step
+      // Of an item that has settled nothing is to be undone: its steps give their places up.
+      const { compensation: _, settled: __, output, ...rest } = step
       const image = JSON.stringify([rest, output?.text])
       const known = results.get(key)
       if (known !== undefined) same(image, known)
@@ -139,11 +152,18 @@ export const waitsHaveTheirRows: Check = ({ rows }) => {
   const run = rows.run()
   const timers = new Map<string, number>()
   const pauses = new Map<string, string>()
+  const listeners = new Map<string, string>()
+  const kept = new Set(rows.signals.filter(({ consumedBy }) => consumedBy === null).map(({ name }) => name))
   for (const step of stepsOf(rows)) {
     const { waitingFor: waiting, compensation: undo } = step
     if (step.state === 'retrying') timers.set(`${keyOf(step)}\nretry`, step.retryAt!)
     if (step.state === 'waiting' && waiting!.until) timers.set(`${keyOf(step)}\nwait`, Date.parse(waiting!.until))
     if (step.state === 'waiting' && waiting!.kind === 'pause') pauses.set(waiting!.pauseId!, keyOf(step))
+    const head = nodeAt(rows.graph, step.nodeId, step.iteration)!.head
+    if (step.state === 'waiting' && head && /^(queue|webhook):/.test(waiting!.signal ?? '')) {
+      const { awaits } = rows.step(keyAt(head, parentIteration(step.iteration)))!.body!.items!
+      if (!kept.has(awaits!)) listeners.set(keyOf(step), waiting!.signal!)
+    }
     if (undo?.state === 'retrying') timers.set(`${keyOf(step)}\nundo`, undo.retryAt!)
     const timeoutMs = rows.graph.nodes.get(step.nodeId)!.settings.timeoutMs
     if (undo?.state === 'waiting' && timeoutMs) timers.set(`${keyOf(step)}\nundo`, undo.lastAttemptAt! + timeoutMs)
@@ -153,6 +173,7 @@ export const waitsHaveTheirRows: Check = ({ rows }) => {
   const deadline = deadlineOf(run)
   if (deadline !== null) timers.set('\n\ndeadline', deadline)
   same(inOrder(rows.timers), inOrder(timers))
+  same(inOrder(rows.listeners), inOrder(listeners))
   same(inOrder(rows.openPauses().map((pause) => [pause.id, keyOf(pause)] as const)), inOrder(pauses))
   if (pauses.size > limits.openPauses) throw new Error('too many open pauses')
 }
@@ -184,6 +205,8 @@ function viewOf(state: RunState): unknown {
     deferred: sorted(state.deferred),
     attention: sorted(state.attention),
     settledTop: state.settledTop,
+    signals: state.signals.map(({ name }) => name),
+    unread: inOrder([...state.unread].flatMap(([key, unread]) => (unread.length > 0 ? [[key, unread.map(({ name }) => name)] as const] : []))),
   }
   if (state.run.ending) return always
   const open = inOrder([...state.open].filter(([scope]) => !isScopeHalted(state, scope)))
@@ -256,13 +279,16 @@ export const openStepsAreInOpenScopes: Check = ({ rows }) => {
       for (const scope of scopesOf(state, step.nodeId, step.iteration)) if (!state.open.has(scope)) throw new Error(`${keyOf(step)} is open in a scope that is not`)
 }
 
-/** Steps are undone in the reverse order of their completion. */
+const data = (event: Rows['events'][number]): Pick<StepRow, 'nodeId' | 'iteration'> => event.data as unknown as StepRow
+
+/** Steps are undone in the reverse order of their completion: those of the run; what items undid is theirs. */
 export const undoneInReverse = (rows: Rows): void => {
+  const ofRun = (step: Pick<StepRow, 'nodeId' | 'iteration'>): boolean => itemOf(rows, { ...step }) === '' || rows.step(keyOf(step))?.settled !== null
   const declared = stepsOf(rows).filter(
     (step) => rows.graph.nodes.get(step.nodeId)!.settings.compensate && (step.state === 'completed' || step.state === 'failed') && step.settled !== null,
   )
   const order = declared.sort((a, b) => b.settled! - a.settled!).map(keyOf)
-  const begun = [...new Set(rows.events.filter((event) => event.type === 'step.compensating').map(({ data }) => keyOf(data as unknown as StepRow)))]
+  const begun = [...new Set(rows.events.filter((event) => event.type === 'step.compensating' && ofRun(data(event))).map((event) => keyOf(data(event))))]
   const run = rows.run()
   const undoes = begun.length > 0 || run.status === 'compensated'
   // Undoing that its worker died of too often is left where it is.

@@ -9,10 +9,13 @@ export interface Shape {
   bodies: 'none' | 'some' | 'mostly'
   /** Kinds of node beside `work` and `router`. */
   waits: boolean
+  /** Producers, writers into the channels of some of them, and maps that draw their body. */
+  draws?: boolean
 }
 
 export const richest: Shape = { nodes: 7, bodies: 'some', waits: true }
 export const nested: Shape = { nodes: 3, bodies: 'mostly', waits: true }
+export const drawn: Shape = { nodes: 8, bodies: 'some', waits: true, draws: true }
 export const flat: Shape = { nodes: 9, bodies: 'none', waits: false }
 
 export function definitionFrom(tape: Tape, shape: Shape = richest): Definition {
@@ -50,8 +53,9 @@ function nodeFrom(tape: Tape, shape: Shape, id: string, parentId: string | null,
   return { id, type, parentId, settings, config: configFrom(tape, type) }
 }
 
-function typeFrom(tape: Tape, { bodies, waits }: Shape, depth: number): string {
+function typeFrom(tape: Tape, { bodies, waits, draws }: Shape, depth: number): string {
   const types = ['work', 'work', 'router']
+  if (draws) types.push('producer', 'producer', 'writer', 'drawn')
   if (waits) types.push('pause', 'signal', 'report', 'timer', 'child')
   if (bodies === 'mostly' && depth < 2) return tape.of(['map', 'map', 'loop', ...types])
   if (bodies !== 'none' && depth < 2) types.push('map', 'loop', 'map', 'loop')
@@ -60,7 +64,8 @@ function typeFrom(tape: Tape, { bodies, waits }: Shape, depth: number): string {
 }
 
 function configFrom(tape: Tape, type: string): NonNullable<Node['config']> {
-  if (type === 'map') return { total: tape.pick(5), concurrency: 1 + tape.pick(3), collect: tape.once(2) }
+  if (type === 'producer') return { max: tape.pick(4) }
+  if (type === 'map' || type === 'drawn') return { total: tape.pick(5), concurrency: 1 + tape.pick(3), collect: tape.once(2) }
   if (type === 'loop') return { max: tape.pick(4) }
   if (type === 'signal') return { name: tape.of(['a', 'b']) }
   if (type !== 'pause') return {}
@@ -72,6 +77,8 @@ export function handlesOf(type: string): string[] {
   if (type === 'router') return ['default', 'a', 'b', 'failed']
   if (type === 'pause') return ['default', 'declined', 'expired', 'failed']
   if (type === 'signal' || type === 'report' || type === 'child') return ['default', 'expired', 'failed']
+  if (type === 'producer') return ['default', 'default', 'done', 'failed']
+  if (type === 'drawn') return ['each', 'each', 'default', 'failed']
   return ['default', 'default', 'failed']
 }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { everything, undoneInReverse } from './audit.ts'
-import { type Shape, definitionFrom, nested, richest } from './definitions.ts'
+import { type Shape, definitionFrom, drawn as drawnBodies, nested, richest } from './definitions.ts'
 import { type Faults, Simulation, all } from './simulation.ts'
 import { Tape, tapes } from './tape.ts'
 
@@ -21,6 +21,7 @@ const numbers = fc.record({ definition: tapes(200), schedule: tapes(500) })
 test.each([
   ['graphs of all kinds', richest],
   ['maps and loops in each other', nested],
+  ['producers, channels and drawn bodies', drawnBodies],
 ])('any run of %s, through crashes, late results and interference, comes to one end and keeps its promises on the way', (_, shape) => {
   fc.assert(
     fc.property(numbers, (drawn) => {

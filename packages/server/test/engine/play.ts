@@ -1,6 +1,6 @@
 import type { Definition, Json, Node } from '@sluice/schema'
 import { expect } from 'vitest'
-import type { Happening, Waiting } from '../../src/engine/happening.ts'
+import type { Happening, Production, Waiting } from '../../src/engine/happening.ts'
 import { happen, proceed, rest } from '../../src/engine/machine.ts'
 import { payloadOf } from '../../src/engine/payload.ts'
 import { type RunState, type StepRow, stepKey } from '../../src/engine/state.ts'
@@ -126,6 +126,28 @@ export class Play {
   answer(id: string, more: boolean, output: Json = { count: 0 }, iteration = ''): this {
     if (this.task(id, iteration).phase !== 'ask') throw new Error(`${id} is not asked`)
     return this.holder({ is: 'asked', nodeId: id, iteration, more, output: payloadOf(output) })
+  }
+
+  /** A producer begins, and is asked for its first item. */
+  begin(id: string, iteration = ''): this {
+    return this.holder({ is: 'fanned', ...this.ref(id, iteration), total: null, concurrency: 1, collect: true, from: null })
+  }
+
+  private produce(id: string, iteration: string, production: Production, took = false): this {
+    if (this.task(id, iteration).phase !== 'ask') throw new Error(`${id} is not asked`)
+    return this.holder({ is: 'produced', nodeId: id, iteration, took, ...production })
+  }
+
+  give(id: string, item: Json, state: Json = null, { took = false, iteration = '' } = {}): this {
+    return this.produce(id, iteration, { item: payloadOf(item), route: ['default'], state }, took)
+  }
+
+  end(id: string, iteration = ''): this {
+    return this.produce(id, iteration, { ended: payloadOf({ ended: id }) })
+  }
+
+  await(id: string, awaits: string, listens: Extract<Production, { awaits: string }>['listens'] = null): this {
+    return this.produce(id, '', { awaits, listens, state: null })
   }
 
   gather(output: Json = {}): this {

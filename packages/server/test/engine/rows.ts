@@ -1,9 +1,19 @@
-import { graphOf, type Graph } from '../../src/workflows/graph.ts'
+import { graphOf, type Graph, type GraphTypes } from '../../src/workflows/graph.ts'
 import type { Definition } from '@sluice/schema'
 import { derive } from '../../src/engine/frontier.ts'
+import { keptBy } from '../../src/engine/load.ts'
 import { nothing, payloadOfText } from '../../src/engine/payload.ts'
 import { type PauseRow, type RunHead, type RunState, type StepRow, isTerminal, keyOf, stateOf } from '../../src/engine/state.ts'
 import type { Turn } from '../../src/engine/turn.ts'
+
+const types: GraphTypes = {
+  get: (type) => ({
+    entry: type === 'input',
+    ...(type === 'producer' && { behaviour: { is: 'producer' } }),
+    ...(type === 'drawn' && { behaviour: { is: 'map' }, draws: 'each' }),
+    ...(type === 'writer' && { writes: true }),
+  }),
+}
 
 /** What PostgreSQL keeps of one run, as text: nothing of a state in memory can leak into the next. */
 export class Rows {
@@ -12,11 +22,13 @@ export class Rows {
   readonly steps = new Map<string, string>()
   readonly pauses = new Map<string, string>()
   readonly timers = new Map<string, number>()
+  /** `kind:name` by step. */
+  readonly listeners = new Map<string, string>()
   readonly signals: { id: number; name: string; text: string; consumedBy: string | null }[] = []
   readonly events: { type: string; data: Record<string, unknown> }[] = []
 
   constructor(definition: Definition, given: Partial<RunHead> = {}) {
-    this.graph = graphOf(definition, { get: (type) => ({ entry: type === 'input' }) })
+    this.graph = graphOf(definition, types)
     this.head = headText({ ...queued, ...given })
   }
 
@@ -45,7 +57,7 @@ export class Rows {
     // By key, as rows come from a table: not in the order they came to be.
     for (const key of [...this.steps.keys()].sort((a, b) => a.localeCompare(b))) state.steps.set(key, this.step(key)!)
     for (const pause of this.openPauses()) state.pauses.set(pause.id, pause)
-    for (const { id, name, text, consumedBy } of this.signals) if (consumedBy === null) state.signals.push({ id, name, payload: payloadOfText(text) })
+    for (const { id, name, text, consumedBy } of this.signals) if (consumedBy === null) keptBy(state, name).push({ id, name, payload: payloadOfText(text) })
     derive(state)
     return state
   }
@@ -59,6 +71,11 @@ export class Rows {
     run.seq += turn.events.length
     this.head = headText(run)
     for (const step of turn.steps.values()) this.write(step)
+    for (const key of turn.folded) this.steps.delete(key)
+    for (const [key, listener] of turn.listeners) {
+      if (listener) this.listeners.set(key, `${listener.kind}:${listener.name}`)
+      else this.listeners.delete(key)
+    }
     for (const [id, pause] of turn.pauses) this.pauses.set(id, JSON.stringify(pause))
     for (const [key, timer] of turn.timers) {
       if (timer.dueAt === null) this.timers.delete(key)

@@ -2,7 +2,7 @@ import type { Definition, Json } from '@sluice/schema'
 import type { Happening, Waiting } from '../../src/engine/happening.ts'
 import { happen, isParked, proceed, rest } from '../../src/engine/machine.ts'
 import { payloadOf } from '../../src/engine/payload.ts'
-import { type RunState, type StepRow, keyOf } from '../../src/engine/state.ts'
+import { type Body, type RunState, type StepRow, channelName, channels, keyOf, sourceName } from '../../src/engine/state.ts'
 import { askKey, undoKey } from '../../src/engine/frontier.ts'
 import { type Task, type TimerKind, type Turn, beginTurn, flightId, root } from '../../src/engine/turn.ts'
 import { Rows, stepsOf } from './rows.ts'
@@ -283,7 +283,8 @@ export class Simulation {
       if (step.state !== 'waiting' || !waiting) continue
       if (waiting.kind === 'pause') moves.push(() => this.outside(this.decision(waiting.pauseId!)))
       if (waiting.kind === 'report') moves.push(() => this.outside(this.report(nodeId, iteration, 'invoke')))
-      if (waiting.kind === 'signal') moves.push(() => this.outside({ is: 'signalled', name: waiting.signal!, payload: payloadOf({ signal: waiting.signal! }) }))
+      if (waiting.kind === 'signal' && this.rows.listeners.has(keyOf(step))) moves.push(() => this.outside({ is: 'delivered', nodeId, iteration, payload: payloadOf('delivered') }))
+      else if (waiting.kind === 'signal') moves.push(() => this.outside({ is: 'signalled', name: waiting.signal!, payload: payloadOf({ signal: waiting.signal! }) }))
     }
     for (const [id, child] of this.children) if (child.state !== 'ended') moves.push(() => this.endChild(id))
     return moves
@@ -356,7 +357,9 @@ export class Simulation {
       return this.tape.once(4) ? { is: 'waits', ...ref, waiting: { for: 'report' } } : { is: 'completed', ...ref, output: payloadOf({ undo: attempt }), route: ['default'] }
     const node = state.graph.nodes.get(nodeId)!
     const config = node.definition.config as { [key: string]: Json }
-    if (node.type === 'map') return { is: 'fanned', ...ref, total: config['total'] as number, concurrency: config['concurrency'] as number, collect: config['collect'] as boolean }
+    if (node.type === 'map' || (node.type === 'drawn' && node.depth === depthOf(iteration)))
+      return { is: 'fanned', ...ref, total: config['total'] as number, concurrency: config['concurrency'] as number, collect: config['collect'] as boolean }
+    if (node.type === 'producer' && node.depth === depthOf(iteration)) return { is: 'fanned', ...ref, total: null, concurrency: 1, collect: true, from: 0 }
     if (node.type === 'loop') return { is: 'fanned', ...ref, total: null, concurrency: 1, collect: false }
     const waiting = this.waitingOf(node.type, config, state.steps.get(task.key)!)
     if (waiting) return { is: 'waits', ...ref, waiting }
@@ -395,22 +398,46 @@ export class Simulation {
     }
   }
 
+  private producedBy(state: RunState, { nodeId, iteration, key }: Task, { next, live, items }: Body): Happening {
+    const ref = { is: 'produced' as const, nodeId, iteration }
+    const node = state.graph.nodes.get(nodeId)!
+    const came = items!.awaits === null ? undefined : items!.awaits.startsWith(channels) ? state.unread.get(key)?.[0] : state.signals.find(({ name }) => name === items!.awaits)
+    const kept = { state: (items!.state as number) + 1 }
+    const item = { item: payloadOf({ item: next }), route: ['default'], ...kept }
+    if (came)
+      return this.tape.once(6)
+        ? { ...ref, took: true, awaits: items!.awaits!, listens: items!.awaits!.startsWith('queue:') ? { kind: 'queue', name: 'q', after: null } : null, ...kept }
+        : { ...ref, took: true, ...item }
+    const given = next - live
+    const isOver = given >= (node.definition.config!['max'] as number)
+    if (node.fedBy.length > 0 && items!.awaits === null) return { ...ref, took: false, awaits: channelName(key, ''), listens: null, ...kept }
+    if (isOver || items!.awaits !== null) return { ...ref, took: false, ended: payloadOf({ items: given }) }
+    const source = this.tape.pick(4)
+    if (source > 1) return { ...ref, took: false, ...item }
+    return source === 1
+      ? { ...ref, took: false, awaits: this.tape.of(['a', 'b']), listens: null, ...kept }
+      : { ...ref, took: false, awaits: sourceName('queue', 'q', key), listens: { kind: 'queue', name: 'q', after: null }, ...kept }
+  }
+
   private answerOf(state: RunState, task: Task): Happening {
     const ref = { nodeId: task.nodeId, iteration: task.iteration }
     if (this.faults.failures && this.tape.once(12)) return { is: 'unanswerable', ...ref, error: { code: 'limit_exceeded', message: 'Too large' } }
     if (task.key === root) return { is: 'gathered', output: payloadOf({}) }
     const body = state.steps.get(task.key)!.body!
+    if (body.items) return this.producedBy(state, task, body)
     const max = state.graph.nodes.get(task.nodeId)!.definition.config!['max'] as number
     return { is: 'asked', ...ref, more: body.total === null && body.next < max, output: payloadOf({ results: body.done }) }
   }
 }
+
+const depthOf = (iteration: string): number => (iteration === '' ? 0 : iteration.split('.').length)
 
 const flightKeyOf = (task: Task): string => (task.phase === 'compensate' ? undoKey(task.key) : task.phase === 'ask' ? askKey(task.key) : task.key)
 const idOf = (task: Task): string => flightId(flightKeyOf(task), task.attempt)
 
 /** The flight that a result in the inbox is of: it is in hand, though its task is done. */
 function flightOfOutcome(happening: Happening): string[] {
-  if (happening.is === 'asked' || happening.is === 'unanswerable') return [flightId(askKey(keyOf(happening)), 0)]
+  if (happening.is === 'asked' || happening.is === 'produced' || happening.is === 'unanswerable') return [flightId(askKey(keyOf(happening)), 0)]
   if (!('phase' in happening) || happening.is === 'reported') return []
   const key = keyOf(happening)
   return [flightId(happening.phase === 'compensate' ? undoKey(key) : key, happening.attempt)]
