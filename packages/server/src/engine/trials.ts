@@ -96,7 +96,7 @@ async function prepare({ database, catalogue, plans }: TrialParts, actor: Actor,
   if (!target) throw new Fault('node_missing')
   const part = partOf(graph, catalogue, target, tried)
   refusePauses(catalogue, part.nodes, part.seeds)
-  refuseIssues(definition, catalogue, part)
+  refuseIssues(definition, catalogue, part, target)
   const given = inputOf(catalogue, definition, part, tried)
   return {
     target,
@@ -123,12 +123,15 @@ async function prepare({ database, catalogue, plans }: TrialParts, actor: Actor,
   }
 }
 
-function refuseIssues(definition: Definition, catalogue: Catalogue, { nodes }: TrialPart): void {
+function refuseIssues(definition: Definition, catalogue: Catalogue, { nodes }: TrialPart, { type }: GraphNode): void {
   const ids = new Set(nodes.map(({ id }) => id))
   // Against the whole draft: what stands before the part may be named in it, and reads as missing.
   const issues = validate(definition, catalogue).filter((issue) => issue.nodeId !== null && ids.has(issue.nodeId))
   if (issues.length > 0)
-    throw new Fault('definition_invalid', { issues: issues.map((issue) => ({ nodeId: issue.nodeId ?? '', field: issue.field ?? '', message: issue.message })) })
+    throw new Fault('definition_invalid', {
+      issues: issues.map((issue) => ({ nodeId: issue.nodeId ?? '', field: issue.field ?? '', message: issue.message })),
+      details: { type },
+    })
 }
 
 /** What the input nodes are given that are run, by their ids; values of other input nodes are passed over. */

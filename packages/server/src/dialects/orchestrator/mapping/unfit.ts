@@ -1,0 +1,116 @@
+import type { Issue } from '@sluice/schema'
+import type { z } from 'zod'
+import type { WireIssue } from '../../../rpc/faults.ts'
+
+/** What does not fit, in the words of Django's REST framework, by field. PURE, and total. */
+
+export type FieldErrors = Record<string, string[]>
+
+/** Where something is wrong with no field of its own. */
+const whole = 'non_field_errors'
+
+/** Of what the schemas of the wire refused. */
+export const unfitWire = (issues: readonly WireIssue[]): FieldErrors => gathered(issues.map(({ issue }) => [fieldOf(issue.path.map(String)), worded(issue)]))
+
+/** Of what the core found wrong with what it was asked. */
+export const unfitCore = (issues: readonly Issue[]): FieldErrors => gathered(issues.map(({ path = [], message }) => [fieldOf(spelled(path.map(String))), message]))
+
+/** What keeps a definition from running: by node, by field of its form. */
+export function validationOf(issues: readonly Issue[]): Record<string, FieldErrors> {
+  const nodes = Map.groupBy(issues, ({ nodeId }) => nodeId || 'workflow')
+  return Object.fromEntries([...nodes].map(([node, of]) => [node, gathered(of.map(({ field, message }) => [formField(field), worded({ message })]))]))
+}
+
+/** The same of the one node that was tried. */
+export const formErrorsOf = (issues: readonly Issue[]): FieldErrors => gathered(issues.map(({ field, message }) => [formField(field), worded({ message })]))
+
+/** All of them as one text: `name: This field is required.` */
+export const textOf = (errors: FieldErrors): string =>
+  Object.entries(errors)
+    .flatMap(([field, messages]) => messages.map((message) => (field === whole ? message : `${field}: ${message}`)))
+    .join('; ')
+
+function gathered(entries: readonly (readonly [string, string])[]): FieldErrors {
+  const fields = new Map<string, string[]>()
+  for (const [field, message] of entries) fields.set(field, [...new Set([...(fields.get(field) ?? []), message])])
+  return Object.fromEntries(fields)
+}
+
+const fieldOf = (path: readonly string[]): string => (path.length === 0 ? whole : path.join('.'))
+
+/** The fields of a form stand in the config; a type that nobody knows is told of as what the wire calls it. */
+function formField(field = ''): string {
+  const [first, ...rest] = field.split('.')
+  if (first === 'config') return fieldOf(rest)
+  return first === 'type' ? 'node_type' : field === '' ? whole : field
+}
+
+// ── the words of the wire ──────────────────────────────────────────────────────────────────────────────────────────────
+
+const required = 'This field is required.'
+const types: Readonly<Record<string, string>> = {
+  string: 'Not a valid string.',
+  number: 'A valid number is required.',
+  int: 'A valid integer is required.',
+  boolean: 'Must be a valid boolean.',
+  object: 'Invalid data. Expected a dictionary.',
+  record: 'Expected a dictionary of items.',
+  array: 'Expected a list of items.',
+  date: 'Datetime has wrong format.',
+}
+
+function worded(issue: Pick<z.core.$ZodIssue, 'message'> & Partial<z.core.$ZodIssue>): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return issue.input === undefined ? required : issue.input === null ? 'This field may not be null.' : (types[issue.expected ?? ''] ?? issue.message)
+    case 'invalid_value':
+      return issue.input === undefined ? required : `${JSON.stringify(issue.input)?.slice(0, 100)} is not a valid choice.`
+    case 'custom':
+      return issue.input === undefined ? required : issue.message
+    case 'too_small':
+      return tooSmall(issue)
+    case 'too_big':
+      return tooBig(issue)
+    default:
+      // As the declarations of nodes say it.
+      return issue.message === 'Missing key' ? required : issue.message
+  }
+}
+
+function tooSmall({ origin, minimum, message }: Partial<z.core.$ZodIssueTooSmall> & { message: string }): string {
+  if (origin === 'string') return minimum === 1 ? 'This field may not be blank.' : `Ensure this field has at least ${minimum} characters.`
+  if (origin === 'array') return required
+  return origin === 'number' || origin === 'int' ? `Ensure this value is greater than or equal to ${minimum}.` : message
+}
+
+function tooBig({ origin, maximum, message }: Partial<z.core.$ZodIssueTooBig> & { message: string }): string {
+  if (origin === 'string') return `Ensure this field has no more than ${maximum} characters.`
+  return origin === 'number' || origin === 'int' ? `Ensure this value is less than or equal to ${maximum}.` : message
+}
+
+// ── the keys of the core ───────────────────────────────────────────────────────────────────────────────────────────────
+
+/** What the core calls its keys, by what the wire does. */
+const spellings: Readonly<Record<string, string>> = {
+  type: 'node_type',
+  config: 'form_values',
+  source: 'source_node',
+  target: 'target_node',
+  sourceHandle: 'source_handle',
+  workflow: 'workflow_id',
+  nodeId: 'node_id',
+  data: 'input_data',
+  session: 'session_id',
+  timeoutMs: 'timeout',
+  order: 'ordering',
+  email: 'username',
+  refreshToken: 'refresh',
+}
+
+/** Of an operation of an edit, or of a definition, only what the wire says of it. */
+function spelled(path: readonly string[]): string[] {
+  const [first, index, ...rest] = path
+  const own = first === 'operations' || first === 'nodes' || first === 'links' ? rest : [...path]
+  const [head, ...below] = own[0] === 'node' || own[0] === 'link' || index === undefined ? own.filter((key) => key !== 'node' && key !== 'link') : own
+  return head === undefined ? [] : [spellings[head] ?? head, ...below]
+}

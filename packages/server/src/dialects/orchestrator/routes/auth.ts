@@ -1,0 +1,100 @@
+import { Fault } from '@sluice/schema'
+import { z } from 'zod'
+import { type DialectRow, route } from '../../dialect.ts'
+import { ApiError, AuthUser, LoginRequest, LoginResponse, LogoutRequest, Message, RefreshRequest, RefreshResponse } from '../contract.ts'
+import { refused } from '../errors.ts'
+import * as examples from '../examples.ts'
+import { userOf } from '../mapping/user.ts'
+
+const tags = ['auth']
+const extension = true
+
+/** Of the source: who asks. */
+export const authRows: readonly DialectRow[] = [
+  route('auth.login', {
+    name: 'login',
+    method: 'POST',
+    path: '/api/auth/login/',
+    summary: 'Get tokens for a user name and a password',
+    description: 'The user name is the email. `access` goes into the header `Authorization`, behind `Bearer `.',
+    tags,
+    extension,
+    body: LoginRequest,
+    reply: LoginResponse,
+    faults: ['login_failed'],
+    others: { 400: { description: 'There is no name, or no password', schema: ApiError } },
+    example: { body: { username: examples.user.email, password: 'correct horse battery' }, reply: { user: examples.user, ...examples.tokens } },
+    ask({ body }) {
+      if (body.username.trim() === '' || body.password === '') throw new Fault('input_invalid')
+      return { email: body.username, password: body.password }
+    },
+    answer: ({ user, token, refreshToken }) => ({ user: userOf(user), access: token, refresh: refreshToken }),
+    onFault: ({ code }) => (code === 'input_invalid' ? refused(400, 'Username and password are required') : undefined),
+  }),
+
+  route('auth.refresh', {
+    name: 'refreshToken',
+    method: 'POST',
+    path: '/api/auth/refresh/',
+    summary: 'Get new tokens for a refresh token, once',
+    tags,
+    extension,
+    body: RefreshRequest,
+    reply: RefreshResponse,
+    faults: ['credential_invalid'],
+    example: { body: { refresh: examples.tokens.refresh }, reply: examples.tokens },
+    ask({ body }) {
+      if (body.refresh === '') throw new Fault('credential_invalid')
+      return { refreshToken: body.refresh }
+    },
+    answer: ({ token, refreshToken }) => ({ access: token, refresh: refreshToken }),
+  }),
+
+  route('auth.me', {
+    name: 'getMe',
+    method: 'GET',
+    path: '/api/auth/me/',
+    summary: 'Get who asks',
+    tags,
+    extension,
+    reply: AuthUser,
+    example: { reply: examples.user },
+    ask: () => undefined,
+    answer: ({ user }) => userOf(user),
+  }),
+
+  route('auth.logout', {
+    name: 'logout',
+    method: 'POST',
+    path: '/api/auth/logout/',
+    summary: 'End all tokens of who asks',
+    description: '`refresh` need not be said.',
+    tags,
+    extension,
+    body: LogoutRequest,
+    reply: Message,
+    example: { body: { refresh: examples.tokens.refresh }, reply: { message: 'Logged out successfully' } },
+    ask: () => undefined,
+    answer: () => ({ message: 'Logged out successfully' }),
+  }),
+
+  // People are invited, and then set a password: that is the door this one is in place of. It stays shut.
+  route('auth.setPassword', {
+    name: 'register',
+    method: 'POST',
+    path: '/api/auth/register/',
+    summary: 'Registration is disabled',
+    description: 'People are invited by an admin.',
+    tags,
+    extension,
+    body: z.object({}).default({}),
+    reply: Message,
+    status: 200,
+    others: { 503: { description: 'Always', schema: ApiError } },
+    ask() {
+      throw new Fault('permission_denied')
+    },
+    answer: () => ({ message: '' }),
+    onFault: () => refused(503, 'Registration is disabled: ask an admin to be invited'),
+  }),
+]
