@@ -180,6 +180,7 @@ export const nativeMeanings: Meanings = {
     CreateKey: 'A key, and how far it reaches',
     CreatedKey: 'The key with its secret, which is shown this once',
     Queue: 'A durable list of JSON values',
+    QueueName: 'Up to 100 characters of A-Z a-z 0-9 . _ -',
     QueueState: 'A queue with how many items are in it; of more than 100,000 that were taken, so many are told',
     QueueTrigger: 'The workflow that each item starts a run of',
     QueueItem: 'A value in a queue',

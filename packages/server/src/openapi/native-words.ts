@@ -30,6 +30,7 @@ export const parameters = {
   workflow: 'The id or the handle of a workflow',
   nodeId: 'The id of a node',
   webhook: 'The id or the name of a webhook',
+  queue: 'The name of a queue',
   type: 'The name of a node type',
   name: 'Its name',
   contentType: 'Its media type',
