@@ -5,10 +5,11 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { docsIndex, docsInitializer, docsPolicy, docsStyle } from './docs-page.ts'
 import { pathOf } from './query.ts'
 
-/** An OpenAPI document; it is served at `/openapi/<name>.json`. */
+/** A document of an API; it is served at `/openapi/<name>.json`. */
 export interface ApiPage {
   name: string
-  title: string
+  /** Null: the page of Swagger UI cannot show it. */
+  title: string | null
   /** JSON. */
   text: string
 }
@@ -39,7 +40,9 @@ export function mountDocs(app: FastifyInstance, pages: () => Promise<readonly Ap
     return reply.header('content-security-policy', docsPolicy).type('text/html; charset=utf-8').send(docsIndex)
   })
   app.get('/docs/initializer.js', { config }, async (_request, reply) =>
-    reply.type('text/javascript; charset=utf-8').send(docsInitializer((await all()).map(({ name, title }) => ({ title, url: `../openapi/${name}.json` })))),
+    reply
+      .type('text/javascript; charset=utf-8')
+      .send(docsInitializer((await all()).flatMap(({ name, title }) => (title === null ? [] : [{ title, url: `../openapi/${name}.json` }])))),
   )
   app.get('/docs/sluice.css', { config }, async (_request, reply) => reply.type('text/css; charset=utf-8').send(docsStyle))
   for (const [name, type] of Object.entries(assets)) app.get(`/docs/${name}`, { config }, (request, reply) => sendAsset(name, type, request, reply))

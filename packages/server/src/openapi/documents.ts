@@ -1,9 +1,11 @@
 import { readFile, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { orchestrator } from '../dialects/orchestrator/index.ts'
 import { pyspur } from '../dialects/pyspur/index.ts'
 import type { Document } from './description.ts'
 import { describeDialect } from './dialect.ts'
 import { describeNative } from './native.ts'
+import { describeSockets, type SocketDocument } from './sockets.ts'
 
 /** A document of the server: `openapi/<name>.json` in the repository and over HTTP. */
 export interface ApiDocument {
@@ -12,26 +14,41 @@ export interface ApiDocument {
   describe(): Document
 }
 
+const dialects = [pyspur, orchestrator]
+
 export const documents: readonly ApiDocument[] = [
   { name: 'sluice', title: 'Sluice', describe: describeNative },
-  ...[pyspur].map((dialect) => ({ name: dialect.name, title: dialect.title, describe: () => describeDialect(dialect) })),
+  ...dialects.map((dialect) => ({ name: dialect.name, title: dialect.title, describe: () => describeDialect(dialect) })),
 ]
 
+/** What a dialect says over sockets: `openapi/<name>.asyncapi.json`. */
+export const socketDocuments: readonly { name: string; describe(): SocketDocument }[] = dialects
+  .filter(({ sockets = [] }) => sockets.length > 0)
+  .map((dialect) => ({ name: `${dialect.name}.asyncapi`, describe: () => describeSockets(dialect) }))
+
 /** The bytes of the file. */
-export const textOf = (document: Document): string => `${JSON.stringify(document, null, 2)}\n`
+export const textOf = (document: Document | SocketDocument): string => `${JSON.stringify(document, null, 2)}\n`
 
 /**
  * The documents as a server shows them. A copy of one knows where the server is, when that was told; a page that is shown
- * from elsewhere, by another name of the same server, asks where it is.
+ * from elsewhere, by another name of the same server, asks where it is. What has no title is read by programs alone.
  */
-export function pagesFor(publicUrl: string | null): { name: string; title: string; text: string }[] {
+export function pagesFor(publicUrl: string | null): { name: string; title: string | null; text: string }[] {
   const path = publicUrl === null ? '/' : new URL(publicUrl).pathname.replace(/(.)\/$/, '$1')
   const bases = [...(publicUrl === null ? [] : [publicUrl.replace(/\/$/, '')]), path]
-  return documents.map(({ name, title, describe }) => {
+  const pages = documents.map(({ name, title, describe }) => {
     const document = describe()
     const servers = bases.flatMap((base) => document.servers.map(({ url }) => ({ url: below(base, url) })))
     return { name, title, text: textOf({ ...document, servers }) }
   })
+  return [...pages, ...socketDocuments.map(({ name, describe }) => ({ name, title: null, text: textOf(placed(describe(), publicUrl)) }))]
+}
+
+function placed(document: SocketDocument, publicUrl: string | null): SocketDocument {
+  if (publicUrl === null) return document
+  const { host, protocol, pathname } = new URL(publicUrl)
+  const here = { ...document.servers.here, host, protocol: protocol.replace('http', 'ws').replace(':', ''), ...(pathname !== '/' && { pathname: pathname.replace(/\/$/, '') }) }
+  return { ...document, servers: { here } }
 }
 
 /** `/api` below `/sluice` is `/sluice/api`. */
@@ -48,7 +65,7 @@ export async function writeDocuments(folder: string): Promise<string[]> {
 /** The documents in the folder that do not say what the server now says, and what they should. */
 export async function staleDocuments(folder: string): Promise<{ path: string; text: string }[]> {
   const all = await Promise.all(
-    documents.map(async ({ name, describe }) => {
+    [...documents, ...socketDocuments].map(async ({ name, describe }) => {
       const path = join(folder, `${name}.json`)
       const text = textOf(describe())
       return (await readFile(path, 'utf8').catch(() => null)) === text ? [] : [{ path, text }]
