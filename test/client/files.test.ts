@@ -52,6 +52,26 @@ test('a file of a draft is in use, and of an unknown workflow is not kept', asyn
   expect(await sluice.files.list()).toMatchObject({ items: [{ name: 'a.csv' }] })
 })
 
+test('a node of a draft has files under keys, which whoever reads the draft may read; what is refused is not kept', async () => {
+  await using server = await testServer()
+  const sluice = clientOf(server)
+  const { handle: workflow } = await sluice.workflows.create({ name: 'Invoice', definition: { nodes: [{ id: 'a/ä', type: 'merge' }], links: [] } })
+  const node = { workflow, nodeId: 'a/ä' }
+  const made = await sluice.nodeFiles.add({ ...node, key: 'letter head' }, new File(['one'], 'März.txt', { type: 'text/plain' }))
+  expect(made).toMatchObject({ nodeId: 'a/ä', key: 'letter head', file: { name: 'März.txt', contentType: 'text/plain', bytes: 3 } })
+  await expect(sluice.nodeFiles.add({ ...node, key: 'letter head' }, new Blob(['two']))).rejects.toMatchObject({ code: 'key_taken', constructor: ConflictError })
+  const changed = await sluice.nodeFiles.change({ ...node, id: made.id, key: 'foot' }, new Blob(['three']), { name: 'b.txt' })
+  expect(changed).toMatchObject({ id: made.id, key: 'foot', file: { name: 'b.txt' } })
+  expect(await sluice.nodeFiles.list({ ...node, count: true })).toMatchObject({ items: [changed], total: 1 })
+  const key = await sluice.keys.create({ name: 'reader', scopes: ['workflows.read', 'files.read'] })
+  const reader = createClient({ url: server.url, apiKey: key.secret, retries: 0 })
+  expect(await (await reader.files.content({ id: changed.file.id })).text()).toBe('three')
+  expect(await reader.nodeFiles.get({ ...node, id: made.id })).toEqual(changed)
+  await expect(reader.nodeFiles.add({ ...node, key: 'x' }, new Blob(['x']))).rejects.toMatchObject({ code: 'permission_denied' })
+  await sluice.nodeFiles.delete({ ...node, id: made.id })
+  expect(await server.db.database.query('select id from files')).toEqual([])
+})
+
 test('an upload is sent again only when it surely was not taken', async () => {
   await using server = await testServer()
   const tries: string[] = []
