@@ -69,11 +69,13 @@ export const story: readonly Chapter[] = [
   { id: 'secrets.list', input: () => ({ limit: 20 }) },
   { id: 'queues.put', input: () => ({ queue: 'refunds' }) },
   { id: 'queues.push', input: () => ({ queue: 'refunds', items: [{ customer: 'c_42', amount: 80 }], idempotencyKey: 'refund_3' }) },
+  { id: 'queues.list', input: () => ({ limit: 20 }) },
   { id: 'queues.get', input: () => ({ queue: 'refunds' }) },
   { id: 'queues.items', input: () => ({ queue: 'refunds', status: 'waiting', limit: 20 }) },
   { id: 'queues.item', input: (told) => ({ queue: 'refunds', id: told['queues.push'].ids[0] }) },
   { id: 'queues.retry', input: () => ({ queue: 'refunds' }) },
   { id: 'queues.delete', input: () => ({ queue: 'refunds' }) },
+  { id: 'queues.put', input: () => ({ queue: 'orders', trigger: { workflow: 'invoice', concurrency: 5 } }) },
 
   { id: 'workflows.create', input: () => ({ name: 'Invoice', description: 'Charges a customer, once', definition }) },
   { id: 'workflows.list', input: () => ({ limit: 20, count: true }) },
