@@ -13,28 +13,33 @@ export interface TrialPart {
 export type TrialGiven = Pick<TryNode, 'input' | 'outputs' | 'data'>
 
 export function partOf(graph: Graph, catalogue: Catalogue, target: GraphNode, { input, outputs = {}, data }: TrialGiven): TrialPart {
-  const withBody = (node: GraphNode): GraphNode[] => (isProducer(catalogue.get(node.type)) ? [node] : [node, ...bodyOf(node)])
-  if (data !== undefined) return { nodes: withBody(target), seeds: [] }
+  const whole = (node: GraphNode): GraphNode[] => (isProducer(catalogue.get(node.type)) ? [node] : [node, ...bodyOf(node)])
+  if (data !== undefined) return { nodes: whole(target), seeds: [] }
   if (input !== undefined) {
     const seeds = sourcesOf(graph, target).map((source) => seedOf(source.id, own(input, source.name) ?? own(input, source.id) ?? null, everyWay(source)))
-    return { nodes: withBody(target), seeds }
+    return { nodes: whole(target), seeds }
   }
   const seeds = new Map<string, Seed>()
   const nodes = new Set([target])
+  // Of what draws the body that the target stands in no more is run than leads there.
+  const around = new Set<GraphNode>()
   // What is added while it is gone through is come to as well.
-  for (const node of nodes)
+  for (const node of nodes) {
+    for (const drawer of drawersOf(node)) around.add(drawer)
     for (const source of sourcesOf(graph, node))
       if (Object.hasOwn(outputs, source.id)) seeds.set(source.id, seedOf(source.id, outputs[source.id]!, everyWay(source)))
       else nodes.add(source)
-  return { nodes: [...new Set([...nodes].flatMap(withBody))], seeds: [...seeds.values()] }
+  }
+  return { nodes: [...new Set([...nodes].flatMap((node) => (around.has(node) ? [node] : whole(node))))], seeds: [...seeds.values()] }
 }
 
 /** What leads to a node; to the nodes of a drawn body what draws it, too. */
 export function sourcesOf({ nodes }: Graph, node: GraphNode): GraphNode[] {
-  const around = node.parent?.item ? owners(node.parent).filter((owner) => owner.body.includes(node)) : []
   const before = node.incoming.map(({ source }) => nodes.get(source.id)!)
-  return [...new Set([...around, ...before])].filter((source) => source.id !== node.id)
+  return [...new Set([...drawersOf(node), ...before])]
 }
+
+const drawersOf = (node: GraphNode): GraphNode[] => (node.parent?.item ? owners(node.parent).filter((owner) => owner.body.includes(node)) : [])
 
 /** What stands in for a node leads to whatever is to be tried behind it. */
 const everyWay = (node: GraphNode): string[] => [...new Set(['default', ...[node, ...(node.item ? [node.item] : [])].flatMap(waysOf)])]
@@ -55,22 +60,24 @@ export function refusePauses(catalogue: Catalogue, nodes: readonly GraphNode[], 
 
 /** The part as a definition of its own. What a body was, stays one; a part of a body stands at the top. */
 export function definitionOf(definition: Definition, catalogue: Catalogue, { nodes, seeds }: TrialPart): Definition {
-  const run = new Set(nodes.map(({ id }) => id))
   const seeded = new Set(seeds.map(({ nodeId }) => nodeId))
-  const isEntered = nodes.some(({ type }) => catalogue.get(type)?.entry === true)
-  const part: Node[] = definition.nodes.flatMap((node) => {
-    if (!run.has(node.id) && !seeded.has(node.id)) return []
-    const placed = node.parentId && !run.has(node.parentId) && !seeded.has(node.parentId) ? { ...node, parentId: null } : node
-    return [seeded.has(node.id) ? standIn(placed, catalogue, isEntered) : placed]
+  const ids = new Set([...nodes.map(({ id }) => id), ...seeded])
+  const within = definition.nodes.filter(({ id }) => ids.has(id))
+  const isEntered = within.some(({ id, type }) => isEntry(catalogue, type) && !(seeded.has(id) && isProducer(catalogue.get(type))))
+  const part = within.map((node): Node => {
+    const placed = node.parentId && !ids.has(node.parentId) ? { ...node, parentId: null } : node
+    return seeded.has(node.id) ? standIn(placed, catalogue, isEntered) : placed
   })
-  const ids = new Set(part.map(({ id }) => id))
   return { kind: definition.kind, nodes: part, links: definition.links.filter((link) => ids.has(link.source) && ids.has(link.target)), settings: { onFailure: 'stop' } }
 }
 
-/** What is given in place of a node neither draws a body nor waits for a server that knows its type. */
+const isEntry = (catalogue: Catalogue, type: string): boolean => catalogue.get(type)?.entry === true
+
+/** What is given in place of a node draws no body, waits for no server that knows its type, and is part of the run wherever that is entered. */
 function standIn(node: Node, catalogue: Catalogue, isEntered: boolean): Node {
   const type = catalogue.get(node.type)
-  if (type && drawnBy(type) === null) return node
+  const isAside = isEntered && type?.entry !== true
+  if (type && drawnBy(type) === null && !isAside) return node
   const { id, title, parentId } = node
   return { id, type: isEntered ? 'input' : 'static-value', ...(title !== undefined && { title }), ...(parentId && { parentId }) }
 }

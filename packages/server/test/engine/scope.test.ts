@@ -27,3 +27,9 @@ test('what finds its key taken by another value goes under the next number that 
     }),
   )
 })
+
+test('what is given before them stands first, as it is', () => {
+  const given = { a: 1, b: { c: 2 } }
+  expect(mergeOutputs({}, given)).toEqual(given)
+  expect(mergeOutputs({ n: { a: 1, b: 3 }, m: { a: 4 } }, given)).toEqual({ ...given, b_2: 3, a_2: 4 })
+})
