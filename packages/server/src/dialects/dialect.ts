@@ -83,6 +83,8 @@ export interface Said<P = unknown, Q = unknown, B = unknown> {
   path: P
   query: Q
   body: B
+  /** How the request came, with credentials and all: of a row that says `takesAny`, and over HTTP alone. */
+  request?: { method: Method; headers: Record<string, string>; query: Record<string, string | string[]> }
 }
 
 interface Described {
@@ -100,6 +102,8 @@ interface Described {
   extension?: true
   /** Its body is a form with files, fields of which are `FormFile`s. */
   takes?: 'multipart/form-data'
+  /** Its body may be of any type: JSON as it is, a form as an object, anything else as text, none as null; and it is told of the `request`. */
+  takesAny?: true
   /** The core's answer is a file, of which the bytes are sent. */
   gives?: 'bytes'
   /** What it refuses, beyond what all like it refuse. */

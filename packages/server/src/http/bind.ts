@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Setting } from '../dialects/dialect.ts'
 import type { FileContent, FilesPart } from '../rpc/context.ts'
 import { problemOf } from '../rpc/faults.ts'
+import { allowAnyBody } from './any-body.ts'
 import type { Wire } from './ask.ts'
 import { callerOf, wantsStream } from './caller.ts'
 import { sendContent } from './content.ts'
@@ -30,15 +31,20 @@ type Serve = (request: FastifyRequest, reply: FastifyReply) => Promise<void>
 /** Serves rows. Of the rows of a place, the one that streams is taken when the request asks for a stream, or when it is alone. */
 export function bind(app: FastifyInstance, places: readonly Place[], options: BindOptions): void {
   const takesForms = ({ rows }: Place): boolean => rows.some((row) => row.is === 'reply' && row.takes.length > 0)
+  const takesAny = ({ rows }: Place): boolean => rows.some((row) => row.is === 'reply' && row.takesAny)
   bindAll(
     app,
-    places.filter((place) => !takesForms(place)),
+    places.filter((place) => !takesForms(place) && !takesAny(place)),
     options,
   )
-  // A scope of its own: nobody else's route ever sees a body that is not JSON.
+  // Scopes of their own: nobody else's route ever sees a body that is not JSON.
   void app.register(async (scope) => {
     allowForms(scope)
     bindAll(scope, places.filter(takesForms), options)
+  })
+  void app.register(async (scope) => {
+    allowAnyBody(scope)
+    bindAll(scope, places.filter(takesAny), options)
   })
 }
 

@@ -1,9 +1,11 @@
 import type { z } from 'zod'
 import { actionOf, callCore, type Dialect, type DialectRow, isGuarded, Other, type Said } from '../dialects/dialect.ts'
 import { WireFault, type WireIssue } from '../rpc/faults.ts'
+import { valuesOf } from './any-body.ts'
 import type { Wire } from './ask.ts'
 import { coerce, fieldsOf, unwrap } from './coerce.ts'
 import { type Face, faceOf } from './face.ts'
+import { headerTexts } from './header-texts.ts'
 import { type Answer, answerOf, permitOf, type ReplyRow } from './rows.ts'
 
 /** The rows of a dialect, below each of its mounts. */
@@ -25,10 +27,11 @@ function replyRow(row: DialectRow, mount: string, dialect: Dialect, face: Face):
     status,
     open: action === 'public',
     takes: takes ? [takes] : [],
+    takesAny: row.takesAny ?? false,
     guarded: isGuarded(row),
     gives,
     permit: permitOf(action),
-    ask: (wire) => read(row, wire),
+    ask: row.takesAny ? (wire) => readAny(row, wire) : (wire) => read(row, wire),
     call: (context, said, signal) => callCore(row, context, said as Said, signal),
     answer: (value, setting, said) => answered(row.answer(value, setting, said as Said)),
     rescue(problem, setting, said) {
@@ -36,6 +39,12 @@ function replyRow(row: DialectRow, mount: string, dialect: Dialect, face: Face):
       return value === undefined ? undefined : answered(value)
     },
   }
+}
+
+/** The same of a row that takes any body, and is told how it came. */
+function readAny(row: DialectRow, wire: Wire): Said {
+  const said = read(row, { ...wire, body: wire.body ?? null })
+  return { ...said, request: { method: row.method, headers: headerTexts(wire.headers), query: valuesOf(wire.query) } }
 }
 
 /** What came, as the schemas have it. Throws a `WireFault` that tells all that is wrong. */

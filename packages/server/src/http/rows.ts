@@ -36,6 +36,8 @@ export interface ReplyRow extends Addressed {
   status: number
   /** What its body may be beside JSON. */
   takes: readonly BodyType[]
+  /** Its body may be of any type, and is read by it. */
+  takesAny: boolean
   /** Whether it does something although it is a GET: see `guarded.ts`. */
   guarded: boolean
   /** Whether the answer is a `FileContent`. */
@@ -73,6 +75,7 @@ export function rowsOf(router: AnyTRPCRouter, face: Face = nativeFace): Row[] {
         path,
         status,
         takes,
+        takesAny: false,
         guarded: method === 'GET' && type === 'mutation',
         gives: gives ?? 'json',
         permit,

@@ -30,6 +30,26 @@ test('what does not fit the wire is told with its place, all at once, in the man
   expect(calls.slice(before).filter(({ name }) => name.startsWith('workflows.'))).toEqual([])
 })
 
+test('a row that takes any body reads it by its type, and is told of the request; other rows are not', async () => {
+  const { ask, calls } = await toy()
+  const told = async (body: string | undefined, type: string) => {
+    const { status } = await ask('POST', '/things/t/tell/?a=1&b=2&b=3', body, { 'content-type': type, 'x-one': 'two' })
+    expect(status).toBe(202)
+    return calls.at(-1)!.args[1]
+  }
+  const request = { name: 't', query: { a: '1', b: ['2', '3'] } }
+  for (const [body, type, read] of [
+    ['{"a":[1]}', 'application/json', { a: [1] }],
+    ['[1]', 'application/cloudevents+json', [1]],
+    ['a=1&a=2&b=%C3%A4', 'application/x-www-form-urlencoded', { a: ['1', '2'], b: 'ä' }],
+    ['{"a":', 'text/plain', '{"a":'],
+    [undefined, 'text/plain', null],
+  ] as const)
+    expect(await told(body, type)).toEqual({ ...request, body: read, headers: expect.objectContaining({ 'x-one': 'two', 'content-type': type }) })
+  expect((await ask('POST', '/things/t/tell/', '{"a":')).body.oops).toBe('json_malformed')
+  expect((await ask('POST', '/things/', 'thing=a', { 'content-type': 'application/x-www-form-urlencoded' })).status).toBe(415)
+})
+
 test('every error at its addresses is in its manner: no row, a wrong method, no credential, a broken body', async () => {
   const { ask } = await toy()
   const told = async (...asked: Parameters<typeof ask>) => {

@@ -1,3 +1,4 @@
+import { Json } from '@sluice/schema'
 import { z } from 'zod'
 import { type Dialect, Other, route } from '../../src/dialects/dialect.ts'
 
@@ -71,6 +72,20 @@ export const toyDialect: Dialect = {
       reply: z.string(),
       ask: ({ path }) => ({ workflow: path.id }),
       answer: ({ name }) => name,
+    }),
+    route('webhooks.deliver', {
+      name: 'tellThing',
+      method: 'POST',
+      path: '/things/{id}/tell/',
+      summary: 'Tell a thing',
+      tags: ['things'],
+      status: 202,
+      takesAny: true,
+      params: z.object({ id: z.string() }),
+      body: Json,
+      reply: z.object({ heard: z.int() }),
+      ask: ({ path, body, request: { headers, query } = { method: 'POST', headers: {}, query: {} } }) => ({ name: path.id, body, headers, query }),
+      answer: ({ subscribers }) => ({ heard: subscribers }),
     }),
     route('workflows.delete', {
       name: 'dropThing',
