@@ -4,7 +4,7 @@ import { catalogue, definition, merge } from '../packages/server/test/workflows/
 import { createBlobs } from '../packages/server/src/files/blobs.ts'
 import { createNodeFiles, type NodeFiles } from '../packages/server/src/files/node-files.ts'
 import { newId } from '../packages/server/src/store/ids.ts'
-import { laneOfWorkflow } from '../packages/server/src/store/rows/runs.ts'
+import { laneOfWorkflow } from '../packages/server/src/store/lanes.ts'
 import type { Author } from '../packages/server/src/workflows/find.ts'
 import { createWorkflows, type Workflows } from '../packages/server/src/workflows/workflows.ts'
 import { testDatabase, type TestDatabase } from './support/database.ts'

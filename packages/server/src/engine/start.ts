@@ -13,14 +13,12 @@ import {
   type TrialRow,
   childOf,
   insertRun,
-  laneOfWorkflow,
   lanePeers,
   lockLane,
   lockTransaction,
   runOfTransaction,
   sessionsWithRounds,
   shareHeld,
-  workflowLanes,
 } from '../store/rows/runs.ts'
 import { type SessionRow, lockSession } from '../store/rows/sessions.ts'
 import { seedSteps } from '../store/rows/steps.ts'

@@ -1,5 +1,5 @@
 import { type Event, terminalEvents } from '@sluice/schema'
-import { laneOfWorkflow } from '../store/rows/runs.ts'
+import { laneOfWorkflow } from '../store/lanes.ts'
 import type { Entry, Scope, Sieve, Sifted } from './sieve.ts'
 
 /** Which run of a workflow is the current one, as far as its events have told. */

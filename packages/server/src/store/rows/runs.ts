@@ -301,11 +301,6 @@ export async function runOfTransaction(tx: Tx, workflowId: string, transactionId
 export const lockTransaction = (tx: Tx, workflowId: string, transactionId: string): Promise<unknown> =>
   tx.query({ name: 'transaction-lock', text: 'select pg_advisory_xact_lock(hashtextextended($1, 7462))' }, [`${workflowId}/${transactionId}`])
 
-/** What the names of lanes begin with that are of one workflow. */
-export const workflowLanes = 'workflow:'
-
-export const laneOfWorkflow = (workflowId: string, key: string): string => `${workflowLanes}${workflowId}:${key}`
-
 /** Serialises everything about one lane until the transaction ends. */
 export const lockLane = (tx: Tx, workspaceId: string, lane: string): Promise<unknown> =>
   tx.query({ name: 'lane-lock', text: 'select pg_advisory_xact_lock(hashtextextended($1, 7461))' }, [`${workspaceId}/${lane}`])

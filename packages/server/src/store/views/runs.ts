@@ -17,7 +17,7 @@ import {
 import { among, listPage } from '../conditions/list.ts'
 import { decodeCursor, pageFrom } from '../cursor.ts'
 import type { Tx } from '../database.ts'
-import { laneOfWorkflow } from '../rows/runs.ts'
+import { laneOfWorkflow } from '../lanes.ts'
 import type { StepRecord } from '../rows/steps.ts'
 import { type Outline, type Pinned, outlineFor, pinnedColumns } from './outline.ts'
 import { createScale } from './listed.ts'

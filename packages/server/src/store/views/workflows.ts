@@ -14,7 +14,7 @@ import {
 import type { StoredList } from '../conditions/fields.ts'
 import { listPage } from '../conditions/list.ts'
 import type { Tx } from '../database.ts'
-import { workflowLanes } from '../rows/runs.ts'
+import { workflowLanes } from '../lanes.ts'
 import type { VersionRow, WorkflowRow } from '../rows/workflows.ts'
 import { tooLarge } from './listed.ts'
 import { type SummaryRow, summaryColumns, summaryFrom } from './run-summary.ts'
