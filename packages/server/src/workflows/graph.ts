@@ -130,7 +130,8 @@ function scopesOf(nodes: Iterable<GraphNode>, { items }: Drawing): Map<GraphNode
 /** Where a scope begins: in a drawn body with what that hands on; else with the declared entries, and without any with what nothing leads to. */
 function entriesOf(parent: GraphNode | null, sorted: readonly GraphNode[], types: GraphTypes): readonly GraphNode[] {
   if (parent?.item) return sorted.filter(({ head }) => head !== null)
-  const isBegun = (node: GraphNode): boolean => types.get(node.type)?.entry === true || (node.incoming.length === 0 && isProducer(types.get(node.type)))
+  // A producer that something leads to waits for it, like any other node.
+  const isBegun = (node: GraphNode): boolean => (isProducer(types.get(node.type)) ? node.incoming.length === 0 : types.get(node.type)?.entry === true)
   const declared = parent ? [] : sorted.filter(isBegun)
   return declared.length > 0 ? declared : sorted.filter((node) => node.incoming.length === 0)
 }

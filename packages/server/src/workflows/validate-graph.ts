@@ -1,13 +1,20 @@
 import { limits, type Definition, type DefinitionIssue } from '@sluice/schema'
 import type { Catalogue } from '../nodes/contract.ts'
 import { bytesOf, extraTooLarge } from './form.ts'
-import type { Graph, GraphNode } from './graph.ts'
+import { drawnBy, type Graph, type GraphNode, owners } from './graph.ts'
 import { handlesOf } from './handles.ts'
 import { listed } from './names.ts'
 
 /** What is wrong with nodes and links as a graph, whatever the nodes do. */
 export function graphIssues(definition: Definition, graph: Graph, catalogue: Catalogue): DefinitionIssue[] {
-  return [...sizeIssues(definition), ...nodeIssues(definition), ...parentIssues(definition, graph, catalogue), ...linkIssues(definition, graph, catalogue), ...cycleIssues(graph)]
+  return [
+    ...sizeIssues(definition),
+    ...nodeIssues(definition),
+    ...parentIssues(definition, graph, catalogue),
+    ...linkIssues(definition, graph, catalogue),
+    ...cycleIssues(graph),
+    ...channelIssues(graph),
+  ]
 }
 
 function* sizeIssues({ nodes, links }: Definition): Generator<DefinitionIssue> {
@@ -28,7 +35,8 @@ function* parentIssues({ nodes }: Definition, graph: Graph, catalogue: Catalogue
   const parents = new Set(nodes.map(({ parentId }) => parentId))
   for (const node of nodes) {
     const is = catalogue.get(node.type)?.behaviour.is
-    if ((is === 'map' || is === 'loop') && !parents.has(node.id)) yield { nodeId: node.id, field: 'type', message: `A ${is} needs a body: no node names it as its parent` }
+    if ((is === 'map' || is === 'loop') && !parents.has(node.id) && drawnBy(catalogue.get(node.type)) === null)
+      yield { nodeId: node.id, field: 'type', message: `A ${is} needs a body: no node names it as its parent` }
     const issue = (message: string): DefinitionIssue => ({ nodeId: node.id, field: 'parentId', message })
     if (!node.parentId) continue
     const parent = graph.nodes.get(node.parentId)
@@ -37,6 +45,7 @@ function* parentIssues({ nodes }: Definition, graph: Graph, catalogue: Catalogue
     else {
       const kind = catalogue.get(parent.type)?.behaviour.is
       if (kind && kind !== 'map' && kind !== 'loop') yield issue(`${parent.name} has no body: only a map or a loop has one`)
+      else if (drawnBy(catalogue.get(parent.type)) !== null) yield issue(`${parent.name} has the body that its handle leads to: no node names it as its parent`)
     }
   }
 }
@@ -61,7 +70,7 @@ function* linkIssues({ links }: Definition, graph: Graph, catalogue: Catalogue):
     if (!target) yield { ...issue('.target', `There is no node ${link.target}`), nodeId: source ? link.source : null }
     if (!source || !target) continue
     if (source === target) yield issue('', 'A node cannot lead to itself')
-    else if (graph.crossing.has(link)) yield issue('', `${source.name} and ${target.name} do not stand in the same body`)
+    else if (graph.crossing.has(link)) yield issue('', crossed(source, target))
     const key = JSON.stringify([link.source, link.target, link.sourceHandle ?? 'default', link.targetHandle ?? null])
     if (seen.has(key)) yield issue('', `There is another link from ${source.name} to ${target.name} like this one`)
     seen.add(key)
@@ -70,6 +79,27 @@ function* linkIssues({ links }: Definition, graph: Graph, catalogue: Catalogue):
     if (!handlesBy.has(source)) handlesBy.set(source, handlesOf(source, declaration))
     const handles = handlesBy.get(source)
     if (handles && !handles.has(link.sourceHandle)) yield issue('.sourceHandle', `${source.name} has no handle ${link.sourceHandle}; it has ${listed(handles)}`)
+  }
+}
+
+function crossed(source: GraphNode, target: GraphNode): string {
+  if (isInside(source, target)) return `${source.name} is run for each item of ${target.name}, and cannot lead back to it`
+  const owner = target.parent?.item && !isInside(source, target.parent) ? target.parent : null
+  if (!owner) return `${source.name} and ${target.name} do not stand in the same body`
+  return `${target.name} is run for each item of ${owner.name}, and ${source.name} is not: what it gave is seen there by its name, without a link`
+}
+
+function isInside(node: GraphNode, body: GraphNode): boolean {
+  for (let at = node.parent; at; at = at.parent) if (owners(at).includes(body)) return true
+  return false
+}
+
+/** Readers that wait for each other to write, or for themselves, and would never end. */
+function* channelIssues(graph: Graph): Generator<DefinitionIssue> {
+  for (const reader of graph.nodes.values()) {
+    const before = new Set(reader.fedBy)
+    for (const node of before) for (const feeder of [...node.fedBy, ...node.incoming.map(({ source }) => source)]) before.add(feeder)
+    if (before.has(reader)) yield { nodeId: reader.id, field: null, message: `${reader.name} reads what follows from its own items` }
   }
 }
 

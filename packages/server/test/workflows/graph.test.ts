@@ -72,3 +72,58 @@ test('two links of one pair count as one node upstream, and hold nothing up', ()
   expect(ids(made.top)).toEqual(['a', 'b'])
   expect(ids(upstreamOf(made.nodes.get('b')!))).toEqual(['a'])
 })
+
+// ── drawn bodies ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+const drawnTypes = {
+  get: (type: string) => ({
+    entry: type === 'input',
+    ...(type === 'producer' && { behaviour: { is: 'producer' } }),
+    ...(type === 'each' && { behaviour: { is: 'map' }, draws: 'sub' }),
+    ...(type === 'writer' && { writes: true as const }),
+    ...(type === 'end' && { alias: { of: 'work', ends: true as const } }),
+  }),
+}
+
+/** `p:done -> z`; the first letter of an id says its type: p a producer, e a drawn map, w a writer, s one that ends, i an input. */
+function drawn(...links: string[]) {
+  const ends = links.map((link) => link.split(' -> ') as [string, string]).map(([from, target]) => [...from.split(':'), target] as const)
+  const ids = [...new Set(ends.flatMap((link) => [link[0]!, link.at(-1)!]))]
+  const typeOf: { [letter: string]: string } = { p: 'producer', e: 'each', w: 'writer', s: 'end', i: 'input' }
+  const nodes = ids.map((id) => node(id, { type: typeOf[id[0]!] ?? 'work' }))
+  const made = ends.map((link) => ({ source: link[0]!, target: link.at(-1)!, ...(link.length === 3 && { sourceHandle: link[1] }) }))
+  return graphOf({ kind: 'workflow', nodes, links: made }, drawnTypes)
+}
+const bodies = (made: ReturnType<typeof drawn>) => Object.fromEntries([...made.nodes.values()].flatMap(({ id, body }) => (body.length > 0 ? [[id, ids(body).join(' ')]] : [])))
+
+test.each([
+  ['what a producer leads to stands in its items, and what comes when it is done does not', ['p -> a', 'a -> b', 'p:done -> z'], { p: 'p a b' }, 'p z'],
+  ['a producer inside of one stands in its items, with items of its own', ['p1 -> a', 'a -> p2', 'p2 -> b'], { p1: 'p1 a p2', p2: 'p2 b' }, 'p1'],
+  ['two producers share what both lead to, and each has what it leads to alone', ['p1 -> a', 'p2 -> b', 'a -> j', 'b -> j'], { p1: 'p1 a j', p2: 'p2 b j' }, 'p1 p2'],
+  ['a drawn map has what its handle leads to, and is followed by what the other does', ['a -> e', 'e:sub -> x', 'x -> y', 'e -> z'], { e: 'e x y' }, 'a e z'],
+  ['a drawn map in the items of two producers', ['p1 -> e', 'p2 -> e', 'e:sub -> x'], { p1: 'p1 e', p2: 'p2 e', e: 'e x' }, 'p1 p2'],
+  ['what ends is followed by nothing', ['p -> s', 's -> a'], { p: 'p s' }, 'p a'],
+])('%s', (_, links, wanted, top) => {
+  const made = drawn(...links)
+  expect([bodies(made), ids(made.top).join(' '), made.crossing.size]).toEqual([wanted, top, 0])
+})
+
+test('a producer that something leads to waits for it', () => {
+  const made = drawn('i -> p', 'p -> a')
+  expect([made.nodes.get('i')!.entry, made.nodes.get('p')!.entry, made.nodes.get('p')!.reachable]).toEqual([true, false, true])
+})
+
+test('a link into the items of a producer from outside, or back out of them, leads nowhere', () => {
+  for (const links of [
+    ['p -> a', 'b -> a'],
+    ['p -> a', 'a -> p'],
+    ['p -> e', 'e:sub -> x', 'p -> x'],
+  ])
+    expect(drawn(...links).crossing.size).toBe(1)
+})
+
+test('a writer feeds the reader that it leads to, by what must have settled before no more is written', () => {
+  const made = drawn('p1 -> w', 'w -> p2', 'p2 -> a')
+  expect([ids(made.nodes.get('w')!.readers), ids(made.nodes.get('p2')!.fedBy), ids(made.nodes.get('p1')!.feeds)]).toEqual([['p2'], ['p1'], ['p2']])
+  expect(made.nodes.get('p2')!.entry).toBe(true)
+})

@@ -1,4 +1,4 @@
-import { type Run, type RunInclude, type SkipReason, type StepState, type WaitingOn, type CompensationState, limits } from '@sluice/schema'
+import { type Run, type RunInclude, type RunNode, type SkipReason, type StepState, type WaitingOn, type CompensationState, limits } from '@sluice/schema'
 import type { Statement, Tx } from '../database.ts'
 import { createGather } from '../gather.ts'
 import { listedValue } from './listed.ts'
@@ -33,6 +33,8 @@ export interface NodeSum extends StepOutput {
   at: string
   /** `body` and `items`: the steps of a node that has a body, or gives items, as a whole. */
   part: 'step' | 'body' | 'items'
+  /** Of a producer: steps that are kept as counts alone, by node and state. */
+  folded: { [nodeId: string]: RunNode['counts'] } | null
   /** Of the latest of them. */
   began_at: string | null
   settled_at: string | null
@@ -93,7 +95,7 @@ const nodeSums = `
   select distinct on (node_id, state, part) node_id, state, part, steps.started_at as began_at, steps.ended_at as settled_at,
     count(*) over by_state::int as count, min(started_at) over by_state as started_at, max(ended_at) over by_state as ended_at,
     iteration, case when output_bytes <= ${limits.listValueBytes} then output end as output, output_bytes, error, skip_reason, route,
-    coalesce(ended_at, last_attempt_at, started_at, 'epoch') as at
+    coalesce(ended_at, last_attempt_at, started_at, 'epoch') as at, case when part = 'items' then body #> '{items,folded}' end as folded
   from steps, lateral (select case when body is null then 'step' when body -> 'items' is null then 'body' else 'items' end as part) as parts
   where run_id = runs.id
   window by_state as (partition by node_id, state, part)

@@ -42,12 +42,17 @@ export async function runsFrom(tx: Tx, rows: readonly RunRecord[], include: read
 
 function runFrom(row: RunRecord, outline: Outline, latest: Latest, givens: ReadonlyMap<string, Given>, telling: Telling): Run {
   const byNode = Map.groupBy(row.sums ?? [], (sum) => sum.node_id)
+  const folded = (row.sums ?? []).flatMap((sum) => (sum.folded ? [sum.folded] : []))
   return {
     ...summaryFrom(row),
     input: row.input,
     output: row.output,
     waitingOn: waitingOn(row, row.waits ?? [], outline.names),
-    nodes: outline.nodes.map((node) => nodeFrom(node, byNode.get(node.nodeId) ?? [], latest.get(node.nodeId), givens.get(node.nodeId), telling)),
+    nodes: outline.nodes.map((node) => {
+      const told = nodeFrom(node, byNode.get(node.nodeId) ?? [], latest.get(node.nodeId), givens.get(node.nodeId), telling)
+      for (const counts of folded) if (Object.hasOwn(counts, node.nodeId)) addCounts(told.counts, counts[node.nodeId]!)
+      return told
+    }),
     pauses: row.pauses ?? [],
   }
 }
@@ -100,10 +105,15 @@ function nodeFrom(node: Pick<RunNode, 'nodeId' | 'step' | 'type'>, sums: readonl
   }
 }
 
+/** Of a producer its items count, and not the step that gives them. */
 function countsOf(sums: readonly NodeSum[]): RunNode['counts'] {
   const counts: RunNode['counts'] = {}
-  for (const { state, count } of sums) counts[state] = (counts[state] ?? 0) + count
+  for (const { state, count, part } of sums) if (part !== 'items') counts[state] = (counts[state] ?? 0) + count
   return counts
+}
+
+function addCounts(counts: RunNode['counts'], more: RunNode['counts']): void {
+  for (const state of stateOrder) if (more[state]) counts[state] = (counts[state] ?? 0) + more[state]
 }
 
 /** What the node does is told by its items, where it gives any, and else by what it is as a whole. */
