@@ -185,13 +185,15 @@ export type RawConfig = z.output<typeof RawConfig>
 export const Task = z.object({ task_id: z.string().nullable(), status: TaskState })
 export type Task = z.output<typeof Task>
 
+export const TaskProgress = z.object({ percent: z.number() })
+
 export const CeleryTask = z.object({
   state: TaskState,
   task_id: z.string(),
   result: Json.nullable().optional(),
   error: z.string().optional(),
   traceback: z.string().nullable().optional(),
-  progress: z.object({ percent: z.number() }).optional(),
+  progress: TaskProgress.optional(),
 })
 export type CeleryTask = z.output<typeof CeleryTask>
 
@@ -202,18 +204,20 @@ const Timeout = z.number().min(0).nullable().default(300)
 const Data = Dict.nullable().default({})
 const Session = z.string().max(200).nullable().default(null)
 
-/** The most of a node's id that is read. */
 export const ExecuteNodeRequest = z.object({ node_id: z.string(), form_values: Dict.nullable().optional(), input_data: Data, session_id: Session, timeout: Timeout })
 export type ExecuteNodeRequest = z.output<typeof ExecuteNodeRequest>
 
 export const ExecuteNodeTypeRequest = z.object({ input_data: Data, form_data: Data, session_id: Session, timeout: Timeout })
 export type ExecuteNodeTypeRequest = z.output<typeof ExecuteNodeTypeRequest>
 
-/** What came of a node. A producer that has no more items says so in its metadata. */
+/** A producer that has no more items says so here. */
+export const OutputMetadata = z.object({ __execution_completed__: z.literal(true).optional(), duration_ms: z.number() })
+
+/** What came of a node. */
 export const Output = z.object({
   id: z.string(),
   data: Json,
-  metadata: z.object({ __execution_completed__: z.literal(true).optional(), duration_ms: z.number() }),
+  metadata: OutputMetadata,
 })
 export type Output = z.output<typeof Output>
 
@@ -309,19 +313,24 @@ export const FieldOptionsResponse = z.object({ field: z.string(), options: z.arr
 export const NodeFile = z.object({ id: z.string(), node: z.string(), key: z.string(), file: z.string(), created_at: Zulu, updated_at: Zulu })
 export type NodeFile = z.output<typeof NodeFile>
 
-export const NodeFileRequest = z.object({ key: z.string().min(1).max(255), file: z.array(FormFile).length(1) })
-export const PatchedNodeFileRequest = z.object({ key: z.string().min(1).max(255).optional(), file: z.array(FormFile).length(1) })
+const fileKey = z.string().min(1).max(255).meta({ description: 'What the node calls it' })
+const file = z.array(FormFile).length(1).meta({ description: 'The file' })
+
+export const NodeFileRequest = z.object({ key: fileKey, file })
+export const PatchedNodeFileRequest = z.object({ key: fileKey.optional(), file })
 
 // ── webhooks ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-export const WebhookResponse = z.object({ status: z.enum(['accepted', 'error']), webhook_id: z.string(), subscribers: z.int().optional(), message: z.string() })
+export const AnyBody = Json.optional()
+
+export const WebhookResponse = z.object({ status: z.literal('accepted'), webhook_id: z.string(), subscribers: z.int(), message: z.string() })
 export type WebhookResponse = z.output<typeof WebhookResponse>
 
 // ── who asks ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 export const LoginRequest = z.object({ username: z.string().max(320).default(''), password: z.string().max(1024).default('') })
 export const RefreshRequest = z.object({ refresh: z.string().max(1024).default('') })
-export const LogoutRequest = z.object({ refresh: z.string().optional() }).default({})
+export const LogoutRequest = z.object({ refresh: z.string().optional() })
 
 export const AuthUser = z.object({ id: z.string(), username: z.string(), email: z.string(), first_name: z.string(), last_name: z.string() })
 export type AuthUser = z.output<typeof AuthUser>
@@ -335,6 +344,7 @@ export const WorkflowPath = z.object({ workflow_id: z.string() })
 export const NodePath = z.object({ workflow_id: z.string(), node_id: z.string() })
 export const ConnectionPath = z.object({ workflow_id: z.string(), connection_id: z.string() })
 export const NodeFilePath = z.object({ workflow_id: z.string(), node_id: z.string(), file_id: z.string() })
+export const WebhookPath = z.object({ webhook_id: z.string() })
 export const NodeTypePath = z.object({ identifier: z.string() })
 export const TaskQuery = z.object({ task_id: z.string().optional() })
 export const OrderQuery = z.object({ ordering: z.string().max(1_000).optional() })
@@ -401,6 +411,7 @@ export const words: Dialect['words'] = {
   FormOption,
   LoginRequest,
   LoginResponse,
+  LogoutRequest,
   Message,
   Node,
   NodeCount,
@@ -415,6 +426,7 @@ export const words: Dialect['words'] = {
   NodePosition,
   NodeRequest,
   Output,
+  OutputMetadata,
   PatchedConnectionRequest,
   PatchedNodeRequest,
   PatchedWorkflowRequest,
@@ -426,6 +438,7 @@ export const words: Dialect['words'] = {
   ResetSessionRequest,
   ResetSessionResponse,
   Task,
+  TaskProgress,
   TaskState,
   WebhookResponse,
   Workflow,

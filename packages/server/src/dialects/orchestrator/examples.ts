@@ -180,3 +180,5 @@ export const fieldOptions = {
     { value: 'bearer', text: 'Bearer token' },
   ],
 }
+
+export const oneWebhook = { webhook_id: 'orders' }

@@ -1,13 +1,14 @@
 import { Fault } from '@sluice/schema'
-import { z } from 'zod'
-import { type DialectRow, route } from '../../dialect.ts'
+import { type DialectRow, Other, route } from '../../dialect.ts'
 import { ApiError, AuthUser, LoginRequest, LoginResponse, LogoutRequest, Message, RefreshRequest, RefreshResponse } from '../contract.ts'
-import { refused } from '../errors.ts'
+import { errorBody, refused } from '../errors.ts'
 import * as examples from '../examples.ts'
 import { userOf } from '../mapping/user.ts'
 
 const tags = ['auth']
 const extension = true
+
+const disabled = errorBody(503, 'Registration is disabled: ask an admin to be invited')
 
 /** Of the source: who asks. */
 export const authRows: readonly DialectRow[] = [
@@ -71,7 +72,7 @@ export const authRows: readonly DialectRow[] = [
     description: '`refresh` need not be said.',
     tags,
     extension,
-    body: LogoutRequest,
+    body: LogoutRequest.default({}),
     reply: Message,
     example: { body: { refresh: examples.tokens.refresh }, reply: { message: 'Logged out successfully' } },
     ask: () => undefined,
@@ -84,17 +85,15 @@ export const authRows: readonly DialectRow[] = [
     method: 'POST',
     path: '/api/auth/register/',
     summary: 'Registration is disabled',
-    description: 'People are invited by an admin.',
+    description: 'Always a 503: people are invited by an admin.',
     tags,
     extension,
-    body: z.object({}).default({}),
-    reply: Message,
-    status: 200,
-    others: { 503: { description: 'Always', schema: ApiError } },
+    reply: ApiError,
+    status: 503,
     ask() {
       throw new Fault('permission_denied')
     },
-    answer: () => ({ message: '' }),
-    onFault: () => refused(503, 'Registration is disabled: ask an admin to be invited'),
+    answer: () => disabled,
+    onFault: () => new Other(503, disabled),
   }),
 ]
