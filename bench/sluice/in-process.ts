@@ -47,7 +47,18 @@ export async function openInProcess(databaseUrl: string, step: AnyNode = noStep)
   const sandbox = createSandbox()
   const catalogue = createCatalogue({ outside, sandbox, models: createModels({ configured: null, outside }) }, [step])
   const workflows = createWorkflows({ database, catalogue })
-  const { engine, worker, clock } = createEngine({ database: moving, writer, queue, doorbell, catalogue, plans: createPlans(catalogue), workflows, secret: async () => '', log })
+  const { engine, worker, clock } = createEngine({
+    database: moving,
+    writer,
+    queue,
+    doorbell,
+    catalogue,
+    plans: createPlans(catalogue),
+    workflows,
+    secret: async () => '',
+    writeFile: () => Promise.reject(new Error('no files here')),
+    log,
+  })
   await queue.start()
   worker.start()
   clock.start()

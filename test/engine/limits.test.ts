@@ -101,7 +101,18 @@ describe('a run whose version no server has the handlers for', () => {
     const whole = createCatalogue({ outside, sandbox, models: createModels({ configured: null, outside }) })
     const catalogue: Catalogue = { get: (type) => (missing.includes(type) ? undefined : whole.get(type)), list: () => whole.list().filter(({ type }) => !missing.includes(type)) }
     const workflows = createWorkflows({ database, catalogue })
-    const { worker, clock } = createEngine({ database, writer: database, doorbell, queue, catalogue, plans: createPlans(catalogue), workflows, secret: async () => '', log })
+    const { worker, clock } = createEngine({
+      database,
+      writer: database,
+      doorbell,
+      queue,
+      catalogue,
+      plans: createPlans(catalogue),
+      workflows,
+      secret: async () => '',
+      writeFile: () => Promise.reject(new Error('no files here')),
+      log,
+    })
     await queue.start()
     worker.start()
     clock.start()

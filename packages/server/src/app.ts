@@ -1,6 +1,7 @@
 import type { Config } from './config.ts'
 import { createAudit } from './access/audit.ts'
 import { createAccess } from './access/authenticate.ts'
+import { orchestrator } from './dialects/orchestrator/index.ts'
 import { orchestratorNodes } from './dialects/orchestrator/nodes.ts'
 import { pyspurNodes } from './dialects/pyspur/nodes.ts'
 import { createEngine, createQueue } from './engine/index.ts'
@@ -9,6 +10,7 @@ import { createDoorbell } from './events/doorbell.ts'
 import { createFeed } from './events/feed.ts'
 import { createFiles } from './files/files.ts'
 import { createNodeFiles } from './files/node-files.ts'
+import { createWrites } from './files/written.ts'
 import { createHttp } from './http/server.ts'
 import { createModels } from './models/models.ts'
 import { createCatalogue } from './nodes/catalogue.ts'
@@ -116,6 +118,7 @@ export async function createApp(config: Config, { databaseUrl, log, nodes = [] }
     plans,
     workflows,
     secret: (workspaceId, name) => access.secrets.reveal(workspaceId, name),
+    writeFile: createWrites({ database }),
     metrics,
     traces,
     log,
@@ -146,7 +149,7 @@ export async function createApp(config: Config, { databaseUrl, log, nodes = [] }
     traces,
     ready: async () => void (await database.query('select 1')),
     counters: database,
-    dialects: [pyspur],
+    dialects: [pyspur, orchestrator],
     serves: config.role !== 'worker',
     documents: async () => (await import('./openapi/documents.ts')).pagesFor(config.publicUrl),
   })

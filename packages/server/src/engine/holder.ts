@@ -57,7 +57,7 @@ export interface WorkerParts {
   afterlife: Afterlife
   /** Starts a child run, or finds the one that this step has started; answers with its id. */
   startChild(parent: RunRow, start: ChildStart, failures: number): Promise<string>
-  abilities(row: RunRow, step: { nodeId: string; iteration: string }): Pick<Abilities, 'secret'>
+  abilities(row: RunRow, step: Pick<AttemptRef, 'nodeId' | 'iteration' | 'phase'>): Pick<Abilities, 'secret' | 'writeFile'>
   observer: Observer
   /** Told how a run stands, once that is durable. */
   note(state: RunState): void
@@ -110,6 +110,7 @@ export class Holder implements Held {
   /** Attempts under way here, by flight and attempt. */
   private readonly inHand = new Map<string, AbortController>()
   private readonly items: Surround['items'] = new Map()
+  private readonly configs: Surround['configs'] = new Map()
   private carried: Surround['carried'] = new Map()
   private turning: boolean
   private claimed: boolean
@@ -306,6 +307,7 @@ export class Holder implements Held {
       state: this.state,
       plan: this.plan,
       items: this.items,
+      configs: this.configs,
       carried: this.carried,
       async session() {
         const session = sessionId === null ? null : await patient(() => sessionScope(reader, sessionId, runId))
@@ -412,9 +414,10 @@ export class Holder implements Held {
   }
 
   private abilities(ref: AttemptRef, logs: NonNullable<AttemptRef['logs']>): Abilities {
-    const { secret } = this.parts.abilities(this.row, ref)
+    const { secret, writeFile } = this.parts.abilities(this.row, ref)
     return {
       secret: (name) => this.patiently(() => secret(name)),
+      writeFile: (writing) => this.patiently(() => writeFile(writing)),
       log(level, message) {
         if (logs.length < mostLogLines) logs.push({ level, message: message.slice(0, logLineChars) })
       },

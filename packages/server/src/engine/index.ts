@@ -1,6 +1,6 @@
 import { type DecidedPause, Fault, type Run, type RunInclude, type Step } from '@sluice/schema'
 import type { Doorbell } from '../events/doorbell.ts'
-import { type Catalogue, StepFailure } from '../nodes/contract.ts'
+import { type Abilities, type Catalogue, StepFailure } from '../nodes/contract.ts'
 import type { Database } from '../store/database.ts'
 import { changeSessions } from '../events/sessions.ts'
 import { unbindQueues } from '../store/rows/queues.ts'
@@ -46,6 +46,11 @@ export interface EngineParts {
   workflows: Workflows
   /** The value of a workspace's named secret, at the moment of a step's call. Throws a Fault `secret_missing`. */
   secret(workspaceId: string, name: string): Promise<string>
+  /** Writes into a file of a node, once a step. Throws a Fault. */
+  writeFile(
+    writer: { workspaceId: string; userId: string; workflowId: string; nodeId: string; runId: string; step: string },
+    writing: Parameters<Abilities['writeFile']>[0],
+  ): ReturnType<Abilities['writeFile']>
   /** Unset: nobody looks. */
   metrics?: Metrics
   traces?: Traces
@@ -160,7 +165,14 @@ export function createEngine(parts: EngineParts): Engines {
     door,
     afterlife,
     startChild: (parent, start, failures) => starter.startChild(parent, start, failures),
-    abilities: (row) => ({ secret: (name) => secretFor(parts, row.workspace_id, name) }),
+    abilities: (row, { nodeId, iteration, phase }) => ({
+      secret: (name) => orFailure(() => parts.secret(row.workspace_id, name)),
+      writeFile(writing) {
+        const step = `${nodeId}/${iteration}${phase === 'compensate' ? '/undo' : ''}`
+        const writer = { workspaceId: row.workspace_id, userId: row.started_by ?? row.workspace_id, workflowId: row.workflow_id, nodeId, runId: row.id, step }
+        return orFailure(() => parts.writeFile(writer, writing))
+      },
+    }),
     observer,
     note,
     log,
@@ -169,10 +181,10 @@ export function createEngine(parts: EngineParts): Engines {
   return { engine, rounds: createRounds({ door, starter }), worker, clock }
 }
 
-/** A secret that is not there is the step's failure. */
-async function secretFor(parts: EngineParts, workspaceId: string, name: string): Promise<string> {
+/** What the server refuses a step, as a secret that is not there, is the step's failure. */
+async function orFailure<T>(ask: () => Promise<T>): Promise<T> {
   try {
-    return await parts.secret(workspaceId, name)
+    return await ask()
   } catch (error) {
     throw error instanceof Fault ? new StepFailure(error.code, error.message, { retry: false }) : error
   }

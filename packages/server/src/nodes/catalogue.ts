@@ -7,6 +7,7 @@ import { code } from './library/code.ts'
 import { counter } from './library/counter.ts'
 import { delay } from './library/delay.ts'
 import { external } from './library/external.ts'
+import { fileWrite } from './library/file-write.ts'
 import { httpRequest } from './library/http-request.ts'
 import { human } from './library/human.ts'
 import { input } from './library/input.ts'
@@ -43,7 +44,7 @@ export function createCatalogue({ outside, sandbox, models }: Foundations, broug
   const nodes: AnyNode[] = [
     ...[input, output, staticValue, template, router, merge, coalesce],
     ...[httpRequest(outside), code(sandbox), llm(models), human, signal, external, delay],
-    ...[map, loop, subworkflow, log, setContext, respond],
+    ...[map, loop, subworkflow, log, setContext, respond, fileWrite],
     ...[counter, iterator, webhook, queueReader, queuePush],
     ...brought,
   ]

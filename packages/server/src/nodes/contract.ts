@@ -69,6 +69,11 @@ export function passThrough({ input }: Pick<StepContext, 'input'>, passes: 'valu
 export interface Abilities {
   /** The value of a named secret of the run's workspace. Throws a StepFailure `secret_missing`. */
   secret(name: string): Promise<string>
+  /**
+   * Writes into a file that the step's node has under a key, in its place or at its end: once, however often the step is tried.
+   * Throws a StepFailure with the code of what refused it, as `files_full`.
+   */
+  writeFile(writing: { key: string; text: string; append: boolean }): Promise<{ id: string; key: string; bytes: number }>
   /** Writes a log event of the run. */
   log(level: 'debug' | 'info' | 'warn' | 'error', message: string): void
 }
@@ -174,7 +179,7 @@ export type Behaviour<C> =
     }
   /**
    * Gives items one after another, each with an iteration of its own for all nodes that it leads to; by `done` it leads to what
-   * comes after the last one. Its config is read anew for each item.
+   * comes after the last one. Its config is read once for all of them, and again by a server that takes the run over.
    */
   | {
       is: 'producer'

@@ -92,7 +92,7 @@ function setup() {
     door: { pass: nobody, passed: nobody } as never,
     afterlife: { isNeeded: () => false, settle: nobody },
     startChild: nobody,
-    abilities: () => ({ secret: nobody }),
+    abilities: () => ({ secret: nobody, writeFile: nobody }),
     observer: { started: () => {}, committed: () => {}, worked: () => {}, wrote: () => {}, traceparent: () => null },
     note: () => {},
     log: { error: nobody } as never,

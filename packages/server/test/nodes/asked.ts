@@ -20,7 +20,7 @@ export const context = (more: Partial<WorkContext> = {}): WorkContext => ({
   traceparent: null,
   now,
   signal: new AbortController().signal,
-  abilities: { secret: async () => 'sk-secret-value', log: () => {} },
+  abilities: { secret: async () => 'sk-secret-value', log: () => {}, writeFile: async ({ key, text }) => ({ id: 'file', key, bytes: text.length }) },
   ...more,
 })
 

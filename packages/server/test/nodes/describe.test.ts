@@ -44,6 +44,7 @@ test('the catalogue has the node types of the design, each once', () => {
     'log',
     'set-context',
     'respond',
+    'file-write',
     'counter',
     'iterator',
     'webhook',

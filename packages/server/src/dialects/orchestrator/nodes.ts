@@ -653,6 +653,43 @@ const HttpResponse = takingData(
   },
 )
 
+const FileWriter = takingData(
+  {
+    identifier: 'file-writer',
+    form: {
+      fields: {
+        file_path: text({ help: 'The name of the file; whatever slashes stand in it, it is one of this node.', required: true }),
+        mode: choice(
+          [
+            ['w', 'Overwrite (w)'],
+            ['a', 'Append (a)'],
+          ],
+          { help: 'Anew, or at the end of the file.', required: true, initial: 'w' },
+        ),
+        content: lines({ help: 'What is written; empty: all that comes in, as JSON.' }),
+      },
+    },
+    of: 'file-write',
+    title: 'File Writer',
+    description: 'Writes what comes in into a file.',
+    category: 'data',
+    gives: (result) => ({ ...result, output: {} }),
+  },
+  {
+    opens: withData,
+    map({ file_path, mode, content, [whole]: data = {} }) {
+      return {
+        config: { name: written(file_path), content: isBlank(content) ? JSON.stringify(data, null, 2) : (textOf(content) ?? ''), append: mode === 'a' },
+        places: [
+          [['name'], ['file_path']],
+          [['append'], ['mode']],
+          [['content'], ['content']],
+        ],
+      }
+    },
+  },
+)
+
 const refusedHere = (identifier: string, of: string, title: string, description: string, fields: Fields = {}): OrchestratorNode =>
   nodeOf(
     { identifier, form: { fields }, ...(Object.keys(fields).length === 0 && { formless: true as const }), of, title, description, category: 'work' },
@@ -695,6 +732,7 @@ export const nodes: readonly OrchestratorNode[] = [
   DataTransformer,
   ForEach,
   HttpResponse,
+  FileWriter,
   ...externals,
 ]
 

@@ -594,6 +594,8 @@ export class Core0001 extends Migration {
         unique (workflow_id, node_id, key)
       )`)
     this.addSql('create index node_files_file on node_files (file_id)')
+    // Few runs write files: a reference costs the others nothing when they are stored, and little when they go.
+    this.addSql('create table file_writes (run_id text not null references runs (id) on delete cascade, step text not null, primary key (run_id, step))')
     // Unlogged: a count that is lost in a crash hurts nobody. Columns as rate-limiter-flexible fills them, by position.
     this.addSql('create unlogged table rate_limits (key text primary key, points int not null default 0, expire bigint) with (fillfactor = 50)')
   }
@@ -601,6 +603,7 @@ export class Core0001 extends Migration {
   override down(): void {
     for (const table of [
       'rate_limits',
+      'file_writes',
       'node_files',
       'file_uses',
       'file_chunks',

@@ -51,6 +51,11 @@ export async function findNodeFile(tx: Tx, { workflowId, nodeId }: NodeRef, id: 
   return (await tx.query<Joined>({ name: 'node-files-find', text }, [workflowId, nodeId, id])).map(rowFrom)[0]
 }
 
+export async function findKeyedFile(tx: Tx, { workflowId, nodeId }: NodeRef, key: string): Promise<NodeFileRow | undefined> {
+  const text = `select ${columns} from ${joined} where n.key = $3 and n.workflow_id = $1 and n.node_id = $2`
+  return (await tx.query<Joined>({ name: 'node-files-find-keyed', text }, [workflowId, nodeId, key])).map(rowFrom)[0]
+}
+
 /** The workflow uses the file from now on. False: the node has another one under the key. */
 export async function insertNodeFile(tx: Tx, row: NodeRef & { id: string; key: string; fileId: string; at: Date }): Promise<boolean> {
   const statement = {

@@ -109,6 +109,7 @@ describe('form values', () => {
       ['config.status_code: Ensure this value is greater than or equal to 100.', expect.stringMatching(/^config\.body_json: Invalid JSON: /)],
     ],
     ['http-response', { status_code: 200, body_source: 'from_input', body_json: '{' }, []],
+    ['file-writer', { mode: 'x' }, [`config.file_path: ${required}`, 'config.mode: Select a valid choice. x is not one of the available choices.']],
     ['playwright-web-page-loader', {}, ['type: Web Page Loader is not done here: it needs a service that this server does not have']],
   ])('of %s, %j, are told what is wrong with them', (identifier, config, told) => expect(issues(identifier, config)).toEqual(told))
 
@@ -181,6 +182,8 @@ describe('form values', () => {
     ['for-each', { array_expression: 'nowhere.at.all' }, {}, { items: [], concurrency: 1 }],
     ['for-each', { array_expression: '{"a":1}' }, {}, { items: [], concurrency: 1 }],
     ['for-each', {}, {}, { items: [], concurrency: 1 }],
+    ['file-writer', { file_path: '../{{ data.a }}.json', mode: 'a' }, { a: 'x' }, { name: '../x.json', content: '{\n  "a": "x"\n}', append: true }],
+    ['file-writer', { file_path: 'a', mode: 'w', content: 'is {{ data.a }}' }, { a: 'x' }, { name: 'a', content: 'is x', append: false }],
     ['http-response', { status_code: '201', body_source: 'from_input', body_json: '{"not":"this"}' }, { a: { b: 1 } }, { status: 201, body: { a: { b: 1 } } }],
     ['http-response', { status_code: 200, body_source: 'custom', body_json: '{"a":"{{ data.a }}"}' }, { a: 'x' }, { status: 200, body: { a: 'x' } }],
     ['http-response', { status_code: 200, body_source: 'custom' }, { a: 'x' }, { status: 200, body: {} }],
