@@ -5,6 +5,7 @@ import { type Catalogue, StepFailure } from '../nodes/contract.ts'
 import { fingerprintOf } from '../store/fingerprint.ts'
 import type { Database, Tx } from '../store/database.ts'
 import { newId, timeOf } from '../store/ids.ts'
+import { laneOfWorkflow, workflowLanes } from '../store/lanes.ts'
 import { insertEvents, logOf } from '../store/rows/events.ts'
 import { redirectKey, takeKey } from '../store/rows/idempotency.ts'
 import {
