@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Outage } from '../store/database.ts'
 import type { Log } from '../telemetry.ts'
 import type { Doorbell, Topic } from './doorbell.ts'
@@ -64,7 +63,7 @@ export function createLookout({ name, doorbell, topic, everyMs, look, log }: Loo
       isWoken = false
       const isMore = await lookOnce()
       if (isMore || stopping.signal.aborted) continue
-      if (isWoken) await sleep(gatherMs)
+      if (isWoken) await new Promise((resolve) => setTimeout(resolve, gatherMs))
       // Servers that were started together do not look together for ever.
       else await rest(everyMs * (0.75 + Math.random() / 2))
     }
