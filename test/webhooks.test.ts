@@ -1,8 +1,12 @@
+import { execFile } from 'node:child_process'
 import { createHmac } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import type { AddressedWebhook, Delivered, Delivery, JsonObject, Page, Run, Webhook } from '@sluice/schema'
 import { describe, expect, test } from 'vitest'
 import { flow, template } from './support/flow.ts'
+import { here } from './support/processes.ts'
 import { type Caller, callerOf, refusal, testServer } from './support/server.ts'
 
 interface Sent {
@@ -313,6 +317,19 @@ describe('a signed delivery', () => {
     for (const id of ['1', '2', '1', undefined, undefined]) answers.push(toldOf(await send(server.url, plain, '{}', hub(id))))
     expect(answers).toEqual([false, false, true, false, true])
   })
+})
+
+test('the example in shell of docs/webhooks.md delivers, as written', async () => {
+  await using server = await testServer()
+  await server.workflow(passing, 'Invoice')
+  const page = readFileSync(here('../../docs/webhooks.md'), 'utf8')
+  const [, secret] = /secret: '(whsec_[^']+)'/.exec(page)!
+  const [, script] = /^```sh\n([\s\S]*?)^```$/m.exec(page)!
+  const { address } = await create(server, { name: 'payments', trigger: { workflow: 'invoice' }, signature: { scheme: 'standard', secret: secret! } })
+  const { stdout } = await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', script!], { env: { PATH: process.env['PATH'], address: server.url + address } })
+  const { delivery: id, repeated } = JSON.parse(stdout) as { delivery: string; repeated: boolean }
+  expect(repeated).toBe(false)
+  expect(await startedWith(server, 'payments', id)).toMatchObject({ id, body: { invoice: 'inv-42', paid: true } })
 })
 
 /** A run that waits for deliveries; each goes through a step that waits to be reported, or through none. */
