@@ -1,4 +1,4 @@
-import type { Event, SnapshotEvent } from '@sluice/schema'
+import type { Event, SnapshotEvent, Trial } from '@sluice/schema'
 import { describe, expect, test } from 'vitest'
 import { defaultPeriods, type Periods } from '../packages/server/src/retention/periods.ts'
 import { createSweeper, type Sweeper } from '../packages/server/src/retention/sweeper.ts'
@@ -129,10 +129,12 @@ describe('a run', () => {
     await using server = await testServer()
     const { id } = await server.workflow(flow({ a: values({ x: 1 }) }))
     await server.call('POST', `/v1/workflows/${id}/nodes/a/try`, {})
+    const { runId } = await server.call<Trial>('POST', '/v1/node-types/static-value/try', { config: { values: {} } })
     await sweepAfter(server, day - minute)
-    expect(await rowsOf(server, 'runs', 'trial is not null')).toBe(1)
+    expect(await rowsOf(server, 'runs', 'trial is not null')).toBe(2)
     await sweepAfter(server, day + minute, { runs: null })
     expect(await rowsOf(server, 'runs', 'trial is not null')).toBe(0)
+    expect(await leftOf(server, runId)).toEqual(nothing)
   })
 
   test('that was forked may go: the fork goes on', async () => {
