@@ -117,7 +117,7 @@ describe('a queue', () => {
   test('has its runs one after another in the order of its items, at most so many at a time', { timeout: 60_000 }, async () => {
     await using server = await testServer()
     await server.another()
-    const { id: workflow } = await server.workflow(flow({ item: 'input', call: post(`${server.toy.url}/slow/30/call`) }, ['item > call']))
+    const { id: workflow } = await server.workflow(flow({ item: 'input', call: post(`${server.toy.url}/slow/400/call`) }, ['item > call']))
     await bind(server, 'calls', { workflow, concurrency: 2 })
     const ids = [...(await push(server, 'calls', [0, 1, 2, 3, 4])), ...(await push(server, 'calls', [5, 6, 7, 8, 9]))]
     await eventually('all were taken', async () => (await counts(server, 'calls')).taken === 10, 30_000)
