@@ -136,6 +136,7 @@ test('what is described is what is served: paths, statuses, errors, extensions, 
     ['/things/', ['post', 'get']],
     ['/things/{id}/', ['get', 'delete']],
     ['/things/{id}/empty/', ['get']],
+    ['/things/{id}/tell/', ['post']],
   ])
   expect(Object.keys(paths['/things/']!['post']!['responses'] as object)).toEqual(expect.arrayContaining(['200', '400', '401', '403', '418', '429', '503']))
   expect(paths['/things/{id}/empty/']!['get']!['description']).toContain('no cookie')
