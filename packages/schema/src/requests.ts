@@ -40,7 +40,7 @@ export const ListWorkflows = z.strictObject({
     .optional()
     .meta({ description: `Give each with its draft; an answer has at most ${limits.answerBytes / 1024 / 1024} MiB` }),
   sayableIn: z.string().min(1).max(50).optional().meta({ description: 'Only those whose draft this dialect can say' }),
-  ...listInput(workflowFields),
+  ...listInput(workflowFields, whereLimits.dialectItems),
 })
 export type ListWorkflows = z.infer<typeof ListWorkflows>
 
