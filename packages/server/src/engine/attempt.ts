@@ -14,7 +14,7 @@ import {
   type WaitRequest,
   passThrough,
 } from '../nodes/contract.ts'
-import { type GraphNode, nodeAt } from '../workflows/graph.ts'
+import { type GraphNode, drawnBy, nodeAt } from '../workflows/graph.ts'
 import type { Manner } from '../workflows/config.ts'
 import { checkValue } from '../workflows/json-schema.ts'
 import type { PreparedNode } from '../workflows/prepare.ts'
@@ -323,10 +323,11 @@ async function nextOfLoop(run: Surround, node: GraphNode, iteration: string): Pr
 }
 
 /** The first step of an iteration of a drawn body. */
-async function handOn(run: Surround, head: GraphNode, { manner }: PreparedNode, ref: AttemptRef): Promise<Happening> {
+async function handOn(run: Surround, head: GraphNode, { declaration, manner }: PreparedNode, ref: AttemptRef): Promise<Happening> {
   const value = await handedTo(run, head, ref.iteration)
-  if (!('item' in value)) return completion(ref, { output: value.last })
-  return completion(ref, { output: manner.hands ? manner.hands(value) : value.item })
+  const route = [drawnBy(declaration) ?? 'default']
+  if (!('item' in value)) return completion(ref, { output: value.last, route })
+  return completion(ref, { output: manner.hands ? manner.hands(value) : value.item, route })
 }
 
 // ── producers ──────────────────────────────────────────────────────────────────────────────────────────────────────────
