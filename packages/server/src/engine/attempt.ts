@@ -17,7 +17,7 @@ import {
 import { type GraphNode, drawnBy, nodeAt } from '../workflows/graph.ts'
 import type { Manner } from '../workflows/config.ts'
 import { checkValue } from '../workflows/json-schema.ts'
-import type { PreparedNode } from '../workflows/prepare.ts'
+import type { ConfigReads, PreparedNode } from '../workflows/prepare.ts'
 import { valuesAt } from '../workflows/readings.ts'
 import { failureIn } from './frontier.ts'
 import type { AttemptRef, Happening } from './happening.ts'
@@ -340,6 +340,8 @@ function broughtTo({ state }: Surround, nodeId: string): ProducerState {
   return Object.hasOwn(producers, nodeId) ? producers[nodeId]! : beginning
 }
 
+const readNothing: ConfigReads = { names: new Set(), upstream: () => [] }
+
 async function nextOfProducer(run: Surround, node: GraphNode, iteration: string): Promise<Happening> {
   const prepared = run.plan.prepared.node(node.id)
   const { declaration, reads, render, manner } = prepared
@@ -352,8 +354,10 @@ async function nextOfProducer(run: Surround, node: GraphNode, iteration: string)
   const items = body.items!
   // One is tried at a time.
   if (state.run.trial?.nodeId && body.next > body.live) return { is: 'produced', ...ref, took: false, ended: await endOf(run, node, iteration) }
-  const { scope, input } = await surroundingsOf(around(run), node, iteration, { reads, input: declaration.takesInput ?? true, undoing: false })
-  const config = render(scope)
+  const { scope, input } = await surroundingsOf(around(run), node, iteration, { reads: run.configs.has(key) ? readNothing : reads, input: declaration.takesInput ?? true, undoing: false })
+  const config = run.configs.get(key) ?? render(scope)
+  // A session moves on; what came before the producer does not.
+  if (!reads.names.has('session')) run.configs.set(key, config)
   const at: ProducerState = { state: items.state, count: broughtTo(run, node.id).count + body.next - body.live }
   const receive = (payload: Json): Produced => behaviour.receive?.(config, payload, at) ?? { item: payload, state: at.state }
   const cameBy = (name: string): Payload | undefined => (name.startsWith(channels) ? state.unread.get(key)?.[0] : state.signals.find((signal) => signal.name === name))?.payload
@@ -365,6 +369,7 @@ async function nextOfProducer(run: Surround, node: GraphNode, iteration: string)
       ? receive(came.value)
       : behaviour.next(config, contextOf(run, node, { ...ref, phase: 'invoke', attempt: 0 }, input, null, new Date()), at)
   const took = came !== undefined
+  if ('ended' in produced) run.configs.delete(key)
   if ('ended' in produced) return { is: 'produced', ...ref, took, ended: await endOf(run, node, iteration) }
   if ('awaits' in produced) {
     const awaits = signalOf(produced.awaits, key)

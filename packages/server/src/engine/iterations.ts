@@ -21,6 +21,8 @@ export interface Surround {
   read: ReadOutputs
   /** Items of the run's maps, kept while the run is held in memory: they come out of the config each time the same. */
   items: Map<string, Json[]>
+  /** Configs of the run's producers as they were read, kept while the run is held in memory. */
+  configs: Map<string, unknown>
   /** How far the run's loops have come, kept with the state that it was made of. */
   carried: Map<string, Carried>
   /** The session whose round the run is, as it stands now, to expressions that name it. */
