@@ -97,6 +97,13 @@ describe('a session', () => {
     expect(valueOf(await tryNode(workflow, 'failing'))).toBe(2)
   })
 
+  test('stays where it was when what an item was needed for fails', async () => {
+    const workflow = await server.workflow(flow({ n: counter(), a: post(`${server.toy.url}/fail/1/needed`, { body: { n: '{{ n.value }}' } }) }, ['n > a']))
+    expect(await tryNode(workflow, 'needed', {}, 'a')).toMatchObject({ status: 'failed', input: { n: { value: 1 } }, output: null, error: { code: 'http_503' } })
+    expect(await tryNode(workflow, 'needed', {}, 'a')).toMatchObject({ status: 'completed', input: { n: { value: 1 } } })
+    expect(valueOf(await tryNode(workflow, 'needed'))).toBe(2)
+  })
+
   test('is one for trials that come at once: each gives another item, one after the other, on two servers', async () => {
     const other = await server.another()
     const workflow = await server.workflow(counting({ to: 12 }))
@@ -123,11 +130,10 @@ describe('a session', () => {
     const workspace = await server.call<{ id: string }>('POST', '/v1/workspaces', { name: 'Other' })
     const { token } = await server.call<{ token: string }>('POST', '/v1/auth/switch', { workspace: workspace.id })
     const body = { config: { from: 1, to: 9 }, session: 'same' }
-    expect(valueOf(await tryType('counter', body))).toBe(1)
-    expect(valueOf(await tryType('counter', body, token))).toBe(1)
-    expect(valueOf(await tryType('counter', body))).toBe(2)
+    const values = await inTurn([undefined, undefined, token, undefined, token], async (as) => valueOf(await tryType('counter', body, as)))
+    expect(values).toEqual([1, 2, 1, 3, 2])
     expect(await server.call('POST', '/v1/node-types/counter/forget', { session: 'same' }, { as: token })).toEqual({ cleared: true })
-    expect(valueOf(await tryType('counter', body))).toBe(3)
+    expect(valueOf(await tryType('counter', body))).toBe(4)
     expect(valueOf(await tryType('counter', body, token))).toBe(1)
   })
 
