@@ -46,6 +46,7 @@ class World {
       state,
       plan: { ...prepared, missing: [] },
       items: new Map(),
+      configs: new Map(),
       carried: new Map(),
       session: () => expect.unreachable('nobody asks for a session'),
       traceparent: () => null,

@@ -32,6 +32,7 @@ class World {
       state: stateOf(prepared.graph, { ...new Rows(definition).run(), input: given, status: 'running', startedAt: 1 }),
       plan: { ...prepared, missing: [] },
       items: new Map(),
+      configs: new Map(),
       carried: new Map(),
       session,
       traceparent: () => null,
