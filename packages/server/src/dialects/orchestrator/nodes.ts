@@ -314,6 +314,15 @@ const queueReader = (identifier: string): OrchestratorNode =>
 
 // ── ways ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+const literalsAndTemplates = /'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\{\{(.*?)\}\}/gs
+const quotedTemplate = /^(['"])\s*\{\{((?:(?!\{\{|\}\}).)*)\}\}\s*\1$/s
+
+/** A template in a condition stands for its value, a quoted one for that as text: nothing that comes in is read as Python. */
+const pythonOf = (condition: Json | undefined): string =>
+  written(condition).replaceAll(literalsAndTemplates, (found, template: string | undefined) =>
+    template === undefined ? found.replace(quotedTemplate, 'str($2)') : `(${template})`,
+  )
+
 const IfCondition = nodeOf(
   {
     identifier: 'if-condition',
@@ -321,6 +330,8 @@ const IfCondition = nodeOf(
       fields: {
         condition_expression: lines({ help: "A Python expression over `data` that is true or false, as data.get('followers', 0) > 500.", required: true, attributes: { rows: 3 } }),
       },
+      cleans: ({ condition_expression }) =>
+        pythonOf(condition_expression).includes('{{') ? [{ path: ['condition_expression'], message: 'A template cannot be a part of a text here: write an expression.' }] : [],
     },
     of: 'router',
     title: 'If Condition',
@@ -338,7 +349,7 @@ const IfCondition = nodeOf(
     map: ({ condition_expression }) => ({
       config: {
         routes: [
-          { name: 'yes', when: written(condition_expression) },
+          { name: 'yes', when: pythonOf(condition_expression) },
           { name: 'no', when: true },
         ],
       },

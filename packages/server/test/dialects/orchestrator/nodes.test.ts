@@ -222,6 +222,16 @@ describe('a condition', () => {
     })
     expect(route("data.get('n', 0) > 5", {})).toEqual({ output: { if_condition: { route: 'no', expression: "data.get('n', 0) > 5", result: false } }, route: ['no'] })
   })
+  test('reads a template in it as its value, a quoted one as that in text, and never what comes in as Python', () => {
+    const by = (condition: string, data: JsonObject) => route(condition, data).route
+    expect(by('{{ data.n }} > 5 and {{ data.n }} < 7', { n: 6 })).toEqual(['yes'])
+    expect(by('"{{ data.n }}" == "6" and {{ data["s"] }} == \'x\'', { n: 6, s: 'x' })).toEqual(['yes'])
+    expect(by("'{{ data.s }}' == 'x'", { s: "' or True or '" })).toEqual(['no'])
+    expect(by("data['s'] == '{'", { s: '{' })).toEqual(['yes'])
+    expect(issues('if-condition', { condition_expression: "'a{{ data.s }}' == 'ax'" })).toEqual([
+      'config.condition_expression: A template cannot be a part of a text here: write an expression.',
+    ])
+  })
   test('names its place when it is none', () => {
     expect(issues('if-condition', { condition_expression: '__import__("os")' })).toEqual([expect.stringMatching(/^config\.condition_expression: /)])
     expect(issues('if-condition', { condition_expression: 'ghost > 1' })).toEqual([expect.stringMatching(/^config\.condition_expression: ghost is not known/)])
