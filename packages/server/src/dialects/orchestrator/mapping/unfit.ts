@@ -107,10 +107,18 @@ const spellings: Readonly<Record<string, string>> = {
   refreshToken: 'refresh',
 }
 
-/** Of an operation of an edit, or of a definition, only what the wire says of it. */
+/** Whatever a place is in the core, the wire has one thing there: the node or the connection that it is about. */
 function spelled(path: readonly string[]): string[] {
   const [first, index, ...rest] = path
-  const own = first === 'operations' || first === 'nodes' || first === 'links' ? rest : [...path]
-  const [head, ...below] = own[0] === 'node' || own[0] === 'link' || index === undefined ? own.filter((key) => key !== 'node' && key !== 'link') : own
-  return head === undefined ? [] : [spellings[head] ?? head, ...below]
+  if (first === 'operations' || first === 'nodes' || first === 'links') return index === undefined ? [first] : inPart(rest)
+  if (first === 'extra') return ['tags']
+  return first === undefined ? [] : [spellings[first] ?? first, ...path.slice(1)]
+}
+
+function inPart(path: readonly string[]): string[] {
+  const [first, ...rest] = path
+  if (first === 'nodes' || first === 'links') return spelled(path)
+  if (first === 'node' || first === 'link') return inPart(rest)
+  if (first === 'extra') return ['config']
+  return first === undefined ? [] : [spellings[first] ?? first, ...rest]
 }

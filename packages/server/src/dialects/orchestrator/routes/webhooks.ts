@@ -34,6 +34,7 @@ export const webhookRows: readonly DialectRow[] = [
     body: AnyBody,
     reply: WebhookResponse,
     status: 202,
+    faults: ['webhook_missing'],
     example: { path: examples.oneWebhook, body: { order: 42 }, reply: { status: 'accepted', ...examples.oneWebhook, subscribers: 1, message: 'Webhook data published' } },
     ask: deliveryOf,
     answer: ({ subscribers }, _setting, { path }) => ({
