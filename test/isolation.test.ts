@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from '@sluice/schema'
 import { expect, test } from 'vitest'
+import { orchestrator } from '../packages/server/src/dialects/orchestrator/index.ts'
 import { pyspur } from '../packages/server/src/dialects/pyspur/index.ts'
 import { describeDialect } from '../packages/server/src/openapi/dialect.ts'
 import { describeNative } from '../packages/server/src/openapi/native.ts'
@@ -245,7 +246,39 @@ const cases: Readonly<Record<string, (things: Things) => object[]>> = {
   getSupportedNodeTypes: () => [{}],
 }
 
-test('of two workspaces neither sees a trace of the other by any row of a dialect', { timeout: 120_000 }, async () => {
+interface Trying {
+  url: string
+  /** The stranger's. */
+  token: string
+  /** Ids of the first workspace. */
+  first: ReadonlySet<string>
+  /** The same text with what nobody has. */
+  nobodys(text: string): string
+}
+
+/** The stranger sends all of it, and is answered as if there were nothing. */
+async function tryAll({ url, token, first, nobodys: unnamed }: Trying, sent: readonly (readonly [Operation, JsonObject])[]): Promise<void> {
+  for (const [operation, input] of sent) {
+    const answer = await ask(url, operation, token, input)
+    const at = `${operation.id} ${JSON.stringify(input)}: ${answer.status} ${JSON.stringify(answer.body)?.slice(0, 500)}`
+    expect(answer.status, at).toBeLessThan(500)
+    const named = idsIn(input)
+    expect(
+      idsIn(answer.body).filter((each) => first.has(each) && !named.includes(each)),
+      at,
+    ).toEqual([])
+    if (!JSON.stringify(input).includes(mark)) expect(JSON.stringify(answer.body), at).not.toContain(mark)
+
+    // What is another's is answered as what is nobody's.
+    const nobodys = (text: string): string => unnamed(text.replaceAll(idForm, (each) => (first.has(each) ? unknown(each) : each)))
+    const nobody = await ask(url, operation, token, retold(input, nobodys) as JsonObject)
+    expect(nobody.status, at).toBe(answer.status)
+    if (answer.status >= 400) expect(retold(told(answer), nobodys), at).toEqual(retold(told(nobody), nobodys))
+    else if (operation.method === 'GET') expect(retold(answer as unknown as Json, nobodys), at).toEqual(retold(nobody as unknown as Json, nobodys))
+  }
+}
+
+test("of two workspaces neither sees a trace of the other by any row of PySpur's API", { timeout: 120_000 }, async () => {
   const spur = contractOf(describeDialect(pyspur))
   // A row that is new has its case here.
   expect(Object.keys(cases).toSorted()).toEqual(pyspur.rows.map(({ name }) => name).toSorted())
@@ -303,27 +336,153 @@ test('of two workspaces neither sees a trace of the other by any row of a dialec
   expect(first.size).toBeGreaterThan(5)
   first.delete(stranger.id)
 
-  for (const [name, inputsOf] of Object.entries(cases)) {
-    const operation = spur.operations.get(name)!
-    for (const input of inputsOf(things) as JsonObject[]) {
-      const answer = await ask(server.url, operation, token, input)
-      const at = `${name} ${JSON.stringify(input)}: ${answer.status} ${JSON.stringify(answer.body)?.slice(0, 500)}`
-      expect(answer.status, at).toBeLessThan(500)
-      const named = idsIn(input)
-      expect(
-        idsIn(answer.body).filter((each) => first.has(each) && !named.includes(each)),
-        at,
-      ).toEqual([])
-      if (!JSON.stringify(input).includes(mark)) expect(JSON.stringify(answer.body), at).not.toContain(mark)
-
-      // What is another's is answered as what is nobody's.
-      const nobodys = (text: string): string => text.replaceAll(idForm, (each) => (first.has(each) ? unknown(each) : each)).replace(handle, 'no-such-handle')
-      const nobody = await ask(server.url, operation, token, retold(input, nobodys) as JsonObject)
-      expect(nobody.status, at).toBe(answer.status)
-      if (answer.status >= 400) expect(retold(told(answer), nobodys), at).toEqual(told(nobody))
-      else if (operation.method === 'GET') expect(answer, at).toEqual(nobody)
-    }
-  }
+  const sent = Object.entries(cases).flatMap(([name, inputsOf]) => (inputsOf(things) as JsonObject[]).map((input) => [spur.operations.get(name)!, input] as const))
+  await tryAll({ url: server.url, token, first, nobodys: (text) => text.replace(handle, 'no-such-handle') }, sent)
   // All of it is still there, and as it was.
   expect(await look()).toEqual(found)
+})
+
+// ── in the words of another ────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Things of the first workspace, by what the Orchestrator's API names them with. */
+interface Canvas {
+  workflow_id: string
+  handle: string
+  node_id: string
+  connection_id: string
+  file_id: string
+  task_id: string
+  webhook_id: string
+  /** Of the stranger itself: a workflow with a node. */
+  own: string
+  ownNode: string
+}
+
+const flowOf = ({ workflow_id, handle }: Canvas): JsonObject[] => [{ workflow_id }, { workflow_id: handle }]
+/** What is another's, and what is another's in a workflow of one's own. */
+const partOf =
+  (key: 'node_id' | 'connection_id', more: JsonObject = {}) =>
+  (canvas: Canvas): JsonObject[] => [...flowOf(canvas).map((each) => ({ ...each, [key]: canvas[key], ...more })), { workflow_id: canvas.own, [key]: canvas[key], ...more }]
+const filesOf =
+  (more: JsonObject = {}) =>
+  (canvas: Canvas): JsonObject[] => [
+    ...partOf('node_id', { file_id: canvas.file_id, ...more })(canvas),
+    { workflow_id: canvas.own, node_id: canvas.ownNode, file_id: canvas.file_id, ...more },
+  ]
+const flowWith =
+  (more: JsonObject) =>
+  (canvas: Canvas): JsonObject[] =>
+    flowOf(canvas).map((each) => ({ ...each, ...more }))
+const taskOf = (canvas: Canvas): JsonObject[] => [
+  ...flowOf(canvas),
+  ...flowOf(canvas).map((each) => ({ ...each, task_id: canvas.task_id })),
+  { workflow_id: canvas.own, task_id: canvas.task_id },
+]
+const ends = { source_node: 'a', target_node: 'b' }
+const nothing = (): JsonObject[] => [{}]
+
+const canvasCases: Readonly<Record<string, (canvas: Canvas) => JsonObject[]>> = {
+  createWorkflow: () => [{ name: 'Mine now' }],
+  listWorkflows: () => [{ ordering: 'name' }],
+  getWorkflow: flowOf,
+  updateWorkflow: flowWith({ name: 'Mine now' }),
+  patchWorkflow: flowWith({ category: 'mine' }),
+  deleteWorkflow: flowOf,
+  duplicateWorkflow: flowOf,
+  activateWorkflow: flowOf,
+  deactivateWorkflow: flowOf,
+  getCanvasData: flowOf,
+  getRawConfig: flowOf,
+  startExecution: flowOf,
+  postStartExecution: flowOf,
+  stopExecution: taskOf,
+  postStopExecution: taskOf,
+  getTaskStatus: taskOf,
+  getCeleryTaskStatus: ({ task_id }) => [{ task_id }],
+  listNodes: flowOf,
+  createNode: flowWith({ node_type: 'counter' }),
+  addNode: flowWith({ nodeTemplate: 'counter' }),
+  getNode: partOf('node_id'),
+  updateNode: partOf('node_id', { node_type: 'counter' }),
+  patchNode: partOf('node_id', { x: 1 }),
+  deleteNode: partOf('node_id'),
+  removeNode: partOf('node_id'),
+  updateNodePosition: partOf('node_id', { position: { x: 1, y: 1 } }),
+  getNodeInput: partOf('node_id'),
+  getNodeOutput: partOf('node_id'),
+  executeAndSaveNode: partOf('node_id', { input_data: {} }),
+  listConnections: flowOf,
+  createConnection: flowWith(ends),
+  addConnection: flowWith({ source: 'a', target: 'b' }),
+  getConnection: partOf('connection_id'),
+  updateConnection: partOf('connection_id', ends),
+  patchConnection: partOf('connection_id', { source_handle: 'yes' }),
+  deleteConnection: partOf('connection_id'),
+  removeConnection: partOf('connection_id'),
+  listNodeFiles: partOf('node_id'),
+  uploadNodeFile: partOf('node_id', { key: 'mine', file: ['a,b'] }),
+  getNodeFile: filesOf(),
+  deleteNodeFile: filesOf(),
+  updateNodeFile: filesOf({ file: ['a,b'] }),
+  patchNodeFile: filesOf({ key: 'mine', file: ['a,b'] }),
+  getNodeTree: nothing,
+  listNodeTypes: nothing,
+  countNodeTypes: nothing,
+  refreshNodeTypes: nothing,
+  getNodeType: () => [{ identifier: 'counter' }],
+  getNodeForm: () => [{ identifier: 'counter' }],
+  // Under a session of the first workspace: a producer of its own begins anew all the same.
+  executeNodeType: () => [{ identifier: 'counter', form_data: { min_value: 0, max_value: 5, direction: 'increment', step: 1 }, session_id: mark }],
+  resetNodeSession: () => [{ identifier: 'counter', session_id: `${mark} nobody` }],
+  getFieldOptions: () => [{ identifier: 'counter', parent_field: 'step', dependent_field: 'direction' }],
+  postWebhook: ({ webhook_id }) => [{ webhook_id, order: 1 }],
+  getMe: nothing,
+}
+
+/** They ask for no workspace, or end the credential that the others are tried with. */
+const elsewhereTried = ['login', 'refreshToken', 'logout', 'register']
+
+test("of two workspaces neither sees a trace of the other by any row of the Orchestrator's API", { timeout: 120_000 }, async () => {
+  const flows = contractOf(describeDialect(orchestrator))
+  // A row that is new has its case here.
+  expect([...Object.keys(canvasCases), ...elsewhereTried].toSorted()).toEqual(orchestrator.rows.map(({ name }) => name).toSorted())
+
+  await using server = await testServer()
+  const stranger = await elsewhere(server, server.url)
+  const home = (await server.call<{ token: string }>('POST', '/v1/auth/login', admin, { as: '' })).token
+  const known = callerOf(server.url, home)
+  const token = await stranger.login()
+  const strange = callerOf(server.url, token)
+  const added = (caller: Caller, workflow: string, nodeTemplate: string, form_values: JsonObject) =>
+    caller.call<{ id: string }>('POST', `/api/workflow/${workflow}/nodes/add/`, { nodeTemplate, form_values })
+  const own = await strange.call<{ id: string }>('POST', '/api/workflow/', { name: 'Own' })
+  const ownNode = await added(strange, own.id, 'counter', {})
+
+  // What there is to see: a run that waits for a webhook, what was tried on a node, a file, a connection.
+  const { id: workflow_id } = await known.call<{ id: string }>('POST', '/api/workflow/', { name: `Known ${mark}`, tags: [mark] })
+  const { handle } = await known.call<{ handle: string }>('GET', `/v1/workflows/${workflow_id}`)
+  const webhook_id = 'orders'
+  const producer = await added(known, workflow_id, 'webhook-producer', { webhook_id })
+  const { id: node_id } = await added(known, workflow_id, 'static-delay-node', { interval: 1, unit: 'seconds' })
+  const { id: connection_id } = await known.call<{ id: string }>('POST', `/api/workflow/${workflow_id}/connections/add/`, { source: producer.id, target: node_id })
+  await known.call('PATCH', `/api/workflow/${workflow_id}/nodes/${node_id}/`, { input_data: { mark }, output_data: { mark } })
+  const form = await send(flows.operations.get('uploadNodeFile')!, { workflow_id, node_id, key: mark, file: [mark] }, { url: server.url, token: home })
+  const { id: file_id, file } = (await form.json()) as { id: string; file: string }
+  const { task_id } = await known.call<{ task_id: string }>('POST', `/api/workflow/${workflow_id}/start_execution/`)
+  await known.wait(task_id, ({ waitingOn }) => waitingOn.some(({ kind }) => kind === 'signal'))
+  const counted = { form_data: { min_value: 0, max_value: 5, direction: 'increment', step: 1 }, session_id: mark }
+  await known.call('POST', '/api/nodes/counter/execute/', counted)
+  const canvas: Canvas = { workflow_id, handle, node_id, connection_id, file_id, task_id, webhook_id, own: own.id, ownNode: ownNode.id }
+
+  const looks = ['', 'canvas_data/', 'rawconfig/', 'task_status/', `nodes/${node_id}/files/`].map((at) => `/api/workflow/${workflow_id}/${at}`)
+  const look = async (): Promise<Json[]> => Promise.all(looks.map((at) => known.call('GET', at)))
+  const found = await look()
+  const first = new Set([...idsIn(found), ...idsIn({ ...canvas, own: '', ownNode: '' }), ...idsIn(file), producer.id])
+  expect(first.size).toBeGreaterThan(5)
+
+  const sent = Object.entries(canvasCases).flatMap(([name, inputsOf]) => inputsOf(canvas).map((input) => [flows.operations.get(name)!, input] as const))
+  await tryAll({ url: server.url, token, first, nobodys: (text) => text.replace(handle, 'no-such-handle') }, sent)
+  // All of it is still there, and as it was; the run still waits, and the counter goes on where it stood.
+  expect(await look()).toEqual(found)
+  expect(await known.call('POST', '/api/nodes/counter/execute/', counted)).toMatchObject({ output: { data: { counter: { current: 1 } } } })
 })
