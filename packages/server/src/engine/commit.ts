@@ -7,7 +7,7 @@ import { lockSessions } from '../store/rows/sessions.ts'
 import { logOf } from '../store/rows/events.ts'
 import { type ListenerKey, type ListenerWrite, deleteListeners, insertListeners } from '../store/rows/listeners.ts'
 import { pushItems } from '../store/rows/queues.ts'
-import { consumeSignals, insertSignals } from '../store/rows/signals.ts'
+import { deleteSignals, insertSignals } from '../store/rows/signals.ts'
 import { deleteSteps, inlineOutputBytes } from '../store/rows/steps.ts'
 import type { TimerWrite } from '../store/rows/timers.ts'
 import type { Doorbell } from '../events/doorbell.ts'
@@ -196,7 +196,7 @@ async function writeBeside(tx: Tx, held: readonly Change[]): Promise<void> {
   const kept = held.flatMap((change) => change.signals.kept.map((signal) => ({ runId: change.run.id, name: signal.name, payload: signal.payload.text })))
   if (kept.length > 0) await insertSignals(tx, kept)
   const consumed = held.flatMap((change) => change.signals.consumed.map((signal) => ({ runId: change.run.id, ...signal })))
-  if (consumed.length > 0) await consumeSignals(tx, consumed)
+  if (consumed.length > 0) await deleteSignals(tx, consumed)
   const folded = held.flatMap((change) => change.folded.map((step) => ({ runId: change.run.id, ...step })))
   if (folded.length > 0) await deleteSteps(tx, folded)
   const ceases = held.flatMap((change) => change.ceases)

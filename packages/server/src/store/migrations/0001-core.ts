@@ -308,10 +308,9 @@ export class Core0001 extends Migration {
         run_id text not null references runs (id) on delete cascade,
         name text not null,
         payload json,
-        consumed_by text,
         created_at timestamptz(3) not null default now()
       )`)
-    this.addSql('create index signals_run on signals (run_id, id) where consumed_by is null')
+    this.addSql('create index signals_run on signals (run_id, id)')
     this.addSql(`
       create table timers (
         run_id text not null references runs (id) on delete cascade,

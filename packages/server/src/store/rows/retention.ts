@@ -1,3 +1,4 @@
+import { limits } from '@sluice/schema'
 import type { Tx } from '../database.ts'
 import { firstIdOf } from '../ids.ts'
 import { endUses } from './files.ts'
@@ -202,6 +203,27 @@ export const deleteAgedEvents = (tx: Tx, before: Date, limit: number): Promise<n
           gone as (delete from events using old where events.ctid = old.ctid returning workspace_id, xid, position), ${raise}`,
       },
       [before, limit],
+    ),
+  )
+
+/** Of live runs that have more events than a run without producers may have: those before the last so many. Who resumes there begins anew. */
+export const deleteEndlessEvents = (tx: Tx, before: Date, limit: number): Promise<number> =>
+  count(
+    tx.query(
+      {
+        name: 'retention-events-endless',
+        text: `
+          with old as (
+            select first.subject_id, first.seq from (select id, seq from runs where ended_at is null and seq > $3) as endless, lateral (
+              select subject_id, seq from events
+              where subject_id = endless.id and subject_kind = 'run' and events.seq <= endless.seq - $3 and at < $1 order by events.seq limit $2
+            ) as first limit $2
+          ), gone as (
+            delete from events using old where events.subject_kind = 'run' and events.subject_id = old.subject_id and events.seq = old.seq
+            returning workspace_id, xid, position
+          ), ${raise}`,
+      },
+      [before, limit, limits.eventsPerRun],
     ),
   )
 
