@@ -142,7 +142,7 @@ describe('a stream of a run', () => {
 
   test('of an ended run is its snapshot', async () => {
     const run = await server.run(flow({ a: values({}) }))
-    expect((await whole(server.stream(path(run)))).map(({ item }) => item)).toEqual([{ type: 'snapshot', cursor: '5', run }])
+    expect((await whole(server.stream(path(run)))).map(({ item }) => item)).toEqual([{ type: 'snapshot', cursor: '5', at: expect.any(String), run }])
   })
 
   test('is refused for a cursor that is none, and for a run that is not there', async () => {
