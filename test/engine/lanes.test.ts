@@ -198,7 +198,7 @@ describe('the current run', () => {
   })
 
   test('that is being undone goes on to its end: who stops it is answered, not refused', async () => {
-    const of = await server.workflow(flow({ in: 'input', e: { ...external(), settings: { compensate: { type: 'external' } } }, wait: external() }, ['in > e', 'e > wait']))
+    const of = await server.workflow(flow({ in: 'input', e: external({ settings: { compensate: { type: 'external' } } }), wait: external() }, ['in > e', 'e > wait']))
     const run = await server.wait(await server.start(of), ({ status }) => status === 'waiting')
     await report(run)
     await server.wait(run, ({ waitingOn }) => waitingOn.some(({ step }) => step === 'wait'))

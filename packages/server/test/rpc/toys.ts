@@ -208,13 +208,13 @@ export interface ToyFeed {
   asked: (string | undefined)[]
 }
 
-export const event = (seq: number, type: 'run.started' | 'run.resumed' = 'run.resumed'): Event => ({
+export const event = (seq: number): Event => ({
   subject: { kind: 'run', id: ids.run },
   workflowId: ids.workflow,
   seq,
   cursor: `c${seq}`,
   at,
-  type,
+  type: 'run.resumed',
 })
 export const lastEvent = (seq: number): Event => ({
   subject: { kind: 'run', id: ids.run },

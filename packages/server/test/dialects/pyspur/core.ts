@@ -24,6 +24,7 @@ const aNode = (nodeId: string, type: string, step: string): fc.Arbitrary<RunNode
       type: fc.constant(type),
       state: orNull(state),
       counts: fc.constant({}),
+      latest: fc.constant({}),
       route: orNull(fc.array(text)),
       startedAt: orNull(instant),
       endedAt: orNull(instant),
@@ -33,7 +34,7 @@ const aNode = (nodeId: string, type: string, step: string): fc.Arbitrary<RunNode
       skipReason: orNull(fc.constantFrom(...SkipReason.options)),
       iterations: fc.array(fc.record({ iteration: fc.constantFrom('0', '1.0'), state, output: value }), { maxLength: 3 }),
     },
-    { requiredKeys: ['nodeId', 'step', 'type', 'state', 'counts', 'route', 'startedAt', 'endedAt', 'input', 'output', 'error', 'skipReason'] },
+    { requiredKeys: ['nodeId', 'step', 'type', 'state', 'counts', 'latest', 'route', 'startedAt', 'endedAt', 'input', 'output', 'error', 'skipReason'] },
   )
 
 const decision: fc.Arbitrary<Decision> = fc.record({

@@ -86,6 +86,7 @@ const step = (nodeId: string, type: string, more: Partial<RunNode> = {}): RunNod
   type,
   state: 'completed',
   counts: {},
+  latest: {},
   route: null,
   startedAt: null,
   endedAt: null,
