@@ -92,6 +92,7 @@ test('the README does what it says, as written', { timeout: 240_000 }, async () 
     expect(told['rest']![2]!.split('\n')[0]).toBe('1 run.queued')
     expect(told['rest']![2]!.split('\n').at(-1)).toMatch(/^\d+ run\.completed$/)
     expect(told['rest']![3]).toMatch(/^Charge 5000 to c_9\?\n.+\ncompleted$/)
+    expect(told['rest']![4]).toMatch(/^counter\n\d+\nSUCCESS$/)
     const ledger = (await (await fetch(`http://127.0.0.1:${servicePort}/ledger`)).json()) as { count: number }[]
     expect(ledger.map((entry) => entry.count)).toEqual([1, 1, 1, 1])
 
