@@ -354,7 +354,11 @@ async function nextOfProducer(run: Surround, node: GraphNode, iteration: string)
   const items = body.items!
   // One is tried at a time.
   if (state.run.trial?.nodeId && body.next > body.live) return { is: 'produced', ...ref, took: false, ended: await endOf(run, node, iteration) }
-  const { scope, input } = await surroundingsOf(around(run), node, iteration, { reads: run.configs.has(key) ? readNothing : reads, input: declaration.takesInput ?? true, undoing: false })
+  const { scope, input } = await surroundingsOf(around(run), node, iteration, {
+    reads: run.configs.has(key) ? readNothing : reads,
+    input: declaration.takesInput ?? true,
+    undoing: false,
+  })
   const config = run.configs.get(key) ?? render(scope)
   // A session moves on; what came before the producer does not.
   if (!reads.names.has('session')) run.configs.set(key, config)

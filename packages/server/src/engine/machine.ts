@@ -9,7 +9,7 @@ import type { Payload } from './payload.ts'
 import { completeStep, failStep } from './settling.ts'
 import { type StepRow, isDeferred, isTerminal, keyOf } from './state.ts'
 import { due, retryNow } from './timers.ts'
-import { type Turn, emit, emitStep, itemAround, moveRun, moveStep, nodeOf, root, startStep, stepOf } from './turn.ts'
+import { type Turn, emit, emitStep, itemAround, moveRun, nodeOf, root, startStep, stepOf } from './turn.ts'
 import { awaitUndoing, endUndoing, failUndoing } from './undoing.ts'
 import { childEnded, decided, delivered, disownChild, reported, signalled, waitFor } from './waits.ts'
 

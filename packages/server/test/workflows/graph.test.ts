@@ -88,10 +88,10 @@ const drawnTypes = {
 /** `p:done -> z`; the first letter of an id says its type: p a producer, e a drawn map, w a writer, s one that ends, i an input. */
 function drawn(...links: string[]) {
   const ends = links.map((link) => link.split(' -> ') as [string, string]).map(([from, target]) => [...from.split(':'), target] as const)
-  const ids = [...new Set(ends.flatMap((link) => [link[0]!, link.at(-1)!]))]
+  const ids = [...new Set(ends.flatMap((link) => [link[0], link.at(-1)!]))]
   const typeOf: { [letter: string]: string } = { p: 'producer', e: 'each', w: 'writer', s: 'end', i: 'input' }
   const nodes = ids.map((id) => node(id, { type: typeOf[id[0]!] ?? 'work' }))
-  const made = ends.map((link) => ({ source: link[0]!, target: link.at(-1)!, ...(link.length === 3 && { sourceHandle: link[1] }) }))
+  const made = ends.map((link) => ({ source: link[0], target: link.at(-1)!, ...(link.length === 3 && { sourceHandle: link[1] }) }))
   return graphOf({ kind: 'workflow', nodes, links: made }, drawnTypes)
 }
 const bodies = (made: ReturnType<typeof drawn>) => Object.fromEntries([...made.nodes.values()].flatMap(({ id, body }) => (body.length > 0 ? [[id, ids(body).join(' ')]] : [])))
