@@ -99,6 +99,37 @@ describe('C5: every transport tells the same', () => {
   })
 })
 
+describe('the current run of a workflow', () => {
+  test.each(transports)('is told whole, and the next one after it, and no other beside it, over %s', async (transport) => {
+    const workflow = await server.workflow(flow({ ask: approval() }))
+    const path = `/v1/workflows/${workflow.id}/events?current=true`
+    const items = follow(transport, path)
+    expect((await items.next()).value).toMatchObject({ type: 'snapshot', workflowId: workflow.id })
+    const first = await server.start(workflow, { wait: { until: 'parked' } })
+    const late = follow(transport, path)
+    expect((await late.next()).value).toMatchObject({ type: 'snapshot', run: { id: first.id, nodes: [{ nodeId: 'ask', latest: { waiting: { iteration: '' } } }] } })
+    await server.decide((await server.pauses(first))[0]!, 'approve')
+    const second = await server.start(workflow, { wait: { until: 'parked' } })
+    await server.decide((await server.pauses(second))[0]!, 'approve')
+    await server.wait(second)
+    const isLast = (item: FeedItem): boolean => item.type === 'run.completed' && item.subject.id === second.id
+    const listed = [...(await server.events(first)), ...(await server.events(second))]
+    const told = async (of: AsyncGenerator<FeedItem>): Promise<FeedItem[]> => (await taken(of, isLast)).map((item) => ({ ...item, cursor: '' }))
+    const all = listed.map((item) => ({ ...item, cursor: '' }))
+    expect(await told(items)).toEqual(all)
+    // It joined when these had happened.
+    expect(await told(late)).toEqual(all.slice(all.findIndex(({ type }) => type === 'pause.decided')))
+  })
+
+  test('has no cursors, and is of a workflow; a run is named with the workflow only where it is one of its runs', async () => {
+    const [run, other] = [await server.run(flow({})), await server.workflow(flow({}))]
+    await expect(taken(follow('sse', `/v1/workflows/${run.workflowId}/events?current=true&after=1.1`))).rejects.toThrow('400')
+    await expect(taken(follow('sse', '/v1/events?current=true'))).rejects.toThrow('400')
+    await expect(taken(follow('sse', `/v1/runs/${run.id}/events?workflow=${other.id}`))).rejects.toThrow('404')
+    expect(await taken(follow('sse', `/v1/runs/${run.id}/events?workflow=${run.workflowId}`))).toMatchObject([{ type: 'snapshot', run: { id: run.id } }])
+  })
+})
+
 describe('C7: many at one log, and each sees its own', () => {
   test.each(transports)('of a workspace: members their own sessions, admins all, over %s', async (transport) => {
     const [ada, bob] = [await member('operator'), await member('operator')]

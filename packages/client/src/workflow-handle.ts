@@ -21,8 +21,8 @@ export interface WorkflowHandle<In = AnyInput, Out = Json, Pauses = AnyPauses> {
   start(...given: StartArguments<In, StartOptions>): Promise<RunHandle<Out, Pauses>>
   get(options?: CallOptions): Promise<Workflow>
   runs(filter?: Omit<Input<typeof ListRuns>, 'workflow'>, options?: CallOptions): Listing<ListedRun>
-  /** The events of its runs, without end; after a cursor, or else after a snapshot. */
-  events(options?: RunEventsOptions): AsyncGenerator<FeedItem, void, undefined>
+  /** The events of its runs, without end; after a cursor, or else after a snapshot. With `current` those of its current run alone, whichever that is. */
+  events(options?: RunEventsOptions & { current?: boolean }): AsyncGenerator<FeedItem, void, undefined>
 }
 
 export function workflowHandle<In, Out, Pauses>(workflow: string, nouns: RunNouns & { workflows: Workflows }, calls: Calls): WorkflowHandle<In, Out, Pauses> {
@@ -35,6 +35,6 @@ export function workflowHandle<In, Out, Pauses>(workflow: string, nouns: RunNoun
     },
     get: (options) => workflows.get({ workflow }, options),
     runs: (filter, options) => runs.list({ ...filter, workflow }, options),
-    events: ({ after, ...options } = {}) => workflows.watch({ workflow, after }, options),
+    events: ({ after, current, ...options } = {}) => workflows.watch({ workflow, after, current }, options),
   }
 }

@@ -20,6 +20,7 @@ import {
   WorkflowFailed,
   type WorkflowState,
 } from './messages.ts'
+import { identifierOf } from './nodes.ts'
 
 /** How the runs of a workflow are told over its socket. PURE and total. */
 
@@ -57,7 +58,7 @@ export function messageOf(item: Told): Message | null {
 
 type StepEvent = Extract<RunEvent, { nodeType: string }>
 
-const nodeOf = ({ workflowId, nodeId, nodeType }: StepEvent) => ({ workflow_id: workflowId, node_id: nodeId, node_type: nodeType })
+const nodeOf = ({ workflowId, nodeId, nodeType }: StepEvent) => ({ workflow_id: workflowId, node_id: nodeId, node_type: identifierOf(nodeType) })
 
 const isPassedOver = ({ part }: StepEvent): boolean => part === 'items' || part === 'element'
 
@@ -116,13 +117,13 @@ function endOf({ startedAt, endedAt, created, reason }: Run, status: WorkflowSta
 /** What waits, for a person too, or for its next try, is under way. */
 function executingOf({ nodeId, type, latest }: RunNode, at: string): [string, ExecutingNode][] {
   const startedAt = (latest.running ?? latest.waiting ?? latest.retrying)?.startedAt
-  return startedAt ? [[nodeId, { node_id: nodeId, node_type: type, started_at: zulu(startedAt), duration_seconds: between(startedAt, at) }]] : []
+  return startedAt ? [[nodeId, { node_id: nodeId, node_type: identifierOf(type), started_at: zulu(startedAt), duration_seconds: between(startedAt, at) }]] : []
 }
 
 function completedOf({ nodeId, type, latest: { completed } }: RunNode): CompletedNode[] {
   if (!completed?.endedAt) return []
   const duration_seconds = completed.startedAt ? between(completed.startedAt, completed.endedAt) : 0
-  return [{ node_id: nodeId, node_type: type, completed_at: zulu(completed.endedAt), duration_seconds, route: routeOf(completed.route ?? []) }]
+  return [{ node_id: nodeId, node_type: identifierOf(type), completed_at: zulu(completed.endedAt), duration_seconds, route: routeOf(completed.route ?? []) }]
 }
 
 /** Seconds. Two servers may not have quite the same time. */

@@ -25,7 +25,7 @@ const stateOf = (more: Partial<Run> | null): object | undefined => {
 const plainNode: RunNode = {
   nodeId: 'n',
   step: 'N',
-  type: 'counter',
+  type: 'orchestrator:counter',
   state: null,
   counts: {},
   route: null,
@@ -42,6 +42,11 @@ const latest = (startedAt: string | null, endedAt: string | null, route: string[
 describe('an event of a run, as it is told over the socket', () => {
   test.each<[string, Told, object | null]>([
     ['a step that begins', event({ type: 'step.started', ...step, attempt: 1 }), { type: 'node_started', ...node, started_at: '2026-01-31T12:00:00Z' }],
+    [
+      'a node of a name that the library has, too',
+      event({ type: 'step.started', ...step, nodeType: 'orchestrator:counter', attempt: 1 }),
+      { type: 'node_started', ...node, node_type: 'counter', started_at: '2026-01-31T12:00:00Z' },
+    ],
     ['and tries again', event({ type: 'step.started', ...step, attempt: 2 }), null],
     [
       'a step that completes by a route',
