@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { InvitedMember, Json } from '@sluice/schema'
+import type { InvitedMember, Json, JsonObject } from '@sluice/schema'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { WorkflowState } from '../../../packages/server/src/dialects/orchestrator/messages.ts'
 import { delay, flow, post, signal, template, values } from '../../support/flow.ts'
 import { deadline } from '../../support/deadline.ts'
 import { callerOf, type TestServer, testServer } from '../../support/server.ts'
+import { clientOf, ok } from './server.ts'
 import { completedBy, isOf, isState, lines, watch, type Watcher } from './socket.ts'
 
 /** The socket of a workflow, with servers, runs and clients of its own: what is told, to whom, and that nothing is lost or told twice. */
@@ -102,6 +104,102 @@ describe('what a client is told', () => {
     expect(lines(watcher.messages)).toEqual(['state idle', 'state running', 'node_started go', 'state idle', 'state running', 'node_started go', 'state idle'])
     watcher.say({ type: 'ping' })
     await watcher.told('the pong', isOf('pong'))
+  })
+})
+
+describe('a workflow of the canvas', () => {
+  const canvas = () => clientOf(server.url, server.token)
+
+  async function drawn(nodes: Record<string, [nodeTemplate: string, form_values: JsonObject]>, connections: string[]) {
+    const { id } = await ok(canvas().call('POST', '/workflow/', { name: 'Canvas' }), 201)
+    const ids: Record<string, string> = {}
+    for (const [name, [nodeTemplate, form_values]] of Object.entries(nodes))
+      ids[name] = (await ok(canvas().call('POST', `/workflow/${id}/nodes/add/`, { nodeTemplate, form_values }), 201)).id
+    for (const connection of connections) {
+      const [from = '', target = ''] = connection.split(' > ')
+      const [source = '', sourceHandle = 'default'] = from.split('.')
+      await ok(canvas().call('POST', `/workflow/${id}/connections/add/`, { source: ids[source], target: ids[target], sourceHandle }), 201)
+    }
+    const names = new Map(Object.entries(ids).map(([name, nodeId]) => [nodeId, name]))
+    const told = (watcher: Watcher): string[] => lines(watcher.messages).map((line) => line.replace(/[a-z0-9]{15}/, (nodeId) => names.get(nodeId) ?? nodeId))
+    return { id: String(id), ids, told, at: `/workflow/${id}` }
+  }
+
+  const counter = (max_value: number): [string, JsonObject] => ['counter', { min_value: 0, max_value, direction: 'increment', step: 1 }]
+
+  test('each item of a producer is told, with what it leads to, and the branch it takes', async () => {
+    const { id, ids, told, at } = await drawn(
+      {
+        count: counter(2),
+        even: ['if-condition', { condition_expression: "data['counter']['current'] % 2 == 0" }],
+        yes: ['static-delay-node', { interval: 1, unit: 'hours' }],
+        no: ['static-delay-node', { interval: 1, unit: 'hours' }],
+      },
+      ['count > even'],
+    )
+    const watcher = own({ id })
+    await watcher.told('the idle state', isState('idle'))
+    await ok(canvas().call('GET', `${at}/start_execution/`))
+    await watcher.told('the end', (message) => isOf('workflow_completed')(message) || isOf('workflow_failed')(message))
+    const item = (route: string) => ['node_started count', 'node_completed count', 'node_started even', `node_completed even ${route}`]
+    expect(told(watcher)).toEqual(['state idle', 'state running', ...item('yes'), ...item('no'), ...item('yes'), 'workflow_completed'])
+    expect(watcher.messages.find(isOf('node_completed'))).toMatchObject({ node_type: 'counter', output_data: { counter: { current: 0 } } })
+    watcher.say({ type: 'request_state' })
+    const { state } = (await watcher.told('the state', isState('completed'))) as { state: WorkflowState }
+    expect(state).toMatchObject({ total_nodes: 4, completed_count: 2, executing_nodes: {} })
+    expect(state.completed_nodes.map(({ node_id, route }) => [node_id, route])).toEqual([
+      [ids['count'], 'default'],
+      [ids['even'], 'yes'],
+    ])
+  })
+
+  test('of a for-each each pass through its body, and itself once', async () => {
+    const { id, told, at } = await drawn(
+      {
+        lines: ['string-iterator-producer', { data_content: 'one', separator_type: 'newline' }],
+        each: ['for-each', { array_expression: '[1, 2]' }],
+        body: ['if-condition', { condition_expression: 'True' }],
+        after: ['if-condition', { condition_expression: 'False' }],
+      },
+      ['lines > each', 'each.subdag > body', 'each > after'],
+    )
+    const watcher = own({ id })
+    await watcher.told('the idle state', isState('idle'))
+    await ok(canvas().call('POST', `${at}/start_execution/`))
+    await watcher.told('the end', (message) => isOf('workflow_completed')(message) || isOf('workflow_failed')(message))
+    const body = ['node_started body', 'node_completed body yes']
+    expect(told(watcher)).toEqual([
+      'state idle',
+      'state running',
+      'node_started lines',
+      'node_completed lines',
+      'node_started each',
+      ...body,
+      ...body,
+      'node_completed each',
+      'node_started after',
+      'node_completed after no',
+      'workflow_completed',
+    ])
+  })
+
+  test('stopped, it is idle for whoever watches, and started again while it runs it is the same run', async () => {
+    const { id, told, at } = await drawn({ count: counter(1_000), wait: ['static-delay-node', { interval: 1, unit: 'hours' }] }, ['count > wait'])
+    const watcher = own({ id })
+    await watcher.told('the idle state', isState('idle'))
+    const started = await ok(canvas().call('GET', `${at}/start_execution/`))
+    await watcher.told('the wait', (message) => message.type === 'node_started' && message.node_type === 'static-delay-node')
+    expect(await ok(canvas().call('GET', `${at}/start_execution/`))).toMatchObject({ task_id: started.task_id })
+    const exactly = own({ id }, `?task_id=${started.task_id}`)
+    expect(await exactly.told('the state', isState('running'))).toMatchObject({ state: { total_nodes: 2, completed_count: 1 } })
+    await ok(canvas().call('GET', `${at}/stop_execution/`))
+    await exactly.told('the idle state', isState('idle'))
+    expect(await exactly.closed()).toBe(1000)
+    await deadline('the idle state', (done) => {
+      const timer = setInterval(() => watcher.messages.filter(isState('idle')).length === 2 && done(), 10)
+      return () => clearInterval(timer)
+    })
+    expect(told(watcher)).toEqual(['state idle', 'state running', 'node_started count', 'node_completed count', 'node_started wait', 'state idle'])
   })
 })
 
