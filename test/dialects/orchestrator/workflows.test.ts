@@ -226,6 +226,6 @@ test('responses tell how many requests are left', async () => {
     const { headers } = await limited.call('GET', path)
     expect([path, headers.get('x-ratelimit-limit')]).toEqual([path, '50'])
     expect(Number(headers.get('x-ratelimit-remaining'))).toBeLessThan(50)
-    expect(Number(headers.get('x-ratelimit-reset'))).toBeGreaterThan(0)
+    expect(Number(headers.get('x-ratelimit-reset'))).toBeGreaterThan(Date.now() / 1000 - 60)
   }
 })

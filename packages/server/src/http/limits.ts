@@ -48,11 +48,11 @@ export function createLimits({ rateLimit, database }: LimitOptions): Limits {
 
 export const limited = ({ resetMs }: Count): Fault => new Fault('rate_limited', { retryAfter: Math.max(1, Math.ceil(resetMs / 1000)) })
 
-/** The headers that go with every counted reply; the reset in seconds from now. */
-export const limitHeaders = ({ limit, remaining, resetMs }: Count): Record<string, string> => ({
+/** The headers that go with every counted reply. The reset is a moment, in seconds since 1970 (Orchestrator, "Rate Limiting"). */
+export const limitHeaders = ({ limit, remaining, resetMs }: Count, now = Date.now()): Record<string, string> => ({
   'x-ratelimit-limit': String(limit),
   'x-ratelimit-remaining': String(remaining),
-  'x-ratelimit-reset': String(Math.ceil(resetMs / 1000)),
+  'x-ratelimit-reset': String(Math.ceil((now + resetMs) / 1000)),
 })
 
 /** The table is made by a migration: unlogged, because a count that is lost in a crash hurts nobody. */

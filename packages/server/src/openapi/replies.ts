@@ -28,7 +28,7 @@ export const headers = {
   RequestId: { description: 'The id of the request, which the log of the server names; the one that was sent, when it is fit', required: true, schema: { type: 'string' } },
   RateLimit: { description: 'Requests a minute that the principal may make; absent where there are no limits', schema: { type: 'integer' } },
   RateLimitRemaining: { description: 'Requests left in this minute', schema: { type: 'integer' } },
-  RateLimitReset: { description: 'Seconds until the minute is over', schema: { type: 'integer' } },
+  RateLimitReset: { description: 'When the minute is over, in seconds since 1970', schema: { type: 'integer' } },
   RetryAfter: { description: 'Seconds to wait before the same request may succeed', schema: { type: 'integer' } },
 }
 

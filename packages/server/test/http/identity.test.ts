@@ -153,7 +153,9 @@ describe('limits', () => {
     const over = await ask('GET', me)
     expect([over.status, over.body.error.code, over.headers.get('x-ratelimit-remaining')]).toEqual([429, 'rate_limited', '0'])
     expect(Number(over.headers.get('retry-after'))).toBeGreaterThan(0)
-    expect(Number(over.headers.get('x-ratelimit-reset'))).toBeLessThanOrEqual(60)
+    const reset = Number(over.headers.get('x-ratelimit-reset')) - Date.now() / 1000
+    expect(reset).toBeGreaterThan(-30)
+    expect(reset).toBeLessThanOrEqual(61)
     expect((await ask('GET', me, undefined, { authorization: 'Bearer viewer-token' })).status).toBe(200)
     expect((await ask('GET', '/health')).status).toBe(200)
   })
