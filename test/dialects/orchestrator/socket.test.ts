@@ -206,8 +206,13 @@ describe('a workflow of the canvas', () => {
 describe('state and events meet', () => {
   test('whoever joins when, and asks for the state when, on whichever server, knows each node once, and all of them at the end', { timeout: 60_000 }, async () => {
     const other = await server.another()
-    const length = 120
-    const workflow = await server.workflow(chain(length))
+    // Each is told by a commit of its own.
+    const all = ['go', ...Array.from({ length: 80 }, (_, index) => `n${index}`)]
+    const workflow = await server.workflow(
+      flow(Object.fromEntries(all.map((name) => [name, name === 'go' ? signal('go') : { type: 'http-request', config: { method: 'GET', url: `${server.toy.url}/ok` } }])), [
+        all.join(' > '),
+      ]),
+    )
     const run = await server.start(workflow, { wait: { until: 'parked' } })
     const watchers: Watcher[] = []
     const busy = overlapping()
@@ -219,7 +224,6 @@ describe('state and events meet', () => {
       await sleep(5)
     }
     await server.wait(run)
-    const all = ['go', ...Array.from({ length }, (_, index) => `n${index}`)]
     for (const watcher of watchers) {
       await watcher.told('the end', (message) => isOf('workflow_completed')(message) || isState('completed')(message))
       expect(completedBy(watcher.messages)).toEqual(all)
@@ -227,7 +231,7 @@ describe('state and events meet', () => {
     await busy.stop()
     // Some of them came in the middle of it, else nothing was tried.
     expect(
-      watchers.filter(({ messages: [first] }) => first?.type === 'state_sync' && first.state.completed_count > 1 && first.state.completed_count < length).length,
+      watchers.filter(({ messages: [first] }) => first?.type === 'state_sync' && first.state.completed_count > 1 && first.state.completed_count < all.length).length,
     ).toBeGreaterThan(3)
   })
 

@@ -27,8 +27,8 @@ import { identifierOf } from './nodes.ts'
 // ── events ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /**
- * What a client is told of an event of the run it follows. What a producer as a whole does, and what is handed to the body of a
- * for-each, are no doings of a node here. The six events of the document do not say that another run has begun, or that one was
+ * What a client is told of an event of the run it follows. What a producer does as a whole, unless it fails, and what is handed to
+ * the body of a for-each, are no doings of a node here. The six events of the document do not say that another run has begun, or that one was
  * stopped: the state says it.
  */
 export function messageOf(item: Told): Message | null {
@@ -50,7 +50,7 @@ export function messageOf(item: Told): Message | null {
     case 'step.completed':
       return isPassedOver(item) ? null : { type: 'node_completed', ...nodeOf(item), duration: item.durationMs / 1000, route: routeOf(item.route), ...outputOf(item) }
     case 'step.failed':
-      return isPassedOver(item) ? null : { type: 'node_failed', ...nodeOf(item), error: item.error.message }
+      return item.part === 'element' ? null : { type: 'node_failed', ...nodeOf(item), error: item.error.message }
     default:
       return null
   }

@@ -74,6 +74,11 @@ describe('an event of a run, as it is told over the socket', () => {
       event({ type: 'step.started', ...step, iteration: '3', part: 'item', attempt: 1 }),
       { type: 'node_started', ...node, started_at: '2026-01-31T12:00:00Z' },
     ],
+    [
+      'a producer that can go on no more',
+      event({ type: 'step.failed', ...step, part: 'items', error: { code: 'x', message: 'No' }, attempt: 1 }),
+      { type: 'node_failed', ...node, error: 'No' },
+    ],
     ['a producer as a whole', event({ type: 'step.started', ...step, part: 'items', attempt: 1 }), null],
     ['what is handed to the body of a for-each', event({ type: 'step.completed', ...step, iteration: '0', part: 'element', output: 1, route: ['default'], durationMs: 1 }), null],
     [
