@@ -37,12 +37,16 @@ export interface OrchestratorNode {
 /** Names that node types of the library have, too: definitions have these under names of their own. */
 const taken: ReadonlySet<string> = new Set(['http-request', 'counter', 'queue-reader'])
 const prefix = 'orchestrator:'
+/** Before the names of the library's own, where the wire means another type by them: who sends back what they were shown changes no type. */
+const librarys = 'sluice:'
+
+const behind = (start: string, name: string): string | null => (name.startsWith(start) && taken.has(name.slice(start.length)) ? name.slice(start.length) : null)
 
 /** The type under which a definition has what the wire calls so; any name that is not known stands for itself. */
-export const typeFor = (identifier: string): string => (taken.has(identifier) ? prefix + identifier : identifier)
+export const typeFor = (identifier: string): string => (taken.has(identifier) ? prefix + identifier : (behind(librarys, identifier) ?? identifier))
 
 /** What the wire calls a type. */
-export const identifierOf = (type: string): string => (type.startsWith(prefix) && taken.has(type.slice(prefix.length)) ? type.slice(prefix.length) : type)
+export const identifierOf = (type: string): string => (taken.has(type) ? librarys + type : (behind(prefix, type) ?? type))
 
 type Facts = Pick<AnyAlias, 'of' | 'title' | 'description' | 'category' | 'draws' | 'ends' | 'leaves'> & {
   identifier: string
@@ -459,13 +463,23 @@ const ForEach = rendered(
     outputs: ['forEachNode', 'loop_results'],
     draws: 'subdag',
     hands: ({ item, index }) => ({ forEachNode: { state: { index, item } } }),
-    gives: giving((output) => ('results' in output ? { forEachNode: { results: output['results'] ?? [] }, loop_results: output['results'] ?? [] } : output)),
+    gives: giving((output) => ('results' in output ? collected(output['results'] ?? []) : output)),
   },
   {
     opens: expressionOfList,
     map: ({ array_expression: items = null }) => ({ config: { items: listed(items) ? items : [], concurrency: 1 }, places: [[['items'], ['array_expression']]] }),
   },
 )
+
+/** Of each element what the last nodes behind it gave: of one that, of several a list; where nothing follows there is nothing to collect. */
+function collected(results: Json): JsonObject {
+  const each = (Array.isArray(results) ? results : []).map((result) => (isObject(result) ? Object.values(result).filter((output) => !isElement(output)) : []))
+  const given = each.flatMap((outputs) => (outputs.length === 0 ? [] : [outputs.length === 1 ? outputs[0]! : outputs]))
+  return { forEachNode: { results: given }, loop_results: given }
+}
+
+/** What for-each hands on, and not what something made of it. */
+const isElement = (output: Json): boolean => isObject(output) && isObject(output['forEachNode'] ?? null) && 'state' in (output['forEachNode'] as JsonObject)
 
 // ── work ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -274,7 +274,8 @@ describe('what a step came to', () => {
       { webhook_id: 'hook' },
     ],
     ['http-request', { status: 200, headers: {}, body: 1, durationMs: 1.25, error: null }, { http_request: { status: 200, headers: {}, body: 1, duration_ms: 1.25, error: null } }],
-    ['for-each', { results: [1, 2] }, { forEachNode: { results: [1, 2] }, loop_results: [1, 2] }],
+    ['for-each', { results: [{ a: 1 }, { a: 2, b: 3 }] }, { forEachNode: { results: [1, [2, 3]] }, loop_results: [1, [2, 3]] }],
+    ['for-each', { results: [{ each: { forEachNode: { state: { index: 0, item: 1 } } } }] }, { forEachNode: { results: [] }, loop_results: [] }],
     ['http-response', { status: 201, body: { a: 1 } }, { __http_response__: true, status: 201, body: { a: 1 } }],
     ['queue-reader-dummy', { any: 1 }, { any: 1 }],
   ])('of %s is told in its manner', (identifier, output, expected, config) => expect(told(identifier, output, config)).toEqual(expected))
