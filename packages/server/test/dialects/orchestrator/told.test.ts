@@ -11,6 +11,7 @@ import { instantOf, madeAt, offset, zulu } from '../../../src/dialects/orchestra
 import { textOf, unfitCore, validationOf } from '../../../src/dialects/orchestrator/mapping/unfit.ts'
 import { inputOf } from '../../../src/dialects/orchestrator/mapping/upstream.ts'
 import { workflowOf } from '../../../src/dialects/orchestrator/mapping/workflow.ts'
+import { identifierOf, typeFor } from '../../../src/dialects/orchestrator/nodes.ts'
 import { aDefinition } from '../../workflows/definitions.ts'
 import { aRun } from '../pyspur/core.ts'
 
@@ -158,6 +159,13 @@ test('an order is read as Django does, and sorted by the core where it can be', 
       expect(sorted(up, orderingOf('status,runs_count,tags'))).toEqual(up)
     }),
   )
+})
+
+test('a type of the library that the wire has a name for, too, is told apart: sent back it is the same type', () => {
+  for (const type of ['http-request', 'counter', 'queue-reader', 'orchestrator:http-request', 'orchestrator:counter', 'router', 'nobody-knows', 'InputNode']) {
+    expect(typeFor(identifierOf(type))).toBe(type)
+  }
+  expect([identifierOf('orchestrator:http-request'), identifierOf('http-request')]).toEqual(['http-request', 'sluice:http-request'])
 })
 
 test('a branch is known by its name in lower case; the default one is that of the core', () => {
