@@ -32,7 +32,7 @@ const run = <T extends string, S extends z.ZodRawShape>(type: T, shape: S) => ev
 const output = { output: Json.optional(), outputRef: z.object({ runId: Id, key: z.string(), bytes: z.int() }).optional() }
 
 export const RunEvent = z.discriminatedUnion('type', [
-  run('run.queued', { version: z.int(), lane: z.string().optional(), trial: z.literal(true).optional() }),
+  run('run.queued', { version: z.int(), lane: z.string().optional(), trial: z.literal(true).optional().meta({ description: 'It is a trial' }) }),
   run('run.started', { nodes: z.int().meta({ description: 'How many its version has' }) }),
   run('run.waiting', { kind: WaitingKind }),
   run('run.resumed', {}),
