@@ -4,11 +4,13 @@ import { madeAt, zulu } from './times.ts'
 
 /** Links as the Orchestrator tells them. PURE and total. */
 
+export const branchOf = ({ sourceHandle }: Link): string => sourceHandle ?? 'default'
+
 export const connectionOf = (link: Link): Connection => ({
   id: linkIdOf(link),
   source_node: link.source,
   target_node: link.target,
-  source_handle: link.sourceHandle ?? 'default',
+  source_handle: branchOf(link),
 })
 
 export const edgeOf = (link: Link, { created, updated }: Pick<Workflow, 'created' | 'updated'>): CanvasEdge => ({

@@ -2,7 +2,7 @@ import type { EditOperation, Node as CoreNode, Workflow } from '@sluice/schema'
 import type { AddNodeRequest, CanvasData, CanvasNode, Node, NodeRequest, PatchedNodeRequest, PlacedNode, RawConfig } from '../contract.ts'
 import { initialValues } from '../forms.ts'
 import { identifierOf, typeFor } from '../nodes.ts'
-import { connectionOf, edgeOf } from './connections.ts'
+import { branchOf, connectionOf, edgeOf } from './connections.ts'
 import { said } from './dicts.ts'
 import { configKept, extraOf } from './kept.ts'
 import { type Place, placesOf } from './layout.ts'
@@ -46,17 +46,17 @@ function nodeOf(node: CoreNode, place: Place, { samples = {}, created, updated }
 /** The same without its position as an object, as what tells of nodes alone has it. */
 export const plainNode = ({ position: _alsoXAndY, ...node }: PlacedNode): Node => node
 
-function canvasNodeOf(node: PlacedNode, { draft }: Drawn): CanvasNode {
-  const handles = draft.links.flatMap(({ source, sourceHandle }) => (source === node.id ? [sourceHandle ?? 'default'] : []))
-  return { ...node, node_type: canvasTypeOf(node.node_type, handles) }
+export function canvasOf(workflow: Workflow): CanvasData {
+  const { links } = workflow.draft
+  const leaving = Map.groupBy(links, ({ source }) => source)
+  const canvasNodeOf = (node: PlacedNode): CanvasNode => ({ ...node, node_type: canvasTypeOf(node.node_type, (leaving.get(node.id) ?? []).map(branchOf)) })
+  return {
+    id: workflow.id,
+    nodes: nodesOf(workflow).map(canvasNodeOf),
+    edges: links.map((link) => edgeOf(link, workflow)),
+    workflow: canvasWorkflowOf(workflow),
+  }
 }
-
-export const canvasOf = (workflow: Workflow): CanvasData => ({
-  id: workflow.id,
-  nodes: nodesOf(workflow).map((node) => canvasNodeOf(node, workflow)),
-  edges: workflow.draft.links.map((link) => edgeOf(link, workflow)),
-  workflow: canvasWorkflowOf(workflow),
-})
 
 export const rawConfigOf = (workflow: Workflow): RawConfig => ({
   ...workflowOf(workflow),
