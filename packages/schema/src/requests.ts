@@ -198,7 +198,7 @@ export const Trial = z.object({
 export type Trial = z.infer<typeof Trial>
 
 /** Names what trials of nodes of one type have left under a session. */
-export const ForgetTrials = z.strictObject({ type: z.string().min(1).max(100), session: trialSession })
+export const ForgetTrials = z.strictObject({ type: z.string().min(1).max(100), session: trialSession.meta({ description: 'The name that they went by' }) })
 export type ForgetTrials = z.infer<typeof ForgetTrials>
 
 export const ForgottenTrials = z.object({ cleared: z.boolean().meta({ description: 'Whether there was anything' }) })
