@@ -79,8 +79,8 @@ export const authRows: readonly DialectRow[] = [
     answer: () => ({ message: 'Logged out successfully' }),
   }),
 
-  // People are invited, and then set a password: that is the door this one is in place of. It stays shut.
-  route('auth.setPassword', {
+  // No door of the core makes users of strangers. This one stands before one that is open to all, is not come to, and leaves no trace in the audit log.
+  route('auth.refresh', {
     name: 'register',
     method: 'POST',
     path: '/api/auth/register/',
