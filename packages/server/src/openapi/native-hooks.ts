@@ -1,15 +1,15 @@
 import type { FaultCode, JsonObject } from '@sluice/schema'
 import type { Document } from './description.ts'
-import { messageOf } from './problems.ts'
+import { type ErrorForm, messageOf } from './problems.ts'
 
 /**
  * The address that webhooks are sent to. No procedure stands behind it, because what is sent is bytes before it is anything else:
  * so it is said here, by hand, what `http/hooks.ts` serves.
  */
-export function withHooks(document: Document): Document {
+export function withHooks(document: Document, form: ErrorForm): Document {
   return {
     ...document,
-    paths: { ...document.paths, '/v1/hooks/{id}/{secret}': { post: operation('post', 'Send to a webhook'), put: operation('put', 'Send to a webhook, by PUT') } },
+    paths: { ...document.paths, '/v1/hooks/{id}/{secret}': { post: operation('post', 'Send to a webhook', form), put: operation('put', 'Send to a webhook, by PUT', form) } },
   }
 }
 
@@ -25,10 +25,10 @@ const part = (name: string, description: string): JsonObject => ({ in: 'path', n
 const shared = (name: string): JsonObject => ({ $ref: `#/components/responses/${name}` })
 const requestId = { 'X-Request-Id': { $ref: '#/components/headers/RequestId' } }
 
-const refusal = (code: FaultCode): JsonObject => ({
+const refusal = (code: FaultCode, form: ErrorForm): JsonObject => ({
   description: `\`${code}\`: ${messageOf(code)}`,
   headers: requestId,
-  content: { 'application/json': { schema: { $ref: '#/components/schemas/ErrorBody' }, examples: { [code]: { $ref: `#/components/examples/${code}` } } } },
+  content: { 'application/json': { schema: { $ref: '#/components/schemas/ErrorBody' }, examples: { [code]: { summary: messageOf(code), value: form.example(code).body } } } },
 })
 
 const accepted: JsonObject = {
@@ -40,7 +40,7 @@ const accepted: JsonObject = {
   required: ['delivery', 'repeated'],
 }
 
-const operation = (method: string, summary: string): JsonObject => ({
+const operation = (method: string, summary: string, form: ErrorForm): JsonObject => ({
   operationId: `hooks.${method}`,
   summary,
   description: about,
@@ -68,8 +68,8 @@ const operation = (method: string, summary: string): JsonObject => ({
       content: { 'application/json': { schema: accepted, example: { delivery: '00example000040', repeated: false } } },
     },
     400: shared('InvalidBody'),
-    401: refusal('signature_invalid'),
-    404: refusal('webhook_missing'),
+    401: refusal('signature_invalid', form),
+    404: refusal('webhook_missing', form),
     413: shared('TooLarge'),
     415: shared('UnsupportedMedia'),
     429: shared('RateLimited'),

@@ -78,7 +78,7 @@ export function describeNative(): Document {
     errors,
     notes: withExamples(nativeNotes),
   })
-  return withHooks(document)
+  return withHooks(document, errors)
 }
 
 /** As they were recorded from a server that a test tells a story to (`test/openapi/examples.test.ts`). */

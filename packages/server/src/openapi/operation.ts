@@ -11,6 +11,9 @@ export const anyOf = (schemes: object): JsonObject[] => Object.keys(schemes).map
 
 export const tagsOf = ({ reply, stream }: Address): string[] => (reply ?? stream)!.tags
 
+/** What refuses always has no success: whatever it answers is that. */
+const statusOf = (reply: Address['reply']): number | 'default' => (reply === null ? 200 : reply.status >= 400 ? 'default' : reply.status)
+
 /** An address, as the document describes it. */
 export function operationAt(address: Address, parts: Parts, description: Description): JsonObject {
   const { reply, stream, takes } = address
@@ -30,7 +33,7 @@ export function operationAt(address: Address, parts: Parts, description: Descrip
     parameters: parameters.length > 0 ? parameters : undefined,
     requestBody: body && { required: !takes.body!.safeParse({}).success, content: withExample(bodiesOf(address, body.content), bodyOf(replyNote?.example, address)) },
     responses: {
-      [reply?.status ?? 200]: successAt(address, parts, description),
+      [statusOf(reply)]: successAt(address, parts, description),
       ...(reply?.isBytes && otherBytes),
       ...problemsOf(address, own, description.errors, parts.error),
       ...othersAt(address, parts),
