@@ -110,6 +110,8 @@ export function produced(turn: Turn, answer: Extract<Happening, { is: 'produced'
   // Nothing new begins: it is asked again.
   if (state.run.heldAt !== null || isBlocked(state)) return
   const items = step.body!.items!
+  // The item that it came for has come to its end meanwhile: it is the next one's.
+  if (answer.took && items.awaits === null) return
   if (answer.took) take(turn, step, items.awaits)
   state.attention.delete(step.key)
   if ('awaits' in answer) {

@@ -2,7 +2,7 @@ import { limits } from '@sluice/schema'
 import { withdraw } from './bodies.ts'
 import { conclude, stop, terminate } from './ending.ts'
 import { follow, isHalted, openScope } from './frontier.ts'
-import { failStep } from './settling.ts'
+import { closeHalted, failStep } from './settling.ts'
 import { type StepRow, deadlineOf, isSettled, stepKey } from './state.ts'
 import { type Turn, emit, flightId, moveRun, moveStep, nodeOf, noteOutcome, setTimer, touch } from './turn.ts'
 import { endUndoing, retryUndoing } from './undoing.ts'
@@ -54,6 +54,7 @@ export function recover(turn: Turn, mine: ReadonlySet<string>): void {
     else if (question === 'undo') {
       noteOutcome(turn, step, 'compensate', 'lost')
       retryUndoing(turn, step)
+      closeHalted(turn, step)
     } else if (question === 'ask') withdraw(turn, step)
     else if (isHalted(state, nodeId, iteration)) failStep(turn, step, { code: 'worker_lost', message: 'The worker of this step was lost' }, false)
     else {

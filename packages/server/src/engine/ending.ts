@@ -127,8 +127,10 @@ function settleUndoing(turn: Turn, ending: Ending): void {
   let undone = false
   let broken: StepRow | undefined
   for (const step of turn.state.steps.values()) {
+    // What an item undid that came to its end before is no part of this.
+    if (step.settled === null) continue
     if (step.compensation?.state === 'completed') undone = true
-    if (step.compensation?.state === 'failed' && (!broken || step.settled! > broken.settled!)) broken = step
+    if (step.compensation?.state === 'failed' && (!broken || step.settled > broken.settled!)) broken = step
   }
   if (broken) {
     const name = nodeOf(turn, broken).name

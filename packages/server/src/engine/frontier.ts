@@ -165,7 +165,8 @@ function* iterationsOf(state: RunState, node: GraphNode, step: StepRow): Generat
   const { next, items } = step.body!
   const from = items ? Math.max(0, next - keptItems - 1) : 0
   for (const number of items?.failures ?? []) if (number < from) yield iterationOf(node, step.iteration, number)
-  for (let number = from; number < next; number++) yield iterationOf(node, step.iteration, number)
+  // Behind the last item may be one that was withdrawn.
+  for (let number = from; number < (items ? next + 1 : next); number++) yield iterationOf(node, step.iteration, number)
 }
 
 /** So many items of a producer, and as many that failed, keep their steps. */
@@ -296,7 +297,8 @@ function deriveScope(state: RunState, parent: GraphNode | null, iteration: strin
       if (!step ? reach(state, node, iteration) === 'run' : step.state === 'pending') (step && isDeferred(step) ? state.deferred : state.ready).add(key)
       if (step?.body && step.state === 'running' && isBodyDue(state, step)) state.attention.add(key)
     }
-    if (step?.body && step.state === 'running') for (const each of begunOf(node, step)) deriveScope(state, node, each)
+    // An item that is undone has come to its end.
+    if (step?.body && step.state === 'running') for (const each of begunOf(node, step)) if (each !== step.body.items?.undoing) deriveScope(state, node, each)
   }
   if (parent === null) return
   // An iteration that was stopped is closed in the turn that leaves nothing under way in it.

@@ -11,7 +11,7 @@ import { planUndoing } from './undoing.ts'
  * counts, so that a run may have any number of them. And the channels by which items go from one producer's to another.
  */
 
-export const newItems = (): Items => ({ state: null, awaits: null, undoing: null, failures: [], folded: {}, steps: 0, events: 0, told: 0 })
+export const newItems = (): Items => ({ state: null, awaits: null, undoing: null, failures: [], folded: {}, steps: 0, events: 0 })
 
 // ── signals and channels ───────────────────────────────────────────────────────────────────────────────────────────────
 

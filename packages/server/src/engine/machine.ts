@@ -6,8 +6,8 @@ import { conclude, reasonOf, stop, tellChildren, terminate } from './ending.ts'
 import { askKey, failureIn, isBlocked } from './frontier.ts'
 import type { AttemptRef, Happening } from './happening.ts'
 import type { Payload } from './payload.ts'
-import { completeStep, failStep } from './settling.ts'
-import { type StepRow, isDeferred, isTerminal, keyOf } from './state.ts'
+import { closeHalted, completeStep, failStep } from './settling.ts'
+import { type Compensation, type RunState, type StepRow, isDeferred, isTerminal, keyOf, stepKey } from './state.ts'
 import { due, retryNow } from './timers.ts'
 import { type Turn, emit, emitStep, itemAround, moveRun, nodeOf, root, startStep, stepOf } from './turn.ts'
 import { awaitUndoing, endUndoing, failUndoing } from './undoing.ts'
@@ -79,7 +79,10 @@ function attempted(turn: Turn, outcome: Outcome): void {
   const step = current(turn, outcome)
   if (!step) return
   for (const line of outcome.logs ?? []) emitStep(turn, 'log', step, { level: line.level, message: line.message })
-  if (outcome.phase === 'compensate') return undone(turn, step, outcome)
+  if (outcome.phase === 'compensate') {
+    undone(turn, step, outcome)
+    return closeHalted(turn, step)
+  }
   switch (outcome.is) {
     case 'completed':
       completeStep(turn, step, outcome.output, outcome.route)
@@ -190,9 +193,7 @@ function begin(turn: Turn, key: string): boolean {
   const ref = { nodeId, iteration }
   const around = itemAround(turn, ref)
   const items = around?.body!.items
-  const isSpent = items
-    ? items.steps >= limits.stepsPerRun || items.events >= limits.eventsPerRun
-    : state.run.steps >= limits.stepsPerRun || eventsOutside(turn) >= limits.eventsPerRun
+  const isSpent = items ? items.steps >= limits.stepsPerRun || items.events >= limits.eventsPerRun : state.run.steps >= limits.stepsPerRun || isToldOut(turn)
   if (isSpent && !items) return false
   const step = stepOf(turn, nodeOf(turn, ref), iteration)
   if (isSpent) failStep(turn, step, { code: 'limit_exceeded', message: `An item has at most ${limits.stepsPerRun} steps and ${limits.eventsPerRun} events` }, false)
@@ -203,11 +204,8 @@ function begin(turn: Turn, key: string): boolean {
   return true
 }
 
-/** Events so far that are of no item of a producer. */
-function eventsOutside(turn: Turn): number {
-  const { run, graph, steps } = turn.state
-  return graph.producers.reduce((events, { key }) => events - (steps.get(key)?.body?.items?.told ?? 0), run.seq + turn.events.length)
-}
+/** Whether a run has told as much as it may. One with producers goes on: of its events the last are kept. */
+const isToldOut = ({ state: { run, graph }, events }: Turn): boolean => !graph.produces && run.seq + events.length >= limits.eventsPerRun
 
 /** Everything has settled: the run has failed, or its output is asked for. */
 function finish(turn: Turn): void {
@@ -266,8 +264,15 @@ function waitingKind(turn: Turn): WaitingKind | null {
   for (const key of state.waits) {
     const step = state.steps.get(key)
     if (step) kinds.add(step.state === 'retrying' ? 'timer' : step.waitingFor!.kind)
+    else kinds.add(undoingAt(state, key)?.state === 'retrying' ? 'timer' : 'report')
   }
   return waitingOrder.find((kind) => kinds.has(kind)) ?? null
+}
+
+/** The undoing that waits under a key. */
+function undoingAt({ steps }: RunState, key: string): Compensation | null {
+  const [nodeId, iteration] = key.split('\n') as [string, string]
+  return steps.get(stepKey(nodeId, iteration))?.compensation ?? null
 }
 
 function mayProceed(turn: Turn): boolean {

@@ -114,10 +114,9 @@ export interface Items {
   failures: number[]
   /** Of items whose steps are not kept, how many steps of a node came to a state. */
   folded: { [nodeId: string]: { [state in StepState]?: number } }
-  /** Attempts begun and events told in the item under way, and events told in all. */
+  /** Attempts begun and events told in the item under way. */
   steps: number
   events: number
-  told: number
 }
 
 export interface StepRow {

@@ -245,9 +245,7 @@ export function startStep(turn: Turn, step: StepRow): void {
   step.retryAt = null
   step.timedOutAt = null
   step.reported = null
-  const around = itemAround(turn, step)
-  if (around) around.body!.items!.steps++
-  else turn.state.run.steps++
+  countAttempt(turn, step)
   moveStep(turn, step, 'running')
   emitStep(turn, 'step.started', step, { attempt: step.attempts })
 }
@@ -279,11 +277,21 @@ export function itemAround(turn: Turn, step: { nodeId: string; iteration: string
   return found
 }
 
+/** An attempt, of a step or of its undoing: the item's that it is of, or the run's. */
+export function countAttempt(turn: Turn, step: { nodeId: string; iteration: string }): void {
+  const around = itemAround(turn, step)
+  if (!around || isSettled(around.state)) {
+    turn.state.run.steps++
+    return
+  }
+  around.body!.items!.steps++
+  touch(turn, around)
+}
+
 function countEvent(turn: Turn, step: { nodeId: string; iteration: string }): void {
   const around = itemAround(turn, step)
   if (!around || isSettled(around.state)) return
   around.body!.items!.events++
-  around.body!.items!.told++
   touch(turn, around)
 }
 

@@ -4,7 +4,7 @@ import type { Waiting } from './happening.ts'
 import type { Payload } from './payload.ts'
 import { retryDelay } from './retry.ts'
 import { type StepRow } from './state.ts'
-import { type Turn, boundedError, emitStep, nodeOf, noteOutcome, setTimer, touch } from './turn.ts'
+import { type Turn, boundedError, countAttempt, emitStep, nodeOf, noteOutcome, setTimer, touch } from './turn.ts'
 
 /** The undoing of one step: a course of its own beside the step's, whose result it never overwrites. */
 
@@ -34,7 +34,7 @@ export function beginUndoing(turn: Turn, step: StepRow): void {
   undo.retryAt = null
   undo.reported = null
   turn.state.flight.add(undoKey(step.key))
-  turn.state.run.steps++
+  countAttempt(turn, step)
   touch(turn, step)
   emitStep(turn, 'step.compensating', step, { attempt: undo.attempts })
   turn.tasks.push({ key: step.key, nodeId: step.nodeId, iteration: step.iteration, phase: 'compensate', attempt: undo.attempts })

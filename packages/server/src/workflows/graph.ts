@@ -21,9 +21,8 @@ export interface Graph {
   unordered: GraphNode[]
   /** Links across the border of a body: they say nothing about order in any scope. */
   crossing: ReadonlySet<Link>
-  /** Whether any node is a producer; those of them that stand at the top. */
+  /** Whether any node is a producer. */
   produces: boolean
-  producers: readonly GraphNode[]
   onFailure: 'stop' | 'continue'
   timeoutMs: number | null
   definition: Definition
@@ -95,7 +94,6 @@ export function graphOf(definition: Definition, types: GraphTypes): Graph {
     unordered,
     crossing: drawing.crossing,
     produces: drawing.produces,
-    producers: drawing.produces ? top.filter((node) => isProducer(types.get(node.type))) : [],
     onFailure: definition.settings?.onFailure ?? 'stop',
     timeoutMs: definition.settings?.timeoutMs ?? null,
     definition,

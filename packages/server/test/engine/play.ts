@@ -146,8 +146,8 @@ export class Play {
     return this.produce(id, iteration, { ended: payloadOf({ ended: id }) })
   }
 
-  await(id: string, awaits: string, listens: Extract<Production, { awaits: string }>['listens'] = null): this {
-    return this.produce(id, '', { awaits, listens, state: null })
+  await(id: string, awaits: string, listens: Extract<Production, { awaits: string }>['listens'] = null, iteration = ''): this {
+    return this.produce(id, iteration, { awaits, listens, state: null })
   }
 
   gather(output: Json = {}): this {
