@@ -5,7 +5,7 @@ import { createSweeper, type Sweeper } from '../packages/server/src/retention/sw
 import { deleteRuns } from '../packages/server/src/store/rows/retention.ts'
 import { createLog } from '../packages/server/src/telemetry.ts'
 import { approval, delay, flow, signal, subworkflow, values } from './support/flow.ts'
-import { refusal, testServer, type TestServer } from './support/server.ts'
+import { callerOf, refusal, testServer, type TestServer } from './support/server.ts'
 
 const minute = 60_000
 const hour = 60 * minute
@@ -58,14 +58,17 @@ describe('a run', () => {
     await server.decide(pause!, 'approve')
     await server.wait(run)
     const before = await leftOf(server, run.id)
+    // Logins go too, after days.
+    const { secret } = await server.call<{ secret: string }>('POST', '/v1/keys', { name: 'lasting' })
+    const later = callerOf(server.url, secret)
     await sweepAfter(server, 30 * day - minute)
     expect(await leftOf(server, run.id)).toEqual(before)
     expect(await sweepAfter(server, 30 * day + minute)).toMatchObject({ runs: expect.any(Number) as number })
     expect(await leftOf(server, run.id)).toEqual(nothing)
-    for (const path of ['', '/steps', '/events']) expect((await refusal(server.call('GET', `/v1/runs/${run.id}${path}`))).code).toBe('run_missing')
-    expect((await refusal(server.call('GET', `/v1/pauses/${pause!.id}`))).code).toBe('pause_missing')
+    for (const path of ['', '/steps', '/events']) expect((await refusal(later.call('GET', `/v1/runs/${run.id}${path}`))).code).toBe('run_missing')
+    expect((await refusal(later.call('GET', `/v1/pauses/${pause!.id}`))).code).toBe('pause_missing')
     await sweepAfter(server, 3_000 * day)
-    expect((await server.get(live)).status).toBe('waiting')
+    expect((await later.get(live)).status).toBe('waiting')
   })
 
   test('whose definition says how long it is kept goes by that, sooner or later than others', async () => {
