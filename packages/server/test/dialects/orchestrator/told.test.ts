@@ -17,6 +17,7 @@ import { aRun } from '../pyspur/core.ts'
 
 const value = fc.jsonValue({ maxDepth: 3 }) as fc.Arbitrary<Json>
 const instant = fc.date({ min: new Date('2001-01-01T00:00:00.000Z'), max: new Date('2099-12-31T23:59:59.999Z'), noInvalidDate: true }).map((date) => date.toISOString())
+const timeOf = (text: string): number => Date.parse(text)
 const orNull = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.option(arbitrary, { nil: null })
 
 const aSample: fc.Arbitrary<Sample> = fc.record({ input: value, output: value, error: fc.constant(null), updated: instant })
@@ -54,6 +55,17 @@ describe('whatever the core has, there is an answer of the described form', () =
         expect(CanvasData.safeParse(canvasOf(workflow)).error).toBeUndefined()
         expect(RawConfig.safeParse(rawConfigOf(workflow)).error).toBeUndefined()
         expect(nodesOf(workflow).map(({ id }) => id)).toEqual(workflow.draft.nodes.map(({ id }) => id))
+      }),
+    )
+  })
+
+  test('no node was changed before it was made', () => {
+    fc.assert(
+      fc.property(aWorkflow, fc.integer({ min: -100, max: 100 }), (workflow, ms) => {
+        // Ids are drawn by the server, and the time of an edit is the database's.
+        const id = `${(Date.parse(workflow.updated) + ms).toString(36).padStart(9, '0')}abcdef`
+        const draft = { ...workflow.draft, nodes: [{ id, type: 'counter' }, ...workflow.draft.nodes] }
+        for (const { created_at, updated_at } of nodesOf({ ...workflow, draft })) expect(timeOf(created_at)).toBeLessThanOrEqual(timeOf(updated_at))
       }),
     )
   })

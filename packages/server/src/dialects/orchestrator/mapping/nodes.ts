@@ -28,10 +28,12 @@ export const nodeNamed = (workflow: Drawn, id: string): PlacedNode | undefined =
 function nodeOf(node: CoreNode, place: Place, { samples = {}, created, updated }: Drawn): PlacedNode {
   const { id, type, config = {} } = node
   const sample = Object.hasOwn(samples, id) ? samples[id]! : null
+  const made = madeAt(id, { from: created, to: updated })
   return {
     id,
-    created_at: zulu(madeAt(id, { from: created, to: updated })),
-    updated_at: zulu(updated),
+    created_at: zulu(made),
+    // An id may be drawn a little after the time that its edit is said to be of.
+    updated_at: zulu(made > updated ? made : updated),
     node_type: identifierOf(type),
     x: place.x,
     y: place.y,
