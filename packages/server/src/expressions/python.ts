@@ -51,7 +51,7 @@ function attempt<T>(source: string, work: () => T): T {
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error
     const told = source.length > maxTold ? `${source.slice(0, maxTold)}…` : source
-    throw new ExpressionError(`Failed to evaluate condition '${told}': ${error.message}`, { cause: error })
+    throw new ExpressionError(`Failed to evaluate condition '${told}': ${error.message}`, { repeats: true, cause: error })
   } finally {
     meter.budget = null
   }

@@ -185,7 +185,8 @@ function planOf(value: Json, path: Path, places: Places, found: Found): Plan {
 function planOfText(source: string, path: Path, { readingOf, told }: Places, found: Found): Plan {
   const failed = (error: unknown): never => {
     if (!(error instanceof ExpressionError)) throw error
-    throw new StepFailure('expression_failed', `${dotted(told(path)) || 'config'}: ${error.message}`, { retry: false, cause: error })
+    const message = error.repeats ? error.message : `${dotted(told(path)) || 'config'}: ${error.message}`
+    throw new StepFailure('expression_failed', message, { retry: false, cause: error })
   }
   let reader: Reader
   try {

@@ -145,7 +145,7 @@ describe('a condition in Python', () => {
 
   test('one that fails fails the step, and says which and why', () =>
     expect(() => prepared({ when: "data['gone'] > 1" }).render(ofData)).toThrow(
-      expect.objectContaining({ code: 'expression_failed', message: "when: Failed to evaluate condition 'data['gone'] > 1': There is no key 'gone'" }),
+      expect.objectContaining({ code: 'expression_failed', message: "Failed to evaluate condition 'data['gone'] > 1': There is no key 'gone'" }),
     ))
 
   test('everything upstream is fetched when data is named, else nothing', () => {
