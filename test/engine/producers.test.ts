@@ -139,4 +139,9 @@ test('links that cross the border of items, and readers of their own items, are 
   expect(await issues(flow({ a: counter(1), w: made('queue-push', {}), r: made('queue-reader', {}), v: made('queue-push', {}) }, ['a > w > r > v > r']))).toEqual([
     expect.stringContaining('reads what follows from its own items'),
   ])
+  const late = { n: counter(1), w: made('queue-push', {}), q: made('queue-reader', {}), r: made('queue-reader', {}), v: made('queue-push', {}) }
+  const waits = [expect.stringMatching(/r begins when . has ended, and that waits for r to read/)]
+  expect(await issues(flow({ n: late.n, w: late.w, r: late.r }, ['n > w > r', 'n.done > r']))).toEqual(waits)
+  expect(await issues(flow({ n: late.n, w: late.w, q: late.q, r: late.r }, ['n > w > q', 'w > r', 'q.done > r']))).toEqual(waits)
+  expect(await issues(flow(late, ['n > w > q > v > r', 'n.done > r']))).toEqual(waits)
 })

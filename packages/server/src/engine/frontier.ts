@@ -114,22 +114,32 @@ export function isBodyDue(state: RunState, step: StepRow): boolean {
   const body = step.body!
   if (body.asked || body.error) return false
   if (body.items) return isProducerDue(state, step)
-  if (body.total === null) return body.live === 0
-  return body.next < body.total ? body.live < body.concurrency : body.live === 0
+  if (body.total === null) return body.live === 0 && mayWrite(state, step)
+  return body.next < body.total ? body.live < body.concurrency && mayWrite(state, step) : body.live === 0
 }
 
 const mostUnread = 100
 /** In bytes: unread items are in memory. */
 const heaviestUnread = 4 * 1024 * 1024
 
-/** A producer is asked for its next item when the one before has settled, what it waits for has come, and there is room for what its items write. */
+/** A producer is asked for its next item when the one before has settled, or what it waits for has come. */
 function isProducerDue(state: RunState, step: StepRow): boolean {
   const { live, items } = step.body!
   const node = state.graph.nodes.get(step.nodeId)!
   if (items!.undoing !== null) return !isUndoing(state, node, items!.undoing)
   if (items!.awaits?.startsWith(channels)) return hasUnread(state, step) || isClosed(state, node, step.iteration)
   if (items!.awaits !== null) return state.signals.some(({ name }) => name === items!.awaits)
-  return live === 0 && node.feeds.every((reader) => hasRoom(state.unread.get(keyAt(reader, step.iteration)) ?? []))
+  return live === 0 && mayWrite(state, step)
+}
+
+/** Whether there is room in the channels that an iteration of a body writes into: what is unread is in memory. Who reads no more holds up nobody. */
+function mayWrite(state: RunState, step: StepRow): boolean {
+  if (!state.graph.produces) return true
+  return state.graph.nodes.get(step.nodeId)!.feeds.every((reader) => {
+    const key = keyAt(reader, step.iteration)
+    const unread = state.unread.get(key)
+    return unread === undefined || hasRoom(unread) || isSettled(state.steps.get(key)?.state ?? 'pending')
+  })
 }
 
 export const hasUnread = (state: RunState, reader: StepRow): boolean => (state.unread.get(reader.key)?.length ?? 0) > 0
@@ -172,9 +182,9 @@ function* iterationsOf(state: RunState, node: GraphNode, step: StepRow): Generat
 /** So many items of a producer, and as many that failed, keep their steps. */
 export const keptItems = 100
 
-/** Lets the steps of producers look again that a settled step of theirs may have kept from going on. */
-function wakeReaders(state: RunState, node: GraphNode, iteration: string): void {
-  for (const reader of node.feeds) attendTo(state, keyAt(reader, iteration))
+/** Lets those at the other ends of its channels look again that a settled step may have kept from going on. */
+function wakeEnds(state: RunState, { feeds, fedBy }: GraphNode, iteration: string): void {
+  for (const end of [...feeds, ...fedBy]) attendTo(state, keyAt(end, iteration))
 }
 
 /** An undoing of a step has come further: that of the item it is of may go on. */
@@ -231,7 +241,7 @@ export function follow(turn: Turn, settled: StepRow): boolean {
     const node = nodeOf(turn, step)
     if (step.state === 'completed' || step.state === 'failed') step.settled = ++state.settles
     if (!parent) state.settledTop++
-    if (node.feeds.length > 0) wakeReaders(state, node, step.iteration)
+    if (node.feeds.length > 0 || node.fedBy.length > 0) wakeEnds(state, node, step.iteration)
     if (isHalted(state, step.nodeId, step.iteration)) continue
     for (const link of node.outgoing) {
       const target = link.target

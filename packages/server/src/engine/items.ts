@@ -2,7 +2,7 @@ import type { StepState } from '@sluice/schema'
 import type { GraphNode } from '../workflows/graph.ts'
 import { attendTo, keptItems, stepsIn } from './frontier.ts'
 import type { Payload } from './payload.ts'
-import { type Items, type KeptSignal, type RunState, type StepRow, channelName, channels, iterationAt, iterationOf, keyAt, numberOf } from './state.ts'
+import { type Items, type KeptSignal, type RunState, type StepRow, channelName, channels, isSettled, iterationAt, iterationOf, keyAt, numberOf } from './state.ts'
 import { type Turn, nodeOf, touch } from './turn.ts'
 import { planUndoing } from './undoing.ts'
 
@@ -40,7 +40,7 @@ export function write(turn: Turn, writer: StepRow, output: Payload): void {
   for (const reader of nodeOf(turn, writer).readers) {
     const key = keyAt(reader, iterationAt(reader, writer.iteration))
     const step = turn.state.steps.get(key)
-    if (step && !mayRead(step)) continue
+    if (!reader.reachable || (step && !mayRead(step))) continue
     const unread = turn.state.unread.get(key) ?? []
     turn.state.unread.set(key, unread)
     keepSignal(turn, unread, channelName(key, writer.key), output)
@@ -49,7 +49,7 @@ export function write(turn: Turn, writer: StepRow, output: Payload): void {
 }
 
 function mayRead({ state, body }: StepRow): boolean {
-  if (state !== 'pending' && state !== 'running') return false
+  if (isSettled(state)) return false
   return !body?.items?.awaits || body.items.awaits.startsWith(channels)
 }
 

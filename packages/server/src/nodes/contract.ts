@@ -209,6 +209,8 @@ export interface NodeDeclaration<C = unknown> {
   draws?: string
   /** Writes into the channels of the queue readers it leads to: what it gives is an item of each. */
   writes?: true
+  /** Of a producer: reads what writers that lead to it write. To any other they lead like every node. */
+  reads?: true
   /** False: it looks at nothing but its config, so that what came before is not fetched for it, and its `input` is empty. */
   takesInput?: false
   /** Refused in a definition of these kinds. */

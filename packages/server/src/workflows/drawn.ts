@@ -39,7 +39,7 @@ export function drawBodies(nodes: ReadonlyMap<string, GraphNode>, links: readonl
     const target = nodes.get(link.target)
     if (!source || !target) continue
     const type = types.get(source.type)
-    if (type?.writes && isProducer(types.get(target.type))) channels.push({ link, source, target })
+    if (type?.writes && types.get(target.type)?.reads && handleOf(link, type) === 'default') channels.push({ link, source, target })
     else if (type?.alias?.ends) continue
     else if (source.parent === target.parent) leading.push({ link, source, target })
     else crossing.add(link)
@@ -77,7 +77,6 @@ function itemOf(head: GraphNode): GraphNode {
     outgoing: [],
     alsoDefault: [],
     readers: [],
-
     feeds: [],
     fedBy: [],
   }
@@ -132,7 +131,7 @@ function feed(channels: readonly Flow[], crossing: Set<Link>): void {
   for (const { link, source, target } of channels) {
     const feeders = feedersOf(source, target)
     if (feeders.length === 0) crossing.add(link)
-    else source.readers.push(target)
+    else if (!source.readers.includes(target)) source.readers.push(target)
     for (const feeder of feeders) {
       if (feeder.feeds.includes(target)) continue
       feeder.feeds.push(target)

@@ -74,6 +74,7 @@ export interface GraphType {
   behaviour?: { is: string }
   draws?: string
   writes?: true
+  reads?: true
   /** Set when the type is another name of a node type. */
   alias?: { of: string; leaves?: 'default'; draws?: string; ends?: true }
 }

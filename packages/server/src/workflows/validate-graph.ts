@@ -94,14 +94,38 @@ function isInside(node: GraphNode, body: GraphNode): boolean {
   return false
 }
 
-/** Readers that wait for each other to write, or for themselves, and would never end. */
+/** Readers that wait for each other to write, or for themselves, and would never end; or that begin too late for who writes to them. */
 function* channelIssues(graph: Graph): Generator<DefinitionIssue> {
   for (const reader of graph.nodes.values()) {
+    if (reader.fedBy.length === 0) continue
+    const issue = (message: string): DefinitionIssue => ({ nodeId: reader.id, field: null, message })
     const before = new Set(reader.fedBy)
-    for (const node of before) for (const feeder of [...node.fedBy, ...node.incoming.map(({ source }) => source)]) before.add(feeder)
-    if (before.has(reader)) yield { nodeId: reader.id, field: null, message: `${reader.name} reads what follows from its own items` }
+    for (const node of before) for (const feeder of [...node.fedBy, ...sourcesOf(node)]) before.add(feeder)
+    const writer = awaitedBy(reader)
+    if (before.has(reader)) yield issue(`${reader.name} reads what follows from its own items`)
+    else if (writer) yield issue(`${reader.name} begins when ${writer.name} has ended, and that waits for ${reader.name} to read: draw what leads to ${reader.name} from elsewhere`)
   }
 }
+
+/** What a reader waits for before it begins, and that comes to no end before it reads: of channels the room is bounded. */
+function awaitedBy(reader: GraphNode): GraphNode | null {
+  const before = new Set(sourcesOf(reader))
+  for (const node of before) {
+    const drains = drainsOf(node)
+    if (drains.has(reader)) return node
+    for (const other of [...sourcesOf(node), ...node.fedBy, ...[...drains].flatMap(sourcesOf)]) before.add(other)
+  }
+  return null
+}
+
+/** The readers that make room for what the body of a node writes, and for what theirs do. */
+function drainsOf(node: GraphNode): Set<GraphNode> {
+  const drains = new Set(node.body.length > 0 ? node.feeds : [])
+  for (const reader of drains) for (const next of reader.feeds) drains.add(next)
+  return drains
+}
+
+const sourcesOf = (node: GraphNode): GraphNode[] => node.incoming.map(({ source }) => source)
 
 /** One issue a cycle. Of nodes behind a cycle nothing is said: they are well once it is gone. */
 function* cycleIssues({ unordered }: Graph): Generator<DefinitionIssue> {

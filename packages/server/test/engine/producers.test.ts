@@ -259,3 +259,29 @@ test('while an item undoes, and waits for that, its run waits', () => {
   play.begin('p').give('p', 1).complete('a', 1, ['default'], '0').fail('b', { iteration: '0' }).wait('a', { for: 'report' }, '0')
   expect([play.run.status, play.run.waitingKind]).toEqual(['waiting', 'report'])
 })
+
+const asksOf = (play: Play, id: string) => play.tasks.filter(({ phase, nodeId }) => phase === 'ask' && nodeId === id).length
+
+test('a reader that is skipped, or is no part of the run, holds up nobody who writes to it', () => {
+  const links = ['s -> p', 's -> t', 't:a -> r', 'p -> w', 'w -> r']
+  const play = new Play(graph({ s: { type: 'input' }, t: { type: 'router' }, p: { type: 'producer' }, w: { type: 'writer' }, r: { type: 'producer' } }, ...links))
+  play.complete('s').begin('p')
+  for (let item = 0; item < 100; item++) play.give('p', item).complete('w', item, ['default'], String(item))
+  expect([play.run.status, asksOf(play, 'p')]).toEqual(['running', 100])
+  play.complete('t', 1, ['default'])
+  expect([play.step('r')!.state, asksOf(play, 'p')]).toEqual(['skipped', 101])
+  play.give('p', 1).complete('w', 1, ['default'], '100').end('p').gather()
+  const apart = new Play(graph({ s: { type: 'input' }, p: { type: 'producer' }, w: { type: 'writer' }, x: {}, r: { type: 'producer' } }, 's -> p', 'x -> r', 'p -> w', 'w -> r'))
+  apart.complete('s').begin('p').give('p', 1).complete('w', 1, ['default'], '0').end('p').gather()
+  expect([play.run.status, apart.run.status, apart.rows.signals]).toEqual(['completed', 'completed', []])
+})
+
+test('a map whose elements write more than is read waits until there is room', () => {
+  const links = ['s -> m', 's -> t', 't -> r', 'm:each -> w', 'w -> r']
+  const play = new Play(graph({ s: { type: 'input' }, t: {}, m: { type: 'drawn' }, w: { type: 'writer' }, r: { type: 'producer' } }, ...links)).complete('s').fan('m', 110)
+  const begun = () => play.events('step.started').filter((event) => event.includes(' m@')).length
+  for (let at = 0; at < 100; at++) play.complete('m', at, ['each'], String(at)).complete('w', at, ['default'], String(at))
+  expect(begun()).toBe(100)
+  play.complete('t').begin('r').await('r', ofChannel).give('r', 0, null, { took: true })
+  expect(begun()).toBe(101)
+})

@@ -9,7 +9,7 @@ import type { Turn } from '../../src/engine/turn.ts'
 const types: GraphTypes = {
   get: (type) => ({
     entry: type === 'input',
-    ...(type === 'producer' && { behaviour: { is: 'producer' } }),
+    ...(type === 'producer' && { behaviour: { is: 'producer' }, reads: true }),
     ...(type === 'drawn' && { behaviour: { is: 'map' }, draws: 'each' }),
     ...(type === 'writer' && { writes: true }),
   }),

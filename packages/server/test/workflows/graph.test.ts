@@ -78,18 +78,19 @@ test('two links of one pair count as one node upstream, and hold nothing up', ()
 const drawnTypes = {
   get: (type: string) => ({
     entry: type === 'input',
-    ...(type === 'producer' && { behaviour: { is: 'producer' } }),
+    ...(type === 'producer' && { behaviour: { is: 'producer' }, reads: true as const }),
+    ...(type === 'counter' && { behaviour: { is: 'producer' } }),
     ...(type === 'each' && { behaviour: { is: 'map' }, draws: 'sub' }),
     ...(type === 'writer' && { writes: true as const }),
     ...(type === 'end' && { alias: { of: 'work', ends: true as const } }),
   }),
 }
 
-/** `p:done -> z`; the first letter of an id says its type: p a producer, e a drawn map, w a writer, s one that ends, i an input. */
+/** `p:done -> z`; the first letter of an id says its type: p a producer that reads, c one that does not, e a drawn map, w a writer, s one that ends, i an input. */
 function drawn(...links: string[]) {
   const ends = links.map((link) => link.split(' -> ') as [string, string]).map(([from, target]) => [...from.split(':'), target] as const)
   const ids = [...new Set(ends.flatMap((link) => [link[0], link.at(-1)!]))]
-  const typeOf: { [letter: string]: string } = { p: 'producer', e: 'each', w: 'writer', s: 'end', i: 'input' }
+  const typeOf: { [letter: string]: string } = { p: 'producer', c: 'counter', e: 'each', w: 'writer', s: 'end', i: 'input' }
   const nodes = ids.map((id) => node(id, { type: typeOf[id[0]!] ?? 'work' }))
   const made = ends.map((link) => ({ source: link[0], target: link.at(-1)!, ...(link.length === 3 && { sourceHandle: link[1] }) }))
   return graphOf({ kind: 'workflow', nodes, links: made }, drawnTypes)
@@ -102,6 +103,7 @@ test.each([
   ['two producers share what both lead to, and each has what it leads to alone', ['p1 -> a', 'p2 -> b', 'a -> j', 'b -> j'], { p1: 'p1 a j', p2: 'p2 b j' }, 'p1 p2'],
   ['a drawn map has what its handle leads to, and is followed by what the other does', ['a -> e', 'e:sub -> x', 'x -> y', 'e -> z'], { e: 'e x y' }, 'a e z'],
   ['a drawn map in the items of two producers', ['p1 -> e', 'p2 -> e', 'e:sub -> x'], { p1: 'p1 e', p2: 'p2 e', e: 'e x' }, 'p1 p2'],
+  ['a producer that reads no channel comes after a writer as after any node', ['p -> w', 'w -> c', 'c -> a'], { p: 'p w c', c: 'c a' }, 'p'],
   ['what ends is followed by nothing', ['p -> s', 's -> a'], { p: 'p s' }, 'p a'],
 ])('%s', (_, links, wanted, top) => {
   const made = drawn(...links)
@@ -126,4 +128,11 @@ test('a writer feeds the reader that it leads to, by what must have settled befo
   const made = drawn('p1 -> w', 'w -> p2', 'p2 -> a')
   expect([ids(made.nodes.get('w')!.readers), ids(made.nodes.get('p2')!.fedBy), ids(made.nodes.get('p1')!.feeds)]).toEqual([['p2'], ['p1'], ['p2']])
   expect(made.nodes.get('p2')!.entry).toBe(true)
+})
+
+test('a writer that leads to a reader by several handles writes once, and by those of its outcome it leads there', () => {
+  const made = drawn('p1 -> w', 'w -> p2', 'w:default -> p2')
+  expect(ids(made.nodes.get('w')!.readers)).toEqual(['p2'])
+  const failing = drawn('w1 -> p2', 'w2:failed -> p2')
+  expect([ids(failing.nodes.get('p2')!.fedBy), ids(failing.nodes.get('p2')!.incoming.map(({ source }) => source))]).toEqual([['w1'], ['w2']])
 })

@@ -17,6 +17,7 @@ export const queueReader = defineNode({
   handles: { fixed: ['done'] },
   entry: true,
   takesInput: false,
+  reads: true,
   behaviour: {
     is: 'producer',
     next({ queue = '' }) {
