@@ -135,7 +135,7 @@ test('a workflow that cannot run is a 422 by node and field, and nothing is star
       detail: 'Workflow validation failed',
       error_code: 'VALIDATION_ERROR',
       details: {
-        [nodes[1]!]: { method: ['This field is required.'], url: ['This field is required.'] },
+        [nodes[1]!]: { url: ['This field is required.'] },
         [nodes[2]!]: { node_type: [expect.any(String)] },
       },
     },
@@ -268,4 +268,10 @@ test('the steps of the document run as written, without a credential where the o
   expect(task).toEqual({ task_id: expect.any(String), status: 'PENDING' })
   // That nobody is at that address is a result of the node.
   expect(await until(`/workflow/${workflow.id}/task_status/`, 'SUCCESS', open)).toEqual({ task_id: task.task_id, status: 'SUCCESS' })
+  const alone = { node_id: node.id, form_values: { url: 'https://api.example.com' }, input_data: { key: 'value' } }
+  expect(await ok(open.call('POST', `/workflow/${workflow.id}/execute_and_save_node/`, alone, none))).toMatchObject({
+    success: true,
+    ...alone,
+    output: { data: { http_request: {} } },
+  })
 })

@@ -186,7 +186,7 @@ describe('a workflow of the Orchestrator', () => {
       code: 'VALIDATION_ERROR',
       details: {
         [made.nodes['c']!]: { max_value: ['This field is required.'] },
-        [made.nodes['call']!]: { method: ['This field is required.'], url: ['This field is required.'] },
+        [made.nodes['call']!]: { url: ['This field is required.'] },
       },
     })
     expect(JSON.stringify(refused.body.details[made.nodes['bad']!])).toContain('min_value must be less than max_value')

@@ -500,7 +500,7 @@ const httpForm: Form = {
   fields: {
     method: choice(
       methods.map((method) => [method, method]),
-      { label: 'Method', help: 'The HTTP method.', required: true, initial: 'GET' },
+      { label: 'Method', help: 'The HTTP method; GET unless set.', initial: 'GET' },
     ),
     url: text({
       label: 'URL',
@@ -546,11 +546,12 @@ const HttpRequest = rendered(
   {
     opens: opening(['headers', 'query_params', 'body'], isStructure),
     map(values) {
-      const { method, url, query_params, body, timeout_seconds } = values
+      const { url, query_params, body, timeout_seconds } = values
+      const method = written(values['method']) || 'GET'
       const headers = headersOf(values)
       return {
         config: {
-          method: method ?? 'GET',
+          method,
           url: written(url),
           onError: 'give',
           timeoutMs: Math.round((numberOf(timeout_seconds) ?? 30) * 1_000),

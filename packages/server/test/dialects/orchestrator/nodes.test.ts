@@ -78,7 +78,7 @@ describe('form values', () => {
     ['static-delay-node', { interval: 1_000, unit: 'months' }, ['config.interval: Ensure this time is at most ten years.']],
     ['dynamic-delay-node', { total_time: 1, unit: 'hours' }, [`config.executions: ${required}`]],
     ['dynamic-delay-node', { total_time: 1, unit: 'hours', executions: 3, jitter_percent: 101 }, ['config.jitter_percent: Ensure this value is less than or equal to 100.']],
-    ['http-request', {}, [`config.method: ${required}`, `config.url: ${required}`]],
+    ['http-request', {}, [`config.url: ${required}`]],
     ['http-request', { method: 'GET', url, headers: '[1]' }, ['config.headers: Headers must be a JSON object (dictionary)']],
     ['http-request', { method: 'GET', url, query_params: '7' }, ['config.query_params: Query params must be a JSON object (dictionary)']],
     ['http-request', { method: 'GET', url, headers: '{oh' }, [expect.stringMatching(/^config\.headers: Invalid JSON in headers: /)]],
