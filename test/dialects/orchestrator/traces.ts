@@ -224,14 +224,13 @@ export const traces: readonly Trace[] = [
   {
     what: 'a condition that cannot be evaluated, which fails its item and no other',
     of: '12, 2.4 if-condition',
-    otherwise: 'The field is named before what the statement has.',
     nodes: { count: counter(1, 2), check: when("data['missing']['key'] > 1"), never: gives('{"never": true}') },
     connections: ['count > check', 'check.yes > never', 'check.no > never'],
     shows: { count: current },
     told: [
       ...[1, 2].flatMap((at) => [
         ...done('count', `${at}`),
-        ...fails('check', "condition_expression: Failed to evaluate condition 'data['missing']['key'] > 1': There is no key 'missing'"),
+        ...fails('check', "Failed to evaluate condition 'data['missing']['key'] > 1': There is no key 'missing'"),
       ]),
       'completed',
     ],
