@@ -100,6 +100,12 @@ describe('a producer', () => {
     )
     expect(counted).toEqual({ events: 3_000, items: 3_000, rows: 201 })
   })
+
+  test('keeps of items that are counts no mark that they have written', { timeout: 60_000 }, async () => {
+    const run = await server.run(flow({ n: counter(110), f: made('file-write', { name: 'log', content: 'x' }) }, ['n > f']))
+    const [kept] = await server.db.database.query<{ marks: number }>('select count(*)::int as marks from file_writes where run_id = $1', [run.id])
+    expect([run.status, kept!.marks]).toEqual(['completed', 100])
+  })
 })
 
 describe('a channel', () => {

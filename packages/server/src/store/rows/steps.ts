@@ -56,13 +56,22 @@ export const outputsOf = (tx: Tx, runId: string, nodeIds: readonly string[], ite
     [runId, nodeIds, iterations],
   )
 
-/** Steps of items that are folded into counts. */
+/** Steps of items that are folded into counts, and what tells that they have written. */
 export const deleteSteps = (tx: Tx, rows: readonly { runId: string; nodeId: string; iteration: string }[]): Promise<unknown> =>
-  tx.query({ name: 'steps-delete', text: 'delete from steps where (run_id, node_id, iteration) in (select * from unnest($1::text[], $2::text[], $3::text[]))' }, [
-    rows.map((row) => row.runId),
-    rows.map((row) => row.nodeId),
-    rows.map((row) => row.iteration),
-  ])
+  tx.query(
+    {
+      name: 'steps-delete',
+      text: `
+        with folded as (
+          select * from unnest($1::text[], $2::text[], $3::text[]) as t (run_id, node_id, iteration)
+        ), marks as (
+          delete from file_writes using folded, lateral (values (node_id || '/' || iteration), (node_id || '/' || iteration || '/undo')) as mark (step)
+          where file_writes.run_id = folded.run_id and file_writes.step = mark.step
+        )
+        delete from steps where (run_id, node_id, iteration) in (select * from folded)`,
+    },
+    [rows.map((row) => row.runId), rows.map((row) => row.nodeId), rows.map((row) => row.iteration)],
+  )
 
 /** Steps that a fork or a trial brings along as results. */
 export const seedSteps = (
