@@ -67,7 +67,12 @@ test('two nodes are connected once a branch, and not in other ways than the sour
   }
   expect(await refused({ source: a, target: b, sourceHandle: 'yes' })).toMatchObject([400, { error: 'Connection already exists', code: 'INVALID_REQUEST' }])
   expect(await refused({ source: a, target: b })).toMatchObject([400, { error: 'Connection already exists' }])
-  expect(await refused({ source: a, target: 'none' })).toMatchObject([400, { error: 'Source or target node not found' }])
+  for (const none of ['none', '', 'n'.repeat(101), 'a\n'])
+    for (const ends of [
+      { source: a, target: none },
+      { source: none, target: a },
+    ])
+      expect(await refused(ends)).toMatchObject([400, { error: 'Source or target node not found' }])
   const loop = ['Source node and target node cannot be the same.']
   expect(await refused({ source: a, target: a })).toMatchObject([400, { target_node: loop, errors: { target_node: loop } }])
   const one = `${at}/connections/${first.id}/`

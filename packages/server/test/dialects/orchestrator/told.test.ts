@@ -197,11 +197,13 @@ test('what does not fit is told by the key of the wire: the form of a node is it
     { nodeId: 'a', field: 'config.url', message: 'This field is required.' },
     { nodeId: 'a', field: 'config.headers.x', message: 'm' },
     { nodeId: 'b', field: 'type', message: 'unknown' },
+    { nodeId: 'b', field: 'links.3.sourceHandle', message: 'no such handle' },
+    { nodeId: 'b', field: 'links.4', message: 'leads back' },
     { nodeId: '', field: '', message: 'a circle' },
   ]
   expect(validationOf(issues)).toEqual({
     a: { url: ['This field is required.'], 'headers.x': ['m'] },
-    b: { node_type: ['unknown'] },
+    b: { node_type: ['unknown'], source_handle: ['no such handle'], non_field_errors: ['leads back'] },
     workflow: { non_field_errors: ['a circle'] },
   })
   expect(textOf({ url: ['a', 'b'], non_field_errors: ['c'] })).toBe('url: a; url: b; c')

@@ -14,10 +14,15 @@ export function workflowRef(text: string): string {
 }
 
 /** A node of a workflow. */
-export function nodeRef({ workflow_id, node_id }: { workflow_id: string; node_id: string }): { workflow: string; nodeId: string } {
-  const workflow = workflowRef(workflow_id)
-  if (!NodeId.safeParse(node_id).success) throw new Fault('node_missing')
-  return { workflow, nodeId: node_id }
+export const nodeRef = ({ workflow_id, node_id }: { workflow_id: string; node_id: string }): { workflow: string; nodeId: string } => ({
+  workflow: workflowRef(workflow_id),
+  nodeId: nodeIdOf(node_id),
+})
+
+/** Of a node of a workflow that is known already. */
+export function nodeIdOf(text: string): string {
+  if (!NodeId.safeParse(text).success) throw new Fault('node_missing')
+  return text
 }
 
 /** A link of a workflow. */

@@ -38,10 +38,12 @@ function gathered(entries: readonly (readonly [string, string])[]): FieldErrors 
 
 const fieldOf = (path: readonly string[]): string => (path.length === 0 ? whole : path.join('.'))
 
-/** The fields of a form stand in the config; a type that nobody knows is told of as what the wire calls it. */
+/** The fields of a form stand in the config; what is wrong with a type, or with a connection, is told by what the wire calls it. */
 function formField(field = ''): string {
   const [first, ...rest] = field.split('.')
   if (first === 'config') return fieldOf(rest)
+  // By its place in the core's list, which the wire does not show.
+  if (first === 'links') return fieldOf(spelled([first, ...rest]))
   return first === 'type' ? 'node_type' : field === '' ? whole : field
 }
 

@@ -7,7 +7,7 @@ import { connectionMissing, refused } from '../errors.ts'
 import * as examples from '../examples.ts'
 import { connectionOf, handleOf, linkNamed } from '../mapping/connections.ts'
 import { said } from '../mapping/dicts.ts'
-import { connectionRef, workflowRef } from '../mapping/ids.ts'
+import { connectionRef, nodeIdOf, workflowRef } from '../mapping/ids.ts'
 
 const tags = ['connections']
 
@@ -19,7 +19,10 @@ type Edited = CoreOutput<'workflows.edit'>
 
 const whole = ({ path }: { path: { workflow_id: string } }) => ({ workflow: workflowRef(path.workflow_id) })
 
-const connect = (workflow: string, link: Omit<Link, 'id'>) => ({ workflow: workflowRef(workflow), operations: [{ op: 'connect' as const, link, ifSame: 'refuse' as const }] })
+const connect = (workflow: string, { source, target, sourceHandle }: Pick<Link, 'source' | 'target' | 'sourceHandle'>) => ({
+  workflow: workflowRef(workflow),
+  operations: [{ op: 'connect' as const, link: { source: nodeIdOf(source), target: nodeIdOf(target), sourceHandle }, ifSame: 'refuse' as const }],
+})
 
 /** The one that was drawn: where there was the same already, it was refused. */
 const made = ({ draft, drawn }: Edited): Connection => connectionOf(draft.links.find((link) => link.id === drawn[0]!.id)!)
@@ -36,7 +39,11 @@ function refusedEnds({ code, issues }: Problem): Other | undefined {
 const refusals = { 400: { description: 'There is no node at one of its ends, the same one at both, or there is such a connection already', schema: ApiError } }
 
 const ends = ({ source_node, target_node, source_handle }: PatchedConnectionRequest) =>
-  said({ source: source_node, target: target_node, sourceHandle: source_handle === undefined ? undefined : handleOf(source_handle) })
+  said({
+    source: source_node === undefined ? undefined : nodeIdOf(source_node),
+    target: target_node === undefined ? undefined : nodeIdOf(target_node),
+    sourceHandle: source_handle === undefined ? undefined : handleOf(source_handle),
+  })
 
 const changing = {
   ...ofConnection,
