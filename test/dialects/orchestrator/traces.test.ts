@@ -97,7 +97,7 @@ describe('of workflows whose server is killed in the middle', () => {
   })
   afterAll(() => rig[Symbol.asyncDispose]())
 
-  test.for([10, 40, 80])('when %i results were told: each comes to the same end elsewhere, with nothing recorded or told twice', { timeout: 180_000 }, async (results) => {
+  test.for([5, 20, 45])('when %i results were told: each comes to the same end elsewhere, with nothing recorded or told twice', { timeout: 180_000 }, async (results) => {
     const first = await rig.serve()
     const followed: Followed[] = []
     for (const trace of traces) followed.push(await follow(first, trace))
@@ -107,7 +107,7 @@ describe('of workflows whose server is killed in the middle', () => {
     await first.kill()
     await asked
     const live = await rig.database.query<{ id: string }>('select id from runs where ended_at is null')
-    expect(live.length, 'some were in the middle').toBeGreaterThan(2)
+    expect(live.length, 'some were in the middle').toBeGreaterThan(1)
 
     const second = await rig.serve()
     const client = clientAt(second)

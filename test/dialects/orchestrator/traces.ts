@@ -228,10 +228,7 @@ export const traces: readonly Trace[] = [
     connections: ['count > check', 'check.yes > never', 'check.no > never'],
     shows: { count: current },
     told: [
-      ...[1, 2].flatMap((at) => [
-        ...done('count', `${at}`),
-        ...fails('check', "Failed to evaluate condition 'data['missing']['key'] > 1': There is no key 'missing'"),
-      ]),
+      ...[1, 2].flatMap((at) => [...done('count', `${at}`), ...fails('check', "Failed to evaluate condition 'data['missing']['key'] > 1': There is no key 'missing'")]),
       'completed',
     ],
   },
