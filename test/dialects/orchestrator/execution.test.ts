@@ -241,7 +241,7 @@ test('a form that does not fit is a 400 with the form, and keeps nothing; a time
   expect(await ok(flows.call('GET', `/workflow/${id}/nodes/${nodes[0]}/`))).toMatchObject({ form_values: { max_value: 2 }, input_data: {} })
 
   const late = await execute({ node_id: nodes[1], input_data: { tried: true }, timeout: 0.3 })
-  expect([late.status, late.body]).toMatchObject([408, { code: 'TIMEOUT', error_type: 'ExecutionTimeout', timeout: 0.3 }])
+  expect([late.status, late.body]).toMatchObject([408, { error: 'Node execution timed out after 0.3 seconds', code: 'TIMEOUT', error_type: 'ExecutionTimeout', timeout: 0.3 }])
   expect(await ok(flows.call('GET', `/workflow/${id}/nodes/${nodes[1]}/`))).toMatchObject({ input_data: { tried: true }, output_data: {} })
   const type = await flows.call('POST', '/nodes/static-delay-node/execute/', { form_data: forever[1], timeout: 0.3 })
   expect([type.status, type.body.error_type]).toEqual([408, 'ExecutionTimeout'])

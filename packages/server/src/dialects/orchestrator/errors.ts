@@ -48,6 +48,10 @@ export const nodeTypeMissing = (identifier: string): Other => refused(404, 'Node
 /** Of rows that name a node, and whose fault does not say which. */
 export const sayNode = ({ code }: Problem, path: { workflow_id: string; node_id: string }): Other | undefined => (code === 'node_missing' ? nodeMissing(path) : undefined)
 
+// ── what took too long ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+export const executionTimeout = (seconds: number): Other => refused(408, `Node execution timed out after ${seconds} seconds`, { error_type: 'ExecutionTimeout', timeout: seconds })
+
 // ── all problems ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 type Telling = (problem: Problem) => { status: number; error: string; more?: More }

@@ -8,6 +8,7 @@ import { canvasOf, nodesOf, rawConfigOf } from '../../../src/dialects/orchestrat
 import { coreOrder, orderingOf, sorted } from '../../../src/dialects/orchestrator/mapping/ordering.ts'
 import { celeryTaskOf, startedTask, stateOf, stoppedTask } from '../../../src/dialects/orchestrator/mapping/task.ts'
 import { instantOf, madeAt, offset, zulu } from '../../../src/dialects/orchestrator/mapping/times.ts'
+import { secondsOf } from '../../../src/dialects/orchestrator/mapping/trial.ts'
 import { textOf, unfitCore, validationOf } from '../../../src/dialects/orchestrator/mapping/unfit.ts'
 import { inputOf } from '../../../src/dialects/orchestrator/mapping/upstream.ts'
 import { workflowOf } from '../../../src/dialects/orchestrator/mapping/workflow.ts'
@@ -208,3 +209,6 @@ test('what does not fit is told by the key of the wire: the form of a node is it
   })
   expect(textOf({ url: ['a', 'b'], non_field_errors: ['c'] })).toBe('url: a; url: b; c')
 })
+
+test('what takes too long is told how long it had: without a time, or with more than there may be, five minutes', () =>
+  expect([0.3, 12, 0, null, 1e9].map(secondsOf)).toEqual([0.3, 12, 300, 300, 300]))

@@ -11,6 +11,9 @@ import { formOf } from '../forms.ts'
 /** Seconds; none and 0 are as long as there may be. */
 const msOf = (seconds: number | null): number => (seconds === null || seconds === 0 ? limits.trialMs : Math.min(Math.max(1, Math.ceil(seconds * 1000)), limits.trialMs))
 
+/** How long there was, in seconds. */
+export const secondsOf = (timeout: number | null): number => msOf(timeout) / 1000
+
 /** An empty name is none. */
 const sessionOf = (session: string | null): { session?: string } => (session === null || session === '' ? {} : { session })
 

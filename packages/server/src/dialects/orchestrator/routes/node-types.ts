@@ -16,10 +16,10 @@ import {
   ResetSessionRequest,
   ResetSessionResponse,
 } from '../contract.ts'
-import { nodeTypeMissing, refused } from '../errors.ts'
+import { executionTimeout, nodeTypeMissing, refused } from '../errors.ts'
 import * as examples from '../examples.ts'
 import { formToFill, metasOf, treeOf } from '../mapping/node-types.ts'
-import { executedType, hasTimedOut, typeTrialOf, unfitForm, whyFailed } from '../mapping/trial.ts'
+import { executedType, hasTimedOut, secondsOf, typeTrialOf, unfitForm, whyFailed } from '../mapping/trial.ts'
 import { typeFor } from '../nodes.ts'
 import type { Problem } from '../../../rpc/faults.ts'
 
@@ -131,7 +131,7 @@ export const nodeTypeRows: readonly DialectRow[] = [
     example: { path: examples.oneNodeType, body: examples.executedType, reply: examples.executedNodeType },
     ask: ({ path, body }) => typeTrialOf(typeOf(path), body),
     answer(trial, _setting, { path, body }) {
-      if (hasTimedOut(trial)) return refused(408, whyFailed(trial), { error_type: 'ExecutionTimeout', timeout: body.timeout ?? 0 })
+      if (hasTimedOut(trial)) return executionTimeout(secondsOf(body.timeout))
       return trial.status === 'completed' ? executedType(trial, body) : refused(400, whyFailed(trial), { error_type: 'ExecutionError', identifier: path.identifier })
     },
     onFault(problem, _setting, { path, body }) {

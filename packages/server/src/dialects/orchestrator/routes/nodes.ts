@@ -17,11 +17,11 @@ import {
   PositionRequest,
   WorkflowPath,
 } from '../contract.ts'
-import { nodeMissing, refused, sayNode } from '../errors.ts'
+import { executionTimeout, nodeMissing, refused, sayNode } from '../errors.ts'
 import * as examples from '../examples.ts'
 import { nodeRef, workflowRef } from '../mapping/ids.ts'
 import { addedNode, changedNode, newNode, nodeNamed, nodesOf, plainNode } from '../mapping/nodes.ts'
-import { executedNode, hasTimedOut, trialOf, unfitForm, whyFailed } from '../mapping/trial.ts'
+import { executedNode, hasTimedOut, secondsOf, trialOf, unfitForm } from '../mapping/trial.ts'
 import { inputOf } from '../mapping/upstream.ts'
 
 const tags = ['nodes']
@@ -238,8 +238,7 @@ export const nodeRows: readonly DialectRow[] = [
     },
     example: { path: examples.one, body: examples.executed, reply: examples.executedNode },
     ask: ({ path, body }) => trialOf(nodeRef({ ...path, node_id: body.node_id }), body),
-    answer: (trial, _setting, { body }) =>
-      hasTimedOut(trial) ? refused(408, whyFailed(trial), { error_type: 'ExecutionTimeout', timeout: body.timeout ?? 0 }) : executedNode(trial, body),
+    answer: (trial, _setting, { body }) => (hasTimedOut(trial) ? executionTimeout(secondsOf(body.timeout)) : executedNode(trial, body)),
     onFault(problem, _setting, { path, body }) {
       if (problem.code !== 'definition_invalid') return sayNode(problem, { ...path, node_id: body.node_id })
       const { error, more } = unfitForm(problem, body.form_values ?? null)
