@@ -204,10 +204,10 @@ export function isBlocked(state: RunState): boolean {
   return false
 }
 
-/** A body that may have something to do now. */
+/** A body may have something to do now. */
 export function attendTo(state: RunState, key: string): void {
   const step = state.steps.get(key)
-  if (step?.body && step.state === 'running' && !isHalted(state, step.nodeId, step.iteration)) state.attention.add(key)
+  if (step?.body && step.state === 'running' && isBodyDue(state, step) && !isHalted(state, step.nodeId, step.iteration)) state.attention.add(key)
 }
 
 /** Opens a scope: its entries become ready. Gives how many nodes it has; one without any is done at once. */

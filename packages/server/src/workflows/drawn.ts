@@ -44,7 +44,8 @@ export function drawBodies(nodes: ReadonlyMap<string, GraphNode>, links: readonl
     else if (source.parent === target.parent) leading.push({ link, source, target })
     else crossing.add(link)
   }
-  if (heads.size > 0) place(heads, leading, types)
+  const led = ledBy(heads, leading, types)
+  if (heads.size > 0) place(heads, led, types)
   for (const node of nodes.values()) node.depth = depthOf(node)
   const items = [...heads.keys()].map(itemOf)
   const flows: Flow[] = []
@@ -54,7 +55,7 @@ export function drawBodies(nodes: ReadonlyMap<string, GraphNode>, links: readonl
     if (from.parent === target.parent) flows.push({ link, source: from, target })
     else crossing.add(link)
   }
-  feed(channels, crossing)
+  feed(channels, led, crossing)
   return { flows, items, crossing, produces }
 }
 
@@ -84,8 +85,7 @@ function itemOf(head: GraphNode): GraphNode {
 }
 
 /** Gives each node the innermost of the heads that lead to it as its parent. */
-function place(heads: ReadonlyMap<GraphNode, string>, leading: readonly Flow[], types: GraphTypes): void {
-  const led = ledBy(heads, leading, types)
+function place(heads: ReadonlyMap<GraphNode, string>, led: Led, types: GraphTypes): void {
   const innermost = new Map<GraphNode, GraphNode[]>()
   for (const [node, by] of led) {
     const inner = [...by].filter((head) => ![...by].some((other) => other !== head && led.get(other)?.has(head)))
@@ -97,7 +97,9 @@ function place(heads: ReadonlyMap<GraphNode, string>, leading: readonly Flow[], 
 }
 
 /** By node, the heads whose bodies it is in, however deep. */
-function ledBy(heads: ReadonlyMap<GraphNode, string>, leading: readonly Flow[], types: GraphTypes): Map<GraphNode, Set<GraphNode>> {
+type Led = ReadonlyMap<GraphNode, ReadonlySet<GraphNode>>
+
+function ledBy(heads: ReadonlyMap<GraphNode, string>, leading: readonly Flow[], types: GraphTypes): Led {
   const outgoing = Map.groupBy(leading, ({ source }) => source)
   const led = new Map<GraphNode, Set<GraphNode>>()
   for (const [head, handle] of heads) {
@@ -127,9 +129,9 @@ function groupsOf(heads: readonly GraphNode[], meetings: readonly GraphNode[][],
 }
 
 /** Says who feeds whom through channels. */
-function feed(channels: readonly Flow[], crossing: Set<Link>): void {
+function feed(channels: readonly Flow[], led: Led, crossing: Set<Link>): void {
   for (const { link, source, target } of channels) {
-    const feeders = feedersOf(source, target)
+    const feeders = feedersOf(source, target, led)
     if (feeders.length === 0) crossing.add(link)
     else if (!source.readers.includes(target)) source.readers.push(target)
     for (const feeder of feeders) {
@@ -140,8 +142,13 @@ function feed(channels: readonly Flow[], crossing: Set<Link>): void {
   }
 }
 
-/** What of the reader's own scope must have settled before a writer can write no more. */
-function feedersOf(writer: GraphNode, { parent }: GraphNode): readonly GraphNode[] {
-  for (let at: readonly GraphNode[] = [writer]; at.length > 0; at = at[0]!.parent ? owners(at[0]!.parent) : []) if (at[0]!.parent === parent) return at
-  return []
+/** What of the reader's own scope must have settled before a writer can write no more: of producers that share a body, those that lead to it. */
+function feedersOf(writer: GraphNode, { parent }: GraphNode, led: Led): readonly GraphNode[] {
+  let at: readonly GraphNode[] = [writer]
+  for (let around = writer.parent; around !== parent; around = around.parent) {
+    if (!around) return []
+    const inner = at
+    at = around.shares.length === 0 ? [around] : around.shares.filter((owner) => inner.some((node) => led.get(node)?.has(owner)))
+  }
+  return at
 }

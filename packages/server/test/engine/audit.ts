@@ -283,11 +283,17 @@ const data = (event: Rows['events'][number]): Pick<StepRow, 'nodeId' | 'iteratio
 
 /** Steps are undone in the reverse order of their completion: those of the run; what items undid is theirs. */
 export const undoneInReverse = (rows: Rows): void => {
-  const ofRun = (step: Pick<StepRow, 'nodeId' | 'iteration'>): boolean => itemOf(rows, { ...step }) === '' || rows.step(keyOf(step))?.settled !== null
+  // An item may have begun to undo a step when the end of its run came.
+  const ending = rows.events.findIndex(({ type }) => type === 'run.compensating')
+  const early = new Set(rows.events.flatMap((event, at) => (event.type === 'step.compensating' && at < ending ? keyOf(data(event)) : [])))
+  const ofRun = (step: Pick<StepRow, 'nodeId' | 'iteration'>): boolean => !early.has(keyOf(step)) && (itemOf(rows, { ...step }) === '' || rows.step(keyOf(step))?.settled !== null)
   const declared = stepsOf(rows).filter(
     (step) => rows.graph.nodes.get(step.nodeId)!.settings.compensate && (step.state === 'completed' || step.state === 'failed') && step.settled !== null,
   )
-  const order = declared.sort((a, b) => b.settled! - a.settled!).map(keyOf)
+  const order = declared
+    .filter(ofRun)
+    .sort((a, b) => b.settled! - a.settled!)
+    .map(keyOf)
   const begun = [...new Set(rows.events.filter((event) => event.type === 'step.compensating' && ofRun(data(event))).map((event) => keyOf(data(event))))]
   const run = rows.run()
   const undoes = begun.length > 0 || run.status === 'compensated'

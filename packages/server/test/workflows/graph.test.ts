@@ -136,3 +136,8 @@ test('a writer that leads to a reader by several handles writes once, and by tho
   const failing = drawn('w1 -> p2', 'w2:failed -> p2')
   expect([ids(failing.nodes.get('p2')!.fedBy), ids(failing.nodes.get('p2')!.incoming.map(({ source }) => source))]).toEqual([['w1'], ['w2']])
 })
+
+test('of producers that share a body those feed a reader that lead to its writer', () => {
+  const made = drawn('p1 -> w', 'w -> p2', 'w -> j', 'p2 -> j')
+  expect([ids(made.nodes.get('p1')!.shares), ids(made.nodes.get('p2')!.fedBy)]).toEqual([['p1', 'p2'], ['p1']])
+})
