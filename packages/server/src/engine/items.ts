@@ -87,6 +87,8 @@ export function foldItems(turn: Turn, owner: GraphNode, step: StepRow, iteration
     each.settled = null
     touch(turn, each)
   }
+  // Of joins that a stopped item never came to.
+  if (failed) for (const node of owner.body) turn.state.looked.delete(keyAt(node, iteration))
   const aged = number - keptItems
   if (aged >= 0 && !items.failures.includes(aged)) fold(turn, owner, step, aged)
   if (!failed) return

@@ -285,3 +285,9 @@ test('a map whose elements write more than is read waits until there is room', (
   play.complete('t').begin('r').await('r', ofChannel).give('r', 0, null, { took: true })
   expect(begun()).toBe(101)
 })
+
+test('of an item that stopped before a join nothing is kept in memory', () => {
+  const play = new Play(graph({ p: { type: 'producer' }, a: {}, b: {}, c: {}, j: {} }, 'p -> a', 'p -> b', 'b -> c', 'a -> j', 'c -> j')).begin('p')
+  for (const item of ['0', '1', '2']) play.give('p', item).complete('a', 1, ['default'], item).fail('b', { iteration: item })
+  expect([play.step('p')!.body!.failed, play.turn.state.looked.size]).toEqual([3, 0])
+})
