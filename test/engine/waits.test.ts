@@ -291,7 +291,7 @@ describe('an external step', () => {
   })
 
   test('reported failed has failed one attempt: it is tried again, or fails', async () => {
-    const run = await parked({ retry: { maxAttempts: 2, backoffMs: 1 } })
+    const run = await parked({ retry: { maxAttempts: 2, backoffMs: 500 } })
     const failed = { run: { id: run.id }, step: 'work', outcome: 'failed', error: { code: 'no_paper', message: 'Out of paper' } }
     expect(await report(failed)).toMatchObject({ state: 'retrying', failures: 1, error: { code: 'no_paper' } })
     await server.event(run, 'step.waiting', ({ seq }) => seq > 8)

@@ -1,5 +1,6 @@
 import { Fault, type Json, type StepError } from '@sluice/schema'
 import type { Engine } from '../engine/engine.ts'
+import { refusedStart } from '../engine/refused-start.ts'
 import type { Doorbell } from '../events/doorbell.ts'
 import { createLookout } from '../events/lookout.ts'
 import { type Database, Outage } from '../store/index.ts'
@@ -154,7 +155,7 @@ export function createDispatcher({ database, doorbell, engine, metrics, log, bac
       // Nothing that is wrong with the item.
       if (error instanceof Outage || (error instanceof Fault && error.code === 'storage_full')) throw error
       if (!(error instanceof Fault)) log.error({ err: error, item: item.id }, 'an item could not start its run')
-      await fail(item, errorOf(error))
+      await fail(item, refusedStart(error))
     }
   }
 
@@ -176,11 +177,3 @@ export function createDispatcher({ database, doorbell, engine, metrics, log, bac
 }
 
 const nameOf = ({ run_id, node_id, iteration }: Listener): string => `${run_id}\n${node_id}\n${iteration}`
-
-/** What a bug says stays in the log. */
-function errorOf(error: unknown): StepError {
-  if (!(error instanceof Fault)) return { code: 'internal', message: 'The run could not be started' }
-  const { code, message, details, issues } = error
-  const told = { ...details, ...(issues.length > 0 && { issues: issues.map((issue) => ({ ...issue })) }) }
-  return { code, message, ...(Object.keys(told).length > 0 && { details: told }) }
-}

@@ -1,5 +1,6 @@
-import { Fault, type Json, type StepError } from '@sluice/schema'
+import { Fault, type Json } from '@sluice/schema'
 import type { Engine } from '../engine/engine.ts'
+import { refusedStart } from '../engine/refused-start.ts'
 import type { Doorbell } from '../events/doorbell.ts'
 import { createLookout } from '../events/lookout.ts'
 import { type Database, Outage } from '../store/index.ts'
@@ -105,7 +106,7 @@ export function createDispatcher({ database, doorbell, engine, log, backoff = us
   async function fail(delivery: DueDelivery, error: unknown): Promise<void> {
     // What is deleted does not come back.
     const afterMs = error instanceof Fault && error.kind === 'not_found' ? null : backoff(delivery.attempts + 1)
-    const told = errorOf(error)
+    const told = refusedStart(error)
     const isCounted = await failDelivery(database, delivery, told, afterMs === null ? null : new Date(Date.now() + afterMs))
     if (isCounted && afterMs === null) log.warn({ delivery: delivery.id, code: told.code }, 'a delivery is dead: it could not start a run')
   }
@@ -122,11 +123,3 @@ async function each<T>(items: readonly T[], signal: AbortSignal, work: (item: T)
 }
 
 const payloadOf = (delivery: DeliveryRow): Json => ({ ...contentFrom(delivery) })
-
-/** What a bug says stays in the log. */
-function errorOf(error: unknown): StepError {
-  if (!(error instanceof Fault)) return { code: 'internal', message: 'The run could not be started' }
-  const { code, message, details, issues } = error
-  const told = { ...details, ...(issues.length > 0 && { issues: issues.map((issue) => ({ ...issue })) }) }
-  return { code, message, ...(Object.keys(told).length > 0 && { details: told }) }
-}
