@@ -240,6 +240,13 @@ describe('a signal', () => {
     expect(await refusal(send('000000000000000', 'x'))).toMatchObject({ status: 404, code: 'run_missing' })
   })
 
+  test('is never taken for what goes through channels or comes from queues, whatever its name', async () => {
+    const run = await server.run(flow({ a: signal('never') }), { until: 'parked' })
+    for (let n = 0; n < 100; n += 20) await Promise.all(Array.from({ length: 20 }, () => send(run.id, 'channel:a')))
+    expect(await refusal(send(run.id, 'channel:a'))).toMatchObject({ status: 422, code: 'signals_full' })
+    for (const name of ['channel:a\n\nb\n', 'queue:orders\na\n']) expect(await refusal(send(run.id, name))).toMatchObject({ status: 400, code: 'input_invalid' })
+  })
+
   test('that a step waits for is taken although as many others as may be are kept', async () => {
     const run = await server.run(flow({ a: signal('wanted') }), { until: 'parked' })
     for (let n = 0; n < 100; n += 20) await Promise.all(Array.from({ length: 20 }, () => send(run.id, 'kept')))

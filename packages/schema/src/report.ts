@@ -22,7 +22,11 @@ export type Report = z.infer<typeof Report>
 
 export const SendSignal = z.strictObject({
   runId: Id,
-  name: z.string().min(1).max(200),
+  name: z
+    .string()
+    .min(1)
+    .max(200)
+    .regex(/^[^\n]*$/, 'expected one line'),
   payload: Json.optional(),
   idempotencyKey: z.string().min(1).max(200).optional(),
 })

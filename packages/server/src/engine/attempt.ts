@@ -25,7 +25,7 @@ import { passOf } from './items.ts'
 import { type Carried, type Surround, around, boundIteration, carriedTo, handedTo, startLoop } from './iterations.ts'
 import { type Payload, nothing, payloadOf, payloadOfList, payloadOfObject } from './payload.ts'
 import { bound, bytesOfScope, outputsOf, outputsOfScopes, surroundingsOf } from './scope.ts'
-import { channelName, channels, childIteration, idempotencyKey, iterationOf, keyAt, sourceName, stepKey } from './state.ts'
+import { channelName, childIteration, idempotencyKey, isChannel, iterationOf, keyAt, sourceName, stepKey } from './state.ts'
 import { type Listener, type Task, root } from './turn.ts'
 
 /** Work in the world, to be begun once its start is durable. */
@@ -352,8 +352,6 @@ async function nextOfProducer(run: Surround, node: GraphNode, iteration: string)
   const key = keyAt(node, iteration)
   const body = state.steps.get(key)!.body!
   const items = body.items!
-  // One is tried at a time.
-  if (state.run.trial?.nodeId && body.next > body.live) return { is: 'produced', ...ref, took: false, ended: await endOf(run, node, iteration) }
   const { scope, input } = await surroundingsOf(around(run), node, iteration, {
     reads: run.configs.has(key) ? readNothing : reads,
     input: declaration.takesInput ?? true,
@@ -364,9 +362,9 @@ async function nextOfProducer(run: Surround, node: GraphNode, iteration: string)
   if (!reads.names.has('session')) run.configs.set(key, config)
   const at: ProducerState = { state: items.state, count: broughtTo(run, node.id).count + body.next - body.live }
   const receive = (payload: Json): Produced => behaviour.receive?.(config, payload, at) ?? { item: payload, state: at.state }
-  const cameBy = (name: string): Payload | undefined => (name.startsWith(channels) ? state.unread.get(key)?.[0] : state.signals.find((signal) => signal.name === name))?.payload
+  const cameBy = (name: string): Payload | undefined => (isChannel(name) ? state.unread.get(key)?.[0] : state.signals.find((signal) => signal.name === name))?.payload
   const came = items.awaits === null ? undefined : cameBy(items.awaits)
-  const isOver = items.awaits?.startsWith(channels) && !came
+  const isOver = isChannel(items.awaits) && !came
   const produced = isOver
     ? ({ ended: true } as const)
     : came
@@ -377,7 +375,7 @@ async function nextOfProducer(run: Surround, node: GraphNode, iteration: string)
   if ('ended' in produced) return { is: 'produced', ...ref, took, ended: await endOf(run, node, iteration) }
   if ('awaits' in produced) {
     const awaits = signalOf(produced.awaits, key)
-    if (awaits.startsWith(channels) && node.fedBy.length === 0)
+    if (isChannel(awaits) && node.fedBy.length === 0)
       throw new StepFailure('queue_missing', 'Nothing writes what is read here: name a queue, or let a writer lead here', { retry: false })
     return { is: 'produced', ...ref, took, awaits, listens: listened(produced.awaits, at.state), state: at.state }
   }

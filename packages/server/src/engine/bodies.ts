@@ -2,7 +2,7 @@ import { askKey, failureIn, giveUp, isBlocked, isBodyDue, isHalted, openScope } 
 import type { Happening, StepRef } from './happening.ts'
 import { dropUnread, newItems, takeSignal, takeUnread, undoingOf } from './items.ts'
 import { closeHalted, closeItem, completeStep, failBody, iterationDone } from './settling.ts'
-import { type StepRow, channels, iterationOf, keyAt, keyOf, scopeKey } from './state.ts'
+import { type StepRow, isChannel, iterationOf, keyAt, keyOf, scopeKey } from './state.ts'
 import { type Turn, nodeOf, startStep, stepOf, touch } from './turn.ts'
 import { beginUndoing } from './undoing.ts'
 import { awaitItem } from './waits.ts'
@@ -129,7 +129,7 @@ export function produced(turn: Turn, answer: Extract<Happening, { is: 'produced'
 }
 
 function take(turn: Turn, step: StepRow, name: string | null): void {
-  if (name?.startsWith(channels)) takeUnread(turn, step)
+  if (isChannel(name)) takeUnread(turn, step)
   else if (name !== null) takeSignal(turn, turn.state.signals, name, step.key)
 }
 
@@ -139,7 +139,7 @@ function awaitNext(turn: Turn, step: StepRow, { awaits, listens }: Extract<Happe
   const isWaiting = items.awaits !== null && step.body!.live > 0
   items.awaits = awaits
   touch(turn, step)
-  if (!awaits.startsWith(channels)) {
+  if (!isChannel(awaits)) {
     dropUnread(turn, step)
     const item = isWaiting ? itemOf(turn, step) : beginItem(turn, step)
     if (!isWaiting) awaitItem(turn, item, awaits)

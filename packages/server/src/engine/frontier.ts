@@ -6,7 +6,7 @@ import {
   type StepRow,
   begunOf,
   bodyStepOf,
-  channels,
+  isChannel,
   isDeferred,
   isSettled,
   iterationOf,
@@ -127,7 +127,7 @@ function isProducerDue(state: RunState, step: StepRow): boolean {
   const { live, items } = step.body!
   const node = state.graph.nodes.get(step.nodeId)!
   if (items!.undoing !== null) return !isUndoing(state, node, items!.undoing)
-  if (items!.awaits?.startsWith(channels)) return hasUnread(state, step) || isClosed(state, node, step.iteration)
+  if (isChannel(items!.awaits)) return hasUnread(state, step) || isClosed(state, node, step.iteration)
   if (items!.awaits !== null) return state.signals.some(({ name }) => name === items!.awaits)
   return live === 0 && mayWrite(state, step)
 }

@@ -2,7 +2,7 @@ import type { StepState } from '@sluice/schema'
 import type { GraphNode } from '../workflows/graph.ts'
 import { attendTo, keptItems, stepsIn } from './frontier.ts'
 import type { Payload } from './payload.ts'
-import { type Items, type KeptSignal, type RunState, type StepRow, channelName, channels, isSettled, iterationAt, iterationOf, keyAt, numberOf } from './state.ts'
+import { type Items, type KeptSignal, type RunState, type StepRow, channelName, isChannel, isSettled, iterationAt, iterationOf, keyAt, numberOf } from './state.ts'
 import { type Turn, nodeOf, touch } from './turn.ts'
 import { planUndoing } from './undoing.ts'
 
@@ -50,7 +50,7 @@ export function write(turn: Turn, writer: StepRow, output: Payload): void {
 
 function mayRead({ state, body }: StepRow): boolean {
   if (isSettled(state)) return false
-  return !body?.items?.awaits || body.items.awaits.startsWith(channels)
+  return !body?.items?.awaits || isChannel(body.items.awaits)
 }
 
 /** The reader takes the oldest of what is written to it; its writers may have been waiting for the room. */

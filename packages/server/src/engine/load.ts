@@ -6,7 +6,7 @@ import type { SignalRecord } from '../store/rows/signals.ts'
 import type { StepRecord } from '../store/rows/steps.ts'
 import { derive } from './frontier.ts'
 import { type Payload, nothing, payloadOfText } from './payload.ts'
-import { type Compensation, type KeptSignal, channels, type PauseRow, type RunHead, type RunState, type StepRow, stateOf, stepKey } from './state.ts'
+import { type Compensation, type KeptSignal, type PauseRow, type RunHead, type RunState, type StepRow, isChannel, readerOf, stateOf, stepKey } from './state.ts'
 
 const ms = (date: Date | null): number | null => (date ? date.getTime() : null)
 
@@ -146,9 +146,8 @@ export const freshState = (head: RunHead, plan: Plan): RunState => stateOf(plan.
 
 /** Signals sent into the run, or what is written into the channel of a reader. */
 export function keptBy(state: RunState, name: string): KeptSignal[] {
-  if (!name.startsWith(channels)) return state.signals
-  const [nodeId, iteration] = name.slice(channels.length).split('\n') as [string, string]
-  const key = stepKey(nodeId, iteration)
+  if (!isChannel(name)) return state.signals
+  const key = readerOf(name)
   const unread = state.unread.get(key) ?? []
   state.unread.set(key, unread)
   return unread

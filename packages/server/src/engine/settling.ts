@@ -146,8 +146,8 @@ export function closeItem(turn: Turn, owner: GraphNode, step: StepRow, iteration
   const given = state.steps.get(keyAt(owner.item!, iteration))?.output
   foldItems(turn, owner, step, iteration, failure !== null)
   if (body.error) return failBody(turn, step, body.error)
-  // One item is what a trial of a producer is of.
-  if (!state.run.trial) return attendTo(state, step.key)
+  // One item is what a trial of a producer is of; what a trial starts runs as a whole.
+  if (!state.run.trial?.nodeId) return attendTo(state, step.key)
   if (failure) failStep(turn, step, failure, false)
   else completeStep(turn, step, given ?? nothing, ['default'])
 }

@@ -271,7 +271,16 @@ export function begunOf(node: GraphNode, step: StepRow): string[] {
 
 /** The queue to whose reader a writer's step writes. */
 export const channelName = (reader: string, writer: string): string => `${channels}${reader}\n${writer}`
-export const channels = 'channel:'
+const channels = 'channel:'
+
+/** Whether a signal is what was written into a channel. No name that a sender may give has a second line. */
+export const isChannel = (name: string | null | undefined): name is string => name?.startsWith(channels) === true && name.includes('\n')
+
+/** The key of the step that reads it. */
+export function readerOf(channel: string): string {
+  const [nodeId, iteration] = channel.slice(channels.length).split('\n') as [string, string]
+  return stepKey(nodeId, iteration)
+}
 
 /** The signal by which a producer is brought what comes from outside the run. */
 export const sourceName = (kind: 'queue' | 'webhook', name: string, producer: string): string => `${kind}:${name}\n${producer}`

@@ -184,6 +184,11 @@ test('a trial of a producer is of one item', () => {
   expect([play.run.status, play.step('p')!.output!.value]).toEqual(['completed', 'first'])
 })
 
+test('what a trial starts runs as a whole', () => {
+  const play = new Play(graph({ p: { type: 'producer' } }), { given: { trial: { nodeId: '' } } }).begin('p').give('p', 1).give('p', 2).end('p').gather()
+  expect([play.run.status, play.step('p')!.body!.done]).toEqual(['completed', 2])
+})
+
 test('a drawn map runs what one handle leads to for each element, and then goes on by the other', () => {
   const play = new Play(graph({ m: { type: 'drawn' }, x: {}, y: {}, z: {} }, 'm:each -> x', 'x -> y', 'm -> z')).fan('m', 2)
   play.complete('m', 'e0', ['default', 'each'], '0').complete('x', 1, ['default'], '0').complete('y', 1, ['default'], '0')

@@ -2,7 +2,7 @@ import type { Definition, Json } from '@sluice/schema'
 import type { Happening, Waiting } from '../../src/engine/happening.ts'
 import { happen, isParked, proceed, rest } from '../../src/engine/machine.ts'
 import { payloadOf } from '../../src/engine/payload.ts'
-import { type Body, type RunState, type StepRow, channelName, channels, keyOf, sourceName } from '../../src/engine/state.ts'
+import { type Body, type RunState, type StepRow, channelName, isChannel, keyOf, sourceName } from '../../src/engine/state.ts'
 import { askKey, undoKey } from '../../src/engine/frontier.ts'
 import { type Task, type TimerKind, type Turn, beginTurn, flightId, root } from '../../src/engine/turn.ts'
 import { Rows, stepsOf } from './rows.ts'
@@ -401,7 +401,7 @@ export class Simulation {
   private producedBy(state: RunState, { nodeId, iteration, key }: Task, { next, live, items }: Body): Happening {
     const ref = { is: 'produced' as const, nodeId, iteration }
     const node = state.graph.nodes.get(nodeId)!
-    const came = items!.awaits === null ? undefined : items!.awaits.startsWith(channels) ? state.unread.get(key)?.[0] : state.signals.find(({ name }) => name === items!.awaits)
+    const came = items!.awaits === null ? undefined : isChannel(items!.awaits) ? state.unread.get(key)?.[0] : state.signals.find(({ name }) => name === items!.awaits)
     const kept = { state: (items!.state as number) + 1 }
     const item = { item: payloadOf({ item: next }), route: ['default'], ...kept }
     if (came)
