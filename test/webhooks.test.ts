@@ -319,6 +319,18 @@ describe('a signed delivery', () => {
   })
 })
 
+test('a name is given to one webhook, however many ask for it at once, by whatever way', async () => {
+  await using server = await testServer()
+  for (let round = 0; round < 5; round++) {
+    const made = await Promise.all(Array.from({ length: 8 }, (_, n) => create(server, { name: `hook-${round}-${n}` })))
+    const name = `one-${round}`
+    const renamed = made.map(({ id }) => server.call('PATCH', `/v1/webhooks/${id}`, { name }))
+    const results = await Promise.allSettled([...renamed, create(server, { name })])
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+    for (const result of results) if (result.status === 'rejected') expect(result.reason).toMatchObject({ status: 409, code: 'name_taken' })
+  }
+})
+
 test('the example in shell of docs/webhooks.md delivers, as written', async () => {
   await using server = await testServer()
   await server.workflow(passing, 'Invoice')

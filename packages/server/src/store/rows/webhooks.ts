@@ -68,9 +68,13 @@ const written = (row: WebhookWrite): unknown[] => [
   row.at,
 ]
 
-/** Undefined: there is one of this name. Webhooks of a workspace are counted by one transaction at a time. */
+/** Webhooks of a workspace are counted, and named, by one transaction at a time. */
+const lockNames = (tx: Tx, workspaceId: string): Promise<unknown> =>
+  tx.query({ name: 'webhooks-lock', text: 'select pg_advisory_xact_lock(hashtextextended($1, 7466))' }, [workspaceId])
+
+/** Undefined: there is one of this name. */
 export async function insertWebhook(tx: Tx, row: WebhookWrite, most: number): Promise<WebhookRow | 'full' | undefined> {
-  await tx.query({ name: 'webhooks-count-lock', text: 'select pg_advisory_xact_lock(hashtextextended($1, 7466))' }, [row.workspaceId])
+  await lockNames(tx, row.workspaceId)
   const [count] = await tx.query<{ full: boolean }>({ name: 'webhooks-count', text: 'select count(*) >= $2 as full from webhooks where workspace_id = $1' }, [
     row.workspaceId,
     most,
@@ -85,6 +89,7 @@ export async function insertWebhook(tx: Tx, row: WebhookWrite, most: number): Pr
 
 /** False: there is one of this name. */
 export async function updateWebhook(tx: Tx, row: WebhookWrite): Promise<boolean> {
+  await lockNames(tx, row.workspaceId)
   const taken = await tx.query({ name: 'webhook-name-taken', text: 'select from webhooks where workspace_id = $1 and name = $2 and id <> $3' }, [row.workspaceId, row.name, row.id])
   if (taken.length > 0) return false
   const text = `
