@@ -65,6 +65,7 @@ export const faults = {
   handle_taken: fault('conflict', 'The handle is in use'),
   name_taken: fault('conflict', 'The name is in use'),
   id_taken: fault('conflict', 'The id is in use'),
+  workflow_in_code: fault('conflict', 'The workflow is written in code, and is changed there'),
   link_exists: fault('conflict', 'The link is there already'),
   key_taken: fault('conflict', 'The node has another file of this key'),
   last_owner: fault('conflict', 'A workspace keeps at least one owner'),

@@ -21,12 +21,17 @@ export type Activity = z.infer<typeof Activity>
 export const Sample = z.object({ input: Json.nullable(), output: Json.nullable(), error: StepError.nullable(), updated: Timestamp })
 export type Sample = z.infer<typeof Sample>
 
+/** Who made a workflow: people and programs with the API, or the server's start, of one that is written in TypeScript. */
+export const WorkflowOrigin = z.enum(['drawn', 'code'])
+export type WorkflowOrigin = z.infer<typeof WorkflowOrigin>
+
 /** A named container with a mutable draft. */
 export const Workflow = z.object({
   id: Id,
   handle: Handle,
   name: z.string(),
   description: z.string(),
+  origin: WorkflowOrigin.meta({ description: '`code`: it is written in TypeScript, and changed there' }),
   draft: Definition,
   revision: z.int().meta({ description: 'Counts the edits of the draft' }),
   version: z.int().nullable().meta({ description: 'The newest published version' }),
@@ -64,5 +69,5 @@ export type EditedWorkflow = z.infer<typeof EditedWorkflow>
 export const ListedWorkflow = WorkflowSummary.extend({ draft: Definition.optional().meta({ description: 'When the list was asked for with `drafts`' }) })
 export type ListedWorkflow = z.infer<typeof ListedWorkflow>
 
-export const workflowFields = ['id', 'handle', 'name', 'description', 'revision', 'version', 'hash', 'created', 'updated'] as const
+export const workflowFields = ['id', 'handle', 'name', 'description', 'origin', 'revision', 'version', 'hash', 'created', 'updated'] as const
 export type WorkflowField = (typeof workflowFields)[number]

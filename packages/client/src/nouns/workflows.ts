@@ -29,7 +29,11 @@ import type { Listing } from '../listing.ts'
 import type { CallOptions } from '../options.ts'
 import type { FeedItem } from './events.ts'
 
-/** Named graphs with a draft that is edited and versions that are run. `workflow` is an id or a handle everywhere. */
+/**
+ * Named graphs with a draft that is edited and versions that are run. `workflow` is an id or a handle everywhere. One whose
+ * `origin` is `code` is written in TypeScript: to change its draft, its name or its handle here is refused with `ConflictError`
+ * (`workflow_in_code`). A duplicate of it is drawn.
+ */
 export interface Workflows {
   /**
    * Newest first unless there is an `order`; `name` picks those of exactly this name. Without their drafts unless `drafts` asks

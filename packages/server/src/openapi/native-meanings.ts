@@ -32,6 +32,7 @@ export const nativeMeanings: Meanings = {
     WorkflowSummary: 'A workflow without its draft',
     ListedWorkflow: 'A workflow in a list, with its draft where that was asked for',
     EditedWorkflow: 'The workflow as it is after the edit, with the ids that were drawn for it',
+    WorkflowOrigin: 'Whether a workflow was drawn, by people and programs over the API, or is written in code that servers load',
     WorkflowInclude: 'What a workflow is told with',
     Sample: 'What went into a node of a draft and came out of it',
     WorkflowNode: 'A node of the draft, with what was last tried on it',

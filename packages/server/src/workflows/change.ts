@@ -32,10 +32,11 @@ import {
   pinWorkflow,
   updateWorkflow,
   type DraftRow,
+  type NewWorkflow,
 } from '../store/rows/workflows.ts'
 import { type ViewedWith, workflowView } from '../store/views/workflows.ts'
 import { applyEdits, type SampleChange } from './edit.ts'
-import { type Author, locked, missing, resolve, type WorkflowActor } from './find.ts'
+import { type Author, locked, missing, refuseWritten, resolve, type WorkflowActor } from './find.ts'
 import { bytesOf, extraTooLarge, formIssues } from './form.ts'
 import { keepAbsent, mergedExtra, mergedKeys } from './keep.ts'
 import { freeHandle, freeName, nameWith, numberable, slug } from './naming.ts'
@@ -67,15 +68,20 @@ export type Fits = Readonly<Record<string, (definition: Definition) => boolean>>
 const uniqueViolation = '23505'
 const empty: Definition = { kind: 'workflow', nodes: [], links: [] }
 
-export function createChanging(fits: Fits): Changing {
+/** The dialects that cannot say a draft. */
+export function unfitOf(fits: Fits): (draft: Definition) => string[] {
   const dialects = Object.entries(fits)
-  const unfitFor = (draft: Definition): string[] => dialects.filter(([, says]) => !says(draft)).map(([dialect]) => dialect)
+  return (draft) => dialects.filter(([, says]) => !says(draft)).map(([dialect]) => dialect)
+}
+
+export function createChanging(fits: Fits): Changing {
+  const unfitFor = unfitOf(fits)
 
   async function draw(tx: Tx, actor: WorkflowActor, input: Omit<CreateWorkflow, 'idempotencyKey'>): Promise<string> {
     const { description = '', definition: draft = empty, extra = {} } = input
     refuse([...issuesOf(draft, ['definition']), ...issuesOfExtra(extra)])
     const name = input.ifNameTaken === 'suffix' ? freeName(input.name, await namesLike(tx, actor.workspaceId, numberable(input.name))) : input.name
-    const id = await insertUnderHandle(tx, actor, input.handle, { name, description, draft, extra, unfit: unfitFor(draft) })
+    const id = await insertUnderHandle(tx, actor, input.handle, { name, description, origin: 'drawn', draft, extra, unfit: unfitFor(draft) })
     await tell(tx, actor.workspaceId, { id, seq: 1 }, 'created')
     return id
   }
@@ -91,6 +97,8 @@ export function createChanging(fits: Fits): Changing {
       const { absent: _how, ...what } = given
       // What says nothing changes nothing, not even when it was changed last.
       if (Object.values(what).every((value) => value === undefined)) return workflowView(tx, row.id)
+      const { extra: _extra, ...written } = what
+      if (Object.values(written).some((value) => value !== undefined)) refuseWritten(row)
       const { name = row.name, handle = row.handle, description = row.description } = given
       const draft = draftFrom(row, given)
       const extra = extraFrom(row, given)
@@ -107,6 +115,7 @@ export function createChanging(fits: Fits): Changing {
 
     async reset(tx, actor, { workflow, drafts = {}, revision }) {
       const row = await locked(tx, actor, workflow, revision)
+      refuseWritten(row)
       const { kind } = row.draft
       refuse(Object.entries(drafts).flatMap(([of, draft]) => (draft ? issuesOf(draft, ['drafts', of]) : [])))
       const draft = { ...empty, ...drafts[kind], kind: drafts[kind]?.kind ?? kind }
@@ -133,6 +142,7 @@ export function createChanging(fits: Fits): Changing {
       const { definition, drawn, samples, named, gone } = applyEdits(row.draft, operations, newId)
       // A sample is no part of the draft: who writes nothing else makes no other one of it.
       const draft = operations.every(({ op }) => op === 'setSample') ? null : definition
+      if (draft) refuseWritten(row)
       await replaceDraft(tx, row, draft)
       await dropNodes(tx, row.id, [...gone])
       await changeSamples(tx, row.id, samples)
@@ -143,6 +153,7 @@ export function createChanging(fits: Fits): Changing {
     /** Says nothing when the node is gone. */
     async keepTrial(tx, actor, { workflow, nodeId, config, sample }) {
       const row = await locked(tx, actor, workflow)
+      if (config) refuseWritten(row)
       if (!row.draft.nodes.some(({ id }) => id === nodeId)) return
       await changeSamples(tx, row.id, new Map([[nodeId, sample]]))
       if (!config) return
@@ -167,12 +178,7 @@ async function made({ tx, actor, verb, key }: { tx: Tx; actor: Author; verb: str
 }
 
 /** A handle asked for is given or refused; one made of the name gets a number when it is taken. */
-async function insertUnderHandle(
-  tx: Tx,
-  { workspaceId }: WorkflowActor,
-  asked: string | undefined,
-  row: { name: string; description: string; draft: Definition; extra: JsonObject; unfit: readonly string[] },
-): Promise<string> {
+async function insertUnderHandle(tx: Tx, { workspaceId }: WorkflowActor, asked: string | undefined, row: Omit<NewWorkflow, 'id' | 'workspaceId' | 'handle'>): Promise<string> {
   const base = asked ?? slug(row.name)
   // Another transaction may take the handle, or the id, between the look and the insert.
   for (let tries = 0; tries < 20; tries++) {

@@ -25,6 +25,11 @@ export async function locked(tx: Tx, actor: WorkflowActor, ref: string, revision
   return row
 }
 
+/** What is written in code says so itself at every start: who would change it elsewhere is told so. Its `extra` and its samples are not in the code. */
+export function refuseWritten({ id, origin }: WorkflowRow): void {
+  if (origin === 'code') throw new Fault('workflow_in_code', { details: { workflow: id } })
+}
+
 export function missing(workflow: string): never {
   throw new Fault('workflow_missing', { details: { workflow } })
 }

@@ -104,6 +104,7 @@ export const workflow: Workflow = {
   handle: 'invoice',
   name: 'Invoice',
   description: '',
+  origin: 'drawn',
   draft: { kind: 'workflow', nodes: [], links: [] },
   revision: 1,
   version: null,

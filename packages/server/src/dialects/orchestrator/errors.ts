@@ -118,6 +118,7 @@ const tellings = {
   handle_taken: asItIs,
   name_taken: asItIs,
   id_taken: asItIs,
+  workflow_in_code: asItIs,
   link_exists: exactly(400, 'Connection already exists'),
   key_taken: asItIs,
   last_owner: asItIs,

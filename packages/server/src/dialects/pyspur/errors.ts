@@ -97,6 +97,7 @@ const tellings = {
   handle_taken: asItIs,
   name_taken: asItIs,
   id_taken: asItIs,
+  workflow_in_code: asItIs,
   link_exists: asItIs,
   key_taken: asItIs,
   last_owner: asItIs,

@@ -103,6 +103,8 @@ export class Core0001 extends Migration {
         handle text not null,
         name text not null,
         description text not null default '',
+        -- 'code': of a module that servers load, which alone changes it.
+        origin text not null default 'drawn' check (origin in ('drawn', 'code')),
         draft json not null,
         revision int not null default 1,
         version int,

@@ -1,4 +1,4 @@
-import type { Definition, Json, JsonObject } from '@sluice/schema'
+import type { Definition, Json, JsonObject, WorkflowOrigin } from '@sluice/schema'
 import type { Tx } from '../database.ts'
 import { timeOf } from '../ids.ts'
 import { deleteFiles, endUses } from './files.ts'
@@ -11,6 +11,7 @@ export interface WorkflowRow {
   handle: string
   name: string
   description: string
+  origin: WorkflowOrigin
   revision: number
   /** Number and hash of the newest version. */
   version: number | null
@@ -47,7 +48,7 @@ export interface SampleRow {
 
 // A row knows 32 bits of the transaction that wrote it.
 const fresh = `coalesce(xmin::text::bigint = pg_current_xact_id_if_assigned()::text::bigint % 4294967296, false) as fresh`
-const columns = `id, workspace_id, handle, name, description, revision, version, hash, extra, seq, created_at, updated_at, ${fresh}`
+const columns = `id, workspace_id, handle, name, description, origin, revision, version, hash, extra, seq, created_at, updated_at, ${fresh}`
 
 /** An id wins over a handle of the same spelling. */
 const byRef = `
@@ -81,6 +82,7 @@ export interface NewWorkflow {
   handle: string
   name: string
   description: string
+  origin: WorkflowOrigin
   draft: Definition
   extra: JsonObject
   /** Names of the dialects that cannot say the draft. */
@@ -92,13 +94,13 @@ export async function insertWorkflow(tx: Tx, row: NewWorkflow): Promise<boolean>
   const statement = {
     name: 'workflows-insert',
     text: `
-      insert into workflows (id, workspace_id, handle, name, description, draft, extra, unfit, seq, created_at, updated_at)
-      values ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $9)
+      insert into workflows (id, workspace_id, handle, name, description, origin, draft, extra, unfit, seq, created_at, updated_at)
+      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $10)
       on conflict do nothing
       returning id`,
   }
-  const { id, workspaceId, handle, name, description, draft, extra, unfit } = row
-  return (await tx.query(statement, [id, workspaceId, handle, name, description, JSON.stringify(draft), JSON.stringify(extra), unfit, new Date(timeOf(id))])).length > 0
+  const { id, workspaceId, handle, name, description, origin, draft, extra, unfit } = row
+  return (await tx.query(statement, [id, workspaceId, handle, name, description, origin, JSON.stringify(draft), JSON.stringify(extra), unfit, new Date(timeOf(id))])).length > 0
 }
 
 export interface WorkflowChange {

@@ -45,7 +45,7 @@ const sampleValue = (column: 'input' | 'output'): string =>
   `case when ${column}_bytes > ${limits.sampleValueBytes} or all_bytes > ${limits.samplesBytes} then json_build_object('truncated', ${column}_bytes) else ${column} end as ${column}`
 
 const columns = `
-  w.id, w.handle, w.name, w.description, w.revision, w.version, w.hash, w.extra, w.created_at, w.updated_at,
+  w.id, w.handle, w.name, w.description, w.origin, w.revision, w.version, w.hash, w.extra, w.created_at, w.updated_at,
   (select count(*) from (select from runs r where r.workflow_id = w.id and r.trial is null limit ${limits.countedRuns}) counted) as runs,
   (select count(*) from (select from runs r where r.workflow_id = w.id and r.trial is null and r.ended_at is null limit ${limits.countedRuns}) counted) as active,
   (select row_to_json(live) from (${liveRun}) as live) as current,
@@ -104,6 +104,7 @@ const listedWorkflows: StoredList<WorkflowSummary, WorkflowField> = {
     handle: { type: 'text', sql: 'w.handle', of: (workflow) => workflow.handle },
     name: { type: 'text', sql: 'w.name', of: (workflow) => workflow.name },
     description: { type: 'text', sql: 'w.description', of: (workflow) => workflow.description },
+    origin: { type: 'text', sql: 'w.origin', of: (workflow) => workflow.origin },
     revision: { type: 'number', sql: 'w.revision', of: (workflow) => workflow.revision },
     version: { type: 'number', nullable: true, sql: 'w.version', of: (workflow) => workflow.version },
     hash: { type: 'text', nullable: true, sql: 'w.hash', of: (workflow) => workflow.hash },
@@ -162,9 +163,9 @@ async function withDrafts(tx: Tx, ids: readonly string[]): Promise<ListedWorkflo
 }
 
 function summaryOf(row: Listed): WorkflowSummary {
-  const { id, handle, name, description, revision, version, hash, extra } = row
+  const { id, handle, name, description, origin, revision, version, hash, extra } = row
   const activity: Activity = { runs: row.runs, active: row.active, current: row.current && summaryFrom(row.current), lastRun: row.last && summaryFrom(row.last) }
-  return { id, handle, name, description, revision, version, hash, extra, activity, created: row.created_at.toISOString(), updated: row.updated_at.toISOString() }
+  return { id, handle, name, description, origin, revision, version, hash, extra, activity, created: row.created_at.toISOString(), updated: row.updated_at.toISOString() }
 }
 
 export const versionView = (row: VersionRow): Version => ({

@@ -32,6 +32,7 @@ const aWorkflow: fc.Arbitrary<Workflow> = fc
       handle: fc.constant('h'),
       name: fc.string(),
       description: fc.constantFrom('', 'about it'),
+      origin: fc.constantFrom('drawn' as const, 'code' as const),
       draft: fc.constant(draft),
       revision: fc.nat(),
       version: orNull(fc.nat()),
