@@ -3,6 +3,7 @@ import { limits } from '@sluice/schema'
 import {
   type Abilities,
   type AnyNode,
+  type Awaits,
   type ChildRequest,
   type MapPlan,
   type Produced,
@@ -110,7 +111,11 @@ function perform(
           ref,
           node,
           timeoutMs: node.settings.timeoutMs ?? limits.attemptMs,
-          run: (signal, abilities) => tryWork(ref, async () => made(await behaviour.run(config, { ...context, signal, abilities }))),
+          run: (signal, abilities) =>
+            tryWork(ref, async () => {
+              const came = await behaviour.run(config, { ...context, signal, abilities })
+              return 'awaits' in came ? awaiting(ref, came) : completion(ref, made(came))
+            }),
         },
       }
     case 'map':
@@ -120,9 +125,11 @@ function perform(
   }
 }
 
-async function tryWork(ref: AttemptRef, work: () => Promise<StepResult>): Promise<Happening> {
+const awaiting = (ref: AttemptRef, { remind }: Awaits): Happening => ({ is: 'waits', ...ref, waiting: { for: 'report', ...(remind && { remind }) } })
+
+async function tryWork(ref: AttemptRef, work: () => Promise<Happening>): Promise<Happening> {
   try {
-    return completion(ref, await work())
+    return await work()
   } catch (error) {
     return failureOf(ref, error)
   }
@@ -158,7 +165,8 @@ function written({ writes }: AnyNode, { readers }: GraphNode, result: StepResult
 
 /** What a step free of effects handed on as it came is not serialised again. */
 function completion(ref: AttemptRef, result: StepResult, handed: readonly Payload[] = []): Happening {
-  const { context, usage } = result
+  const { context, usage, compensateInput } = result
+  if (compensateInput !== undefined) bound(outputOf(compensateInput).bytes, limits.stepOutputBytes)
   const pushes = result.push?.map(({ queue, value }) => ({ queue, payload: outputOf(value) }))
   if (context) bound(outputOf(context).bytes, limits.contextPatchBytes)
   return {
@@ -169,6 +177,7 @@ function completion(ref: AttemptRef, result: StepResult, handed: readonly Payloa
     context,
     usage,
     pushes,
+    compensateInput,
   }
 }
 
@@ -184,8 +193,21 @@ export function outputOf(value: Json | undefined): Payload {
 
 export function failureOf(ref: AttemptRef, error: unknown): Happening {
   const retry = error instanceof StepFailure ? error.retry : true
-  const retryAfterMs = error instanceof StepFailure ? error.retryAfterMs : null
-  return { is: 'failed', ...ref, error: errorOf(error), retry, retryAfterMs, timedOut: error instanceof StepFailure && error.code === 'timed_out' }
+  const { retryAfterMs = null, compensateInput } = error instanceof StepFailure ? error : {}
+  return {
+    is: 'failed',
+    ...ref,
+    error: errorOf(error),
+    retry,
+    retryAfterMs,
+    timedOut: error instanceof StepFailure && error.code === 'timed_out',
+    compensateInput: bounded(compensateInput),
+  }
+}
+
+/** What cannot be kept is not left behind: that the step failed is. */
+function bounded(left: Json | undefined): Json | undefined {
+  return left === undefined || outputOf(left).bytes > limits.stepOutputBytes ? undefined : left
 }
 
 function errorOf(error: unknown): StepError {

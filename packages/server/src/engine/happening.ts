@@ -22,7 +22,7 @@ export interface StepRef {
 export type Waiting =
   | { for: 'pause'; pause: PauseRequest; input: Json }
   | { for: 'signal'; name: string; timeoutMs: number | null }
-  | { for: 'report' }
+  | { for: 'report'; remind?: { everyMs: number; times: number } }
   | { for: 'timer'; at: number; output?: Json | undefined }
   | { for: 'child'; runId: string }
 
@@ -44,8 +44,9 @@ export type Happening =
       context?: JsonObject | undefined
       usage?: Usage | undefined
       pushes?: { queue: string; payload: Payload }[] | undefined
+      compensateInput?: Json | undefined
     } & AttemptRef)
-  | ({ is: 'failed'; error: StepError; retry: boolean; retryAfterMs?: number | null; timedOut: boolean } & AttemptRef)
+  | ({ is: 'failed'; error: StepError; retry: boolean; retryAfterMs?: number | null; timedOut: boolean; compensateInput?: Json | undefined } & AttemptRef)
   | ({ is: 'waits'; waiting: Waiting } & AttemptRef)
   /** Of a producer with what it goes on from. */
   | ({ is: 'fanned'; total: number | null; concurrency: number; collect: boolean; start?: Json; from?: Json } & AttemptRef)

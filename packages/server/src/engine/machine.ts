@@ -85,10 +85,12 @@ function attempted(turn: Turn, outcome: Outcome): void {
   }
   switch (outcome.is) {
     case 'completed':
+      step.compensateInput = outcome.compensateInput
       completeStep(turn, step, outcome.output, outcome.route)
       return step.state === 'completed' ? leaveBehind(turn, outcome) : undefined
     case 'failed':
       if (outcome.timedOut) step.timedOutAt = turn.now
+      if (outcome.compensateInput !== undefined) step.compensateInput = outcome.compensateInput
       return failStep(turn, step, outcome.error, outcome.retry, 'failed', outcome.retryAfterMs ?? 0)
     case 'waits':
       return waitFor(turn, step, outcome.waiting)

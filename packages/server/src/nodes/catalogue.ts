@@ -1,3 +1,4 @@
+import { createRegistry, type Registry } from '../code/registry.ts'
 import type { Models } from '../models/model.ts'
 import type { Outside } from '../outside/outside.ts'
 import type { Sandbox } from '../sandbox/sandbox.ts'
@@ -8,6 +9,7 @@ import { counter } from './library/counter.ts'
 import { delay } from './library/delay.ts'
 import { external } from './library/external.ts'
 import { fileWrite } from './library/file-write.ts'
+import { functions } from './library/function.ts'
 import { httpRequest } from './library/http-request.ts'
 import { human } from './library/human.ts'
 import { input } from './library/input.ts'
@@ -34,18 +36,25 @@ export interface Foundations {
   outside: Outside
   sandbox: Sandbox
   models: Models
+  /** The functions of workflows that are written in TypeScript; none unless given. */
+  code?: Registry
 }
 
 /**
  * The node types of this server, in the order in which they are shown: the library's, then those that a program brings along;
  * and the names that dialects have for them. Throws when a name is taken twice, or stands for nothing.
  */
-export function createCatalogue({ outside, sandbox, models }: Foundations, brought: readonly AnyNode[] = [], aliases: readonly AnyAlias[] = []): Catalogue {
+export function createCatalogue(
+  { outside, sandbox, models, code: written = createRegistry() }: Foundations,
+  brought: readonly AnyNode[] = [],
+  aliases: readonly AnyAlias[] = [],
+): Catalogue {
   const nodes: AnyNode[] = [
     ...[input, output, staticValue, template, router, merge, coalesce],
     ...[httpRequest(outside), code(sandbox), llm(models), human, signal, external, delay],
     ...[map, loop, subworkflow, log, setContext, respond, fileWrite],
     ...[counter, iterator, webhook, queueReader, queuePush],
+    ...functions(written),
     ...brought,
   ]
   const own = new Map(nodes.map((node) => [node.type, node]))

@@ -13,9 +13,10 @@ import type * as Schema from 'effect/Schema'
  * names are steps before, gives text · `jinja-data` one whose only name is `data`, gives text, a string without `{{` as it
  * stands · `jinja-data-value` the same, but a string that is one `{{ expression }}` and nothing else gives the value itself ·
  * `python` a condition as Python writes it, whose only name is `data`, gives a boolean · `path` the name of a step before,
- * then keys and indexes (`step.key.0`), gives what stands there or null · `raw` as it stands.
+ * then keys and indexes (`step.key.0`), gives what stands there or null · `reference` a place (`$input/customer/name`,
+ * `$steps/charge/id`, `$run/id`), gives a `Taken` of what stands there; any other string as it stands · `raw` as it stands.
  */
-export type Reading = 'template' | 'value' | 'condition' | 'expression' | 'jinja' | 'jinja-data' | 'jinja-data-value' | 'python' | 'path' | 'raw'
+export type Reading = 'template' | 'value' | 'condition' | 'expression' | 'jinja' | 'jinja-data' | 'jinja-data-value' | 'python' | 'path' | 'reference' | 'raw'
 
 /** Readings by dotted path into the config; `*` stands for one key or index, a last `**` for all below. The rest are templates. */
 export type Readings = { readonly [path: string]: Reading }
@@ -94,6 +95,15 @@ export interface StepResult {
   usage?: { promptTokens: number; completionTokens: number }
   /** Into durable queues of the workspace: committed together with the step's result, so that each is pushed once. */
   push?: { queue: string; value: Json }[]
+  /** What its undoing gets in place of its output. */
+  compensateInput?: Json
+}
+
+/** What was called goes on elsewhere: the step waits for a report of what came of it. */
+export interface Awaits {
+  awaits: 'report'
+  /** Called again when no report has come for so long, so many times at most; then it goes on waiting. */
+  remind?: { everyMs: number; times: number }
 }
 
 export interface PauseRequest {
@@ -161,7 +171,7 @@ export type Behaviour<C> =
   /** Free of effects and instant: the engine may run it inline, and again, at will. */
   | { is: 'pure'; run(config: C, context: StepContext): StepResult }
   /** Does work in the world: at least once, under the step's key. */
-  | { is: 'work'; run(config: C, context: WorkContext): Promise<StepResult> }
+  | { is: 'work'; run(config: C, context: WorkContext): Promise<StepResult | Awaits> }
   | { is: 'wait'; wait(config: C, context: StepContext): WaitRequest }
   /** Runs the nodes that name it as parent once an item. */
   | { is: 'map'; plan(config: C): MapPlan }
@@ -223,6 +233,8 @@ export interface NodeDeclaration<C = unknown> {
   schemaFields?: readonly string[]
   /** The key of its output that those schemas are about; the whole output unless set, or where it gives null. Also asked of a config as written. */
   schemaOf?(config: C): string | null
+  /** The name of what a config needs of a program that this server has not loaded; null: nothing. Asked of the config as written: a run of it waits. */
+  lacks?(config: JsonObject): string | null
   behaviour: Behaviour<C>
   /** Set when this is another name of a node type: then `config` and `readings` are about what the stored config means. */
   alias?: AnyAlias
@@ -346,11 +358,14 @@ export class StepFailure extends Error {
   readonly retry: boolean
   /** Who was asked wants to be left alone for so long: the next attempt comes no earlier, whatever the backoff. */
   readonly retryAfterMs: number | null
-  constructor(code: string, message: string, options: { details?: Json; retry?: boolean; retryAfterMs?: number | null; cause?: unknown } = {}) {
+  /** What the undoing of the failed step gets. */
+  readonly compensateInput: Json | undefined
+  constructor(code: string, message: string, options: { details?: Json; retry?: boolean; retryAfterMs?: number | null; compensateInput?: Json; cause?: unknown } = {}) {
     super(message, { cause: options.cause })
     this.code = code
     this.details = options.details
     this.retry = options.retry ?? true
     this.retryAfterMs = options.retryAfterMs ?? null
+    this.compensateInput = options.compensateInput
   }
 }

@@ -5,14 +5,14 @@ import type { Tx } from '../store/index.ts'
 import { readVersion } from '../store/rows/workflows.ts'
 import { hashOf } from './canonical.ts'
 import type { Graph } from './graph.ts'
-import { missingTypes } from './missing.ts'
+import { missingIn } from './missing.ts'
 import { createPreparedCache, type Prepared } from './prepare.ts'
 
 /** All that the runs of a version share: what the engine goes by. */
 export interface Plan {
   graph: Graph
   prepared: Prepared
-  /** Node types that this server does not have: such a run waits. */
+  /** Node types, and functions of programs, that this server does not have: such a run waits. */
   missing: string[]
 }
 
@@ -30,7 +30,7 @@ export interface Plans {
 export function createPlans(catalogue: Catalogue): Plans {
   const prepared = createPreparedCache(catalogue)
   const versions = new Recent<Plan>(500)
-  const planOf = (hash: string, definition: Definition): Plan => ({ ...prepared(hash, definition), missing: missingTypes(definition, catalogue) })
+  const planOf = (hash: string, definition: Definition): Plan => ({ ...prepared(hash, definition), missing: missingIn(definition, catalogue) })
 
   return {
     async of(tx, { workflow_id, version, trial }) {

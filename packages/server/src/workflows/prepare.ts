@@ -41,7 +41,7 @@ export interface PreparedNode extends PreparedConfig {
 }
 
 export interface Prepared {
-  /** Throws a StepFailure `type_missing` when this server does not have the type, which `missingTypes` says beforehand. */
+  /** Throws a StepFailure `type_missing` when this server does not have the type, which `missingIn` says beforehand. */
   node(id: string): PreparedNode
   /** What gives what the run gives, or an iteration of a body. */
   giving(parent: GraphNode | null): Giving

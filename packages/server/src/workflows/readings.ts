@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '@sluice/schema'
-import { compileCel, compileJinja, compilePython, compilePath, compileTemplate, pick } from '../expressions/index.ts'
+import { compileCel, compileJinja, compilePython, compilePath, compileReference, compileTemplate, pick, type Reference, Taken } from '../expressions/index.ts'
 import type { Place as Path, Reading, Readings } from '../nodes/contract.ts'
 import { listed } from './names.ts'
 
@@ -69,6 +69,14 @@ function readerOfData(named: ReadonlySet<string>, needed: ReadonlySet<string>, r
   return { names, steps: none, whole: false, variables: names, missing: noneMissing, dynamic: true, complaint, read: (scope) => read(pick(scope, names)) }
 }
 
+function readerOfReference({ from, step, read }: Reference): Reader {
+  const names: ReadonlySet<string> = new Set([from === 'steps' ? 'nodes' : from])
+  const steps: ReadonlySet<string> = new Set(step === null ? [] : [step])
+  const missing = (known: ReadonlySet<string>): string[] => [...steps].filter((each) => !known.has(each))
+  // Into a tree of which only who reads it as one knows what is a value: nobody takes it for JSON.
+  return { names, steps, whole: false, variables: names, missing, dynamic: true, complaint: null, read: (scope) => new Taken(read(scope)) as unknown as Json }
+}
+
 /** Compiles a string as it is read. Throws an ExpressionError. */
 export function readerOf(source: string, reading: Reading): Reader {
   if (reading === 'raw') return asItStands(source)
@@ -94,6 +102,10 @@ export function readerOf(source: string, reading: Reading): Reader {
     const { steps, read } = compilePath(source)
     const missing = (known: ReadonlySet<string>): string[] => (steps.size === 0 || [...steps].some((step) => known.has(step)) ? [] : [[...steps].at(-1)!])
     return { names: outputs, steps, whole: false, variables: outputs, missing, dynamic: true, complaint: null, read }
+  }
+  if (reading === 'reference') {
+    const reference = compileReference(source)
+    return reference ? readerOfReference(reference) : asItStands(source)
   }
   const { names, steps, whole, type, evaluate, condition } = compileCel(source)
   const isCondition = reading === 'condition'

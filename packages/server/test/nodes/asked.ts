@@ -28,7 +28,9 @@ export const decode = (node: AnyNode, config: unknown): unknown => Schema.decode
 
 export async function run(node: AnyNode, config: JsonObject = {}, more: Partial<WorkContext> = {}): Promise<StepResult> {
   if (node.behaviour.is !== 'pure' && node.behaviour.is !== 'work') throw new Error(`${node.type} does not run`)
-  return node.behaviour.run(decode(node, config), context(more))
+  const came = await node.behaviour.run(decode(node, config), context(more))
+  if ('awaits' in came) throw new Error(`${node.type} waits for a report`)
+  return came
 }
 
 export function wait(node: AnyNode, config: JsonObject = {}, more: Partial<StepContext> = {}) {

@@ -10,7 +10,7 @@ import { ownOutputFields } from '../../src/workflows/config.ts'
 import { graphOf } from '../../src/workflows/graph.ts'
 import { inputNodesOf, schemaOfInput } from '../../src/workflows/input-nodes.ts'
 import { outputsOf } from '../../src/workflows/outputs.ts'
-import { missingTypes } from '../../src/workflows/missing.ts'
+import { missingIn } from '../../src/workflows/missing.ts'
 import { prepare } from '../../src/workflows/prepare.ts'
 import { validate } from '../../src/workflows/validate.ts'
 
@@ -273,7 +273,7 @@ describe('validation', () => {
     expect(issuesOf([{ id: 't', type: 'template', config: { text: '' }, settings: { compensate: { type: 'Gone' } } }])).toEqual([
       't settings.compensate.type: Goneness is not done here: use code',
     ])
-    expect(missingTypes(definition([{ id: 'g', type: 'Gone' }]), catalogue)).toEqual([])
+    expect(missingIn(definition([{ id: 'g', type: 'Gone' }]), catalogue)).toEqual([])
   })
 
   test('reads an undoing by an alias like any other', () => {

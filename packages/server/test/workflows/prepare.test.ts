@@ -3,7 +3,7 @@ import { Schema } from 'effect'
 import { describe, expect, test } from 'vitest'
 import { StepFailure, defineNode, type Catalogue, type Scope } from '../../src/nodes/contract.ts'
 import { graphOf } from '../../src/workflows/graph.ts'
-import { missingTypes } from '../../src/workflows/missing.ts'
+import { missingIn } from '../../src/workflows/missing.ts'
 import { outputsOf } from '../../src/workflows/outputs.ts'
 import { createPreparedCache, prepare } from '../../src/workflows/prepare.ts'
 import { readingsOf } from '../../src/workflows/readings.ts'
@@ -114,7 +114,7 @@ describe('prepared configs', () => {
 describe('what a definition needs and gives', () => {
   test('types that are not here are named once, those of undoing too', () => {
     const needs = definition([merge('a'), { id: 'b', type: 'zeta' }, { id: 'c', type: 'zeta' }, merge('d', { settings: { compensate: { type: 'alpha' } } })])
-    expect(missingTypes(needs, catalogue)).toEqual(['alpha', 'zeta'])
+    expect(missingIn(needs, catalogue)).toEqual(['alpha', 'zeta'])
   })
 
   test('outputs are the output nodes with their fields, or the leaves', () => {
