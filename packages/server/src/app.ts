@@ -1,6 +1,9 @@
 import type { Config } from './config.ts'
 import { createAudit } from './access/audit.ts'
 import { createAccess } from './access/authenticate.ts'
+import { type Loaded, loadWorkflows, once } from './code/load.ts'
+import { createRegistry } from './code/registry.ts'
+import type { WrittenWorkflow } from './code/written.ts'
 import { orchestrator } from './dialects/orchestrator/index.ts'
 import { orchestratorNodes } from './dialects/orchestrator/nodes.ts'
 import { pyspurNodes } from './dialects/pyspur/nodes.ts'
@@ -26,6 +29,7 @@ import { createQueues } from './queues/queues.ts'
 import { createSessions } from './sessions/sessions.ts'
 import { type Database, byKey, openDatabase, Outage } from './store/database.ts'
 import { openOrm } from './store/orm.ts'
+import { defaultWorkspace } from './store/rows/identity.ts'
 import * as pauseViews from './store/views/pauses.ts'
 import * as queueViews from './store/views/queues.ts'
 import * as runViews from './store/views/runs.ts'
@@ -36,7 +40,7 @@ import { createMetrics } from './telemetry/metrics.ts'
 import { createPlans } from './workflows/plans.ts'
 import { createDispatcher as createWebhookDispatcher } from './webhooks/dispatch.ts'
 import { createWebhooks } from './webhooks/webhooks.ts'
-import { createWorkflows } from './workflows/workflows.ts'
+import { createWorkflows, type Workflows } from './workflows/workflows.ts'
 
 /** The running server, as the command line knows it. */
 export interface App {
@@ -77,11 +81,15 @@ export interface AppParts {
   log: Log
   /** Node types beside the library's. */
   nodes?: readonly AnyNode[]
+  /** Workflows written in this program, beside those of the folder that the settings name. */
+  workflows?: readonly WrittenWorkflow[]
 }
 
 /** The only place where parts meet. */
-export async function createApp(config: Config, { databaseUrl, log, nodes = [] }: AppParts): Promise<App> {
+export async function createApp(config: Config, { databaseUrl, log, nodes = [], workflows: given = [] }: AppParts): Promise<App> {
   const runs = config.role !== 'api'
+  // Before anything is opened: what it refuses leaves nothing behind.
+  const written = await writtenIn(config.workflows, given, log)
   const database = openDatabase({ url: databaseUrl, max: poolSize, onError: (error) => log.debug({ err: error }, 'a connection to PostgreSQL was lost') })
   const orm = openOrm(databaseUrl)
   const access = createAccess({ orm, database, secret: config.secret, ...(config.anonymousRole && { anonymousRole: config.anonymousRole }) })
@@ -103,7 +111,8 @@ export async function createApp(config: Config, { databaseUrl, log, nodes = [] }
     configured: config.modelUrl === null || config.model === null ? null : { url: config.modelUrl, key: config.modelKey, model: config.model },
     outside: toModel,
   })
-  const catalogue = createCatalogue({ outside, sandbox, models }, nodes, [...pyspurNodes, ...orchestratorNodes])
+  const code = createRegistry()
+  const catalogue = createCatalogue({ outside, sandbox, models, code }, nodes, [...pyspurNodes, ...orchestratorNodes])
   const workflows = createWorkflows({ database, catalogue, fits: { [pyspur.name]: sayable } })
   const plans = createPlans(catalogue)
   const feed = createFeed({ database, doorbell })
@@ -154,35 +163,70 @@ export async function createApp(config: Config, { databaseUrl, log, nodes = [] }
     documents: async () => (await import('./openapi/documents.ts')).pagesFor(config.publicUrl),
   })
 
-  const [made] = await Promise.all([
-    access.members.bootstrap({ adminEmail: config.adminEmail, ...(config.adminPassword !== null && { adminPassword: config.adminPassword }) }),
-    queue.start(),
-  ])
-  if (runs) {
-    worker.start()
-    clock.start()
-    sweeper.start()
-    for (const dispatcher of dispatchers) dispatcher.start()
+  const drain = async (): Promise<void> => {
+    http.drain()
+    await Promise.all([worker.drain(Math.min(config.drainMs, 5_000)), clock.stop(), sweeper.stop(), ...dispatchers.map((dispatcher) => dispatcher.stop())])
+    await http.close(1_000)
+    await traces.flush(1_500)
   }
-  const url = await http.listen()
+  const close = async (): Promise<void> => {
+    await http.close(0)
+    await audit.close()
+    await queue.stop()
+    await doorbell.close()
+    await Promise.all([sandbox.close(), outside.close(), toModel.close(), traces.close()])
+    await orm.close()
+    await Promise.all([pulse.close(), writer.close(), moving.close(), database.close()])
+  }
 
-  return {
-    url,
-    firstAdmin: made && { email: made.email, password: made.password },
-    async drain() {
-      http.drain()
-      await Promise.all([worker.drain(Math.min(config.drainMs, 5_000)), clock.stop(), sweeper.stop(), ...dispatchers.map((dispatcher) => dispatcher.stop())])
-      await http.close(1_000)
-      await traces.flush(1_500)
-    },
-    async close() {
-      await http.close(0)
-      await audit.close()
-      await queue.stop()
-      await doorbell.close()
-      await Promise.all([sandbox.close(), outside.close(), toModel.close(), traces.close()])
-      await orm.close()
-      await Promise.all([pulse.close(), writer.close(), moving.close(), database.close()])
-    },
+  try {
+    const [made] = await Promise.all([
+      access.members.bootstrap({ adminEmail: config.adminEmail, ...(config.adminPassword !== null && { adminPassword: config.adminPassword }) }),
+      queue.start(),
+    ])
+    const home = await defaultWorkspace(database)
+    await publishWritten({ database, workflows, log }, home, written)
+    // Those that are current first: of two functions of one name theirs is called.
+    for (const superseded of [false, true]) for (const { workflow } of written) if (workflow.superseded === superseded) code.add(home, workflow)
+    if (runs) {
+      worker.start()
+      clock.start()
+      sweeper.start()
+      for (const dispatcher of dispatchers) dispatcher.start()
+    }
+    const url = await http.listen()
+    return {
+      url,
+      firstAdmin: made && { email: made.email, password: made.password },
+      drain,
+      close,
+    }
+  } catch (error) {
+    await drain()
+      .then(close)
+      .catch((failure: unknown) => log.debug({ err: failure }, 'what a failed start had opened could not be closed'))
+    throw error
   }
+}
+
+/** Of modules and of this program. Throws StartRefused, before anything is published. */
+async function writtenIn(folder: string | null, given: readonly WrittenWorkflow[], log: Log): Promise<Loaded[]> {
+  const loaded = folder === null ? [] : await loadWorkflows(folder)
+  if (folder !== null && loaded.length === 0) log.warn({ folder }, 'No module of the folder of workflows exports one')
+  return once([...loaded, ...given.map((workflow) => ({ file: 'this program', workflow }))])
+}
+
+interface PublishingParts {
+  database: Database
+  workflows: Workflows
+  log: Log
+}
+
+/** What was written by an older one stays there for the runs that are in flight; its functions alone are wanted. */
+async function publishWritten({ database, workflows, log }: PublishingParts, workspaceId: string, written: readonly Loaded[]): Promise<void> {
+  const current = written.filter(({ workflow }) => !workflow.superseded)
+  if (current.length === 0) return
+  const definitions = current.map(({ file, workflow: { name: handle, title: name, description, definition } }) => ({ file, handle, name, description, definition }))
+  const published = await database.transaction((tx) => workflows.publishWritten(tx, { workspaceId, userId: '' }, definitions))
+  for (const { handle, version, was } of published) log.info({ workflow: handle, version }, `Workflow written in code: ${was}`)
 }

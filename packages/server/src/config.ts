@@ -95,6 +95,8 @@ const schema = z.object({
   )
     .nullable()
     .default(null),
+  /** The folder of workflows in TypeScript; absolute, once loaded. Null: there are none. */
+  workflows: z.string().nullable().default(null),
   /** Null: made once and kept in the data directory. */
   secret: read('a text of at least 32 characters, or unset to have one made', (text) => (text.length >= 32 ? text : undefined))
     .nullable()
@@ -164,7 +166,8 @@ export function loadConfig(env: Environment, workingDirectory = process.cwd()): 
   const problems = [...given.flatMap(([name]) => (keys.has(name) ? [] : [unknown(name)])), ...wrong]
   const tracing = otel(env, problems)
   if (!parsed.success || problems.length > 0) throw new StartRefused(problems.join('; '))
-  const settings = { ...parsed.data, tracing, dataDir: resolve(workingDirectory, parsed.data.dataDir) }
+  const { dataDir, workflows } = parsed.data
+  const settings = { ...parsed.data, tracing, dataDir: resolve(workingDirectory, dataDir), workflows: workflows && resolve(workingDirectory, workflows) }
   if (settings.anonymousRole && !isLoopback(settings.host)) {
     throw new StartRefused(`SLUICE_ANONYMOUS_ROLE lets everybody in who reaches ${settings.host}: unset it, or set SLUICE_HOST to 127.0.0.1`)
   }

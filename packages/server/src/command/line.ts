@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import { Command } from 'commander'
 import type { App } from '../app.ts'
@@ -37,7 +38,11 @@ export async function main(argv: readonly string[], load: () => Promise<House>):
     }
   }
   const program = new Command('sluice-server').description('Sluice: durable workflows over PostgreSQL')
-  program.command('serve', { isDefault: true }).description('start the server').action(run(serve))
+  program
+    .command('serve', { isDefault: true })
+    .description('start the server')
+    .option('--workflows <folder>', 'load the workflows that its modules export, in place of SLUICE_WORKFLOWS')
+    .action(({ workflows: folder }: { workflows?: string }) => run((settings, house) => serve(folder ? { ...settings, workflows: resolve(folder) } : settings, house))())
   program.command('migrate').description('bring the database up to date, and end').action(run(migrateOnly))
   program
     .command('openapi')

@@ -212,7 +212,7 @@ async function changed(tx: Tx, actor: WorkflowActor, { id, seq }: DraftRow, incl
 }
 
 /** The nodes that the draft has no more. */
-function goneFrom(before: Definition, after: Definition): string[] {
+export function goneFrom(before: Definition, after: Definition): string[] {
   const there = new Set(after.nodes.map(({ id }) => id))
   return before.nodes.flatMap(({ id }) => (there.has(id) ? [] : [id]))
 }

@@ -32,6 +32,7 @@ import { createChanging, type Fits, type TriedNode } from './change.ts'
 import { type Author, missing, resolve, type WorkflowActor } from './find.ts'
 import { outputsOf } from './outputs.ts'
 import { createPublishing, type Startable } from './publish.ts'
+import { publishWritten, type PublishedWritten, type WrittenDefinition } from './written.ts'
 
 export type { WorkflowActor } from './find.ts'
 export type { Fits } from './change.ts'
@@ -51,6 +52,8 @@ export interface Workflows {
   edit(actor: WorkflowActor, input: EditWorkflow): Promise<EditedWorkflow>
   /** The version of the draft as it is: an earlier one when the draft has its hash. `expectHash` is the hash the caller means to publish. */
   publish(actor: WorkflowActor, input: PublishWorkflow & { expectHash?: string }): Promise<Version>
+  /** What servers load from modules, at their start. */
+  publishWritten(tx: Tx, actor: WorkflowActor, written: readonly WrittenDefinition[]): Promise<PublishedWritten[]>
   versions(actor: WorkflowActor, input: ListVersions): Promise<Page<Version>>
   version(actor: WorkflowActor, input: OneVersion): Promise<Version>
   outputs(actor: WorkflowActor, input: ListOutputs): Promise<WorkflowOutput[]>
@@ -93,6 +96,7 @@ export function createWorkflows({ database, catalogue, fits = {} }: WorkflowsPar
     duplicate: inTransaction(change.duplicate),
     edit: inTransaction(change.edit),
     publish: inTransaction(async (tx, actor, input: PublishWorkflow & { expectHash?: string }) => versionView(await publishing.publish(tx, actor, input))),
+    publishWritten: (tx, actor, written) => publishWritten(tx, { publishing, fits }, actor, written),
     async versions(actor, { workflow, cursor, offset = 0, limit, count }) {
       if (cursor !== undefined && offset > 0) throw new Fault('input_invalid', { issues: [{ path: ['offset'], message: 'a cursor and an offset exclude each other' }] })
       const { id } = await resolve(database, actor, workflow)

@@ -103,3 +103,10 @@ export async function takeTicket(tx: Tx, hash: Buffer, now: Date): Promise<Json 
   )
   return row?.alive ? row.principal : undefined
 }
+
+/** Made by the first start, and never renamed. */
+export async function defaultWorkspace(tx: Tx): Promise<string> {
+  const [row] = await tx.query<{ id: string }>({ name: 'workspaces-default', text: `select id from workspaces where handle = 'default'` })
+  if (!row) throw new Error('There is no workspace of the handle default')
+  return row.id
+}

@@ -72,6 +72,20 @@ export const pinWorkflow = (tx: Tx, workspaceId: string, ref: string): Promise<W
 export const lockDraft = (tx: Tx, workspaceId: string, ref: string): Promise<DraftRow | undefined> =>
   first(tx.query<DraftRow & Record<string, unknown>>({ name: 'workflows-lock', text: `select ${columns}, draft ${byRef} for no key update` }, [workspaceId, ref]))
 
+/** The same, by its handle alone: no id is taken for one. */
+export const lockDraftOf = (tx: Tx, workspaceId: string, handle: string): Promise<DraftRow | undefined> =>
+  first(
+    tx.query<DraftRow & Record<string, unknown>>(
+      { name: 'workflows-lock-handle', text: `select ${columns}, draft from workflows where workspace_id = $1 and handle = $2 and deleted_at is null for no key update` },
+      [workspaceId, handle],
+    ),
+  )
+
+/** Until the end of the transaction, one server alone publishes what is written in code. */
+export async function lockWritten(tx: Tx): Promise<void> {
+  await tx.query({ name: 'workflows-lock-written', text: `select pg_advisory_xact_lock(hashtextextended('workflows written in code', 0))` })
+}
+
 /** For a deletion: after all starts under way, and before all others, which then find nothing. */
 export const lockWhole = (tx: Tx, workspaceId: string, ref: string): Promise<DraftRow | undefined> =>
   first(tx.query<DraftRow & Record<string, unknown>>({ name: 'workflows-lock-whole', text: `select ${columns}, draft ${byRef} for update` }, [workspaceId, ref]))
@@ -158,6 +172,7 @@ export async function hideWorkflow(tx: Tx, id: string): Promise<void> {
   await tx.query({ name: 'workflows-hide', text: 'update workflows set deleted_at = now(), updated_at = now(), seq = seq + 1 where id = $1' }, [id])
   await tx.query({ name: 'samples-delete', text: 'delete from samples where workflow_id = $1' }, [id])
   await tx.query({ name: 'node-files-hide', text: 'delete from node_files where workflow_id = $1' }, [id])
+  await tx.query({ name: 'schedules-hide', text: 'delete from schedules where workflow_id = $1' }, [id])
   await deleteFiles(tx, await endUses(tx, { kind: 'workflow', ids: [id] }, null))
 }
 
