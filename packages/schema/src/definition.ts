@@ -8,6 +8,7 @@ export const RetrySettings = z.strictObject({
   backoffMs: z.int().min(0).max(86_400_000).optional().meta({ description: 'Before the second attempt; 1,000 ms unless set' }),
   factor: z.number().min(1).max(100).optional().meta({ description: 'Growth of the delay; 2 unless set' }),
   jitter: z.number().min(0).max(1).optional().meta({ description: 'Share of the delay that is drawn at random; 0.2 unless set' }),
+  manual: z.boolean().optional().meta({ description: 'The next attempt is made when somebody asks for it, and not before' }),
 })
 export type RetrySettings = z.infer<typeof RetrySettings>
 

@@ -47,7 +47,7 @@ export const RunEvent = z.discriminatedUnion('type', [
   run('step.started', { ...step, attempt: z.int() }),
   run('step.completed', { ...step, ...output, route: z.array(z.string()), durationMs }),
   run('step.failed', { ...step, error: StepError, attempt: z.int() }),
-  run('step.retrying', { ...step, error: StepError, attempt: z.int(), retryAt: Timestamp }),
+  run('step.retrying', { ...step, error: StepError, attempt: z.int(), retryAt: Timestamp.nullable() }),
   run('step.waiting', { ...step, kind: WaitingKind }),
   run('step.skipped', { ...step, reason: SkipReason }),
   run('step.cancelled', step),

@@ -19,7 +19,7 @@ export const CompensationState = z.enum(['pending', 'running', 'waiting', 'retry
 export type CompensationState = z.infer<typeof CompensationState>
 
 /** What a step or a run is waiting for. */
-export const WaitingKind = z.enum(['pause', 'report', 'signal', 'timer', 'child', 'queue', 'rate', 'hold', 'version'])
+export const WaitingKind = z.enum(['pause', 'report', 'signal', 'retry', 'timer', 'child', 'queue', 'rate', 'hold', 'version'])
 export type WaitingKind = z.infer<typeof WaitingKind>
 
 export const SkipReason = z.enum(['route', 'upstream_failed', 'declined'])
@@ -92,6 +92,7 @@ export type RunNode = z.infer<typeof RunNode>
 export const RunSummary = z.object({
   id: Id,
   workflowId: Id,
+  workflow: z.string().meta({ description: 'The handle of its workflow' }),
   version: z.int(),
   status: RunStatus,
   waitingKind: WaitingKind.nullable(),
@@ -114,6 +115,7 @@ export type RunSummary = z.infer<typeof RunSummary>
 export const runFields = [
   'id',
   'workflowId',
+  'workflow',
   'version',
   'status',
   'waitingOn',
@@ -130,56 +132,6 @@ export const runFields = [
   'updated',
 ] as const
 export type RunField = (typeof runFields)[number]
-
-const wholeness = z.object({
-  input: Json.nullable(),
-  output: Json.nullable(),
-  waitingOn: z.array(WaitingOn),
-  nodes: z.array(RunNode),
-  pauses: z.array(Id).meta({ description: 'The open pauses, oldest first' }),
-  pinned: Version.nullable().optional().meta({ description: 'When the `version` is included: what is run; null for a trial' }),
-  openPauses: z
-    .array(Pause)
-    .optional()
-    .meta({ description: `When \`pauses\` are included: the open ones, oldest first; an input of more than ${limits.listValueBytes / 1024} KiB by its size` }),
-})
-
-/** One execution of one version. */
-export const Run = RunSummary.extend(wholeness.shape)
-export type Run = z.infer<typeof Run>
-
-/** An item of a list of runs: a whole run when it was asked for so. */
-export const ListedRun = RunSummary.extend(wholeness.partial().shape)
-export type ListedRun = z.infer<typeof ListedRun>
-
-/** What a run is told with when it is asked for. */
-export const RunInclude = z.enum(['version', 'pauses', 'iterations', 'outputs'])
-export type RunInclude = z.infer<typeof RunInclude>
-
-/** What the runs of a list are told with. */
-export const ListedRunInclude = RunInclude.exclude(['outputs'])
-export type ListedRunInclude = z.infer<typeof ListedRunInclude>
-
-const includeWords = 'the `version` as `pinned`, open `pauses` as `openPauses`, `iterations` with the nodes of bodies'
-const includePermissions = 'A version asks for the permission `workflows.read` as well, pauses for `pauses.read`'
-
-const outputsWords = `\`outputs\` as a whole: what nodes were given and gave last, together at most ${limits.wholeOutputsBytes / 1024 / 1024} MiB, beyond which the largest stay told by their size, first of all among what they were given`
-
-export const includeInput = {
-  include: z
-    .array(RunInclude)
-    .max(RunInclude.options.length)
-    .optional()
-    .meta({ description: `What to tell with the run: ${includeWords}, ${outputsWords}. ${includePermissions}` }),
-}
-
-export const listedIncludeInput = {
-  include: z
-    .array(ListedRunInclude)
-    .max(ListedRunInclude.options.length)
-    .optional()
-    .meta({ description: `What to tell with each run: ${includeWords}. ${includePermissions}` }),
-}
 
 /** The undoing of a step. */
 export const StepCompensation = z.object({
@@ -206,6 +158,8 @@ export const Step = z.object({
   output: Json.nullable(),
   route: z.array(z.string()).nullable(),
   error: StepError.nullable(),
+  compensateInput: Json.optional().meta({ description: 'What its undoing is given; unless there is any, the output' }),
+  reported: z.boolean().meta({ description: 'Whether its outcome was reported from outside' }),
   waitingFor: WaitingOn.nullable(),
   skipReason: SkipReason.nullable(),
   compensation: StepCompensation.nullable(),
@@ -216,6 +170,66 @@ export const Step = z.object({
   endedAt: Timestamp.nullable(),
 })
 export type Step = z.infer<typeof Step>
+
+/** A step that stands in no body, as its run is told with it. */
+export const RunStep = Step.omit({ input: true })
+export type RunStep = z.infer<typeof RunStep>
+
+const wholeness = z.object({
+  input: Json.nullable(),
+  output: Json.nullable(),
+  waitingOn: z.array(WaitingOn),
+  nodes: z.array(RunNode),
+  pauses: z.array(Id).meta({ description: 'The open pauses, oldest first' }),
+  pinned: Version.nullable().optional().meta({ description: 'When the `version` is included: what is run; null for a trial' }),
+  openPauses: z
+    .array(Pause)
+    .optional()
+    .meta({ description: `When \`pauses\` are included: the open ones, oldest first; an input of more than ${limits.listValueBytes / 1024} KiB by its size` }),
+  steps: z
+    .array(RunStep)
+    .optional()
+    .meta({
+      description: `When \`steps\` are included: those outside of bodies, in the order in which they began; a value of more than ${limits.listValueBytes / 1024} KiB by its size, unless \`outputs\` are included`,
+    }),
+})
+
+/** One execution of one version. */
+export const Run = RunSummary.extend(wholeness.shape)
+export type Run = z.infer<typeof Run>
+
+/** An item of a list of runs: a whole run when it was asked for so. */
+export const ListedRun = RunSummary.extend(wholeness.partial().shape)
+export type ListedRun = z.infer<typeof ListedRun>
+
+/** What a run is told with when it is asked for. */
+export const RunInclude = z.enum(['version', 'pauses', 'iterations', 'steps', 'outputs'])
+export type RunInclude = z.infer<typeof RunInclude>
+
+/** What the runs of a list are told with. */
+export const ListedRunInclude = RunInclude.exclude(['outputs'])
+export type ListedRunInclude = z.infer<typeof ListedRunInclude>
+
+const includeWords = 'the `version` as `pinned`, open `pauses` as `openPauses`, `iterations` with the nodes of bodies, the `steps` outside of bodies'
+const includePermissions = 'A version asks for the permission `workflows.read` as well, pauses for `pauses.read`'
+
+const outputsWords = `\`outputs\` as a whole: what nodes were given and gave last, together at most ${limits.wholeOutputsBytes / 1024 / 1024} MiB, beyond which the largest stay told by their size, first of all among what they were given; with \`steps\` in their place what the steps gave, for their undoing too, and their undoing`
+
+export const includeInput = {
+  include: z
+    .array(RunInclude)
+    .max(RunInclude.options.length)
+    .optional()
+    .meta({ description: `What to tell with the run: ${includeWords}, ${outputsWords}. ${includePermissions}` }),
+}
+
+export const listedIncludeInput = {
+  include: z
+    .array(ListedRunInclude)
+    .max(ListedRunInclude.options.length)
+    .optional()
+    .meta({ description: `What to tell with each run: ${includeWords}. ${includePermissions}` }),
+}
 
 /** Under one key of the workspace, or of the workflow, at most one run is live beyond `queued`. */
 export const Lane = z.strictObject({

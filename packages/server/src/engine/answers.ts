@@ -12,7 +12,7 @@ import type { Door } from './door.ts'
 import type { Actor } from './engine.ts'
 import type { Happening } from './happening.ts'
 import { payloadOf } from './payload.ts'
-import { type RunState, type StepRow, isTerminal } from './state.ts'
+import { type RunState, type StepRow, isTerminal, takesReport } from './state.ts'
 
 /** What comes in from outside to runs that wait: decisions, reports, signals. One of each wins, and is told the same twice. */
 export interface Answers {
@@ -161,8 +161,7 @@ function reportOf(state: RunState, input: Report): { step: StepRow; happens: Hap
   return { step, happens: [{ is: 'reported', nodeId: step.nodeId, iteration: step.iteration, phase: input.phase, outcome, fingerprint }] }
 }
 
-const isWaiting = (step: StepRow, phase: Report['phase']): boolean =>
-  phase === 'invoke' ? step.state === 'waiting' && step.waitingFor?.kind === 'report' : step.compensation?.state === 'waiting'
+const isWaiting = (step: StepRow, phase: Report['phase']): boolean => (phase === 'invoke' ? takesReport(step) : step.compensation?.state === 'waiting')
 
 /** No step waits: the same report was taken before, or another one was, or the step never waited for one. */
 function settledBefore(named: readonly StepRow[], phase: Report['phase'], fingerprint: string): StepRow {

@@ -391,7 +391,7 @@ async function nextOfProducer(run: Surround, node: GraphNode, iteration: string)
     ? ({ ended: true } as const)
     : came
       ? receive(came.value)
-      : behaviour.next(config, contextOf(run, node, { ...ref, phase: 'invoke', attempt: 0 }, input, null, new Date()), at)
+      : behaviour.next(config, contextOf(run, node, { ...ref, phase: 'invoke', attempt: 0 }, input, null, new Date(run.now())), at)
   const took = came !== undefined
   if ('ended' in produced) run.configs.delete(key)
   if ('ended' in produced) return { is: 'produced', ...ref, took, ended: await endOf(run, node, iteration) }

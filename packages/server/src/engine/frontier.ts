@@ -342,8 +342,12 @@ function deriveOpen(state: RunState, parent: GraphNode | null, iteration: string
 export const askKey = (key: string): string => `${key}\nask`
 export const undoKey = (key: string): string => `${key}\nundo`
 
-/** Ends a step that has no result. */
+/** Ends a step that has no result. One that was begun takes its place among those that are undone. */
 export function giveUp(turn: Turn, step: StepRow): void {
+  if (step.attempts > 0 && nodeOf(turn, step).settings.compensate && !isIdle(step)) step.settled = ++turn.state.settles
   moveStep(turn, step, 'cancelled')
   emitStep(turn, 'step.cancelled', step)
 }
+
+/** Waits for what comes by itself or from people: it has begun nothing in the world. */
+const isIdle = ({ state, waitingFor }: StepRow): boolean => state === 'waiting' && waitingFor?.kind !== 'report' && waitingFor?.kind !== 'child'

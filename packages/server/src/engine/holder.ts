@@ -1,12 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Doorbell } from '../events/doorbell.ts'
 import { type Abilities, StepFailure } from '../nodes/contract.ts'
 import type { Database, Tx } from '../store/database.ts'
-import { newId } from '../store/ids.ts'
 import { openPausesOf } from '../store/rows/pauses.ts'
 import { type RunRow, readRun } from '../store/rows/runs.ts'
 import { keptSignalsOf } from '../store/rows/signals.ts'
 import { sessionScope } from '../store/rows/sessions.ts'
 import { outputsOf, stepsOf } from '../store/rows/steps.ts'
+import type { Time } from '../store/time.ts'
 import type { Log } from '../telemetry.ts'
 import type { Plan, Plans } from '../workflows/plans.ts'
 import type { Afterlife } from './afterlife.ts'
@@ -42,6 +43,8 @@ export interface Held {
   leave(): void
   /** Whether nothing is under way, and nothing left to record: it may be handed over. */
   isAtRest(): boolean
+  /** The attempts under way here; null while anything else goes on. */
+  underWay(): number | null
   /** Lets go without another write: attempts are told to abort. */
   abandon(): void
 }
@@ -61,6 +64,7 @@ export interface WorkerParts {
   observer: Observer
   /** Told how a run stands, once that is durable. */
   note(state: RunState): void
+  time: Time
   log: Log
 }
 
@@ -89,7 +93,8 @@ const mostInstant = 200
 const longestInstantMs = 1_000
 const mostLogLines = 100
 const logLineChars = 2_000
-const longestTimer = 2_147_483_647
+/** An attempt that was told to stop, and does not, keeps its undoing back for so long. */
+const longestStraggleMs = 5_000
 
 /**
  * Moves one run: happenings come in, the machine turns, the turn is committed, and what it begins is begun; one turn at a
@@ -109,6 +114,8 @@ export class Holder implements Held {
   private inbox: Happening[] = []
   /** Attempts under way here, by flight and attempt. */
   private readonly inHand = new Map<string, AbortController>()
+  /** The work of attempts, by step, also of those that were told to stop and do not. */
+  private readonly atWork = new Map<string, Promise<unknown>>()
   private readonly items: Surround['items'] = new Map()
   private readonly configs: Surround['configs'] = new Map()
   private carried: Surround['carried'] = new Map()
@@ -171,6 +178,10 @@ export class Holder implements Held {
 
   isAtRest(): boolean {
     return this.leaving && !this.turning && this.inHand.size === 0 && this.inbox.length === 0
+  }
+
+  underWay(): number | null {
+    return this.turning || this.moved || this.inbox.length > 0 ? null : this.inHand.size
   }
 
   abandon(): void {
@@ -270,7 +281,7 @@ export class Holder implements Held {
 
   /** Happenings in, instant tasks done inline, until only what must not begin before the commit is left. */
   private async turn(happenings: readonly Happening[]): Promise<{ turn: Turn; begins: Begin[] }> {
-    const turn = beginTurn(this.state, Date.now(), Math.random, newId)
+    const turn = beginTurn(this.state, this.parts.time.now(), Math.random, this.parts.time.newId)
     for (const happening of happenings) happen(turn, happening)
     const begins: Begin[] = []
     let instant = 0
@@ -314,6 +325,7 @@ export class Holder implements Held {
         return session && turn?.context ? { ...session, context: contextWith(session['context'] ?? null, turn.context) } : session
       },
       traceparent: (ref) => observer.traceparent(this.state.run, ref),
+      now: this.parts.time.now,
       async read(steps) {
         const nodes = steps.map((step) => step.nodeId)
         const iterations = steps.map((step) => step.iteration)
@@ -349,7 +361,9 @@ export class Holder implements Held {
 
   private async cancelChild(child: string): Promise<void> {
     const { door, log } = this.parts
-    await this.patiently(() => door.pass(child, null, () => [{ is: 'cancelled', undo: false }])).catch((error: unknown) => {
+    // What came of it here is undone too, or belongs to a step that has failed.
+    const undoes = this.state.run.ending?.undo ?? true
+    await this.patiently(() => door.pass(child, null, () => [{ is: 'cancelled', undo: undoes }])).catch((error: unknown) => {
       if (!this.gone) log.warn({ err: error, runId: child }, 'a child run could not be cancelled')
     })
     this.told.add(child)
@@ -370,7 +384,7 @@ export class Holder implements Held {
   }
 
   private async carryOut(task: Task, known: Evaluated | null, signal: AbortSignal): Promise<Happening> {
-    const evaluated = known ?? (await evaluate(this.surround(), task, new Date()))
+    const evaluated = known ?? (await evaluate(this.surround(), task, new Date(this.parts.time.now())))
     if ('happened' in evaluated) return evaluated.happened
     return 'child' in evaluated ? this.startChild(evaluated.child) : this.work(evaluated.work, signal)
   }
@@ -388,29 +402,36 @@ export class Holder implements Held {
   }
 
   private async work(work: Work, outer: AbortSignal): Promise<Happening> {
+    const key = stepKey(work.ref.nodeId, work.ref.iteration)
+    // What is undone has come to its end: what still goes on of it here would be done after it.
+    if (work.ref.phase === 'compensate') await Promise.race([this.atWork.get(key), sleep(longestStraggleMs, undefined, { signal: outer }).catch(() => {})])
     const logs: NonNullable<AttemptRef['logs']> = []
     const abort = new AbortController()
     const end = () => abort.abort()
     outer.addEventListener('abort', end)
-    let timer: NodeJS.Timeout | undefined
+    let callOff = (): void => {}
     const began = performance.now()
     const late = new Promise<Happening>((resolve) => {
-      timer = setTimeout(
-        () => {
-          abort.abort()
-          resolve(failureOf(work.ref, new StepFailure('timed_out', `The attempt took longer than ${work.timeoutMs} ms`)))
-        },
-        Math.min(work.timeoutMs, longestTimer),
-      )
+      callOff = this.parts.time.after(work.timeoutMs, () => {
+        abort.abort()
+        resolve(failureOf(work.ref, new StepFailure('timed_out', `The attempt took longer than ${work.timeoutMs} ms`)))
+      })
     })
     try {
-      const happening = await Promise.race([work.run(abort.signal, this.abilities(work.ref, logs)), late])
+      const running = work.run(abort.signal, this.abilities(work.ref, logs))
+      if (work.ref.phase === 'invoke') this.noteAtWork(key, running)
+      const happening = await Promise.race([running, late])
       return { ...happening, logs } as Happening
     } finally {
-      clearTimeout(timer)
+      callOff()
       outer.removeEventListener('abort', end)
       this.parts.observer.worked(work.node.type, performance.now() - began)
     }
+  }
+
+  private noteAtWork(key: string, running: Promise<unknown>): void {
+    this.atWork.set(key, running)
+    void running.finally(() => this.atWork.get(key) === running && this.atWork.delete(key))
   }
 
   private abilities(ref: AttemptRef, logs: NonNullable<AttemptRef['logs']>): Abilities {

@@ -228,7 +228,7 @@ function exceed(turn: Turn): void {
 
 // ── rest ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-const waitingOrder: WaitingKind[] = ['pause', 'report', 'signal', 'child', 'timer']
+const waitingOrder: WaitingKind[] = ['pause', 'report', 'signal', 'retry', 'child', 'timer']
 
 /** The last word of every turn: whether the run moves or waits, and how far it has come. */
 export function rest(turn: Turn): void {
@@ -265,11 +265,15 @@ function waitingKind(turn: Turn): WaitingKind | null {
   const kinds = new Set<WaitingKind>()
   for (const key of state.waits) {
     const step = state.steps.get(key)
-    if (step) kinds.add(step.state === 'retrying' ? 'timer' : step.waitingFor!.kind)
-    else kinds.add(undoingAt(state, key)?.state === 'retrying' ? 'timer' : 'report')
+    if (step) kinds.add(step.state === 'retrying' ? retryKind(step) : step.waitingFor!.kind)
+    else kinds.add(undoKind(undoingAt(state, key)))
   }
   return waitingOrder.find((kind) => kinds.has(kind)) ?? null
 }
+
+const retryKind = ({ retryAt }: Pick<StepRow, 'retryAt'>): WaitingKind => (retryAt === null ? 'retry' : 'timer')
+
+const undoKind = (undo: Compensation | null): WaitingKind => (undo?.state === 'retrying' ? retryKind(undo) : 'report')
 
 /** The undoing that waits under a key. */
 function undoingAt({ steps }: RunState, key: string): Compensation | null {

@@ -37,9 +37,9 @@ export function failStep(turn: Turn, step: StepRow, error: StepError, retry: boo
   moveStep(turn, step, 'retrying')
   step.waitingFor = null
   step.error = boundedError(error)
-  step.retryAt = turn.now + delay
-  setTimer(turn, step, 'retry', step.retryAt)
-  emitStep(turn, 'step.retrying', step, { error: step.error, attempt: step.attempts, retryAt: new Date(step.retryAt).toISOString() })
+  step.retryAt = delay === 'asked' ? null : turn.now + delay
+  if (step.retryAt !== null) setTimer(turn, step, 'retry', step.retryAt)
+  emitStep(turn, 'step.retrying', step, { error: step.error, attempt: step.attempts, retryAt: step.retryAt === null ? null : new Date(step.retryAt).toISOString() })
 }
 
 /** A failure for good. `handle` is the link that may take it up before `failed`: `expired`, for a wait that nobody answered. */

@@ -133,8 +133,8 @@ export interface StepRow {
   outputBytes: number
   route: string[] | null
   error: StepError | null
-  /** With what it gives when its time has come, where that is said. */
-  waitingFor: (WaitingOn & { output?: Json | undefined }) | null
+  /** With what it gives when its time has come, and when it is called again for want of a report, where that is said. */
+  waitingFor: (WaitingOn & { output?: Json | undefined; remindAt?: string | undefined }) | null
   skipReason: SkipReason | null
   compensation: Compensation | null
   compensateInput: Json | undefined
@@ -302,6 +302,15 @@ export const idempotencyKey = (runId: string, nodeId: string, iteration: string)
 
 export const isSettled = (state: StepState): boolean => state === 'completed' || state === 'failed' || state === 'skipped' || state === 'cancelled'
 /** A step that waits for one of the places that open pauses have; it keeps the mark until its next attempt has an outcome. */
+/** Whether a report of it counts: also of one that is called again meanwhile, for want of that report. */
+export const takesReport = ({ state, waitingFor }: Pick<StepRow, 'state' | 'waitingFor'>): boolean => waitingFor?.kind === 'report' && !isSettled(state)
+
+/** When the timer of a wait is to fire; null when it needs none. */
+export function waitDueAt({ state, waitingFor }: Pick<StepRow, 'state' | 'waitingFor'>): number | null {
+  const times = state === 'waiting' ? [waitingFor?.until, waitingFor?.remindAt].filter((time) => time !== undefined) : []
+  return times.length === 0 ? null : Math.min(...times.map((time) => Date.parse(time)))
+}
+
 export const isDeferred = (step: StepRow): boolean => step.waitingFor?.kind === 'queue'
 export const isTerminal = (status: CoreStatus): status is TerminalStatus => status === 'completed' || status === 'failed' || status === 'cancelled' || status === 'compensated'
 

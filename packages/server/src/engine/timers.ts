@@ -1,6 +1,6 @@
 import { stop } from './ending.ts'
 import type { StepRef } from './happening.ts'
-import { deadlineOf, keyOf } from './state.ts'
+import { deadlineOf, keyOf, waitDueAt } from './state.ts'
 import { type TimerKind, type Turn, moveStep, setTimer } from './turn.ts'
 import { failUndoing, retryUndoing, undoingDueAt } from './undoing.ts'
 import { expireWait } from './waits.ts'
@@ -31,7 +31,7 @@ function dueAt(turn: Turn, { nodeId, iteration, timer }: StepRef & { timer: Time
   if (!step) return null
   if (timer === 'undo') return undoingDueAt(turn, step)
   if (timer === 'retry') return step.state === 'retrying' ? step.retryAt : null
-  return step.state === 'waiting' && step.waitingFor?.until ? Date.parse(step.waitingFor.until) : null
+  return waitDueAt(step)
 }
 
 function expireRun(turn: Turn): void {

@@ -17,6 +17,7 @@ import {
   newStep,
   parentIteration,
   stepKey,
+  waitDueAt,
 } from './state.ts'
 
 /**
@@ -148,13 +149,13 @@ export const runMoves: Record<CoreStatus, readonly CoreStatus[]> = {
 }
 
 /**
- * From each state of a step to those it may move to. Back to `pending`: a new attempt is due, or its worker was lost; what
- * the child of a lost attempt comes to still counts.
+ * From each state of a step to those it may move to. Back to `pending`: a new attempt is due, also of one that waits for a
+ * report, or its worker was lost; what the child of a lost attempt comes to still counts.
  */
 export const stepMoves: Record<StepState, readonly StepState[]> = {
   pending: ['running', 'skipped', 'cancelled', 'completed', 'failed', 'retrying'],
   running: ['pending', 'waiting', 'retrying', 'completed', 'failed', 'cancelled'],
-  waiting: ['completed', 'failed', 'retrying', 'cancelled'],
+  waiting: ['pending', 'completed', 'failed', 'retrying', 'cancelled'],
   retrying: ['pending', 'cancelled'],
   completed: [],
   failed: [],
@@ -206,13 +207,13 @@ export function noteOutcome(turn: Turn, step: StepRow, phase: Outcome['phase'], 
 /** What a wait leaves behind goes with it. */
 function leave(turn: Turn, step: StepRow): void {
   if (step.state === 'waiting') {
-    if (step.waitingFor?.until) setTimer(turn, step, 'wait', null)
+    if (waitDueAt(step) !== null) setTimer(turn, step, 'wait', null)
     if (step.waitingFor?.kind === 'signal') ceaseToListen(turn, step)
     turn.state.children.delete(step.key)
     step.waitingFor = null
   }
   if (step.state === 'retrying') {
-    setTimer(turn, step, 'retry', null)
+    if (step.retryAt !== null) setTimer(turn, step, 'retry', null)
     step.retryAt = null
   }
 }

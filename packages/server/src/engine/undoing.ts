@@ -8,12 +8,15 @@ import { type Turn, boundedError, countAttempt, emitStep, nodeOf, noteOutcome, s
 
 /** The undoing of one step: a course of its own beside the step's, whose result it never overwrites. */
 
-/** The steps to undo, last completed last: those that completed, or failed, and declare how. */
+/**
+ * The steps to undo, the last to have settled last: those that declare how, and completed, failed, or were cut off: what one of
+ * these had done by then, nobody knows.
+ */
 export function planUndoing(turn: Turn, among: Iterable<StepRow> = turn.state.steps.values()): string[] {
   const steps = [...among].filter(
     (step) =>
       step.settled !== null &&
-      (step.state === 'completed' || step.state === 'failed') &&
+      (step.state === 'completed' || step.state === 'failed' || step.state === 'cancelled') &&
       nodeOf(turn, step).settings.compensate !== undefined &&
       step.compensation?.state !== 'completed' &&
       step.compensation?.state !== 'failed',
@@ -62,10 +65,10 @@ export function failUndoing(turn: Turn, step: StepRow, error: StepError, retry: 
   undo.error = boundedError(error)
   const delay = retry ? retryDelay(nodeOf(turn, step).retry, undo.failures, turn.random(), leastMs) : null
   if (delay === null) return endUndoing(turn, step, { error })
-  undo.retryAt = turn.now + delay
+  undo.retryAt = delay === 'asked' ? null : turn.now + delay
   noteOutcome(turn, step, 'compensate', 'retrying')
   leaveUndoing(turn, step, 'retrying')
-  setTimer(turn, step, 'undo', undo.retryAt)
+  if (undo.retryAt !== null) setTimer(turn, step, 'undo', undo.retryAt)
 }
 
 /** A retry that is due, or asked for: the next attempt begins with the holder's next turn. */

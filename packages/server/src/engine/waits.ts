@@ -7,7 +7,7 @@ import type { Happening, Waiting } from './happening.ts'
 import { keepSignal, takeSignal } from './items.ts'
 import { type Payload, payloadOf } from './payload.ts'
 import { abandon, completeStep, failStep } from './settling.ts'
-import { type PauseRow, type StepRow, bodyStepOf, isSettled, keyOf } from './state.ts'
+import { type PauseRow, type StepRow, bodyStepOf, isSettled, keyOf, takesReport, waitDueAt } from './state.ts'
 import { type Turn, ceaseToListen, emit, emitStep, itemAround, moveStep, nodeOf, pauseData, setTimer, touch } from './turn.ts'
 import { endUndoing, failUndoing } from './undoing.ts'
 
@@ -23,7 +23,7 @@ export function waitFor(turn: Turn, step: StepRow, waiting: Waiting): void {
     case 'signal':
       return awaitSignal(turn, step, waiting.name, waiting.timeoutMs ?? timeoutMs)
     case 'report':
-      return park(turn, step, 'report', timeoutMs)
+      return awaitReport(turn, step, waiting, timeoutMs)
     case 'timer':
       // No time-out: it knows its end.
       if (waiting.at <= turn.now) return completeStep(turn, step, payloadOf(waiting.output ?? { at: new Date(waiting.at).toISOString() }), ['default'])
@@ -46,12 +46,13 @@ function park(
   step: StepRow,
   kind: WaitingKind,
   afterMs: number | null,
-  more: Pick<NonNullable<StepRow['waitingFor']>, 'signal' | 'runId' | 'pauseId' | 'output'> = {},
+  more: Pick<NonNullable<StepRow['waitingFor']>, 'signal' | 'runId' | 'pauseId' | 'output' | 'remindAt'> = {},
 ): void {
   const until = afterMs === null ? null : turn.now + afterMs
   step.waitingFor = { kind, step: nodeOf(turn, step).name, iteration: step.iteration, ...more, ...(until !== null && { until: new Date(until).toISOString() }) }
   moveStep(turn, step, 'waiting')
-  if (until !== null) setTimer(turn, step, 'wait', until)
+  const dueAt = waitDueAt(step)
+  if (dueAt !== null) setTimer(turn, step, 'wait', dueAt)
   emitStep(turn, 'step.waiting', step, { kind })
   turn.state.run.deaths = 0
 }
@@ -138,11 +139,20 @@ function expirePause(turn: Turn, step: StepRow): void {
 
 // ── reports, signals, children ─────────────────────────────────────────────────────────────────────────────────────────
 
+/** The time-out of one that is called again counts from the first call: else it would never come. */
+function awaitReport(turn: Turn, step: StepRow, { remind }: Extract<Waiting, { for: 'report' }>, timeoutMs: number | null): void {
+  if (!remind) return park(turn, step, 'report', timeoutMs)
+  const leftMs = timeoutMs === null ? null : Math.max(0, step.startedAt! + timeoutMs - turn.now)
+  const reminded = step.attempts - step.failures - 1
+  park(turn, step, 'report', leftMs, reminded < remind.times ? { remindAt: new Date(turn.now + remind.everyMs).toISOString() } : {})
+}
+
 export function reported(turn: Turn, report: Extract<Happening, { is: 'reported' }>): void {
   const step = turn.state.steps.get(keyOf(report))
   if (!step) return
   if (report.phase === 'compensate') return reportedUndoing(turn, step, report)
-  if (step.state !== 'waiting' || step.waitingFor?.kind !== 'report') return
+  if (!takesReport(step)) return
+  if (step.state === 'running') turn.aborts.push(step.key)
   step.reported = report.fingerprint
   if ('failed' in report.outcome) return failStep(turn, step, report.outcome.failed, true)
   step.compensateInput = report.outcome.compensateInput
@@ -224,9 +234,10 @@ function isChildOf(step: StepRow, { runId, failures }: Extract<Happening, { is: 
 
 const lateness = { code: 'timed_out', message: 'Nothing came within the time allowed' }
 
-/** The time of a wait is up. */
+/** The time of a wait is up, or no report has come for so long that it is asked for again. */
 export function expireWait(turn: Turn, step: StepRow): void {
   const waiting = step.waitingFor!
+  if (waiting.remindAt !== undefined && (waiting.until === undefined || Date.parse(waiting.remindAt) < Date.parse(waiting.until))) return callAgain(turn, step)
   if (waiting.kind === 'timer') return completeStep(turn, step, payloadOf(waiting.output ?? { at: waiting.until ?? null }), ['default'])
   if (waiting.kind === 'pause') return expirePause(turn, step)
   if (waiting.kind === 'child') return cancelChild(turn, step)
@@ -235,6 +246,13 @@ export function expireWait(turn: Turn, step: StepRow): void {
   if (waiting.kind === 'report') return failStep(turn, step, lateness, true, 'expired')
   if (isHandled(nodeOf(turn, step), 'expired')) return completeStep(turn, step, payloadOf(null), ['expired'])
   failStep(turn, step, lateness, false, 'expired')
+}
+
+/** The report may come in the meantime: what was called before is still at it. */
+function callAgain(turn: Turn, step: StepRow): void {
+  const { kind, step: name, iteration } = step.waitingFor!
+  moveStep(turn, step, 'pending')
+  step.waitingFor = { kind, step: name, iteration }
 }
 
 /** The step goes on waiting until its child has ended: what comes next must not run beside it. */

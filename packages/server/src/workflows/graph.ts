@@ -28,7 +28,7 @@ export interface Graph {
   definition: Definition
 }
 
-export const defaultRetry: Required<RetrySettings> = { maxAttempts: 1, backoffMs: 1000, factor: 2, jitter: 0.2 }
+export const defaultRetry: Required<RetrySettings> = { maxAttempts: 1, backoffMs: 1000, factor: 2, jitter: 0.2, manual: false }
 
 export function graphOf(definition: Definition, types: GraphTypes): Graph {
   const join = definition.settings?.join ?? 'any'

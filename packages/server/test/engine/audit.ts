@@ -57,7 +57,7 @@ export function eventsAgree(): Check {
       if (ended) throw new Error(`${type} after the run's end`)
       switch (type) {
         case 'step.started':
-          from(steps, key, ['none', 'started', 'retrying'], 'started')
+          from(steps, key, ['none', 'started', 'retrying', 'waiting'], 'started')
           if (held) throw new Error('a step started under a hold')
           if (blocking.size > 0) throw new Error('a step started while a pause holds up the run')
           break
@@ -79,7 +79,7 @@ export function eventsAgree(): Check {
           break
         case 'step.compensating':
           from(undos, key, ['none', 'compensating'], 'compensating')
-          if (steps.get(key) !== 'settled') throw new Error('a step without a result was undone')
+          if (!['settled', 'cancelled'].includes(steps.get(key)!)) throw new Error('a step that goes on was undone')
           if ((undoing.get(itemOf(rows, data)) ?? key) !== key) throw new Error('two steps were undone at once')
           undoing.set(itemOf(rows, data), key)
           break
@@ -156,15 +156,16 @@ export const waitsHaveTheirRows: Check = ({ rows }) => {
   const kept = new Set(rows.signals.filter(({ consumedBy }) => consumedBy === null).map(({ name }) => name))
   for (const step of stepsOf(rows)) {
     const { waitingFor: waiting, compensation: undo } = step
-    if (step.state === 'retrying') timers.set(`${keyOf(step)}\nretry`, step.retryAt!)
-    if (step.state === 'waiting' && waiting!.until) timers.set(`${keyOf(step)}\nwait`, Date.parse(waiting!.until))
+    if (step.state === 'retrying' && step.retryAt !== null) timers.set(`${keyOf(step)}\nretry`, step.retryAt)
+    const waits = step.state === 'waiting' ? [waiting!.until, waiting!.remindAt].flatMap((time) => (time === undefined ? [] : [Date.parse(time)])) : []
+    if (waits.length > 0) timers.set(`${keyOf(step)}\nwait`, Math.min(...waits))
     if (step.state === 'waiting' && waiting!.kind === 'pause') pauses.set(waiting!.pauseId!, keyOf(step))
     const head = nodeAt(rows.graph, step.nodeId, step.iteration)!.head
     if (step.state === 'waiting' && head && /^(queue|webhook):/.test(waiting!.signal ?? '')) {
       const { awaits } = rows.step(keyAt(head, parentIteration(step.iteration)))!.body!.items!
       if (!kept.has(awaits!)) listeners.set(keyOf(step), waiting!.signal!)
     }
-    if (undo?.state === 'retrying') timers.set(`${keyOf(step)}\nundo`, undo.retryAt!)
+    if (undo?.state === 'retrying' && undo.retryAt !== null) timers.set(`${keyOf(step)}\nundo`, undo.retryAt)
     const timeoutMs = rows.graph.nodes.get(step.nodeId)!.settings.timeoutMs
     if (undo?.state === 'waiting' && timeoutMs) timers.set(`${keyOf(step)}\nundo`, undo.lastAttemptAt! + timeoutMs)
     if (isSettled(step.state) && step.waitingFor !== null) throw new Error('a settled step waits')
@@ -281,15 +282,13 @@ export const openStepsAreInOpenScopes: Check = ({ rows }) => {
 
 const data = (event: Rows['events'][number]): Pick<StepRow, 'nodeId' | 'iteration'> => event.data as unknown as StepRow
 
-/** Steps are undone in the reverse order of their completion: those of the run; what items undid is theirs. */
+/** Steps are undone in the reverse order in which they settled, or were cut off: those of the run; what items undid is theirs. */
 export const undoneInReverse = (rows: Rows): void => {
   // An item may have begun to undo a step when the end of its run came.
   const ending = rows.events.findIndex(({ type }) => type === 'run.compensating')
   const early = new Set(rows.events.flatMap((event, at) => (event.type === 'step.compensating' && at < ending ? keyOf(data(event)) : [])))
   const ofRun = (step: Pick<StepRow, 'nodeId' | 'iteration'>): boolean => !early.has(keyOf(step)) && (itemOf(rows, { ...step }) === '' || rows.step(keyOf(step))?.settled !== null)
-  const declared = stepsOf(rows).filter(
-    (step) => rows.graph.nodes.get(step.nodeId)!.settings.compensate && (step.state === 'completed' || step.state === 'failed') && step.settled !== null,
-  )
+  const declared = stepsOf(rows).filter((step) => rows.graph.nodes.get(step.nodeId)!.settings.compensate && step.settled !== null)
   const order = declared
     .filter(ofRun)
     .sort((a, b) => b.settled! - a.settled!)

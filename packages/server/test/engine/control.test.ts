@@ -113,7 +113,7 @@ describe('the time-out of a run', () => {
     expect(play.run.deadlineAt).toBe(play.now + 1_000)
     play.pass(999)
     expect(play.run.ending).toBeNull()
-    expect(play.pass(1).run.status).toBe('failed')
+    expect(play.pass(1).run.ending).toMatchObject({ reason: { code: 'timed_out' } })
   })
 
   test('a timer set before a hold does not end the run after it', () => {

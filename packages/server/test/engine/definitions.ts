@@ -45,7 +45,7 @@ function scope(tape: Tape, shape: Shape, nodes: Node[], links: Link[], parentId:
 function nodeFrom(tape: Tape, shape: Shape, id: string, parentId: string | null, depth: number): Node {
   const type = typeFrom(tape, shape, depth)
   const settings = {
-    ...(tape.once(3) && { retry: { maxAttempts: 1 + tape.pick(3), backoffMs: tape.of([100, 0, 2_000]), factor: 2, jitter: 0.5 } }),
+    ...(tape.once(3) && { retry: { maxAttempts: 1 + tape.pick(3), backoffMs: tape.of([100, 0, 2_000]), factor: 2, jitter: 0.5, ...(tape.once(4) && { manual: true }) } }),
     ...(tape.once(3) && { compensate: { type: 'work' } }),
     ...(tape.once(4) && { timeoutMs: 1_000 }),
     ...(tape.once(6) && { join: tape.of(['any', 'all'] as const) }),

@@ -2,7 +2,7 @@ import type { Definition, Json } from '@sluice/schema'
 import type { Happening, Waiting } from '../../src/engine/happening.ts'
 import { happen, isParked, proceed, rest } from '../../src/engine/machine.ts'
 import { payloadOf } from '../../src/engine/payload.ts'
-import { type Body, type RunState, type StepRow, channelName, isChannel, keyOf, sourceName } from '../../src/engine/state.ts'
+import { type Body, type RunState, type StepRow, channelName, isChannel, keyOf, sourceName, takesReport } from '../../src/engine/state.ts'
 import { askKey, undoKey } from '../../src/engine/frontier.ts'
 import { type Task, type TimerKind, type Turn, beginTurn, flightId, root } from '../../src/engine/turn.ts'
 import { Rows, stepsOf } from './rows.ts'
@@ -279,7 +279,11 @@ export class Simulation {
     const moves: Move[] = []
     for (const step of stepsOf(this.rows)) {
       const { nodeId, iteration, waitingFor: waiting } = step
+      const isRetrying = (step.state === 'retrying' && step.retryAt === null) || (step.compensation?.state === 'retrying' && step.compensation.retryAt === null)
+      if (isRetrying) moves.push(() => this.outside({ is: 'retryNow', nodeId, iteration }))
       if (step.compensation?.state === 'waiting') moves.push(() => this.outside(this.report(nodeId, iteration, 'compensate')))
+      // One that is called again meanwhile takes its report all the same.
+      if (step.state === 'running' && takesReport(step)) moves.push(() => this.outside(this.report(nodeId, iteration, 'invoke')))
       if (step.state !== 'waiting' || !waiting) continue
       if (waiting.kind === 'pause') moves.push(() => this.outside(this.decision(waiting.pauseId!)))
       if (waiting.kind === 'report') moves.push(() => this.outside(this.report(nodeId, iteration, 'invoke')))
@@ -384,7 +388,7 @@ export class Simulation {
       case 'signal':
         return { for: 'signal', name: config['name'] as string, timeoutMs: null }
       case 'report':
-        return { for: 'report' }
+        return this.tape.once(3) ? { for: 'report', remind: { everyMs: 300, times: 2 } } : { for: 'report' }
       case 'timer':
         return { for: 'timer', at: this.now + this.tape.of([700, 0, 40]) }
       case 'child': {

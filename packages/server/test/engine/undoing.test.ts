@@ -3,6 +3,7 @@ import { payloadOf } from '../../src/engine/payload.ts'
 import { Play, graph, undoable } from './play.ts'
 
 const undos = (play: Play) => play.events('step.compens')
+const last = (event: string): string => event.split(' ').at(-1)!
 
 describe('undoing', () => {
   test('goes through what completed backwards, one at a time, and takes the failed step in if it declares it', () => {
@@ -12,6 +13,39 @@ describe('undoing', () => {
     expect(undos(play)).toEqual(['d', 'b', 'a'].flatMap((id) => [`step.compensating ${id}`, `step.compensated ${id}`]))
     expect(play.run).toMatchObject({ status: 'compensated', reason: { code: 'step_failed', step: 'd' } })
     expect(play.step('d')).toMatchObject({ state: 'failed', error: { code: 'broken' }, compensation: { state: 'completed' } })
+  })
+
+  test('takes in what was cut off under way, or while it was tried again, first of all: what that had done, nobody knows', () => {
+    const settings = { retry: { maxAttempts: 2, backoffMs: 100, jitter: 0 }, compensate: { type: 'work' } }
+    const play = new Play(graph({ a: undoable, b: undoable, c: { settings }, never: undoable }, 'a -> b', 'a -> c', 'b -> never')).complete('a').fail('c')
+    play.outside({ is: 'cancelled', undo: true }).holder()
+    expect(play.states()).toEqual({ a: 'completed', b: 'cancelled', c: 'cancelled' })
+    for (const id of undos(play).map(last)) play.complete(id)
+    while (play.run.status === 'compensating') play.complete(last(undos(play).at(-1)!))
+    expect(
+      undos(play)
+        .filter((each) => each.startsWith('step.compensated'))
+        .map(last),
+    ).toEqual([expect.stringMatching(/[bc]/), expect.stringMatching(/[bc]/), 'a'])
+    expect(play.run.status).toBe('cancelled')
+    expect(play.step('b')).toMatchObject({ state: 'cancelled', output: null, compensation: { state: 'completed' } })
+  })
+
+  test('takes in what was dispatched and waits for its report, and not what only waited', () => {
+    const play = new Play(graph({ out: undoable, ask: { type: 'signal', ...undoable }, bad: {} }))
+      .wait('out', { for: 'report' })
+      .wait('ask', { for: 'signal', name: 'x', timeoutMs: null })
+      .fail('bad')
+    expect(undos(play)).toEqual(['step.compensating out'])
+    expect(play.complete('out').run.status).toBe('compensated')
+  })
+
+  test('gets what the failed step left for it', () => {
+    const play = new Play(graph({ a: undoable }))
+    const error = { code: 'broken', message: 'It broke' }
+    play.holder({ is: 'failed', nodeId: 'a', iteration: '', phase: 'invoke', attempt: 1, error, retry: false, timedOut: false, compensateInput: { charge: 7 } })
+    expect(play.step('a')).toMatchObject({ state: 'failed', compensateInput: { charge: 7 } })
+    expect(undos(play)).toEqual(['step.compensating a'])
   })
 
   test('with nothing to undo the run has failed', () => {
@@ -64,6 +98,16 @@ describe('undoing', () => {
 })
 
 describe('a step that fails', () => {
+  test('is tried again when somebody asks for it, and not before, where it says so: the run waits for that', () => {
+    const play = new Play(graph({ a: { settings: { retry: { maxAttempts: 3, manual: true } } }, b: {} }, 'a -> b')).fail('a')
+    expect(play.step('a')).toMatchObject({ state: 'retrying', retryAt: null })
+    expect(play.run).toMatchObject({ status: 'waiting', waitingKind: 'retry' })
+    play.pass(1_000_000).outside({ is: 'retryNow', nodeId: 'a', iteration: '' }).holder()
+    expect(play.step('a')).toMatchObject({ state: 'running', attempts: 2 })
+    play.fail('a').outside({ is: 'retryNow', nodeId: 'a', iteration: '' }).holder().fail('a')
+    expect(play.run).toMatchObject({ status: 'failed', reason: { code: 'step_failed', step: 'a' } })
+  })
+
   test('is tried again after its delay, as often as it may', () => {
     const play = new Play(graph({ a: { settings: { retry: { maxAttempts: 3, backoffMs: 100, factor: 3, jitter: 0 } } } })).fail('a')
     expect(play.step('a')).toMatchObject({ state: 'retrying', retryAt: play.now + 100 })

@@ -55,6 +55,26 @@ describe('reports', () => {
     fingerprint: outcome,
   })
 
+  test('is asked for again after a while, so many times, by calling the step again; the time-out counts from the first call', () => {
+    const remind = { everyMs: 100, times: 2 }
+    const play = new Play(graph({ out: { settings: { timeoutMs: 350 } } })).wait('out', { for: 'report', remind })
+    expect(play.pass(100).holder().step('out')).toMatchObject({ state: 'running', attempts: 2 })
+    expect(play.wait('out', { for: 'report', remind }).pass(99).step('out')!.state).toBe('waiting')
+    expect(play.pass(1).holder().step('out')).toMatchObject({ state: 'running', attempts: 3, failures: 0 })
+    play.wait('out', { for: 'report', remind }).pass(100).holder()
+    expect(play.step('out')!.state).toBe('waiting')
+    expect(play.pass(50).run).toMatchObject({ status: 'failed', reason: { code: 'timed_out' } })
+  })
+
+  test('counts also while the step is called again for want of it: what that call comes to then changes nothing', () => {
+    const play = new Play(graph({ out: {} })).wait('out', { for: 'report', remind: { everyMs: 100, times: 9 } }).pass(100)
+    expect(play.step('out')!.state).toBe('running')
+    play.outside(report('completed'))
+    expect(play.step('out')).toMatchObject({ state: 'completed', attempts: 2, output: { value: { done: true } } })
+    play.holder({ is: 'waits', nodeId: 'out', iteration: '', phase: 'invoke', attempt: 2, waiting: { for: 'report' } })
+    expect(play.step('out')!.state).toBe('completed')
+  })
+
   test('settles the step, once: the same one again, or another, changes nothing', () => {
     const play = new Play(graph({ out: {}, next: {} }, 'out -> next')).wait('out', { for: 'report' }).outside(report('completed')).holder()
     const row = play.step('out')

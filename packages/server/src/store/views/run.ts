@@ -4,9 +4,10 @@ import { type Outline, outlinesFor } from './outline.ts'
 import { pauseFrom } from './pause.ts'
 import { pinnedTo } from './pinned.ts'
 import { type IterationRow, type NodeSum, type RunRecord, type WaitRow, readRunRecord } from './run-record.ts'
+import { toldStep, valuesOf } from './run-steps.ts'
 import { summaryFrom } from './run-summary.ts'
 import { type StepPlace, givenInRuns } from './step-inputs.ts'
-import { type Given, type Telling, asWhole, bySize, inputFrom } from './told-outputs.ts'
+import { type Given, type StepOutput, type Telling, asWhole, bySize, inputFrom } from './told-outputs.ts'
 
 /**
  * What is included is of the moment that the rest is of; a version never changes. Throws a Fault `run_missing`, for a run of
@@ -29,16 +30,31 @@ export async function runsFrom(tx: Tx, rows: readonly RunRecord[], include: read
     rows.map(({ id }, at) => ({ runId: id, outline: outlines[at]!, places: places[at]!, read: [...latest[at]!.values()] })),
   )
   const givens = places.map((all, at) => new Map(all.map((place) => [place.nodeId, givenTo[at]!(place)])))
-  const tellings = include.includes('outputs') ? await Promise.all(rows.map(({ id }, at) => asWhole(tx, id, [...latest[at]!.values()], [...givens[at]!.values()]))) : null
+  // With the steps what they gave stands with them, as a whole that once.
+  const ofSteps = rows.map((row) => row.told_steps?.map((step) => ({ step, values: valuesOf(step) })))
+  const tellings = include.includes('outputs') ? await Promise.all(rows.map(({ id }, at) => wholeOf(tx, id, ofSteps[at], latest[at]!, givens[at]!))) : null
   const pinned = include.includes('version') ? await pinnedTo(tx, rows) : null
   return rows.map((row, at) => {
-    const run = runFrom(row, outlines[at]!, latest[at]!, givens[at]!, tellings?.[at] ?? bySize)
+    const telling = tellings?.[at] ?? bySize
+    const withSteps = row.told_steps !== undefined
+    const run = runFrom(row, outlines[at]!, latest[at]!, givens[at]!, withSteps ? bySize : telling)
+    if (withSteps) run.steps = (ofSteps[at] ?? []).map(({ step, values }) => toldStep(step, outlines[at]!.names, telling.output, values))
     if (pinned) run.pinned = pinned(row)
     if (row.opened !== undefined) run.openPauses = (row.opened ?? []).map(pauseFrom)
     if (row.iterations !== undefined) run.nodes = withIterations(run.nodes, outlines[at]!, row.iterations ?? [])
     return run
   })
 }
+
+const wholeOf = (tx: Tx, runId: string, steps: readonly { values: StepOutput[] }[] | undefined, latest: Latest, givens: ReadonlyMap<string, Given>): Promise<Telling> =>
+  steps
+    ? asWhole(
+        tx,
+        runId,
+        steps.flatMap(({ values }) => values),
+        [],
+      )
+    : asWhole(tx, runId, [...latest.values()], [...givens.values()])
 
 function runFrom(row: RunRecord, outline: Outline, latest: Latest, givens: ReadonlyMap<string, Given>, telling: Telling): Run {
   const byNode = Map.groupBy(row.sums ?? [], (sum) => sum.node_id)
@@ -133,7 +149,7 @@ function waitOf({ node_id, iteration, waiting_for, retry_at, compensation }: Wai
   const step = { step: names.get(node_id) ?? node_id, iteration }
   if (compensation?.state === 'waiting') return { kind: 'report', ...step }
   const until = compensation ? compensation.retryAt : retry_at && Date.parse(retry_at)
-  return waiting_for ?? { kind: 'timer', ...step, ...(until !== null && { until: new Date(until).toISOString() }) }
+  return waiting_for ?? { kind: until === null ? 'retry' : 'timer', ...step, ...(until !== null && { until: new Date(until).toISOString() }) }
 }
 
 /** Why the run is not moving. Nothing for one that has ended. */
