@@ -3,6 +3,7 @@ import type { Doorbell } from '../events/doorbell.ts'
 import { type Database, Outage } from '../store/database.ts'
 import { jobless, unservedRuns } from '../store/rows/runs.ts'
 import { type TimerRecord, clearTimersOf, nextTimer, takeDueTimers } from '../store/rows/timers.ts'
+import type { Time } from '../store/time.ts'
 import type { Log } from '../telemetry.ts'
 import type { Door } from './door.ts'
 import type { Happening } from './happening.ts'
@@ -14,6 +15,8 @@ export interface Clock {
   start(): void
   /** Told of a timer set here, that it is not found late: looks again when it is due, if that is before the next look. */
   expect(dueAt: number): void
+  /** Looks now; answers when nothing is due any more, and what was has happened to its runs. */
+  look(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -22,13 +25,15 @@ const longestLookMs = 500
 const netMs = 15_000
 
 /** Turns due timers into happenings; and, now and then, casts the nets for what nobody looks after. */
-export function createClock(parts: { database: Database; door: Door; queue: Queue; doorbell: Doorbell; log: Log }): Clock {
-  const { database, door, queue, doorbell, log } = parts
+export function createClock(parts: { database: Database; door: Door; queue: Queue; doorbell: Doorbell; time: Time; log: Log }): Clock {
+  const { database, door, queue, doorbell, time, log } = parts
   const stopping = new AbortController()
   const loops: Promise<void>[] = []
   /** The earliest timer told of since the last look. */
   let expected = Infinity
   let wake = (): void => {}
+  /** Who waits for a look that finds nothing due. */
+  const asking: (() => void)[] = []
 
   async function strike(): Promise<number> {
     expected = Infinity
@@ -72,13 +77,18 @@ export function createClock(parts: { database: Database; door: Door; queue: Queu
 
   async function strikes(): Promise<void> {
     while (!stopping.signal.aborted) {
-      const next = Date.now() + (await guarded(strike, longestLookMs))
+      const answered = asking.splice(0)
+      const restMs = await guarded(strike, longestLookMs)
+      const next = time.now() + restMs
+      if (restMs > 0) for (const answer of answered) answer()
+      else asking.unshift(...answered)
       // Waits until the next look is due: a timer told of meanwhile may bring it forward.
-      for (let left = 1; left > 0 && !stopping.signal.aborted;) {
-        left = Math.min(next, expected) - Date.now()
+      for (let left = 1; left > 0 && asking.length === 0 && !stopping.signal.aborted;) {
+        left = Math.min(next, expected) - time.now()
         if (left > 0) await rest(left)
       }
     }
+    for (const answer of asking.splice(0)) answer()
   }
 
   function rest(ms: number): Promise<void> {
@@ -103,6 +113,13 @@ export function createClock(parts: { database: Database; door: Door; queue: Queu
       if (dueAt >= expected) return
       expected = dueAt
       wake()
+    },
+    look() {
+      if (stopping.signal.aborted || loops.length === 0) return Promise.resolve()
+      return new Promise((resolve) => {
+        asking.push(resolve)
+        wake()
+      })
     },
     async stop() {
       stopping.abort()

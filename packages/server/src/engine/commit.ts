@@ -46,6 +46,8 @@ export interface Change {
   terminal: boolean
   /** What a round tells its session; null for a run that is no round. */
   telling: Telling | null
+  /** When its turn was. */
+  at: number
 }
 
 const date = (ms: number | null): Date | null => (ms === null ? null : new Date(ms))
@@ -143,6 +145,7 @@ export function changeOf(turn: Turn): Change {
     pushes: turn.pushes,
     terminal: isTerminal(run.status),
     telling: tellingOf(turn),
+    at: turn.now,
   }
 }
 
@@ -210,7 +213,7 @@ async function writeBeside(tx: Tx, held: readonly Change[]): Promise<void> {
 }
 
 const writeRows = (tx: Tx, changes: readonly Change[], jobs: readonly Job[]): Promise<Set<string>> =>
-  commitRuns(tx, new Date(), {
+  commitRuns(tx, new Date(Math.max(...changes.map(({ at }) => at))), {
     runs: changes.map((change) => change.run),
     steps: changes.flatMap((change) => change.steps),
     events: changes.flatMap((change) => change.events),
@@ -262,7 +265,8 @@ export const isPlain = ({ telling, signals, folded, listens, ceases, pushes }: C
 export type { StartWrite }
 
 /** Stores runs, each with its first turn: of a run that is no round and has no signals yet, its rows are all there is. Gives the ids of those that were stored. */
-export const writeStarts = (tx: Tx, starts: readonly StartWrite[]): Promise<Set<string>> => beginRuns(tx, new Date(), starts)
+export const writeStarts = (tx: Tx, starts: readonly StartWrite[]): Promise<Set<string>> =>
+  beginRuns(tx, new Date(Math.max(...starts.map(({ run }) => run.createdAt.getTime()))), starts)
 
 interface Submission {
   change: Change

@@ -1,12 +1,12 @@
 import { Fault, type Json } from '@sluice/schema'
 import type { Doorbell } from '../events/doorbell.ts'
 import { type Database, Outage, type Tx } from '../store/database.ts'
-import { newId } from '../store/ids.ts'
 import { openPausesOf } from '../store/rows/pauses.ts'
 import { type RunRow, lockRun, readRun } from '../store/rows/runs.ts'
 import { keptSignalsOf } from '../store/rows/signals.ts'
 import { stepsOf } from '../store/rows/steps.ts'
 import { takeRun } from '../store/rows/jobs.ts'
+import type { Time } from '../store/time.ts'
 import { nodeAt } from '../workflows/graph.ts'
 import type { Plan, Plans } from '../workflows/plans.ts'
 import { type Committer, changeOf, isEmpty, tellTimers, writeChanges } from './commit.ts'
@@ -25,6 +25,7 @@ export interface DoorParts {
   queue: Queue
   doorbell: Doorbell
   plans: Plans
+  time: Time
   /** Told of timers that were set. */
   timed(dueAt: number): void
   takeOver: TakeOver
@@ -91,7 +92,7 @@ function isExpected(state: RunState, nodeId: string, iteration: string): boolean
 }
 
 export function createDoor(parts: DoorParts): Door {
-  const { database, queue, doorbell, plans, timed, takeOver, committer, observer } = parts
+  const { database, queue, doorbell, plans, time, timed, takeOver, committer, observer } = parts
 
   async function through(tx: Tx, id: string, workspaceId: string | null, ask: Parameters<Door['pass']>[2], claimed: ((claim: Claim) => void) | null): Promise<Passed> {
     const row = await lockRun(tx, id)
@@ -108,7 +109,7 @@ export function createDoor(parts: DoorParts): Door {
         if (passed) return passed
       }
     }
-    const turn = beginTurn(state, Date.now(), Math.random, newId)
+    const turn = beginTurn(state, time.now(), Math.random, time.newId)
     for (const happening of happenings) happen(turn, happening)
     if (happenings.length > 0) rest(turn)
     if (!isEmpty(turn)) await writeChanges(tx, [changeOf(turn)])

@@ -2,6 +2,7 @@ import { type DecidedPause, Fault, type Run, type RunInclude, type Step } from '
 import type { Doorbell } from '../events/doorbell.ts'
 import { type Abilities, type Catalogue, StepFailure } from '../nodes/contract.ts'
 import type { Database } from '../store/database.ts'
+import { type Time, processTime } from '../store/time.ts'
 import { changeSessions } from '../events/sessions.ts'
 import { unbindQueues } from '../store/rows/queues.ts'
 import { liveRunsOf } from '../store/rows/runs.ts'
@@ -54,6 +55,8 @@ export interface EngineParts {
   /** Unset: nobody looks. */
   metrics?: Metrics
   traces?: Traces
+  /** Unset: the process's. */
+  time?: Time
   log: Log
 }
 
@@ -67,19 +70,19 @@ export interface Engines {
 }
 
 export function createEngine(parts: EngineParts): Engines {
-  const { database, writer, queue, doorbell, plans, workflows, catalogue, metrics = createMetrics(), traces = untraced, log } = parts
+  const { database, writer, queue, doorbell, plans, workflows, catalogue, metrics = createMetrics(), traces = untraced, time = processTime, log } = parts
   const observer = createObserver({ metrics, traces })
   const timed = (dueAt: number): void => clock.expect(dueAt)
   const committer = createCommitter({ database: writer, doorbell, timed, observer })
-  const door = createDoor({ database, queue, doorbell, plans, timed, takeOver: (row, state, plan) => worker.takeOver(row, state, plan), committer, observer })
-  const clock = createClock({ database: writer, door, queue, doorbell, log })
+  const door = createDoor({ database, queue, doorbell, plans, time, timed, takeOver: (row, state, plan) => worker.takeOver(row, state, plan), committer, observer })
+  const clock = createClock({ database: writer, door, queue, doorbell, time, log })
   const beginner = createBeginner({ database: writer, doorbell, handOver: (run, input, plan) => worker.begin(run, input, plan), timed })
-  const starter = createStarter({ database, queue, doorbell, door, catalogue, workflows, plans, beginner, observer })
+  const starter = createStarter({ database, queue, doorbell, door, catalogue, workflows, plans, beginner, time, observer })
   const operations = createOperations({ database, door })
   const answers = createAnswers({ database, door, workflows })
   const { waitFor, note } = createWaiting({ database, doorbell, holds: (runId) => worker.holds(runId) })
   const afterlife = createAfterlife({ database, queue, doorbell, door, startsChildren: (type) => catalogue.get(type)?.behaviour.is === 'child' })
-  const trialParts = { database, catalogue, plans, workflows, starter, operations, waitFor }
+  const trialParts = { database, catalogue, plans, workflows, starter, operations, waitFor, time }
 
   const read = (actor: Actor, id: string, include?: readonly RunInclude[]): Promise<Run> => getRun(database, actor.workspaceId, id, include)
 
@@ -175,6 +178,7 @@ export function createEngine(parts: EngineParts): Engines {
     }),
     observer,
     note,
+    time,
     log,
   })
 

@@ -29,6 +29,7 @@ export interface Surround {
   session(): Promise<JsonObject | null>
   /** The trace context of an attempt's span. */
   traceparent(ref: AttemptRef): string | null
+  now: () => number
 }
 
 export function around(run: Surround): Surroundings {

@@ -23,6 +23,7 @@ import {
 } from '../store/rows/runs.ts'
 import { type SessionRow, lockSession } from '../store/rows/sessions.ts'
 import { seedSteps } from '../store/rows/steps.ts'
+import type { Time } from '../store/time.ts'
 import { inputNodesOf, schemaOfInput } from '../workflows/input-nodes.ts'
 import { checkValue } from '../workflows/json-schema.ts'
 import { createKnownWorkflows } from '../workflows/known.ts'
@@ -109,11 +110,12 @@ export interface StarterParts {
   workflows: Workflows
   plans: Plans
   beginner: Beginner
+  time: Time
   observer: Pick<Observer, 'started'>
 }
 
 export function createStarter(parts: StarterParts): Starter {
-  const { database, queue, doorbell, door, catalogue, workflows, plans, beginner, observer } = parts
+  const { database, queue, doorbell, door, catalogue, workflows, plans, beginner, time, observer } = parts
   const known = createKnownWorkflows()
   /** Who is finding out about which workflow. */
   const finding = new Map<string, Promise<unknown>>()
@@ -137,7 +139,7 @@ export function createStarter(parts: StarterParts): Starter {
     if (make && !(await addSession(tx, { ...make, workflow_id: found.workflow.id }))) throw new Fault('id_taken')
     const { session, others } = await enter(tx, workspaceId, sessionId, found.workflow.id)
     if (others && whenLive === 'leave') return null
-    const id = await nextId(tx, workspaceId, sessionId)
+    const id = await nextId(tx, time, workspaceId, sessionId)
     const { change, ...planned } = plan(session)
     const given =
       'message' in planned ? await givenMessage(tx, found.definition, catalogue, planned.message) : givenInput(found.definition, catalogue, { workflow, input: planned.input })
@@ -173,7 +175,7 @@ export function createStarter(parts: StarterParts): Starter {
     if (!found || (expectHash !== undefined && expectHash !== found.hash)) return null
     const given = givenInput(found.definition, catalogue, input, () => null)
     if (!given) return null
-    const run: NewRun = { ...plain, ...common(actor, input), ...named(newId()), ...stored(given), workflowId: found.workflowId, version: found.version }
+    const run: NewRun = { ...plain, ...common(actor, input), ...named(time.newId()), ...stored(given), workflowId: found.workflowId, version: found.version }
     const key = idempotencyKey === undefined ? null : { actor: actor.principalId, key: `start:${idempotencyKey}`, fingerprint: fingerprintOf(request) }
     const begun = await beginner.begin({
       run,
@@ -208,7 +210,7 @@ export function createStarter(parts: StarterParts): Starter {
 
   async function startIn(tx: Tx, actor: Actor, input: StartRun): Promise<{ id: string; made: Startable | null }> {
     const { workspaceId } = actor
-    let id = newId()
+    let id = time.newId()
     // What the answer is to wait for and to tell, and what the caller takes the workflow for, do not make it another run.
     const { idempotencyKey, wait: _wait, include: _include, expectHash: _hash, ...request } = input
     if (idempotencyKey !== undefined) {
@@ -232,7 +234,7 @@ export function createStarter(parts: StarterParts): Starter {
     }
     const entered = sessionId === undefined ? null : await enter(tx, workspaceId, sessionId, found.workflow.id)
     if (entered) {
-      id = await nextId(tx, workspaceId, entered.session.id)
+      id = await nextId(tx, time, workspaceId, entered.session.id)
       if (idempotencyKey !== undefined) await redirectKey(tx, { workspaceId, actor: actor.principalId, key: `start:${idempotencyKey}`, reply: JSON.stringify({ id }) })
     }
     const given = whole ?? givenInput<never>(found.definition, catalogue, await remembering(tx, input))
@@ -309,7 +311,7 @@ export function createStarter(parts: StarterParts): Starter {
         const found = await workflows.publishForStart(tx, actor, start.request.workflow, start.request.version ?? undefined).catch(asStepFailure)
         const run: NewRun = {
           ...plain,
-          ...named(newId()),
+          ...named(time.newId()),
           workspaceId: parent.workspace_id,
           workflowId: found.workflow.id,
           version: found.version,
@@ -335,7 +337,7 @@ export function createStarter(parts: StarterParts): Starter {
       return child
     },
     async startSeeded(run, seeds, take) {
-      const own = named(newId())
+      const own = named(time.newId())
       const made: NewRun = { ...run, ...own, workflowId: run.workflowId ?? own.id, sessionId: null, inputHash: null }
       await database.transaction(async (tx) => {
         const producers = await take?.(tx, made.id)
@@ -374,10 +376,10 @@ function laneIn(workflowId: string, { lane, sessionId }: StartRun): Lane | undef
 const queued = { status: 'running', stopped_at: null, progress: 0 } as const
 
 /** Later than those of the rounds before it, whatever the clocks of the servers say that took them: their order is that of their ids. */
-async function nextId(tx: Tx, workspaceId: string, sessionId: string): Promise<string> {
+async function nextId(tx: Tx, time: Time, workspaceId: string, sessionId: string): Promise<string> {
   const peers = await lanePeers(tx, workspaceId, laneOf(sessionId).key)
   const last = peers.reduce((latest, { id }) => (id > latest ? id : latest), '')
-  const id = newId()
+  const id = time.newId()
   return id > last ? id : newId(timeOf(last) + 1)
 }
 

@@ -16,6 +16,7 @@ import type { Database, Tx } from '../store/database.ts'
 import { readRun, type RunRow } from '../store/rows/runs.ts'
 import { outputsOf, stepsOf, type StepRecord } from '../store/rows/steps.ts'
 import { deleteTrialStates, type TrialSession } from '../store/rows/trial-states.ts'
+import type { Time } from '../store/time.ts'
 import { type GraphNode, isProducer } from '../workflows/graph.ts'
 import { inputNodesOf } from '../workflows/input-nodes.ts'
 import type { Plans } from '../workflows/plans.ts'
@@ -38,6 +39,7 @@ interface TrialParts {
   starter: Starter
   operations: Operations
   waitFor: WaitFor
+  time: Time
 }
 
 /** How long the end of a trial is waited for beyond its time. */
@@ -172,7 +174,7 @@ async function attend(parts: TrialParts, actor: Actor, tried: Tried, prepared: P
   }
   if (session && run.ended_at !== null) await database.transaction((tx) => giveBack(tx, session, producers, runId))
   const trial = await told(database, run, prepared, tried)
-  const durationMs = Date.now() - startedAt
+  const durationMs = parts.time.now() - startedAt
   return isLate ? { ...trial, durationMs, status: 'failed', error: { code: 'timed_out', message: `The trial took longer than ${timeoutMs} ms` } } : { ...trial, durationMs }
 }
 
@@ -181,10 +183,10 @@ const gone = (): never => {
 }
 
 /** Trials of one session come one after the other. */
-async function begin({ starter, waitFor }: TrialParts, { run, part }: Prepared, take: Parameters<Starter['startSeeded']>[2] | null, timeoutMs: number) {
-  const until = Date.now() + timeoutMs
+async function begin({ starter, waitFor, time }: TrialParts, { run, part }: Prepared, take: Parameters<Starter['startSeeded']>[2] | null, timeoutMs: number) {
+  const until = time.now() + timeoutMs
   for (;;) {
-    const startedAt = Date.now()
+    const startedAt = time.now()
     try {
       return { runId: await starter.startSeeded({ ...run, deadlineAt: new Date(startedAt + timeoutMs) }, part.seeds, take ?? undefined), startedAt }
     } catch (error) {

@@ -27,6 +27,8 @@ export interface Worker {
   /** Runs whose claim it holds. */
   readonly held: number
   holds(runId: string): boolean
+  /** The attempts under way in all of them; null while anything else goes on. */
+  underWay(): number | null
 }
 
 /** Runs held at once, and jobs fetched at once. */
@@ -34,6 +36,8 @@ const mostRuns = 500
 const mostJobs = 100
 const pollMs = 1_000
 const heartbeatMs = 2_000
+
+const plus = (one: number | null, other: number | null): number | null => (one === null || other === null ? null : one + other)
 
 /**
  * Fetches jobs, claims their runs and holds them while they move. A claim is an epoch: the job may come to another worker
@@ -293,6 +297,7 @@ export function createWorker(parts: WorkerParts): Worker {
       return held.size
     },
     holds: (runId) => held.has(runId),
+    underWay: () => (claiming.size > 0 ? null : [...held.values()].reduce<number | null>((sum, each) => plus(sum, each.underWay()), 0)),
     start() {
       fetching = fetchLoop()
       let beating: Promise<void> | undefined

@@ -50,6 +50,7 @@ class World {
       carried: new Map(),
       session: () => expect.unreachable('nobody asks for a session'),
       traceparent: () => null,
+      now: () => 0,
       read: async (steps) => {
         this.fetched.push(steps.map((step) => step.key))
         return new Map(steps.map((step) => [step.key, this.stored.get(step.key)!]))

@@ -36,6 +36,7 @@ class World {
       carried: new Map(),
       session,
       traceparent: () => null,
+      now: () => 0,
       read: async (steps) => {
         this.fetched.push(steps.map(({ key }) => key))
         return new Map(steps.map(({ key }) => [key, this.stored.get(key)!]))

@@ -8,6 +8,7 @@ import { NoConfig } from '../../src/nodes/values.ts'
 import { type NewRun, rowOfNew } from '../../src/store/rows/runs.ts'
 import { createPreparedCache } from '../../src/workflows/prepare.ts'
 import { payloadOfText } from '../../src/engine/payload.ts'
+import { processTime } from '../../src/store/time.ts'
 import { graph } from './play.ts'
 
 /** Work that is never done. */
@@ -95,6 +96,7 @@ function setup() {
     abilities: () => ({ secret: nobody, writeFile: nobody }),
     observer: { started: () => {}, committed: () => {}, worked: () => {}, wrote: () => {}, traceparent: () => null },
     note: () => {},
+    time: processTime,
     log: { error: nobody } as never,
   })
   worker.start()
