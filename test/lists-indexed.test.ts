@@ -20,6 +20,8 @@ interface Stored {
   tags?: string[]
   sessionId?: string
   parent?: string
+  code?: string
+  transactionId?: string
 }
 
 const isEnd = (status: string): boolean => terminalStatuses.some((each) => each === status)
@@ -37,10 +39,10 @@ async function store(tx: Tx, runs: readonly Stored[]): Promise<string[]> {
     ends: isEnd(run.status),
   }))
   await tx.query(
-    `insert into runs (id, workspace_id, workflow_id, version, status, waiting_kind, held_at, reason, trigger, tags, session_id, parent_run_id, parent_step, created_at, started_at, ended_at, updated_at)
-     select id, workspace, workflow, 1, status, "waitingKind", case when held then now() end, case when ends and status <> 'completed' then '{"code":"cancelled"}'::json end,
-       trigger, tags, "sessionId", parent, case when parent is not null then id end, now(), case when status <> 'queued' then now() end, case when ends then now() end, now()
-     from json_to_recordset($1) as run (id text, workspace text, workflow text, status text, "waitingKind" text, held boolean, ends boolean, trigger text, tags text[], "sessionId" text, parent text)`,
+    `insert into runs (id, workspace_id, workflow_id, version, status, waiting_kind, held_at, reason, trigger, tags, session_id, transaction_id, parent_run_id, parent_step, created_at, started_at, ended_at, updated_at)
+     select id, workspace, workflow, 1, status, "waitingKind", case when held then now() end, case when ends and status <> 'completed' then json_build_object('code', coalesce(code, 'cancelled')) end,
+       trigger, tags, "sessionId", "transactionId", parent, case when parent is not null then id end, now(), case when status <> 'queued' then now() end, case when ends then now() end, now()
+     from json_to_recordset($1) as run (id text, workspace text, workflow text, status text, "waitingKind" text, held boolean, ends boolean, trigger text, tags text[], "sessionId" text, "transactionId" text, code text, parent text)`,
     [JSON.stringify(rows)],
   )
   return rows.map(({ id }) => id)
@@ -102,6 +104,8 @@ describe('a page reads little more than it shows, however many runs there are', 
       { status: 'completed', trigger: 'webhook' },
       { status: 'completed', tags: ['rare'] },
       { status: 'completed', sessionId: session },
+      { status: 'completed', transactionId: 'rare' },
+      { status: 'failed', code: 'compensation_failed' },
       { status: 'completed', workflow: rare },
       { status: 'failed', workflow: rare },
       { status: 'running', workflow: rare },
@@ -111,7 +115,7 @@ describe('a page reads little more than it shows, however many runs there are', 
     await db.database.query(`update runs set updated_at = now() - interval '1 minute' where id = any($1)`, [old])
     const many = Array.from({ length: 6_000 }, (_, index): Stored => {
       if (index % 10 === 0) return { status: 'waiting', waitingKind: 'pause' }
-      return { status: index % 300 === 1 ? 'failed' : 'completed', tags: index % 10 === 2 ? ['often'] : [] }
+      return { status: index % 300 === 1 ? 'failed' : 'completed', tags: index % 10 === 2 ? ['often'] : [], ...(index % 2 && { transactionId: `of_${index}` }) }
     })
     const ids = await store(db.database, many)
     await db.database.query(
@@ -143,6 +147,17 @@ describe('a page reads little more than it shows, however many runs there are', 
     ['what is live', run({ status: ['queued', 'running', 'waiting', 'held', 'cancelling', 'compensating'] })],
     ['what ended badly', run({ status: ['failed', 'cancelled', 'compensated'] })],
     ['a workflow', run({ workflow: 'rare' })],
+    ['workflows', run({ workflows: ['rare', 'gone'] })],
+    ['workflows that are all of them', run({ workflows: ['rare', common], order: '-created' })],
+    ['workflows, in the order they were made', run({ workflows: [rare], order: '-created', where: { status: { in: ['failed', 'running'] } } })],
+    ['transaction ids', run({ transactionIds: ['rare', 'of_77', 'never'] })],
+    ['a run that goes by its own id', (tx) => run({ transactionIds: [parent] })(tx)],
+    ['a transaction id of a workflow', run({ workflows: ['common'], transactionIds: ['rare'] })],
+    ['a text that many have', run({ q: 'OF_' })],
+    [
+      'what ended badly, and could be undone',
+      run({ where: { or: [{ status: { in: ['cancelled', 'compensated'] } }, { status: 'failed', reason: { ne: 'compensation_failed' } }] } }),
+    ],
     ['a workflow, failed', run({ workflow: 'rare', status: 'failed' })],
     ['a workflow, running', run({ workflow: 'rare', status: 'running' })],
     ['a rare tag', run({ tag: 'rare' })],
@@ -196,6 +211,21 @@ test('the runs that ask are found in their order, whether they are few or many, 
   }
   expect((await page({ cursor: middle.nextCursor!, count: true })).items.map(({ id }) => id)).toEqual(newest.slice(1_520, 1_540))
   expect((await page({ count: true })).total).toBe(3_000)
+})
+
+test('what could not be undone is found among many that failed', { timeout: 60_000 }, async () => {
+  const own = newId()
+  const [notUndone] = await store(db.database, [{ status: 'failed', code: 'compensation_failed', workspace: own }])
+  await store(
+    db.database,
+    Array.from({ length: 3_000 }, (): Stored => ({ status: 'failed', code: 'step_failed', workspace: own })),
+  )
+  await db.database.query('vacuum analyze runs')
+  const where = { status: 'failed', reason: 'compensation_failed' }
+  expect((await listRuns(db.database, own, asked({ where }))).items.map(({ id }) => id)).toEqual([notUndone])
+  expect((await readBy((tx) => listRuns(tx, own, asked({ where })))).rows).toBeLessThanOrEqual(60)
+  const undone = { or: [{ status: { in: ['cancelled', 'compensated'] } }, { status: 'failed', reason: { ne: 'compensation_failed' } }] }
+  expect((await listRuns(db.database, own, asked({ where: undone, count: true }))).total).toBe(3_000)
 })
 
 interface Plan {

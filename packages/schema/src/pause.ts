@@ -45,7 +45,7 @@ export const pauseFields = ['id', 'runId', 'workflowId', 'nodeId', 'step', 'iter
 export type PauseField = (typeof pauseFields)[number]
 
 /** What the answer to a decision is told with: `run`, as it then stands, and what that is told with. */
-export const DecisionInclude = z.enum(['run', 'version', 'pauses', 'iterations', 'outputs'])
+export const DecisionInclude = z.enum(['run', 'version', 'pauses', 'iterations', 'steps', 'outputs'])
 export type DecisionInclude = z.infer<typeof DecisionInclude>
 
 /** Names the pause by its id, or, by its run, the only one that is open there. */
@@ -63,7 +63,7 @@ export const DecidePause = z
     }),
     include: z.array(DecisionInclude).max(DecisionInclude.options.length).optional().meta({
       description:
-        'What to tell with the pause: the `run` as it stands after the decision, and with it its `version`, `pauses`, `iterations`, and `outputs` as a whole. A run asks for the permission `runs.read` as well, and what is told with it as where runs are read',
+        'What to tell with the pause: the `run` as it stands after the decision, and with it its `version`, `pauses`, `iterations`, `steps`, and `outputs` as a whole. A run asks for the permission `runs.read` as well, and what is told with it as where runs are read',
     }),
   })
   .refine(({ include = [] }) => include.length === 0 || include.includes('run'), { error: 'What is told of the run is told with the run', path: ['include'] })

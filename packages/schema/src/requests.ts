@@ -216,6 +216,22 @@ const wholeWords = `Give whole runs, with values of more than ${limits.listValue
 export const ListRuns = z
   .strictObject({
     workflow: WorkflowRef.optional(),
+    workflows: z
+      .array(z.string().min(1).max(100))
+      .max(whereLimits.items)
+      .optional()
+      .meta({ description: 'Only those of these workflows, by id or handle; of one that is not there, there are none' }),
+    transactionIds: z
+      .array(z.string().min(1).max(200))
+      .max(whereLimits.items)
+      .optional()
+      .meta({ description: 'Only those with one of these transaction ids; a run without one goes by its own id' }),
+    q: z
+      .string()
+      .min(1)
+      .max(200)
+      .optional()
+      .meta({ description: 'Only those with this text in their transaction id, id or status, or in the id or handle of their workflow, whatever the case of A–Z' }),
     version: ordinal().optional(),
     status: oneOf(RunStatus).optional(),
     tag: z.string().min(1).max(100).optional(),
@@ -227,12 +243,17 @@ export const ListRuns = z
     paused: z.boolean().optional().meta({ description: 'Only those with an open pause' }),
     whole: z.boolean().optional().meta({ description: wholeWords }),
     ...listedIncludeInput,
-    ...listInput(runFields),
+    ...listInput(runFields, whereLimits.dialectItems),
   })
   .refine(({ whole, include = [] }) => whole || !include.includes('iterations'), { error: 'Iterations are told of whole runs', path: ['include'] })
 export type ListRuns = z.infer<typeof ListRuns>
 
-export const FindRun = z.strictObject({ workflow: WorkflowRef, transactionId: z.string().min(1).max(200) })
+/** Names a run of a workflow by its transaction id: the live one, else the newest; or one that has none by its own id. */
+export const FindRun = z.strictObject({
+  workflow: WorkflowRef,
+  transactionId: z.string().min(1).max(200).meta({ description: 'The live run of this transaction id, else its newest; a run without one goes by its own id' }),
+  ...includeInput,
+})
 export type FindRun = z.infer<typeof FindRun>
 
 export const WaitForRun = z.strictObject({ id: Id, ...Wait.shape, ...includeInput })
@@ -293,6 +314,12 @@ export const Subscribe = z
   .strictObject({
     runId: Id.optional().meta({ description: 'This run; with `workflow` only if it is one of that workflow' }),
     workflow: WorkflowRef.optional().meta({ description: 'All runs of this workflow' }),
+    transactionId: z
+      .string()
+      .min(1)
+      .max(200)
+      .optional()
+      .meta({ description: 'With `workflow`: its run of this transaction id, the live one, else the newest; a run without one goes by its own id. Where there is none, the first that is started' }),
     sessionId: Id.optional(),
     current,
     where: whereOf(eventFields),
@@ -308,6 +335,14 @@ export const Subscribe = z
     path: ['current'],
   })
   .refine(isWatched, unwatched)
+  .refine(({ transactionId, workflow, current: isCurrent = false }) => transactionId === undefined || (workflow !== undefined && !isCurrent), {
+    error: 'Name the workflow whose run is meant',
+    path: ['transactionId'],
+  })
+  .refine(({ transactionId, runId, after, lastEventId = after }) => transactionId === undefined || (runId === undefined) === (lastEventId === undefined), {
+    error: 'With a cursor name the run that it is of as `runId`',
+    path: ['runId'],
+  })
 export type Subscribe = z.infer<typeof Subscribe>
 
 /** The events of one workflow's runs. */
@@ -353,6 +388,11 @@ export type ListOptions = z.infer<typeof ListOptions>
 
 export const Refresh = z.strictObject({ refreshToken: z.string().min(1).max(1024) })
 export type Refresh = z.infer<typeof Refresh>
+
+export const Renew = z.strictObject({
+  forSeconds: z.int().min(60).max(86_400).optional().meta({ description: 'How long it is to live; a day unless given, and never past the seventh day of the login' }),
+})
+export type Renew = z.infer<typeof Renew>
 
 export const SwitchWorkspace = z.strictObject({ workspace: z.string().min(1).max(100).meta({ description: 'Id or handle' }) })
 export type SwitchWorkspace = z.infer<typeof SwitchWorkspace>

@@ -55,9 +55,12 @@ export const runs = router({
       return ctx.parts.views.getRun(ctx.parts.database, ctx.actor.workspaceId, input.id, input.include)
     }),
 
-  find: can('runs.read', at('GET', '/v1/workflows/{workflow}/transactions/{transactionId}', 'Get the newest run of a transaction id'), FindRun)
+  find: can('runs.read', at('GET', '/v1/workflows/{workflow}/transactions/{transactionId}', 'Get the run of a transaction id: the live one, else the newest'), FindRun)
     .output(Run)
-    .query(({ ctx, input }) => ctx.parts.views.findRun(ctx.parts.database, ctx.actor.workspaceId, input)),
+    .query(({ ctx, input }) => {
+      authorizeIncluded(ctx.principal, input.include)
+      return ctx.parts.views.findRun(ctx.parts.database, ctx.actor.workspaceId, input)
+    }),
 
   current: can('runs.read', at('GET', '/v1/workflows/{workflow}/current', 'Get the current run of a workflow, or one of its runs'), CurrentRun)
     .output(Run)

@@ -62,6 +62,7 @@ export const nodeFile: NodeFile = { id: ids.nodeFile, workflowId: ids.workflow, 
 export const run: Run = {
   id: ids.run,
   workflowId: ids.workflow,
+  workflow: 'order',
   version: 1,
   status: 'running',
   waitingKind: null,
@@ -146,6 +147,7 @@ const step: Step = {
   output: null,
   route: null,
   error: null,
+  reported: false,
   waitingFor: null,
   skipReason: null,
   compensation: null,
@@ -418,7 +420,9 @@ export function createToys(): Toys {
       current: async (_of, signal) => feed.follow(undefined, signal),
       session: async (of, signal) => feed.follow(of.after, signal),
       workspace: async (of, signal) => feed.follow(of.after, signal),
+      transaction: async (of, signal) => feed.follow(of.after, signal),
     },
+    accounts: { of: async (batch) => batch.map(() => null) },
     access: {
       ...toy<Omit<Parts['access'], 'keys' | 'secrets' | 'members' | 'users' | 'workspaces'>>('access', memory, {
         authenticate,
@@ -429,6 +433,8 @@ export function createToys(): Toys {
           return pair
         },
         refresh: pair,
+        renew: { token: 'renewed.by.toys', expiresAt: at, user },
+        leave: undefined,
         logout: undefined,
         switch: pair,
         changePassword: pair,

@@ -45,6 +45,8 @@ export interface Column<R> extends Field<R> {
   narrow?(values: readonly Scalar[]): string | null
   /** That the field is one of these values, where `sql` would tell the planner nothing of how many rows are so. Without parameters. */
   within?(values: readonly Scalar[]): string
+  /** It stands in another table: what is asked of it is asked there, of `sql`, and once for all rows. */
+  elsewhere?: { sql: string; where(test: string): string }
 }
 
 export interface ListFields<R, Name extends string = string, F extends Field<R> = Field<R>> {

@@ -21,6 +21,11 @@ export function whereSql<R>(checked: Checked, list: StoredList<R>, bind: Bind): 
   if (checked.is === 'not') return `(${whereSql(checked.of, list, bind)}) is not true`
   if (checked.is === 'in' && checked.values.length === 0) return 'false'
   const column = list.fields[checked.at.field]!
+  const { elsewhere } = column
+  return elsewhere ? elsewhere.where(testSql(checked, { ...column, sql: elsewhere.sql }, bind)) : testSql(checked, column, bind)
+}
+
+function testSql<R>(checked: Comparing, column: Column<R>, bind: Bind): string {
   if (checked.at.type === 'json') return inJson(checked, jsonAt(column, checked.at, bind), bind)
   if (checked.is === 'null') return `(${column.sql}) is null`
   if (checked.is === 'in') return within(column, checked.values, bind)

@@ -228,6 +228,8 @@ export class Core0001 extends Migration {
     this.addSql('create index runs_held on runs (workspace_id, id) where ended_at is null and held_at is not null')
     this.addSql('create index runs_ended_badly on runs (workspace_id, id) where reason is not null and trial is null')
     this.addSql('create index runs_workflow_ended_badly on runs (workflow_id, id) where reason is not null and trial is null')
+    // Little of what failed, and what somebody has to see to.
+    this.addSql(`create index runs_not_undone on runs (workspace_id, id) where reason ->> 'code' = 'compensation_failed' and trial is null`)
     // Most are started by hand or by their parent, and are in it at no cost.
     this.addSql(`create index runs_trigger on runs (workspace_id, trigger, id) where trigger <> all('{manual,parent}') and trial is null`)
     // Over those that have any: others cost nothing. A rare tag must be known as rare, or it is looked for through all runs.
@@ -235,6 +237,7 @@ export class Core0001 extends Migration {
     this.addSql('alter table runs alter column tags set statistics 300')
     this.addSql('create unique index runs_transaction on runs (workflow_id, live_transaction) where live_transaction is not null')
     this.addSql('create index runs_transactions on runs (workflow_id, transaction_id, id) where transaction_id is not null')
+    this.addSql('create index runs_transaction_ids on runs (workspace_id, transaction_id, id) where transaction_id is not null')
     this.addSql('create unique index runs_lane_live on runs (workspace_id, lane_live) where lane_live is not null')
     this.addSql('create index runs_lane on runs (workspace_id, lane, id) where lane is not null and ended_at is null')
     this.addSql('create index runs_session on runs (session_id, id) where session_id is not null')
@@ -528,6 +531,50 @@ export class Core0001 extends Migration {
       )`)
     this.addSql('create index webhook_readers_webhook on webhook_readers (webhook_id)')
     this.addSql(`
+      create table schedules (
+        id text primary key,
+        workspace_id text not null references workspaces (id) on delete cascade,
+        -- Hidden, it has none any more.
+        workflow_id text not null references workflows (id) on delete cascade,
+        name text not null,
+        cron text,
+        every_ms bigint,
+        time_zone text not null,
+        -- Of an interval: its moments are whole intervals from here.
+        anchor_at timestamptz(3) not null,
+        -- {"input": …} or {"inputs": …}. Null: its runs are told their time.
+        given json,
+        missed text not null check (missed in ('skip', 'once', 'all')),
+        overlap text not null check (overlap in ('allow', 'skip', 'queue')),
+        times int,
+        starts_at timestamptz(3),
+        ends_at timestamptz(3),
+        enabled boolean not null,
+        -- The first moment that is not served yet. Null: paused, or ended.
+        next_at timestamptz(3),
+        -- When it is looked at: then, or later while it is lent to a server and after a start that was refused.
+        due_at timestamptz(3),
+        last_at timestamptz(3),
+        last_run_id text,
+        count int not null default 0,
+        skipped int not null default 0,
+        -- Starts for this moment that were refused.
+        tries int not null default 0,
+        last_error json,
+        origin text not null check (origin in ('api', 'code')),
+        -- On whose behalf its runs start: who said last what it is. Null: code.
+        said_by text,
+        -- Counts what is said of it: what was read before is not acted on after.
+        revision int not null default 1,
+        created_at timestamptz(3) not null,
+        updated_at timestamptz(3) not null,
+        check ((next_at is null) = (due_at is null)),
+        check ((cron is null) <> (every_ms is null))
+      )`)
+    this.addSql('create unique index schedules_name on schedules (workflow_id, name)')
+    this.addSql('create index schedules_list on schedules (workspace_id, id)')
+    this.addSql('create index schedules_due on schedules (due_at) where due_at is not null')
+    this.addSql(`
       create table audit (
         id text primary key,
         -- Without a reference: what was done outlives the workspace it was done to.
@@ -610,6 +657,7 @@ export class Core0001 extends Migration {
       'file_chunks',
       'files',
       'audit',
+      'schedules',
       'webhook_readers',
       'deliveries',
       'webhooks',

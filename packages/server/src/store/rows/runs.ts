@@ -297,6 +297,15 @@ export async function runOfTransaction(tx: Tx, workflowId: string, transactionId
   return rows[0]
 }
 
+/** Without a transaction id a run goes by its own. */
+export async function runByItself(tx: Tx, workflowId: string, id: string): Promise<{ id: string } | undefined> {
+  const rows = await tx.query<{ id: string }>(
+    { name: 'runs-by-itself', text: 'select id from runs where id = $2 and workflow_id = $1 and transaction_id is null and trial is null' },
+    [workflowId, id],
+  )
+  return rows[0]
+}
+
 /** Serialises the starts under one transaction id until the transaction ends. */
 export const lockTransaction = (tx: Tx, workflowId: string, transactionId: string): Promise<unknown> =>
   tx.query({ name: 'transaction-lock', text: 'select pg_advisory_xact_lock(hashtextextended($1, 7462))' }, [`${workflowId}/${transactionId}`])

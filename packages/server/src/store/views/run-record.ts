@@ -4,6 +4,7 @@ import { createGather } from '../gather.ts'
 import { listedValue } from './listed.ts'
 import { type Pinned, pinnedColumns } from './outline.ts'
 import { type ShownPause, openPauses } from './pause.ts'
+import { type ToldStep, stepsOfRun } from './run-steps.ts'
 import { type SummaryRow, summaryColumns } from './run-summary.ts'
 import type { StepOutput } from './told-outputs.ts'
 
@@ -20,6 +21,7 @@ export interface RunRecord extends SummaryRow, Pinned {
   /** As far as they are included. */
   opened?: ShownPause[] | null
   iterations?: IterationRow[] | null
+  told_steps?: ToldStep[] | null
   [more: string]: unknown
 }
 
@@ -74,7 +76,7 @@ const keyOf = (workspaceId: string, id: string): string => `${workspaceId} ${id}
 /** One run as it stands. What is included beside its version is of the same moment. */
 export function readRunRecord(tx: Tx, workspaceId: string, id: string, include: readonly RunInclude[]): Promise<RunRecord | undefined> {
   const look = lookOf(include, false)
-  if (!look.pauses && !look.iterations) return readerOf(tx)(keyOf(workspaceId, id))
+  if (!look.pauses && !look.iterations && !look.steps) return readerOf(tx)(keyOf(workspaceId, id))
   return tx.query<RunRecord>(wholeRuns(look), [[workspaceId], [id]]).then((rows) => rows[0])
 }
 
@@ -85,11 +87,17 @@ export const readRunRecords = (tx: Tx, workspaceId: string, ids: readonly string
 interface Look {
   pauses: boolean
   iterations: boolean
+  steps: boolean
   /** Large values by their size alone. */
   listed: boolean
 }
 
-const lookOf = (include: readonly RunInclude[], listed: boolean): Look => ({ pauses: include.includes('pauses'), iterations: include.includes('iterations'), listed })
+const lookOf = (include: readonly RunInclude[], listed: boolean): Look => ({
+  pauses: include.includes('pauses'),
+  iterations: include.includes('iterations'),
+  steps: include.includes('steps'),
+  listed,
+})
 
 const nodeSums = `
   select distinct on (node_id, state, part) node_id, state, part, steps.started_at as began_at, steps.ended_at as settled_at,
@@ -122,10 +130,10 @@ const iterationRows = `
  * because PostgreSQL would plan the statement anew for each that is short (0.3 ms); by `offset 0` each run is found by its id,
  * however few there were when it was planned.
  */
-function wholeRuns({ pauses, iterations, listed }: Look): Statement {
+function wholeRuns({ pauses, iterations, steps, listed }: Look): Statement {
   const value = (column: string): string => (listed ? listedValue(column) : column)
   return {
-    name: `view-runs${listed ? '-listed' : ''}${pauses ? '-pauses' : ''}${iterations ? '-iterations' : ''}`,
+    name: `view-runs${listed ? '-listed' : ''}${pauses ? '-pauses' : ''}${iterations ? '-iterations' : ''}${steps ? '-steps' : ''}`,
     text: `
     select one.* from unnest((select $1::text[]), (select $2::text[])) as asked (workspace_id, id), lateral (
       select ${summaryColumns}, ${pinnedColumns.replace('workflow_id, version, ', '')}, workspace_id, held_at, ${value('input')}, ${value('output')}, missing,
@@ -133,10 +141,12 @@ function wholeRuns({ pauses, iterations, listed }: Look): Statement {
         case when ended_at is null then (select json_agg(waits) from (${waitRows}) as waits) end as waits,
         case when ended_at is null then (select json_agg(id order by id) from pauses where run_id = runs.id and status = 'open') end as pauses${
           pauses ? `,\n        case when ended_at is null then (select json_agg(opened) from (${openPauses}) as opened) end as opened` : ''
-        }${iterations ? `,\n        (select json_agg(iterations) from (${iterationRows}) as iterations) as iterations` : ''}
+        }${iterations ? `,\n        (select json_agg(iterations) from (${iterationRows}) as iterations) as iterations` : ''}${
+          steps ? `,\n        (select json_agg(told) from (${stepsOfRun}) as told) as told_steps` : ''
+        }
       from runs where runs.id = asked.id and runs.workspace_id = asked.workspace_id offset 0
     ) as one`,
   }
 }
 
-const plain = wholeRuns({ pauses: false, iterations: false, listed: false })
+const plain = wholeRuns({ pauses: false, iterations: false, steps: false, listed: false })

@@ -5,7 +5,10 @@ import { timeOf } from '../ids.ts'
 /** The status as the world sees it: a hold lies over those that it can lie on. */
 export const shownStatus = `case when held_at is not null and status in ('queued', 'running', 'waiting') then 'held' else status end`
 
-export const summaryColumns = `id, workflow_id, version, ${shownStatus} as status, waiting_kind, progress, reason, transaction_id, lane, parent_run_id, session_id, trigger, tags,
+/** What stands of a workflow that is deleted, too. */
+const handle = `(select handle from workflows where workflows.id = workflow_id)`
+
+export const summaryColumns = `id, workflow_id, ${handle} as workflow_handle, version, ${shownStatus} as status, waiting_kind, progress, reason, transaction_id, lane, parent_run_id, session_id, trigger, tags,
   started_at, ended_at, updated_at`
 
 /** All that a list of runs looks at, but for the id. */
@@ -16,6 +19,8 @@ export const listedColumns = `workflow_id, version, status, held_at, waiting_kin
 export interface SummaryRow {
   id: string
   workflow_id: string
+  /** Null: a trial of a node that stands in no workflow. */
+  workflow_handle: string | null
   version: number
   status: RunSummary['status']
   waiting_kind: RunSummary['waitingKind']
@@ -38,6 +43,7 @@ const iso = (instant: Date | string): string => new Date(instant).toISOString()
 export const summaryFrom = (row: SummaryRow): RunSummary => ({
   id: row.id,
   workflowId: row.workflow_id,
+  workflow: row.workflow_handle ?? row.workflow_id,
   version: row.version,
   status: row.status,
   waitingKind: row.waiting_kind,
@@ -109,6 +115,9 @@ function waitOf({ status, endedAt, waitingKind, startedAt }: RunSummary): RunSum
   return waitingKind ?? (startedAt === null ? 'queue' : null)
 }
 
+/** What could not be undone is looked for among all that failed, of which it is little. */
+const narrowReason = (codes: readonly Scalar[]): string => (all(codes, ['compensation_failed']) ? `reason ->> 'code' = 'compensation_failed'` : 'reason is not null')
+
 const uncommonTrigger = `trigger <> all('{manual,parent}')`
 
 /** Trials are in no list: whoever reads one leaves them out. */
@@ -117,10 +126,17 @@ export const runList: StoredList<RunSummary, RunField> = {
   fields: {
     id: { type: 'id', sql: 'id', of: (run) => run.id },
     workflowId: { type: 'id', sql: 'workflow_id', of: (run) => run.workflowId },
+    // Whoever lists runs gives their workspace first.
+    workflow: {
+      type: 'text',
+      sql: handle,
+      elsewhere: { sql: 'handle', where: (test) => `workflow_id in (select workflows.id from workflows where workspace_id = $1 and ${test})` },
+      of: (run) => run.workflow,
+    },
     version: { type: 'number', sql: 'version', of: (run) => run.version },
     status: { type: 'text', sql: shownStatus, of: (run) => run.status, within: shownWithin },
     waitingOn: { type: 'text', nullable: true, sql: shownWait, of: waitOf, narrow: narrowWait },
-    reason: { type: 'text', nullable: true, sql: `reason ->> 'code'`, of: (run) => run.reason?.code ?? null, narrow: () => 'reason is not null' },
+    reason: { type: 'text', nullable: true, sql: `reason ->> 'code'`, of: (run) => run.reason?.code ?? null, narrow: narrowReason },
     transactionId: { type: 'text', nullable: true, sql: 'transaction_id', of: (run) => run.transactionId },
     lane: { type: 'text', nullable: true, sql: 'lane', of: (run) => run.lane },
     parentRunId: { type: 'id', nullable: true, sql: 'parent_run_id', of: (run) => run.parentRunId },

@@ -1,6 +1,7 @@
 import {
   type CurrentRun,
   Fault,
+  type FindRun,
   type JsonObject,
   type ListRuns,
   type ListedRun,
@@ -9,6 +10,7 @@ import {
   type RunEvent,
   type RunField,
   type RunInclude,
+  type RunStep,
   type RunSummary,
   type Step,
   type Where,
@@ -18,19 +20,19 @@ import { among, listPage } from '../conditions/list.ts'
 import { decodeCursor, pageFrom } from '../cursor.ts'
 import type { Tx } from '../database.ts'
 import { laneOfWorkflow } from '../lanes.ts'
-import type { StepRecord } from '../rows/steps.ts'
-import { type Outline, type Pinned, outlineFor, pinnedColumns } from './outline.ts'
+import { runByItself, runOfTransaction } from '../rows/runs.ts'
+import { type Outline, type Pinned, outlineFor, outlinesFor, pinnedColumns } from './outline.ts'
 import { createScale } from './listed.ts'
 import { openPausesOf, weighOpenPauses } from './pause.ts'
 import { pinnedTo } from './pinned.ts'
 import { readRunRecords } from './run-record.ts'
+import { type ToldStep, stepsOfRun, toldStep, toldStepColumns, weightOfSteps } from './run-steps.ts'
 import { getRun, runsFrom } from './run.ts'
 import { type SummaryRow, listedColumns, runList, summaryColumns, summaryFrom } from './run-summary.ts'
 import { stepInputs } from './step-inputs.ts'
+import { listed } from './told-outputs.ts'
 
 export { getRun }
-
-const time = (date: Date | null): string | null => date?.toISOString() ?? null
 
 // ── lists ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -45,7 +47,7 @@ interface ListedRow extends SummaryRow {
  * moment after they were looked for.
  */
 export async function listRuns(tx: Tx, workspaceId: string, asked: ListRuns): Promise<Page<ListedRun>> {
-  const { workflow, version, status, tag, waitingOn: kinds, trigger, sessionId, createdAfter, createdBefore, paused, whole, include = [] } = asked
+  const { workflow, workflows, transactionIds, q, version, status, tag, waitingOn: kinds, trigger, sessionId, createdAfter, createdBefore, paused, whole, include = [] } = asked
   const workflowId = workflow === undefined ? undefined : await resolveWorkflow(tx, workspaceId, workflow)
   const also: Where<RunField> = {
     ...(!paused && { workflowId }),
@@ -56,21 +58,29 @@ export async function listRuns(tx: Tx, workspaceId: string, asked: ListRuns): Pr
     trigger,
     sessionId,
     created: { gte: createdAfter, lt: createdBefore },
+    and: [
+      ...(workflows ? [{ workflowId: { in: await workflowsNamed(tx, workspaceId, workflows) } }] : []),
+      ...(transactionIds ? [{ or: [{ transactionId: { in: transactionIds } }, { transactionId: null, id: { in: transactionIds } }] }] : []),
+      ...(q === undefined ? [] : [{ or: searched.map((field) => ({ [field]: { contains: q } })) }]),
+    ],
   }
   const page = await listPage(
     tx,
     runList,
     { ...asked, also },
     {
-      select: whole ? `${summaryColumns}, ${weightOf}` : summaryColumns,
+      select: [summaryColumns, ...weightsOf(whole ?? false, include)].join(', '),
       ...(paused ? pausedRuns(workspaceId, workflowId) : { from: 'runs', scope: ofWorkspace, values: [workspaceId] }),
       item: (row: ListedRow) => row,
     },
   )
   const ids = page.items.map(({ id }) => id)
   if (include.includes('pauses')) await weighOpenPauses(tx, ids)
-  return { ...page, items: whole ? await wholeOf(tx, workspaceId, page.items, include) : await toldWith(tx, page.items, include) }
+  const items = await inParts(page.items, (rows) => (whole ? wholeOf(tx, workspaceId, rows, include) : toldWith(tx, rows, include)))
+  return { ...page, items }
 }
+
+const searched = ['transactionId', 'id', 'status', 'workflowId', 'workflow'] as const satisfies readonly RunField[]
 
 const ofWorkspace = 'workspace_id = $1 and trial is null'
 
@@ -92,52 +102,80 @@ function pausedRuns(workspaceId: string, workflowId: string | undefined): { from
   }
 }
 
-/** Outputs that are told by their size weigh little. */
-const weightOf = `
-  (select sum(case when output_bytes <= ${limits.listValueBytes} then output_bytes else 0 end + coalesce(octet_length(error::text), 0)) from steps where run_id = id) as weight`
+/** What is told of a run beside its summary, in bytes. Outputs that are told by their size weigh little. */
+function weightsOf(whole: boolean, include: readonly RunInclude[]): string[] {
+  const ofNodes = `
+  (select sum(case when output_bytes <= ${limits.listValueBytes} then output_bytes else 0 end + coalesce(octet_length(error::text), 0)) from steps where run_id = runs.id)`
+  const weights = [...(whole ? [ofNodes] : []), ...(include.includes('steps') ? [weightOfSteps] : [])]
+  return weights.length === 0 ? [] : [`(${weights.map((weight) => `coalesce(${weight}, 0)`).join(' + ')})::float8 as weight`]
+}
 
 /** Read together are as many as do not weigh more than an answer holds: nearly always all of them. */
-async function wholeOf(tx: Tx, workspaceId: string, rows: readonly ListedRow[], include: readonly RunInclude[]): Promise<Run[]> {
+async function inParts<T>(rows: readonly ListedRow[], read: (part: readonly ListedRow[]) => Promise<T[]>): Promise<T[]> {
   const weigh = createScale()
-  const whole: Run[] = []
+  const all: T[] = []
   for (let from = 0; from < rows.length;) {
     let [weight, to] = [0, from]
     do weight += rows[to++]!.weight ?? 0
     while (to < rows.length && weight + (rows[to]!.weight ?? 0) <= limits.answerBytes)
-    const ids = rows.slice(from, to).map(({ id }) => id)
-    const runs = new Map((await runsFrom(tx, await readRunRecords(tx, workspaceId, ids, include), include)).map((run) => [run.id, run]))
-    // What has gone meanwhile is listed no more.
-    const found = ids.flatMap((id) => runs.get(id) ?? [])
-    weigh(found)
-    whole.push(...found)
+    const told = await read(rows.slice(from, to))
+    weigh(told)
+    all.push(...told)
     from = to
   }
-  return whole
+  return all
+}
+
+async function wholeOf(tx: Tx, workspaceId: string, rows: readonly ListedRow[], include: readonly RunInclude[]): Promise<Run[]> {
+  const ids = rows.map(({ id }) => id)
+  const runs = new Map((await runsFrom(tx, await readRunRecords(tx, workspaceId, ids, include), include)).map((run) => [run.id, run]))
+  // What has gone meanwhile is listed no more.
+  return ids.flatMap((id) => runs.get(id) ?? [])
 }
 
 /** Summaries with what is included of them. */
 async function toldWith(tx: Tx, rows: readonly ListedRow[], include: readonly RunInclude[]): Promise<ListedRun[]> {
-  const summaries = rows.map(summaryFrom)
-  if (include.length === 0) return summaries
-  const pinned = include.includes('version')
-    ? await pinnedTo(
-        tx,
-        rows.map((row) => ({ ...row, drafted: null })),
-      )
-    : null
+  const pins = rows.map((row) => ({ ...row, drafted: null }))
+  const pinned = include.includes('version') ? await pinnedTo(tx, pins) : null
   const opened = include.includes('pauses')
     ? await openPausesOf(
         tx,
         rows.map(({ id }) => id),
       )
     : null
-  const told = summaries.map((summary, at) => ({
-    ...summary,
-    ...(pinned && { pinned: pinned({ ...rows[at]!, drafted: null }) }),
-    ...(opened && { openPauses: opened.get(summary.id) ?? [] }),
+  const steps = include.includes('steps') ? await stepsOf(tx, pins) : null
+  return rows.map((row, at) => ({
+    ...summaryFrom(row),
+    ...(pinned && { pinned: pinned(pins[at]!) }),
+    ...(opened && { openPauses: opened.get(row.id) ?? [] }),
+    ...(steps && { steps: steps.get(row.id) ?? [] }),
   }))
-  createScale()(told)
-  return told
+}
+
+/** The steps outside of bodies, by run. */
+async function stepsOf(tx: Tx, rows: readonly (Pinned & { id: string })[]): Promise<Map<string, RunStep[]>> {
+  const found = await tx.query<{ id: string; told: ToldStep[] | null }>(
+    { name: 'view-runs-steps', text: `select id, (select json_agg(told) from (${stepsOfRun}) as told) as told from runs where id = any($1)` },
+    [rows.map(({ id }) => id)],
+  )
+  const outlines = await outlinesFor(tx, rows)
+  const names = new Map(rows.map(({ id }, at) => [id, outlines[at]!.names]))
+  return new Map(found.map(({ id, told }) => [id, (told ?? []).map((step) => toldStep(step, names.get(id)!, listed))]))
+}
+
+/** Those of these names that there are. */
+async function workflowsNamed(tx: Tx, workspaceId: string, refs: readonly string[]): Promise<string[]> {
+  const rows = await tx.query<{ id: string | null }>(
+    {
+      name: 'view-workflow-ids',
+      text: `
+        select coalesce((select id from workflows where id = ref and workspace_id = $1 and deleted_at is null),
+          (select id from workflows where workspace_id = $1 and handle = ref and deleted_at is null)) as id
+        from unnest((select $2::text[])) as asked (ref)`,
+    },
+    [workspaceId, refs],
+  )
+  return [...new Set(rows.flatMap(({ id }) => id ?? []))]
 }
 
 /** An id wins over a handle. */
@@ -150,18 +188,12 @@ export async function resolveWorkflow(tx: Tx, workspaceId: string, ref: string):
   return row.id
 }
 
-/** The newest run of a transaction id; a live one wins. */
-export async function findRun(tx: Tx, workspaceId: string, asked: { workflow: string; transactionId: string }): Promise<Run> {
+/** The live run of a transaction id, else its newest. A run without one goes by its own id. */
+export async function findRun(tx: Tx, workspaceId: string, { include, ...asked }: FindRun): Promise<Run> {
   const workflow = await resolveWorkflow(tx, workspaceId, asked.workflow)
-  const [row] = await tx.query<{ id: string }>(
-    {
-      name: 'view-find-run',
-      text: `select id from runs where workflow_id = $1 and transaction_id = $2 and trial is null order by live_transaction nulls last, id desc limit 1`,
-    },
-    [workflow, asked.transactionId],
-  )
+  const row = (await runOfTransaction(tx, workflow, asked.transactionId)) ?? (await runByItself(tx, workflow, asked.transactionId))
   if (!row) throw new Fault('run_missing')
-  return getRun(tx, workspaceId, row.id)
+  return getRun(tx, workspaceId, row.id, include)
 }
 
 /** The live run of the workflow's lane `canvas`, else its newest live one, else its newest; trials are never current. Or this run of it. */
@@ -192,46 +224,11 @@ export async function currentRunId(tx: Tx, workspaceId: string, asked: Pick<Curr
 
 // ── steps and events ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-interface StepView extends Omit<StepRecord, 'output'> {
-  output: Step['output']
+interface StepView extends ToldStep {
   [more: string]: unknown
 }
 
-const stepColumns = `steps.run_id, node_id, iteration, state, attempts, failures, case when output_bytes <= ${limits.listValueBytes} then output end as output, output_bytes,
-  route, steps.error, waiting_for, skip_reason, compensation, steps.started_at, last_attempt_at, retry_at, timed_out_at, steps.ended_at`
-
-function stepFrom(row: StepView, names: ReadonlyMap<string, string>, input: JsonObject): Step {
-  const { compensation } = row as { compensation: Step['compensation'] }
-  return {
-    key: `${row.run_id}/${encodeURIComponent(row.node_id)}/${row.iteration === '' ? '-' : row.iteration}`,
-    runId: row.run_id,
-    nodeId: row.node_id,
-    step: names.get(row.node_id) ?? row.node_id,
-    iteration: row.iteration,
-    state: row.state as Step['state'],
-    attempts: row.attempts,
-    failures: row.failures,
-    input,
-    output: row.output_bytes > limits.listValueBytes ? { truncated: row.output_bytes } : row.output,
-    route: row.route,
-    error: row.error as Step['error'],
-    waitingFor: row.waiting_for as Step['waitingFor'],
-    skipReason: row.skip_reason as Step['skipReason'],
-    compensation: compensation && {
-      state: compensation.state,
-      attempts: compensation.attempts,
-      failures: compensation.failures,
-      lastAttemptAt: compensation.lastAttemptAt === null ? null : new Date(compensation.lastAttemptAt).toISOString(),
-      error: compensation.error,
-      output: compensation.output,
-    },
-    startedAt: time(row.started_at),
-    lastAttemptAt: time(row.last_attempt_at),
-    retryAt: time(row.retry_at),
-    timedOutAt: time(row.timed_out_at),
-    endedAt: time(row.ended_at),
-  }
-}
+const stepFrom = (row: StepView, names: ReadonlyMap<string, string>, input: JsonObject): Step => ({ ...toldStep(row, names, listed), input })
 
 async function outlineOfRun(tx: Tx, workspaceId: string, runId: string): Promise<Outline> {
   const [row] = await tx.query<Pinned & Record<string, unknown>>({ name: 'view-run-pinned', text: `select ${pinnedColumns} from runs where id = $1 and workspace_id = $2` }, [
@@ -245,7 +242,7 @@ async function outlineOfRun(tx: Tx, workspaceId: string, runId: string): Promise
 /** One step, with its output whole. */
 export async function getStep(tx: Tx, workspaceId: string, of: { runId: string; nodeId: string; iteration: string }): Promise<Step> {
   const outline = await outlineOfRun(tx, workspaceId, of.runId)
-  const [row] = await tx.query<StepView>(`select ${stepColumns}, output as whole from steps where run_id = $1 and node_id = $2 and iteration = $3`, [
+  const [row] = await tx.query<StepView>(`select ${toldStepColumns}, output as whole from steps where run_id = $1 and node_id = $2 and iteration = $3`, [
     of.runId,
     of.nodeId,
     of.iteration,
@@ -265,7 +262,7 @@ export async function listSteps(
   const outline = await outlineOfRun(tx, workspaceId, runId)
   const offset = asked.cursor === undefined ? 0 : Number(decodeCursor(asked.cursor, /^\d{1,6}$/))
   const rows = await tx.query<StepView>(
-    `select ${stepColumns} from steps where run_id = $1 and ($2::text is null or node_id = $2)
+    `select ${toldStepColumns} from steps where run_id = $1 and ($2::text is null or node_id = $2)
      order by steps.started_at nulls last, node_id, string_to_array(iteration, '.')::int[] offset $3 limit $4`,
     [runId, asked.nodeId ?? null, offset, asked.limit + 1],
   )

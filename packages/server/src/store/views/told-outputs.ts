@@ -10,6 +10,8 @@ export interface StepOutput {
   output: Json
   output_bytes: number
   error: JsonObject | null
+  /** Which of a step's values it is: unless said what it gave, else what its undoing is given, or gave. */
+  value?: 'compensateInput' | 'undone'
 }
 
 /** An output in one of its places: with the node that gave it, or in what those behind it were given. */
@@ -21,7 +23,7 @@ export interface Telling {
 }
 
 /** A large one by its size alone. */
-const listed: Tell = ({ output, output_bytes }) => (output_bytes > limits.listValueBytes ? { truncated: output_bytes } : output)
+export const listed: Tell = ({ output, output_bytes }) => (output_bytes > limits.listValueBytes ? { truncated: output_bytes } : output)
 
 export const bySize: Telling = { output: listed, input: listed }
 
@@ -72,7 +74,7 @@ const isLarge = ({ output_bytes }: StepOutput): boolean => output_bytes > limits
 
 /** Always in one order, whatever they were read in. */
 function smallFirst(one: StepOutput, other: StepOutput): number {
-  const keys = [one, other].map(({ node_id, iteration }) => `${node_id}\n${iteration}`)
+  const keys = [one, other].map(({ node_id, iteration, value = '' }) => `${node_id}\n${iteration}\n${value}`)
   return one.output_bytes - other.output_bytes || (keys[0]! < keys[1]! ? -1 : 1)
 }
 
@@ -83,12 +85,18 @@ async function readWhole(tx: Tx, runId: string, outputs: readonly StepOutput[]):
     {
       name: 'view-whole-outputs',
       text: `
-        select one.* from unnest((select $2::text[]), (select $3::text[]), (select $4::int[])) with ordinality as asked (node_id, iteration, bytes, place), lateral (
-          select asked.place::int - 1 as place, output from steps
-          where run_id = $1 and steps.node_id = asked.node_id and steps.iteration = asked.iteration and output_bytes = asked.bytes offset 0
+        select one.* from unnest((select $2::text[]), (select $3::text[]), (select $4::int[]), (select $5::text[])) with ordinality as asked (node_id, iteration, bytes, value, place), lateral (
+          select asked.place::int - 1 as place, case asked.value when 'compensateInput' then compensate_input when 'undone' then compensation -> 'output' else output end as output
+          from steps where run_id = $1 and steps.node_id = asked.node_id and steps.iteration = asked.iteration and (asked.value <> '' or output_bytes = asked.bytes) offset 0
         ) as one`,
     },
-    [runId, outputs.map(({ node_id }) => node_id), outputs.map(({ iteration }) => iteration), outputs.map(({ output_bytes }) => output_bytes)],
+    [
+      runId,
+      outputs.map(({ node_id }) => node_id),
+      outputs.map(({ iteration }) => iteration),
+      outputs.map(({ output_bytes }) => output_bytes),
+      outputs.map(({ value = '' }) => value),
+    ],
   )
   return new Map(rows.map(({ place, output }) => [outputs[place]!, output]))
 }

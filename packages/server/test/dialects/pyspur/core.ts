@@ -71,6 +71,7 @@ export const aRun: fc.Arbitrary<ListedRun> = aDefinition.chain((definition) => {
     {
       id,
       workflowId: id,
+      workflow: text,
       version: fc.integer({ min: 0, max: 9 }),
       status: fc.constantFrom(...RunStatus.options),
       waitingKind: orNull(fc.constantFrom(...WaitingKind.options)),
@@ -98,7 +99,22 @@ export const aRun: fc.Arbitrary<ListedRun> = aDefinition.chain((definition) => {
     },
     {
       requiredKeys: [
-        ...(['id', 'workflowId', 'version', 'status', 'waitingKind', 'progress', 'reason', 'transactionId', 'lane', 'parentRunId', 'sessionId', 'trigger', 'tags'] as const),
+        ...([
+          'id',
+          'workflowId',
+          'workflow',
+          'version',
+          'status',
+          'waitingKind',
+          'progress',
+          'reason',
+          'transactionId',
+          'lane',
+          'parentRunId',
+          'sessionId',
+          'trigger',
+          'tags',
+        ] as const),
         ...(['created', 'startedAt', 'endedAt', 'updated'] as const),
       ],
     },

@@ -99,6 +99,7 @@ const step = (nodeId: string, type: string, more: Partial<RunNode> = {}): RunNod
 const run = (more: Partial<ListedRun>): ListedRun => ({
   id: '01k2v9n0b4xwt7c',
   workflowId: '01k2v9m3h5rj6tx',
+  workflow: 'flow',
   version: 1,
   status: 'running',
   waitingKind: null,
