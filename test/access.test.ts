@@ -308,6 +308,100 @@ describe('refresh', () => {
   })
 })
 
+describe('renewal', () => {
+  const day = 24 * 3_600_000
+  const inSeconds = (ms: number) => new Date(Math.floor(ms / 1_000) * 1_000).toISOString()
+
+  test('gives another token of the same login for one that holds, for a day or as long as asked for', async () => {
+    const { token, principal, id } = await member('editor')
+    const renewed = await there.renew(principal)
+    expect([renewed.user.id, renewed.expiresAt, renewed.token === token]).toEqual([id, inSeconds(clock.now + day), false])
+    expect(await enter(here, bearer(renewed.token))).toMatchObject({ userId: id, workspaceId: owner.workspaceId, token: { family: principal.token!.family } })
+    const short = await here.renew(principal, { forSeconds: 60 })
+    clock.now += 60_000
+    expect(await code(here.authenticate(bearer(short.token)))).toBe('credential_invalid')
+    await enter(here, bearer(renewed.token))
+  })
+
+  test('ends on the seventh day of a login, however often it was renewed; a refresh token begins the week anew', async () => {
+    const person = await member('editor')
+    const began = clock.now
+    let last = person.token
+    for (let times = 0; times < 7; times++) {
+      last = (await here.renew(await enter(here, bearer(last)))).token
+      clock.now += day - 3_600_000
+    }
+    const { token, expiresAt } = await here.renew(await enter(there, bearer(last)))
+    expect(expiresAt).toBe(inSeconds(began + 7 * day))
+    const { token: anew } = await here.refresh({ refreshToken: person.refreshToken })
+    clock.now = began + 7 * day
+    expect(await code(here.authenticate(bearer(token)))).toBe('credential_invalid')
+    expect((await here.renew(await enter(here, bearer(anew)))).expiresAt).toBe(inSeconds(clock.now + day))
+  })
+
+  test.each<[string, (person: Awaited<ReturnType<typeof member>>) => Promise<unknown>]>([
+    ['logout', ({ principal }) => there.logout(principal)],
+    ['a new password', ({ principal }) => there.changePassword(principal, { current: password, next: 'another password' })],
+    ['the end of its login', ({ principal }) => there.leave(principal)],
+    ['another role', ({ id }) => there.members.setRole(owner, { userId: id, role: 'viewer' })],
+    ['removal from the workspace', ({ id }) => there.members.remove(owner, { userId: id })],
+    [
+      'a refresh token that was stolen',
+      async ({ refreshToken }) => {
+        const second = await there.refresh({ refreshToken })
+        await there.refresh({ refreshToken: second.refreshToken })
+        await there.refresh({ refreshToken }).catch(() => {})
+      },
+    ],
+  ])('is refused after %s, at once on a server that has not heard of it, and what was renewed before dies too', async (_, end) => {
+    const person = await member('editor')
+    const before = await here.renew(person.principal)
+    await enter(here, bearer(before.token))
+    await end(person)
+    expect(await code(here.renew(person.principal))).toBe('credential_invalid')
+    clock.now += 2_000
+    expect(await code(here.authenticate(bearer(before.token)))).toBe('credential_invalid')
+  })
+
+  test('is for logins: a key gets no token, and ends none', async () => {
+    const { principal } = await member('editor')
+    const { secret: key } = await here.keys.create(principal, { name: 'ci' })
+    const byKey = await enter(here, bearer(key))
+    expect([await code(here.renew(byKey)), await code(here.leave(byKey))]).toEqual(['permission_denied', 'permission_denied'])
+  })
+})
+
+describe('leaving', () => {
+  test('ends one login with all its tokens, and no other of the user', async () => {
+    const first = await member('editor')
+    const other = await here.login({ email: first.email, password })
+    const second = await here.refresh({ refreshToken: first.refreshToken })
+    await here.leave(first.principal)
+    expect(await code(here.authenticate(bearer(second.token)))).toBe('credential_invalid')
+    expect(await code(there.refresh({ refreshToken: second.refreshToken }))).toBe('credential_invalid')
+    clock.now += 2_000
+    for (const { token } of [first, second]) expect(await code(there.authenticate(bearer(token)))).toBe('credential_invalid')
+    expect((await enter(there, bearer(other.token))).userId).toBe(first.id)
+    expect((await there.refresh({ refreshToken: other.refreshToken })).user.id).toBe(first.id)
+  })
+
+  test('ends a login that is being refreshed at the same moment', async () => {
+    const { refreshToken, principal, id } = await member('editor')
+    const soon = () => new Promise((resolve) => setTimeout(resolve, 200))
+    const [refreshing, leaving] = await db.database.transaction(async (tx) => {
+      // New rows of the user wait for this: the refresh has used up its token, and not given another.
+      await tx.query('select from users where id = $1 for update', [id])
+      const refreshed = there.refresh({ refreshToken })
+      await soon()
+      const left = here.leave(principal)
+      await soon()
+      return [refreshed, left] as const
+    })
+    await leaving
+    expect(await code(here.refresh({ refreshToken: (await refreshing).refreshToken }))).toBe('credential_invalid')
+  })
+})
+
 describe('a new password', () => {
   test('needs the current one, and answers with tokens that live', async () => {
     const { principal, email } = await member('viewer')

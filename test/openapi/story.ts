@@ -59,6 +59,7 @@ const helpdesk: Definition = {
 export const story: readonly Chapter[] = [
   { id: 'auth.login', input: () => ({ email: admin.email, password: admin.password }) },
   { id: 'auth.me', input: () => ({}) },
+  { id: 'auth.renew', input: () => ({ forSeconds: 36_000 }) },
   { id: 'auth.ticket', input: () => ({}) },
   { id: 'nodeTypes.list', input: () => ({}), show: 2 },
   { id: 'nodeTypes.get', input: () => ({ type: 'delay' }) },
@@ -229,5 +230,7 @@ export const story: readonly Chapter[] = [
   { id: 'auth.switch', input: () => ({ workspace: 'staging' }) },
   { id: 'workspaces.delete', input: () => ({ workspace: 'staging' }) },
   { id: 'auth.refresh', input: (told) => ({ refreshToken: told['users.changePassword'].refreshToken }) },
+  { id: 'auth.leave', input: () => ({}) },
+  { id: 'auth.login', input: () => ({ email: admin.email, password: 'staple battery horse correct' }) },
   { id: 'auth.logout', input: () => ({}) },
 ]

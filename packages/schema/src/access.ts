@@ -32,6 +32,14 @@ export const TokenPair = z.object({
 })
 export type TokenPair = z.infer<typeof TokenPair>
 
+/** Of the same login as the token it was given for. */
+export const RenewedToken = z.object({
+  token: z.string().meta({ description: 'A JWT' }),
+  expiresAt: Timestamp,
+  user: User,
+})
+export type RenewedToken = z.infer<typeof RenewedToken>
+
 export const ApiKey = z.object({
   id: Id,
   name: z.string(),

@@ -16,7 +16,7 @@ import type { Principal } from './principal.ts'
 import { createSecrets, createVault, type Secrets, type Vault } from './secrets.ts'
 import { createStandings } from './standings.ts'
 import { createTickets, type Tickets } from './tickets.ts'
-import { createTokens } from './tokens.ts'
+import { createTokens, type MoreClaims } from './tokens.ts'
 import { createUsers, type Users } from './users.ts'
 import { createWorkspaces, type Workspaces } from './workspaces.ts'
 
@@ -44,15 +44,17 @@ export interface AccessOptions {
   secret: string
   /** What a request without a credential may do. Unset: nothing. */
   anonymousRole?: Role
+  /** What tokens say beside what we read of them. */
+  claims?: MoreClaims
   /** Milliseconds since 1970; the clock of the machine unless set. */
   now?: () => number
 }
 
-export function createAccess({ orm, database, secret, anonymousRole, now = Date.now }: AccessOptions): Access {
+export function createAccess({ orm, database, secret, anonymousRole, claims, now = Date.now }: AccessOptions): Access {
   if (anonymousRole === 'owner' || anonymousRole === 'admin') throw new Error('The anonymous role is editor, operator or viewer')
   const ring = deriveKeys(secret)
   const passwords = createPasswords()
-  const tokens = createTokens(ring.tokens, now)
+  const tokens = createTokens(ring.tokens, now, claims)
   const standings = createStandings(database, now)
   const credentials = createCredentials({ orm, database, tokens, standings, anonymousRole, now })
   return {

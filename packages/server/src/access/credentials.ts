@@ -58,11 +58,11 @@ export function createCredentials({ orm, database, tokens, standings, anonymousR
   }
 
   async function byToken(token: string, credential: 'token' | 'cookie'): Promise<Principal> {
-    const { userId, workspaceId, epoch, family, expiresAt } = await tokens.verify(token)
+    const { userId, workspaceId, epoch, family, provenAt, expiresAt } = await tokens.verify(token)
     const standing = await standings.ofUser({ userId, workspaceId, family })
     if (!standing || standing.tokenEpoch !== epoch || !standing.familyLives) throw new Fault('credential_invalid')
     const { role, email, name } = standing
-    return { id: userId, userId, workspaceId, role, scopes: null, credential, email, name, token: { epoch, family, expiresAt } }
+    return { id: userId, userId, workspaceId, role, scopes: null, credential, email, name, token: { epoch, family, provenAt, expiresAt } }
   }
 
   async function anonymous(role: Role): Promise<Principal | null> {

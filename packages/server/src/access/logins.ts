@@ -1,7 +1,15 @@
-import { Fault, type Login, type Refresh, type SwitchWorkspace, type TokenPair, type User } from '@sluice/schema'
+import { Fault, type Login, type Refresh, type Renew, type RenewedToken, type SwitchWorkspace, type TokenPair, type User } from '@sluice/schema'
 import { firstMembership, memberOf } from '../store/entities/member.ts'
 import { deletePasswordTokens } from '../store/entities/password-token.ts'
-import { deleteExpiredRefreshTokens, deleteFamily, deleteRefreshTokens, insertRefreshToken, useRefreshToken, type RefreshTokenRow } from '../store/entities/refresh-token.ts'
+import {
+  deleteExpiredRefreshTokens,
+  deleteFamily,
+  deleteRefreshTokens,
+  familyLives,
+  insertRefreshToken,
+  useRefreshToken,
+  type RefreshTokenRow,
+} from '../store/entities/refresh-token.ts'
 import { raiseEpoch, replacePassword, userByEmail, userById, type UserRow } from '../store/entities/user.ts'
 import { findWorkspace } from '../store/entities/workspace.ts'
 import type { EntityManager, Orm } from '../store/orm.ts'
@@ -10,7 +18,7 @@ import { checkNewPassword, normalEmail, type Passwords } from './passwords.ts'
 import { authorize } from './policy.ts'
 import type { Principal } from './principal.ts'
 import type { Standings } from './standings.ts'
-import type { Tokens } from './tokens.ts'
+import { type Tokens, tokenLifetimeMs } from './tokens.ts'
 
 export interface Logins {
   /** Throws `login_failed` for an unknown user and a wrong password alike, after as long a time; `rate_limited` when too many come at once. */
@@ -21,6 +29,13 @@ export interface Logins {
    * successor is replaced. Should somebody hold that one after all, its use ends the family.
    */
   refresh(input: Refresh): Promise<TokenPair>
+  /**
+   * Another token of the same login for one that still holds, and no refresh token. Whoever has found a token cannot keep it
+   * alive for ever by this: the last one dies a week after a password or a refresh token was shown.
+   */
+  renew(principal: Principal, input?: Renew): Promise<RenewedToken>
+  /** Ends the login that the token descends from, with all its tokens, and no other of the user. */
+  leave(principal: Principal): Promise<void>
   /** Ends every token of the user, everywhere. */
   logout(principal: Principal): Promise<void>
   /** Tokens for another workspace, by id or handle, of the same user. */
@@ -39,6 +54,8 @@ export interface LoginParts {
 
 /** Renewed with every refresh: a client that comes once a month stays logged in. */
 const refreshLifetimeMs = 30 * 24 * 3_600_000
+/** Of a login, by its tokens alone. Shorter than that of its refresh token, which its tokens live by. */
+const renewableMs = 7 * 24 * 3_600_000
 /** A client waits half a minute for an answer before it asks again. */
 const lostAnswerMs = 60_000
 
@@ -55,7 +72,7 @@ export function createLogins({ orm, passwords, tokens, standings, now }: LoginPa
     const refreshToken = randomToken()
     const expiresAt = new Date(now() + refreshLifetimeMs)
     await insertRefreshToken(em, { hash: digest(refreshToken), family, replaces, userId: user.id, workspaceId, tokenEpoch: user.tokenEpoch, usedAt: null, expiresAt })
-    const token = await tokens.sign({ userId: user.id, workspaceId, epoch: user.tokenEpoch, family })
+    const token = await tokens.sign({ userId: user.id, workspaceId, epoch: user.tokenEpoch, family, provenAt: now() })
     return { token, refreshToken, user: asUser(user) }
   }
 
@@ -88,6 +105,26 @@ export function createLogins({ orm, passwords, tokens, standings, now }: LoginPa
       if (ended) standings.forgetUser(ended)
       if (!pair) throw new Fault('credential_invalid')
       return pair
+    },
+
+    async renew(principal, { forSeconds } = {}) {
+      const { userId, workspaceId, epoch, family, provenAt } = loginOf(principal)
+      const lifetimeMs = forSeconds === undefined ? tokenLifetimeMs : forSeconds * 1_000
+      // In whole seconds, as tokens say it.
+      const expiresAt = Math.floor(Math.min(now() + lifetimeMs, provenAt + renewableMs) / 1_000) * 1_000
+      const user = await orm.unit(async (em) => {
+        const found = await userById(em, userId)
+        return found?.tokenEpoch === epoch && (await familyLives(em, family)) && (await memberOf(em, workspaceId, userId)) ? found : null
+      })
+      if (!user) throw new Fault('credential_invalid')
+      const token = await tokens.sign({ userId, workspaceId, epoch, family, provenAt, expiresAt })
+      return { token, expiresAt: new Date(expiresAt).toISOString(), user: asUser(user) }
+    },
+
+    async leave(principal) {
+      const { userId, family } = loginOf(principal)
+      await orm.transaction((em) => deleteFamily(em, family))
+      standings.forgetUser(userId)
     },
 
     async logout(principal) {
@@ -129,6 +166,14 @@ export function createLogins({ orm, passwords, tokens, standings, now }: LoginPa
       return pair
     },
   }
+}
+
+/** The login behind a token. Keys and anonymous have none. */
+function loginOf(principal: Principal): { userId: string; workspaceId: string } & NonNullable<Principal['token']> {
+  authorize(principal, 'account.manage')
+  const { userId, workspaceId, token } = principal
+  if (!token) throw new Fault('credential_invalid')
+  return { userId, workspaceId, ...token }
 }
 
 /** The workspace asked for, else the user's default one, else the first they joined. A workspace of others is a missing one. */

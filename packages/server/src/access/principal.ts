@@ -19,6 +19,8 @@ export const Principal = z.object({
     .object({
       epoch: z.int(),
       family: z.string(),
+      /** When a password or a refresh token was last shown for it. Milliseconds since 1970. */
+      provenAt: z.number(),
       /** Milliseconds since 1970. */
       expiresAt: z.number(),
     })

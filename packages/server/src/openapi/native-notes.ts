@@ -9,6 +9,8 @@ type Name = keyof { [Name in keyof inferRouterInputs<AppRouter> as `${Name}.${Ex
 const notes = {
   'auth.login': { faults: ['login_failed', 'permission_denied', 'workspace_missing'] },
   'auth.refresh': { faults: ['credential_invalid'] },
+  'auth.renew': { faults: ['permission_denied'] },
+  'auth.leave': { faults: ['permission_denied'] },
   'auth.setPassword': { faults: ['credential_invalid'] },
   'auth.switch': { faults: ['workspace_missing'] },
 

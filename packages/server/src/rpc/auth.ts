@@ -1,4 +1,4 @@
-import { Login, Me, Refresh, SetPassword, SwitchWorkspace, Ticket, TokenPair, User } from '@sluice/schema'
+import { Login, Me, Refresh, Renew, RenewedToken, SetPassword, SwitchWorkspace, Ticket, TokenPair, User } from '@sluice/schema'
 import { z } from 'zod'
 import { attempted, nothing, open, router, signedIn, type Rest } from './trpc.ts'
 
@@ -22,6 +22,14 @@ export const auth = router({
   switch: signedIn(at('POST', 'switch', 'Get tokens for another workspace'), SwitchWorkspace)
     .output(TokenPair)
     .mutation(({ ctx, input }) => ctx.parts.access.switch(ctx.principal, input)),
+
+  renew: signedIn(at('POST', 'renew', 'Get another token for one that still holds'), Renew.optional())
+    .output(RenewedToken)
+    .mutation(({ ctx, input }) => ctx.parts.access.renew(ctx.principal, input)),
+
+  leave: signedIn(at('POST', 'leave', 'End this login, and no other of the user', { status: 204 }), nothing)
+    .output(z.void())
+    .mutation(({ ctx }) => ctx.parts.access.leave(ctx.principal)),
 
   logout: signedIn(at('POST', 'logout', 'End all tokens of the user', { status: 204 }), nothing)
     .output(z.void())

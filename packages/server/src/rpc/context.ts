@@ -2,6 +2,7 @@ import type { JsonObject, NodeType, NodeTypeDialect, NodeTypeOption } from '@slu
 import type { Audit } from '../access/audit.ts'
 import type { Access, Principal } from '../access/authenticate.ts'
 import type { Engine } from '../engine/engine.ts'
+import type { Accounts } from '../events/accounts.ts'
 import type { Feed } from '../events/feed.ts'
 import type { Files } from '../files/files.ts'
 import type { NodeFiles } from '../files/node-files.ts'
@@ -10,16 +11,18 @@ import type { RunDeletion } from '../retention/delete-run.ts'
 import type { Tx } from '../store/index.ts'
 import type * as pauseViews from '../store/views/pauses.ts'
 import type * as queueViews from '../store/views/queues.ts'
+import type * as scheduleViews from '../store/views/schedules.ts'
 import type * as runViews from '../store/views/runs.ts'
 import type * as sessionViews from '../store/views/sessions.ts'
 import type { Sessions } from '../sessions/sessions.ts'
+import type { Schedules } from '../schedules/schedules.ts'
 import type { Webhooks } from '../webhooks/webhooks.ts'
 import type { Workflows } from '../workflows/workflows.ts'
 
 /** `access`, as far as callers reach it: no face ever sees the value of a secret. */
 export interface AccessPart extends Pick<
   Access,
-  'authenticate' | 'stillValid' | 'deciderOf' | 'login' | 'refresh' | 'logout' | 'switch' | 'changePassword' | 'setPassword' | 'me' | 'ticket' | 'redeem'
+  'authenticate' | 'stillValid' | 'deciderOf' | 'login' | 'refresh' | 'renew' | 'leave' | 'logout' | 'switch' | 'changePassword' | 'setPassword' | 'me' | 'ticket' | 'redeem'
 > {
   keys: Access['keys']
   secrets: Pick<Access['secrets'], 'set' | 'list' | 'delete'>
@@ -49,6 +52,7 @@ export interface NodeTypesPart {
 export type ViewsPart = Pick<typeof runViews, 'getRun' | 'listRuns' | 'findRun' | 'currentRun' | 'listSteps' | 'listEvents'> &
   Pick<typeof pauseViews, 'getPause' | 'listPauses'> &
   Pick<typeof queueViews, 'listQueues' | 'getQueueState' | 'listQueueItems' | 'getQueueItem'> &
+  Pick<typeof scheduleViews, 'getSchedule' | 'listSchedules'> &
   Pick<typeof sessionViews, 'listSessions' | 'listLines' | 'listSessionEvents'>
 
 /** The rooms below, assembled by `app`. A test hands in toys. */
@@ -56,12 +60,15 @@ export interface Parts {
   engine: Engine
   sessions: Sessions
   queues: Queues
+  /** What code says comes with the code. */
+  schedules: Omit<Schedules, 'syncWritten'>
   webhooks: Webhooks
   workflows: WorkflowsPart
   nodeTypes: NodeTypesPart
   views: ViewsPart
   database: Tx
   feed: Feed
+  accounts: Accounts
   access: AccessPart
   audit: Pick<Audit, 'record' | 'list'>
   files: FilesPart

@@ -162,12 +162,12 @@ describe('tokens', () => {
   const key = createSecretKey(randomBytes(32))
   const clock = { now: Date.parse('2026-01-01T00:00:00.500Z') }
   const tokens = createTokens(key, () => clock.now)
-  const claims = { userId: 'u1', workspaceId: 'w1', epoch: 3, family: 'f' }
+  const claims = { userId: 'u1', workspaceId: 'w1', epoch: 3, family: 'f', provenAt: Date.parse('2025-12-31T00:00:00.000Z') }
   const bad = (token: string) => code(tokens.verify(token))
   const seconds = () => Math.floor(clock.now / 1000)
   const make = (change: (token: SignJWT) => SignJWT = (token) => token, alg = 'HS256', by: Parameters<SignJWT['sign']>[0] = key) =>
     change(
-      new SignJWT({ wid: 'w1', epoch: 3, family: 'f' })
+      new SignJWT({ wid: 'w1', epoch: 3, family: 'f', auth_time: seconds() })
         .setProtectedHeader({ alg })
         .setSubject('u1')
         .setIssuer('sluice')
@@ -181,6 +181,18 @@ describe('tokens', () => {
     const token = await tokens.sign(claims)
     expect(await tokens.verify(token)).toEqual({ ...claims, expiresAt: Date.parse('2026-01-02T00:00:00.000Z') })
     expect(JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString())).not.toHaveProperty('role')
+  })
+
+  test('expire when it is said, and say what other APIs tell, but never in the place of what we read', async () => {
+    const more = createTokens(
+      key,
+      () => clock.now,
+      ({ userId }) => ({ actor_id: userId, actor_type: 'user', sub: 'u2', wid: 'w2', epoch: 4, auth_time: 9e9, exp: 9e9, aud: 'other' }),
+    )
+    const expiresAt = clock.now + 36_000_000
+    const token = await more.sign({ ...claims, expiresAt })
+    expect(await tokens.verify(token)).toEqual({ ...claims, expiresAt: Math.floor(expiresAt / 1000) * 1000 })
+    expect(JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString())).toMatchObject({ actor_id: 'u1', actor_type: 'user' })
   })
 
   test('two of the same second differ', async () => expect(await tokens.sign(claims)).not.toBe(await tokens.sign(claims)))
@@ -204,11 +216,11 @@ describe('tokens', () => {
 
   test('an unsigned one, an endless one and a torn one are refused', async () => {
     const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
-    const body = part({ sub: 'u1', wid: 'w1', epoch: 3, family: 'f', iss: 'sluice', aud: 'sluice', jti: 'j', exp: 4_000_000_000 })
+    const body = part({ sub: 'u1', wid: 'w1', epoch: 3, family: 'f', auth_time: 1, iss: 'sluice', aud: 'sluice', jti: 'j', exp: 4_000_000_000 })
     const good = await tokens.sign(claims)
     for (const token of [`${part({ alg: 'none' })}.${body}.`, '', 'a.b.c', 'x'.repeat(1_000_000), good.slice(0, -2), `${good}A`, good.replace('.', '..')])
       expect(await bad(token)).toBe('credential_invalid')
-    const endless = await new SignJWT({ wid: 'w1', epoch: 3, family: 'f' })
+    const endless = await new SignJWT({ wid: 'w1', epoch: 3, family: 'f', auth_time: seconds() })
       .setProtectedHeader({ alg: 'HS256' })
       .setSubject('u1')
       .setIssuer('sluice')

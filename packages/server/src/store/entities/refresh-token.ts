@@ -51,7 +51,7 @@ export async function useRefreshToken(em: EntityManager, hash: Buffer, { now, gr
   const known = await em.findOne(RefreshTokenRow, { hash }, { disableIdentityMap: true })
   if (!known) return null
   const { family } = known
-  await em.execute('select pg_advisory_xact_lock(hashtextextended(?, 7465))', [family])
+  await lockFamily(em, family)
   // Read once more: what was written by whoever held the lock.
   const row = await em.findOne(RefreshTokenRow, { hash }, { disableIdentityMap: true })
   const unused = await em.findOne(RefreshTokenRow, { family, usedAt: null }, { disableIdentityMap: true })
@@ -63,7 +63,17 @@ export async function useRefreshToken(em: EntityManager, hash: Buffer, { now, gr
   return { is: 'used', row }
 }
 
+/** Until the transaction ends. What is renewed while its family is being deleted would outlive it. */
+async function lockFamily(em: EntityManager, family: string): Promise<void> {
+  await em.execute('select pg_advisory_xact_lock(hashtextextended(?, 7465))', [family])
+}
+
+/** Whether the login has not been ended. */
+export const familyLives = async (em: EntityManager, family: string): Promise<boolean> =>
+  (await em.findOne(RefreshTokenRow, { family }, { disableIdentityMap: true, fields: ['family'] })) !== null
+
 export async function deleteFamily(em: EntityManager, family: string): Promise<void> {
+  await lockFamily(em, family)
   await em.nativeDelete(RefreshTokenRow, { family })
 }
 
