@@ -155,7 +155,16 @@ export interface Config extends Settings {
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-const keys = new Map(Object.keys(schema.shape).map((key) => [`SLUICE_${key.replace(/[A-Z]/g, '_$&').toUpperCase()}`, key]))
+const variableOf = (key: string): string => `SLUICE_${key.replace(/[A-Z]/g, '_$&').toUpperCase()}`
+
+const keys = new Map(Object.keys(schema.shape).map((key) => [variableOf(key), key]))
+
+/** Settings as a program writes them: a list for what is written with commas. */
+export type GivenSettings = { [Key in keyof typeof schema.shape]?: string | number | boolean | readonly string[] }
+
+/** The same as the environment has them. */
+export const environmentOf = (given: GivenSettings): Environment =>
+  Object.fromEntries(Object.entries(given).flatMap(([key, value]) => (value === undefined ? [] : [[variableOf(key), Array.isArray(value) ? value.join(',') : String(value)]])))
 
 /** Reads the settings. Throws StartRefused with one line that names each wrong variable and what it should be. */
 export function loadConfig(env: Environment, workingDirectory = process.cwd()): Settings {

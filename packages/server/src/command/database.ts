@@ -21,4 +21,4 @@ export async function besideServer(settings: Settings, log: Log, work: (database
   else await withDatabase(settings, log, haltOnSignals(log), work)
 }
 
-const addressOf = ({ host, port }: Settings): string => `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+export const addressOf = ({ host, port }: Settings): string => `http://${host.includes(':') ? `[${host}]` : host}:${port}`
