@@ -20,7 +20,7 @@ function detailOf(event: RunEvent): string {
     case 'step.compensation_failed':
       return `${event.error.code}: ${event.error.message}`
     case 'step.retrying':
-      return `attempt ${event.attempt} failed, next at ${event.retryAt}: ${event.error.code}: ${event.error.message}`
+      return `attempt ${event.attempt} failed, next ${event.retryAt === null ? 'when asked for' : `at ${event.retryAt}`}: ${event.error.code}: ${event.error.message}`
     case 'step.started':
       return event.attempt > 1 ? `attempt ${event.attempt}` : ''
     case 'step.waiting':

@@ -168,7 +168,12 @@ function tellStep(step: StepPicture, event: RunEvent, at: number): void {
       Object.assign(step, { mark: 'waiting', waitingFor: event.kind, startedAt: step.startedAt ?? at })
       return
     case 'step.retrying':
-      Object.assign(step, { mark: 'retrying', attempt: event.attempt, retryAt: Date.parse(event.retryAt), error: `${event.error.code}: ${event.error.message}` })
+      Object.assign(step, {
+        mark: 'retrying',
+        attempt: event.attempt,
+        retryAt: event.retryAt === null ? null : Date.parse(event.retryAt),
+        error: `${event.error.code}: ${event.error.message}`,
+      })
       return
     case 'step.completed':
       step.error = null

@@ -33,6 +33,7 @@ const waits = {
   pause: 'waits for a person',
   report: 'waits for a report',
   signal: 'waits for a signal',
+  retry: 'waits to be tried again',
   timer: 'waits',
   child: 'waits for its workflow',
   queue: 'waits for its turn',

@@ -7,12 +7,14 @@ export interface Registry {
   find(workspaceId: string, workflow: string, key: string): WrittenFunction | undefined
   /** Whether any workspace has it: a version that needs one that is nowhere waits. */
   has(workflow: string, key: string): boolean
+  /** The same, of a name such as `order/charge`. */
+  knows(name: string): boolean
 }
 
 export function createRegistry(): Registry {
   const found = new Map<string, WrittenFunction>()
   const known = new Set<string>()
-  const nameOf = (...parts: string[]): string => parts.join('\n')
+  const nameOf = (...parts: string[]): string => parts.join('/')
   return {
     add(workspaceId, { name, functions }) {
       for (const [key, each] of functions) {
@@ -23,5 +25,6 @@ export function createRegistry(): Registry {
     },
     find: (workspaceId, workflow, key) => found.get(nameOf(workspaceId, workflow, key)),
     has: (workflow, key) => known.has(nameOf(workflow, key)),
+    knows: (name) => known.has(name),
   }
 }

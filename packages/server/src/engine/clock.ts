@@ -25,8 +25,8 @@ const longestLookMs = 500
 const netMs = 15_000
 
 /** Turns due timers into happenings; and, now and then, casts the nets for what nobody looks after. */
-export function createClock(parts: { database: Database; door: Door; queue: Queue; doorbell: Doorbell; time: Time; log: Log }): Clock {
-  const { database, door, queue, doorbell, time, log } = parts
+export function createClock(parts: { database: Database; door: Door; queue: Queue; doorbell: Doorbell; time: Time; log: Log; serves(name: string): boolean }): Clock {
+  const { database, door, queue, doorbell, time, log, serves } = parts
   const stopping = new AbortController()
   const loops: Promise<void>[] = []
   /** The earliest timer told of since the last look. */
@@ -60,7 +60,9 @@ export function createClock(parts: { database: Database; door: Door; queue: Queu
   }
 
   async function cast(): Promise<number> {
-    const lost = [...(await unservedRuns(database, 500)), ...(await jobless(database, 500))].map((row) => row.id)
+    // What another server lacked is for one that has it: those that lack it too leave it alone.
+    const unserved = (await unservedRuns(database, 500)).filter(({ missing }) => (missing ?? []).every(serves))
+    const lost = [...unserved, ...(await jobless(database, 500))].map((row) => row.id)
     if (lost.length > 0) {
       await database.transaction((tx) => queue.insert(tx, lost))
       doorbell.ring({ jobs: true })

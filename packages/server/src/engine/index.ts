@@ -45,6 +45,8 @@ export interface EngineParts {
   catalogue: Catalogue
   plans: Plans
   workflows: Workflows
+  /** Whether this server has what a version names that not every server has, as `waitingOn.missing` names it: a node type unless set. */
+  serves?(name: string): boolean
   /** The value of a workspace's named secret, at the moment of a step's call. Throws a Fault `secret_missing`. */
   secret(workspaceId: string, name: string): Promise<string>
   /** Writes into a file of a node, once a step. Throws a Fault. */
@@ -75,7 +77,7 @@ export function createEngine(parts: EngineParts): Engines {
   const timed = (dueAt: number): void => clock.expect(dueAt)
   const committer = createCommitter({ database: writer, doorbell, timed, observer })
   const door = createDoor({ database, queue, doorbell, plans, time, timed, takeOver: (row, state, plan) => worker.takeOver(row, state, plan), committer, observer })
-  const clock = createClock({ database: writer, door, queue, doorbell, time, log })
+  const clock = createClock({ database: writer, door, queue, doorbell, time, log, serves: parts.serves ?? ((name) => catalogue.get(name) !== undefined) })
   const beginner = createBeginner({ database: writer, doorbell, handOver: (run, input, plan) => worker.begin(run, input, plan), timed })
   const starter = createStarter({ database, queue, doorbell, door, catalogue, workflows, plans, beginner, time, observer })
   const operations = createOperations({ database, door })
@@ -88,7 +90,9 @@ export function createEngine(parts: EngineParts): Engines {
 
   const engine: Engine = {
     async start(actor, input) {
-      const { id, ended } = await starter.start(actor, input)
+      const { id, ended, known } = await starter.start(actor, input)
+      // Asked for anew, and not the same request once more.
+      if (known && input.transactionId !== undefined && input.idempotencyKey === undefined) await operations.retryAsked(actor, id)
       if (input.wait && !ended) await waitFor(id, input.wait.until, input.wait.ms)
       return read(actor, id, input.include)
     },
@@ -135,9 +139,14 @@ export function createEngine(parts: EngineParts): Engines {
       const ofRun = include.filter((each) => each !== 'run')
       return { ...pause, run: await read(actor, pause.runId, ofRun) }
     },
-    async report(actor, input): Promise<Step> {
+    async report(actor, input): Promise<ReportedStep> {
+      const { wait, include = [] } = input
       const about = await answers.report(actor, input)
-      return getStep(database, actor.workspaceId, about)
+      if (wait) await waitFor(about.runId, wait.until, wait.ms)
+      const step = await getStep(database, actor.workspaceId, about)
+      if (!include.includes('run')) return step
+      const ofRun = include.filter((each) => each !== 'run')
+      return { ...step, run: await read(actor, about.runId, ofRun) }
     },
     signal: (actor, input) => answers.signal(actor, input),
     deliver: (to, payload, take) => door.deliver(to, payload, take),

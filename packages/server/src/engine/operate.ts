@@ -11,6 +11,8 @@ export interface Operations {
   stop(actor: Actor, id: string, undo: boolean): Promise<void>
   hold(actor: Actor, id: string): Promise<void>
   release(actor: Actor, id: string): Promise<void>
+  /** What waits to be asked for its next attempt makes it. */
+  retryAsked(actor: Actor, id: string): Promise<void>
   retryStep(actor: Actor, input: { id: string; step: string; iteration?: string }): Promise<void>
 }
 
@@ -48,6 +50,12 @@ export function createOperations(parts: { database: Database; door: Door }): Ope
       })
       await cover(id, 'released')
     },
+    async retryAsked(actor, id) {
+      await door.pass(id, actor.workspaceId, ({ run, steps }) => {
+        const asking = isTerminal(run.status) ? [] : [...steps.values()].filter(waitsToBeAsked)
+        return asking.map(({ nodeId, iteration }) => ({ is: 'retryNow', nodeId, iteration }))
+      })
+    },
     async retryStep(actor, input) {
       await door.pass(input.id, actor.workspaceId, (state) => {
         if (isTerminal(state.run.status)) throw new Fault('run_ended')
@@ -61,6 +69,9 @@ export function createOperations(parts: { database: Database; door: Door }): Ope
     },
   }
 }
+
+const waitsToBeAsked = ({ state, retryAt, compensation }: StepRow): boolean =>
+  (state === 'retrying' && retryAt === null) || (compensation?.state === 'retrying' && compensation.retryAt === null)
 
 /** Whether it has ended, or its end is decided. */
 const isEnding = (status: CoreStatus): boolean => isTerminal(status) || status === 'cancelling' || status === 'compensating'

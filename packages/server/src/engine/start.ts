@@ -56,6 +56,8 @@ export interface Started {
   id: string
   /** Whether it is known to have ended with its start. */
   ended: boolean
+  /** Whether it was there already. */
+  known: boolean
 }
 
 /** Takes what a run is started with, in the transaction that starts it. False: it cannot be taken any more. */
@@ -185,7 +187,7 @@ export function createStarter(parts: StarterParts): Starter {
       key,
       retainSeconds: found.definition.settings?.retainForSeconds ?? null,
     })
-    if (begun !== null) return { id: run.id, ended: begun.ended }
+    if (begun !== null) return { id: run.id, ended: begun.ended, known: false }
     known.forget(actor, input.workflow)
     return null
   }
@@ -205,7 +207,7 @@ export function createStarter(parts: StarterParts): Starter {
       await keep(actor, input, made)
     }
     if (made || quickly) observer.started(false)
-    return quickly ?? { id, ended: false }
+    return quickly ?? { id, ended: false, known: made === null }
   }
 
   async function startIn(tx: Tx, actor: Actor, input: StartRun): Promise<{ id: string; made: Startable | null }> {
@@ -318,6 +320,7 @@ export function createStarter(parts: StarterParts): Starter {
           // What a trial starts is part of it: listed and counted nowhere either.
           trial: parent.trial && { definition: found.definition, nodeId: '' },
           input: payloadOf(start.request.input).text,
+          transactionId: await transactionOfChild(tx, parent, found, start, failures),
           parentRunId: parent.id,
           parentStep,
           rootRunId: parent.root_run_id ?? parent.id,
@@ -503,6 +506,18 @@ async function sameTransaction(
   if (!known || (!known.live && !found.definition.settings?.idempotent)) return null
   if (known.live && known.input_hash !== inputHash) throw new Fault('transaction_conflict', { details: { runId: known.id } })
   return known.id
+}
+
+/**
+ * A child goes by its step and its parent, so that who waits for it outside can name it: what is reported of it comes to it.
+ * Where somebody has a live run of that name already, it has none.
+ */
+async function transactionOfChild(tx: Tx, parent: RunRow, { workflow, definition }: Startable, { ref }: ChildStart, failures: number): Promise<string | null> {
+  if (parent.trial) return null
+  const id = [ref.nodeId, ...(ref.iteration === '' ? [] : [ref.iteration]), parent.transaction_id ?? parent.id, ...(failures === 0 ? [] : ['attempt', failures + 1])].join('-')
+  if (id.length > 200 || definition.settings?.idempotent) return null
+  await lockTransaction(tx, workflow.id, id)
+  return (await runOfTransaction(tx, workflow.id, id))?.live ? null : id
 }
 
 /** Who holds the lane, for a caller that joins; null when the new run may queue. */

@@ -332,8 +332,8 @@ export const enterLane = (tx: Tx, id: string, epoch: number): Promise<{ id: stri
 // ── nets ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** Runs whose version no worker could serve: tried again when one with more handlers may be here. */
-export const unservedRuns = (tx: Tx, limit: number): Promise<{ id: string }[]> =>
-  tx.query({ name: 'runs-unserved', text: `select id from runs where ended_at is null and waiting_kind = 'version' order by id limit $1` }, [limit])
+export const unservedRuns = (tx: Tx, limit: number): Promise<{ id: string; missing: string[] | null }[]> =>
+  tx.query({ name: 'runs-unserved', text: `select id, missing from runs where ended_at is null and waiting_kind = 'version' order by id limit $1` }, [limit])
 
 export const setMissing = (tx: Tx, id: string, missing: readonly string[]): Promise<unknown> =>
   tx.query({ name: 'runs-missing', text: 'update runs set missing = $2 where id = $1' }, [id, missing])
@@ -348,7 +348,7 @@ export const jobless = (tx: Tx, limit: number): Promise<{ id: string }[]> =>
       name: 'runs-jobless',
       text: `
         select id from runs
-        where ended_at is null and (waiting_kind is null or waiting_kind = 'version')
+        where ended_at is null and waiting_kind is null
           and held_at is null and status in ('queued', 'running', 'cancelling', 'compensating')
           and updated_at < now() - interval '15 seconds'
           and not exists (select from sluice_jobs.job where job.name = 'runs' and job.singleton_key = runs.id and job.state < 'completed')
@@ -357,9 +357,19 @@ export const jobless = (tx: Tx, limit: number): Promise<{ id: string }[]> =>
     [limit],
   )
 
-/** Whether a run has ended, or at least come to rest: waiting, held, or with a retry to come; and whether only a person can make it go on. */
-export async function runStanding(tx: Tx, id: string): Promise<{ ended: boolean; parked: boolean; paused: boolean } | undefined> {
-  const rows = await tx.query<{ ended: boolean; parked: boolean; paused: boolean }>(
+/** How a run stands for those who wait for it. */
+export interface RunStanding {
+  ended: boolean
+  /** Whether it has come to rest: waiting, held, or with a retry to come. */
+  parked: boolean
+  /** Whether only a person can make it go on. */
+  paused: boolean
+  /** Whether it waits for nothing but children. */
+  childbound: boolean
+}
+
+export async function runStanding(tx: Tx, id: string): Promise<RunStanding | undefined> {
+  const rows = await tx.query<RunStanding>(
     {
       name: 'runs-standing',
       text: `
@@ -367,10 +377,31 @@ export async function runStanding(tx: Tx, id: string): Promise<{ ended: boolean;
           status = 'waiting' or held_at is not null or exists (select from steps where run_id = runs.id and state = 'retrying') as parked,
           held_at is not null or case when status = 'waiting' and waiting_kind = 'pause'
             then not exists (select from steps where run_id = runs.id and (state = 'retrying' or (state = 'waiting' and waiting_for ->> 'kind' <> 'pause')))
-            else false end as paused
+            else false end as paused,
+          status = 'waiting' and held_at is null and waiting_kind = 'child'
+            and not exists (select from steps where run_id = runs.id and (state = 'retrying' or (state = 'waiting' and waiting_for ->> 'kind' <> 'child'))) as childbound
         from runs where id = $1`,
     },
     [id],
   )
   return rows[0]
 }
+
+/** Of the runs below one those that have not come to rest. */
+export const movingDescendants = (tx: Tx, id: string): Promise<{ id: string }[]> =>
+  tx.query(
+    {
+      name: 'runs-moving-below',
+      text: `
+        with recursive tree as (
+          select id, status, held_at, waiting_kind from runs where parent_run_id = $1 and ended_at is null
+          union all
+          select child.id, child.status, child.held_at, child.waiting_kind from runs child join tree on child.parent_run_id = tree.id where child.ended_at is null
+        )
+        select id from tree
+        where status <> 'waiting' and held_at is null and waiting_kind is distinct from 'version'
+          and not exists (select from steps where run_id = tree.id and state = 'retrying')
+        limit 100`,
+    },
+    [id],
+  )
