@@ -1,6 +1,6 @@
 // npm start, npm test …: sees to it that the workspace is installed, then runs the command in it with its own Node.
 // Plain JavaScript for Node 18: this runs before anything is installed.
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { attend } from './attend.mjs'
 import { install, node, root } from './workspace.mjs'
 
@@ -16,7 +16,7 @@ const commands = {
 /** Where the server keeps what is compiled (command/compiled.ts). Told beforehand, so that nothing is left to be compiled. */
 const compiled = join(root, 'packages/server/node_modules/.cache/compiled')
 
-const [name, ...rest] = process.argv.slice(2)
+const [name, ...rest] = fromCaller(process.argv.slice(2))
 const command = commands[name]
 
 try {
@@ -27,4 +27,10 @@ try {
 } catch (error) {
   process.stderr.write(`${error.message}\n`)
   process.exitCode = 1
+}
+
+/** npm runs us at the root: a folder is meant from where it was typed. */
+function fromCaller(args) {
+  const folder = (path) => resolve(process.env.INIT_CWD ?? process.cwd(), path)
+  return args.map((arg, at) => (args[at - 1] === '--workflows' ? folder(arg) : arg.replace(/^(--workflows=)(.+)/, (_, flag, path) => flag + folder(path))))
 }
