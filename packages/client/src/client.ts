@@ -11,6 +11,7 @@ import { type NodeFiles, nodeFilesOf } from './nouns/node-files.ts'
 import { type NodeTypes, nodeTypesOf } from './nouns/node-types.ts'
 import { type Pauses, pausesOf } from './nouns/pauses.ts'
 import { type Queues, queuesOf } from './nouns/queues.ts'
+import { type Schedules, schedulesOf } from './nouns/schedules.ts'
 import { type Runs, runsOf } from './nouns/runs.ts'
 import { type Secrets, secretsOf } from './nouns/secrets.ts'
 import { type Sessions, sessionsOf } from './nouns/sessions.ts'
@@ -36,6 +37,7 @@ export interface Sluice {
   readonly pauses: Pauses
   readonly signals: Signals
   readonly queues: Queues
+  readonly schedules: Schedules
   readonly sessions: Sessions
   readonly webhooks: Webhooks
   readonly events: Events
@@ -132,6 +134,7 @@ function nounsOf(calls: Calls, anonymous: Calls, { signIn, adopt, versions }: To
     pauses,
     signals: signalsOf(calls),
     queues: queuesOf(calls),
+    schedules: schedulesOf(calls),
     sessions,
     webhooks: webhooksOf(calls),
     events: eventsOf(calls),

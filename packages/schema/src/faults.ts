@@ -59,6 +59,7 @@ export const faults = {
   file_missing: fault('not_found', 'There is no such file'),
   webhook_missing: fault('not_found', 'There is no such webhook'),
   delivery_missing: fault('not_found', 'There is no such delivery'),
+  schedule_missing: fault('not_found', 'There is no such schedule'),
   workspace_missing: fault('not_found', 'There is no such workspace'),
   user_missing: fault('not_found', 'There is no such user'),
   // the state it met
@@ -92,6 +93,7 @@ export const faults = {
   run_live: fault('conflict', 'The run has not ended'),
   run_is_child: fault('conflict', 'The run is part of another run'),
   file_in_use: fault('conflict', 'The file is in use'),
+  schedule_in_code: fault('conflict', 'The schedule is said by the code of its workflow'),
   // limits
   limit_exceeded: fault('limit_exceeded', 'A limit was exceeded'),
   queue_full: fault('limit_exceeded', 'The queue keeps no more items'),

@@ -25,6 +25,9 @@ export const limits = {
   queues: 1_000,
   queueItems: 100_000,
   webhooks: 1_000,
+  /** Of a workspace; and what one of them starts its runs with. */
+  schedules: 1_000,
+  scheduleInputBytes: 64 * KiB,
   childDepth: 10,
   stepOutputBytes: 2 * MiB,
   /** Of a run whose output is put together of those of several steps. */

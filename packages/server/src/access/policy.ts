@@ -41,6 +41,8 @@ const rules = {
   'webhooks.read': { least: 'viewer' },
   'webhooks.manage': { least: 'editor' },
   'webhooks.deliver': { least: 'operator' },
+  'schedules.read': { least: 'viewer' },
+  'schedules.control': { least: 'operator' },
   'schedules.manage': { least: 'editor' },
   'secrets.list': { least: 'editor' },
   'secrets.manage': { least: 'admin' },

@@ -8,6 +8,7 @@ import { nodeFiles } from './node-files.ts'
 import { nodeTypes } from './node-types.ts'
 import { pauses } from './pauses.ts'
 import { queues } from './queues.ts'
+import { schedules } from './schedules.ts'
 import { runs } from './runs.ts'
 import { secrets } from './secrets.ts'
 import { sessions } from './sessions.ts'
@@ -28,6 +29,7 @@ export const appRouter = router({
   pauses,
   signals,
   queues,
+  schedules,
   webhooks,
   sessions,
   events,

@@ -21,6 +21,8 @@ export interface Metrics {
   called(outcome: string, seconds: number): void
   /** What became of an item: it was brought to a step that waited, or started a run; a start failed, or failed for good. */
   queueItem(outcome: QueueOutcome): void
+  /** What became of a moment of a schedule; of one that started a run, how late that was. */
+  scheduled(outcome: ScheduleOutcome, lateSeconds?: number): void
   exported(spans: number, outcome: 'sent' | 'failed'): void
   /** Values that are asked for when somebody looks. */
   watch(values: Partial<Watched>): void
@@ -32,6 +34,8 @@ export interface Metrics {
 
 export type StepOutcome = 'completed' | 'failed' | 'retrying' | 'lost' | 'skipped' | 'cancelled'
 export type QueueOutcome = 'delivered' | 'started' | 'failed' | 'dead'
+/** `retried`: its start was refused, and is tried again. */
+export type ScheduleOutcome = 'started' | 'missed' | 'overlapping' | 'retried' | 'refused'
 export type StreamTransport = 'sse' | 'websocket'
 
 export interface Watched {
@@ -43,6 +47,7 @@ export interface Watched {
 
 const fast = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 const slow = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 600]
+const late = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 600, 3600]
 const sizes = [1, 2, 4, 8, 16, 32, 64, 128, 256]
 const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 
@@ -64,6 +69,12 @@ export function createMetrics(): Metrics {
   const calls = counter('sluice_outgoing_requests_total', 'Calls of steps to services outside, by class of status or by what went wrong', ['outcome'])
   const callDurations = histogram('sluice_outgoing_request_duration_seconds', 'One such call, redirects included', [], slow)
   const items = counter('sluice_queue_items_total', 'Items of queues that were brought to a step or started a run, and starts that failed, the last one as dead', ['outcome'])
+  const moments = counter(
+    'sluice_schedule_moments_total',
+    'Moments of schedules that started a run, were missed, had another run live, or were refused; retried: a start was refused and is tried again',
+    ['outcome'],
+  )
+  const lateness = histogram('sluice_schedule_lateness_seconds', 'From a moment of a schedule to the start of its run', [], late)
   const spans = counter('sluice_spans_exported_total', 'Spans handed to the OTLP endpoint', ['outcome'])
 
   const watched: Partial<Watched> = {}
@@ -126,6 +137,10 @@ export function createMetrics(): Metrics {
       callDurations.observe(seconds)
     },
     queueItem: (outcome) => items.inc({ outcome }),
+    scheduled(outcome, lateSeconds) {
+      moments.inc({ outcome })
+      if (lateSeconds !== undefined) lateness.observe(lateSeconds)
+    },
     exported: (count, outcome) => spans.inc({ outcome }, count),
     watch: (values) => void Object.assign(watched, values),
     contentType: registry.contentType,

@@ -6,6 +6,7 @@ import {
   type NodeFile,
   type Pause,
   type Queue,
+  type Schedule,
   type QueueItem,
   type Run,
   type Session,
@@ -86,6 +87,31 @@ export const run: Run = {
 }
 
 const queue: Queue = { name: 'orders', trigger: null, created: at, updated: at }
+
+const schedule: Schedule = {
+  id: '0000000schedule',
+  workflowId: ids.workflow,
+  name: 'nightly',
+  cron: '30 2 * * *',
+  everyMs: null,
+  timeZone: 'UTC',
+  missed: 'once',
+  overlap: 'skip',
+  times: null,
+  startsAt: null,
+  endsAt: null,
+  enabled: true,
+  nextAt: at,
+  lastAt: null,
+  lastRunId: null,
+  count: 0,
+  skipped: 0,
+  lastError: null,
+  retryAt: null,
+  origin: 'api',
+  created: at,
+  updated: at,
+}
 
 const queueItem: QueueItem = {
   id: ids.run,
@@ -348,6 +374,15 @@ export function createToys(): Toys {
       node: { node: { id: 'a', type: 'input' }, sample: null },
     }),
     queues: toy<Parts['queues']>('queues', memory, { put: queue, push: { ids: [ids.run] }, retry: { count: 1 }, delete: undefined }),
+    schedules: toy<Parts['schedules']>('schedules', memory, {
+      create: schedule,
+      update: schedule,
+      pause: schedule,
+      resume: schedule,
+      start: run,
+      delete: undefined,
+      preview: { moments: [at] },
+    }),
     webhooks: toy<Parts['webhooks']>('webhooks', memory, {
       create: { ...webhook, address: `/v1/hooks/${ids.webhook}/secret` },
       list: page(webhook),
@@ -391,6 +426,8 @@ export function createToys(): Toys {
       getQueueState: { ...queue, waiting: 1, taken: 0, dead: 0, oldest: at },
       listQueueItems: page(queueItem),
       getQueueItem: queueItem,
+      listSchedules: page(schedule),
+      getSchedule: schedule,
       listSessions: page(session),
       listLines: page(),
       listSessionEvents: page(),
