@@ -1,7 +1,12 @@
+import type { Wait } from '@sluice/schema'
 import { TimeoutError } from './errors.ts'
+import type { Input } from './input.ts'
 
 /** Timers take no more: a longer bound is none. */
 const longestMs = 2_147_483_647
+
+/** How long the server may take because it was asked to wait: its own defaults where nothing is said. */
+export const waitOf = (wait: Input<typeof Wait> | undefined): number => (wait && wait.until !== 'accepted' ? (wait.ms ?? 30_000) : 0)
 
 type Signals = readonly (AbortSignal | undefined)[]
 

@@ -15,7 +15,6 @@ import type {
   StartRun,
   Step,
   StopRun,
-  Wait,
   WaitForRun,
 } from '@sluice/schema'
 import type { Calls } from '../calls.ts'
@@ -24,6 +23,7 @@ import { keyed } from '../idempotency.ts'
 import type { Input } from '../input.ts'
 import type { Listing } from '../listing.ts'
 import type { CallOptions, Versions } from '../options.ts'
+import { waitOf } from '../waiting.ts'
 
 /** Executions of workflows, as values. `sluice.workflow(name).start()` gives one to hold on to. */
 export interface Runs {
@@ -35,22 +35,23 @@ export interface Runs {
    * it may bring its user's `message`, which is kept with the run, and be given the messages before it (`historyAs`), as
    * they are when it is accepted: rounds come one after another, and what one before it has yet to answer is not among them.
    * `otherInputs: 'ignore'` leaves out of `inputs` what names no input node. What a run is told with besides, here and wherever
-   * one is asked for, `include` says: `['version', 'pauses', 'iterations', 'outputs']` give it `pinned`, `openPauses`, `iterations`
-   * of its nodes in bodies, and what its nodes were given and gave as a whole, where that is else told by its size, up to 8 MiB
-   * together; the last is not for lists.
+   * one is asked for, `include` says: `['version', 'pauses', 'iterations', 'steps', 'outputs']` give it `pinned`, `openPauses`,
+   * `iterations` of its nodes in bodies, its `steps` outside of bodies, and what its nodes were given and gave, or with `steps`
+   * what these gave, as a whole, where that is else told by its size, up to 8 MiB together; the last is not for lists.
    */
   start(run: Input<typeof StartRun>, options?: CallOptions): Promise<Run>
   /**
    * Newest first, unless there is an `order`. What is asked for holds all together:
    * `{ status: ['failed', 'held'], where: { created: { gte: '2026-01-31' }, or: [{ tags: { has: 'vip' } }, { lane: null }] }, order: ['-endedAt'] }`.
-   * `paused` are those with an open pause. With `whole` the items are as `get` gives them, large values by their size; throws
+   * `paused` are those with an open pause; `q` is a text in their transaction id, id or status, or in the id or handle of their
+   * workflow; one of the `workflows` that is not there has no runs, where an unknown `workflow` is a fault. With `whole` the items are as `get` gives them, large values by their size; throws
    * `LimitExceededError` when a page is too large for an answer: ask for fewer.
    */
   list(filter: Input<typeof ListRuns> & { whole: true }, options?: CallOptions): Listing<Run>
   list(filter?: Input<typeof ListRuns>, options?: CallOptions): Listing<ListedRun>
   /** As it stands. Throws `NotFoundError` (`run_missing`). */
   get(which: Input<typeof GetRun>, options?: CallOptions): Promise<Run>
-  /** The newest run of a transaction id. Throws `NotFoundError` (`workflow_missing`, `run_missing`). */
+  /** The live run of a transaction id, else its newest; one without a transaction id goes by its own id. Throws `NotFoundError` (`workflow_missing`, `run_missing`). */
   find(which: Input<typeof FindRun>, options?: CallOptions): Promise<Run>
   /**
    * The live run of a workflow: of its lane `canvas` (`lane: { key: 'canvas', of: 'workflow' }`), else the newest live one, else
@@ -87,9 +88,6 @@ export interface Runs {
   /** What has happened so far, oldest first, from after the event numbered `after` on. Live: `events()` of a run handle. */
   events(of: Input<typeof ListEvents>, options?: CallOptions): Listing<RunEvent>
 }
-
-/** How long the server may take because it was asked to wait: its own defaults where nothing is said. */
-const waitOf = (wait: Input<typeof Wait> | undefined): number => (wait && wait.until !== 'accepted' ? (wait.ms ?? 30_000) : 0)
 
 /** Goes along with a start that would take the newest version, whatever it is. */
 function expecting(run: Input<typeof StartRun>, versions: Versions): Input<typeof StartRun> {

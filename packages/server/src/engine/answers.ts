@@ -4,7 +4,7 @@ import { fingerprintOf } from '../store/fingerprint.ts'
 import { newId } from '../store/ids.ts'
 import { takeKey } from '../store/rows/idempotency.ts'
 import { type PauseRecord, lastPauseOf, openPausesOf, readPause } from '../store/rows/pauses.ts'
-import { readRun, runOfTransaction } from '../store/rows/runs.ts'
+import { readRun, runByItself, runOfTransaction } from '../store/rows/runs.ts'
 import { checkValue } from '../workflows/json-schema.ts'
 import type { Workflows } from '../workflows/workflows.ts'
 import { ambiguous, stepsNamed } from './operate.ts'
@@ -29,7 +29,7 @@ export function createAnswers(parts: { database: Database; door: Door; workflows
   async function runOf(actor: Actor, ref: Report['run']): Promise<string> {
     if ('id' in ref) return ref.id
     const workflow = await workflows.resolve(database, actor, ref.workflow)
-    const run = await runOfTransaction(database, workflow.id, ref.transactionId)
+    const run = (await runOfTransaction(database, workflow.id, ref.transactionId)) ?? (await runByItself(database, workflow.id, ref.transactionId))
     if (!run) throw new Fault('run_missing')
     return run.id
   }
@@ -146,14 +146,14 @@ function checkForm(form: JsonObject, inputs: JsonObject): void {
 // ── reports ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 function reportOf(state: RunState, input: Report): { step: StepRow; happens: Happening[] } {
-  // The step may be named in two ways, and need not be told apart from others: what was said of it is what counts.
-  const { run: _run, step: _step, iteration: _iteration, ...said } = input
+  // The step may be named in two ways, need not be told apart from others, and its answer is another matter: what was said of it is what counts.
+  const { run: _run, step: _step, iteration: _iteration, wait: _wait, include: _include, ...said } = input
   const fingerprint = fingerprintOf(said)
   const named = stepsNamed(state, input.step).filter((step) => input.iteration === undefined || step.iteration === input.iteration)
   const waiting = named.filter((step) => isWaiting(step, input.phase))
   if (waiting.length > 1) throw ambiguous(waiting)
   const step = waiting[0]
-  if (!step) return { step: settledBefore(named, input.phase, fingerprint), happens: [] }
+  if (!step) return { step: settledBefore(state, named, input, fingerprint), happens: [] }
   const outcome =
     input.outcome === 'completed'
       ? { completed: payloadOf(input.output ?? null), compensateInput: input.compensateInput }
@@ -164,11 +164,12 @@ function reportOf(state: RunState, input: Report): { step: StepRow; happens: Hap
 const isWaiting = (step: StepRow, phase: Report['phase']): boolean => (phase === 'invoke' ? takesReport(step) : step.compensation?.state === 'waiting')
 
 /** No step waits: the same report was taken before, or another one was, or the step never waited for one. */
-function settledBefore(named: readonly StepRow[], phase: Report['phase'], fingerprint: string): StepRow {
+function settledBefore({ run }: RunState, named: readonly StepRow[], { step: name, phase }: Report, fingerprint: string): StepRow {
   const told = (step: StepRow) => (phase === 'invoke' ? step.reported : (step.compensation?.reported ?? null))
   const same = named.find((step) => told(step) === fingerprint)
   if (same) return same
   const other = named.find((step) => told(step) !== null)
-  if (other) throw new Fault('report_conflict', { details: { step: other.nodeId, state: other.state } })
-  throw new Fault('step_not_waiting')
+  const [step = null] = other ? [other] : named
+  const details = { runId: run.id, run: run.status, step: step?.nodeId ?? name, phase, state: step?.state ?? 'pending', compensation: step?.compensation?.state ?? null }
+  throw new Fault(other ? 'report_conflict' : 'step_not_waiting', { details })
 }

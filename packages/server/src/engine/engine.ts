@@ -8,11 +8,11 @@ import type {
   Json,
   JsonObject,
   Report,
+  ReportedStep,
   Run,
   RunInclude,
   SendSignal,
   StartRun,
-  Step,
   StopRun,
   Trial,
   TryNode,
@@ -69,7 +69,7 @@ export interface Engine {
   tryType(actor: Actor, input: TryNodeType): Promise<Trial>
   forgetTrials(actor: Actor, input: ForgetTrials): Promise<ForgottenTrials>
   decide(actor: Actor, input: DecidePause): Promise<DecidedPause>
-  report(actor: Actor, input: Report): Promise<Step>
+  report(actor: Actor, input: Report): Promise<ReportedStep>
   signal(actor: Actor, input: SendSignal): Promise<{ id: string }>
   deliver: Door['deliver']
   /** Hides the workflow, frees its handle and cancels its runs. */

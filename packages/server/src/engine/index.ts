@@ -1,4 +1,4 @@
-import { type DecidedPause, Fault, type Run, type RunInclude, type Step } from '@sluice/schema'
+import { type DecidedPause, Fault, type ReportedStep, type Run, type RunInclude } from '@sluice/schema'
 import type { Doorbell } from '../events/doorbell.ts'
 import { type Abilities, type Catalogue, StepFailure } from '../nodes/contract.ts'
 import type { Database } from '../store/database.ts'
