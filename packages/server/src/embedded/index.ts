@@ -3,7 +3,6 @@ import { join, resolve } from 'node:path'
 import { StartRefused } from '../store/refused.ts'
 import type { Log } from '../telemetry.ts'
 import { findBinaries } from './binaries.ts'
-import type { Binaries } from './binaries.ts'
 import { openCluster } from './cluster.ts'
 import type { Cluster } from './cluster.ts'
 import { takeLock } from './lock.ts'
@@ -19,6 +18,8 @@ export interface EmbeddedOptions {
   log: Log
   /** Off only where losing the data does not matter: in tests. */
   fsync?: boolean
+  /** Whether this process may end by itself while PostgreSQL runs, which then ends with it. Not unless asked for. */
+  background?: boolean
   /** Settings of PostgreSQL, over ours. */
   settings?: Record<string, string>
 }
@@ -47,7 +48,8 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
   try {
     const cluster = await openCluster(dataDir, binaries, { fsync: options.fsync ?? true, settings: options.settings ?? {} })
     await endOrphan(cluster, log)
-    return keep(await launchPatiently(binaries, cluster, log), { binaries, cluster, log, release: () => lock.release() })
+    const begin = () => launch(binaries, cluster, log, options.background)
+    return keep(await launchPatiently(begin), { begin, cluster, log, release: () => lock.release() })
   } catch (error) {
     lock.release()
     throw error
@@ -55,11 +57,11 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
 }
 
 /** Processes of a killed PostgreSQL hold its shared memory until they notice, which takes them a moment. */
-async function launchPatiently(binaries: Binaries, cluster: Cluster, log: Log): Promise<Postmaster> {
+async function launchPatiently(begin: () => Promise<Postmaster>): Promise<Postmaster> {
   const giveUp = performance.now() + 15_000
   for (;;) {
     try {
-      return await launch(binaries, cluster, log)
+      return await begin()
     } catch (error) {
       if (!/shared memory block|lock file/.test((error as Error).message) || performance.now() > giveUp) throw error
       await pause(200)
@@ -68,8 +70,8 @@ async function launchPatiently(binaries: Binaries, cluster: Cluster, log: Log): 
 }
 
 /** Stands by PostgreSQL until `stop`: whenever it ends by itself, it is started again, at the same address. */
-function keep(first: Postmaster, parts: { binaries: Binaries; cluster: Cluster; log: Log; release(): void }): Embedded {
-  const { binaries, cluster, log } = parts
+function keep(first: Postmaster, parts: { begin(): Promise<Postmaster>; cluster: Cluster; log: Log; release(): void }): Embedded {
+  const { cluster, log } = parts
   let now: Postmaster | null = first
   let stopping = false
   // The kernel does it where it can; elsewhere this is the last chance to leave nothing behind.
@@ -80,7 +82,7 @@ function keep(first: Postmaster, parts: { binaries: Binaries; cluster: Cluster; 
     for (let wait = 50; !stopping; wait = Math.min(wait * 2, 2_000)) {
       try {
         await endOrphan(cluster, log)
-        now = await launch(binaries, cluster, log)
+        now = await parts.begin()
         log.info({ pid: now.pid }, 'PostgreSQL is back')
         return
       } catch (error) {

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { readFileSync, rmSync } from 'node:fs'
+import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { StartRefused } from '../store/refused.ts'
@@ -23,10 +24,15 @@ const startMs = 120_000
 const fatal = /\b(PANIC|FATAL): /
 
 /** Starts PostgreSQL and waits until it takes connections. Throws StartRefused with its own words when it ends instead. */
-export async function launch(binaries: Binaries, cluster: Cluster, log: Log): Promise<Postmaster> {
+export async function launch(binaries: Binaries, cluster: Cluster, log: Log, isBackground = false): Promise<Postmaster> {
   const [program, ...args] = [...binaries.through, binaries.postgres, ...cluster.args]
   // A session of its own: Ctrl-C at the terminal is for us, who still need PostgreSQL while we drain.
   const child = spawn(program!, args, { env: environment, stdio: ['ignore', 'ignore', 'pipe'], detached: true })
+  if (isBackground) {
+    child.unref()
+    // A pipe to a child is a socket.
+    ;(child.stderr as Socket).unref()
+  }
   const last: string[] = []
   createInterface({ input: child.stderr }).on('line', (line) => {
     last.push(line)

@@ -6,6 +6,8 @@ import type { Doorbell, Topic } from './doorbell.ts'
 export interface Lookout {
   start(): void
   wake(): void
+  /** Looks now; answers when there is nothing more to do. */
+  lookNow(): Promise<void>
   /** Answers when the look under way has ended. */
   stop(): Promise<void>
 }
@@ -31,6 +33,8 @@ export function createLookout({ name, doorbell, topic, everyMs, look, log }: Loo
   let going: Promise<void> | null = null
   let isWoken = false
   let rouse = (): void => {}
+  /** Who waits for a look that leaves nothing. */
+  const asking: (() => void)[] = []
 
   function wake(): void {
     isWoken = true
@@ -61,18 +65,29 @@ export function createLookout({ name, doorbell, topic, everyMs, look, log }: Loo
     const off = doorbell.on(topic, wake)
     while (!stopping.signal.aborted) {
       isWoken = false
+      const asked = asking.splice(0)
       const isMore = await lookOnce()
+      if (isMore) asking.unshift(...asked)
+      else for (const answer of asked) answer()
       if (isMore || stopping.signal.aborted) continue
       if (isWoken) await new Promise((resolve) => setTimeout(resolve, gatherMs))
       // Servers that were started together do not look together for ever.
       else await rest(everyMs * (0.75 + Math.random() / 2))
     }
+    for (const answer of asking.splice(0)) answer()
     off()
   }
 
   return {
     start: () => void (going ??= go()),
     wake,
+    lookNow() {
+      if (going === null || stopping.signal.aborted) return Promise.resolve()
+      return new Promise((resolve) => {
+        asking.push(resolve)
+        wake()
+      })
+    },
     async stop() {
       stopping.abort()
       rouse()

@@ -33,6 +33,8 @@ import type { Metrics } from '../telemetry/metrics.ts'
  */
 export interface Dispatcher {
   start(): void
+  /** Looks now; answers when what could be brought has been. */
+  lookNow(): Promise<void>
   /** Answers when what is under way has ended; the rest stays for others. */
   stop(): Promise<void>
 }
@@ -45,6 +47,7 @@ export interface DispatcherParts {
   log: Log
   /** Milliseconds before the next try, after so many that failed; null: there is none. */
   backoff?(failed: number): number | null
+  now?: () => number
 }
 
 const everyMs = 2_000
@@ -62,7 +65,7 @@ export const usualBackoff = (failed: number): number | null => (failed >= mostTr
 
 const first: Place = { workspaceId: '', name: '' }
 
-export function createDispatcher({ database, doorbell, engine, metrics, log, backoff = usualBackoff }: DispatcherParts): Dispatcher {
+export function createDispatcher({ database, doorbell, engine, metrics, log, backoff = usualBackoff, now = Date.now }: DispatcherParts): Dispatcher {
   let place = first
   /** Runs whose end makes room for others. */
   let awaited: (() => void)[] = []
@@ -161,7 +164,7 @@ export function createDispatcher({ database, doorbell, engine, metrics, log, bac
 
   async function fail(item: DueItem, error: StepError): Promise<void> {
     const afterMs = backoff(item.tries + 1)
-    if (!(await failItem(database, item, error, afterMs === null ? null : new Date(Date.now() + afterMs)))) return
+    if (!(await failItem(database, item, error, afterMs === null ? null : new Date(now() + afterMs)))) return
     metrics.queueItem(afterMs === null ? 'dead' : 'failed')
     if (afterMs === null) log.warn({ item: item.id, code: error.code }, 'an item of a queue is dead: it could not start a run')
   }
@@ -169,6 +172,7 @@ export function createDispatcher({ database, doorbell, engine, metrics, log, bac
   const lookout = createLookout({ name: 'queues', doorbell, topic: 'sources', everyMs, look, log })
   return {
     start: () => lookout.start(),
+    lookNow: () => lookout.lookNow(),
     async stop() {
       await lookout.stop()
       forgetAwaited()

@@ -29,6 +29,8 @@ import { contentFrom } from './kept.ts'
  */
 export interface Dispatcher {
   start(): void
+  /** Looks now; answers when what could be brought has been. */
+  lookNow(): Promise<void>
   /** Answers when what is under way has ended; the rest stays for others. */
   stop(): Promise<void>
 }
@@ -40,6 +42,7 @@ export interface DispatcherParts {
   log: Log
   /** Milliseconds before the next try, after so many that failed; null: there is none. */
   backoff?(failed: number): number | null
+  now?: () => number
 }
 
 const everyMs = 2_000
@@ -56,7 +59,7 @@ export const usualBackoff = (failed: number): number | null => (failed >= mostTr
 
 const firstPlace: ReaderPlace = { run_id: '', node_id: '', iteration: '' }
 
-export function createDispatcher({ database, doorbell, engine, log, backoff = usualBackoff }: DispatcherParts): Dispatcher {
+export function createDispatcher({ database, doorbell, engine, log, backoff = usualBackoff, now = Date.now }: DispatcherParts): Dispatcher {
   let place = firstPlace
 
   async function look(signal: AbortSignal): Promise<boolean> {
@@ -107,7 +110,7 @@ export function createDispatcher({ database, doorbell, engine, log, backoff = us
     // What is deleted does not come back.
     const afterMs = error instanceof Fault && error.kind === 'not_found' ? null : backoff(delivery.attempts + 1)
     const told = refusedStart(error)
-    const isCounted = await failDelivery(database, delivery, told, afterMs === null ? null : new Date(Date.now() + afterMs))
+    const isCounted = await failDelivery(database, delivery, told, afterMs === null ? null : new Date(now() + afterMs))
     if (isCounted && afterMs === null) log.warn({ delivery: delivery.id, code: told.code }, 'a delivery is dead: it could not start a run')
   }
 

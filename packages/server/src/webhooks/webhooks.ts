@@ -89,9 +89,11 @@ export interface WebhooksParts {
   doorbell: Doorbell
   vault: Vault
   now?: () => number
+  /** An id that is made now. */
+  makeId?: () => string
 }
 
-export function createWebhooks({ database, doorbell, vault, now = Date.now }: WebhooksParts): Webhooks {
+export function createWebhooks({ database, doorbell, vault, now = Date.now, makeId = newId }: WebhooksParts): Webhooks {
   const find = async (tx: Tx, { workspaceId }: Actor, ref: string): Promise<WebhookRow> => (await findWebhook(tx, workspaceId, ref)) ?? missing(ref)
 
   /** Under its lock. */
@@ -127,7 +129,7 @@ export function createWebhooks({ database, doorbell, vault, now = Date.now }: We
     const webhook = await lockWebhook(tx, webhookId)
     if (!webhook) return undefined
     const same = await sameDelivery(tx, webhook.id, keys)
-    const id = same ?? (await insertDelivery(tx, webhook, { ...content, ...keys, redelivers, at: new Date(now()) }))
+    const id = same ?? (await insertDelivery(tx, webhook, { ...content, ...keys, redelivers, id: makeId(), at: new Date(now()) }))
     const readers = await countReaders(tx, webhook)
     return { id, webhookId: webhook.id, repeated: same !== null, subscribers: readers + (webhook.workflow_id === null ? 0 : 1) }
   }

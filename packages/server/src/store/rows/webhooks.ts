@@ -144,8 +144,12 @@ export interface StoredContent {
 }
 
 /** Puts a delivery behind all that came, for the trigger as it is now. Under the webhook's lock. Gives its id. */
-export async function insertDelivery(tx: Tx, webhook: LockedWebhook, delivery: StoredContent & DeliveryKeys & { redelivers: string | null; at: Date }): Promise<string> {
-  const drawn = newId()
+export async function insertDelivery(
+  tx: Tx,
+  webhook: LockedWebhook,
+  delivery: StoredContent & DeliveryKeys & { redelivers: string | null; id: string; at: Date },
+): Promise<string> {
+  const { id: drawn } = delivery
   const last = webhook.last_delivery ?? ''
   // Clocks of several servers may differ.
   const id = drawn > last ? drawn : newId(timeOf(last) + 1)
