@@ -24,6 +24,14 @@ export interface Dialect {
   mounts: readonly [string, ...string[]]
   /** Where a credential is sent, as OpenAPI has it; any one of them is enough. Beside these every credential of the server is taken. */
   credentials: Readonly<Record<string, JsonObject>>
+  /** Of these the ones that its API refuses, with the words that tell what to send instead. */
+  refuses?: { keyAsBearer?: string }
+  /** The cookie in which its clients expect the token of a login. */
+  cookie?: string
+  /** Headers that its clients send of their own accord, in small letters: pages of other origins may. */
+  clientHeaders?: readonly string[]
+  /** What its clients look for in a token. */
+  claims?(of: { userId: string; workspaceId: string }): JsonObject
   tags: readonly { name: string; description: string }[]
   rows: readonly DialectRow[]
   /** Where its clients are told of events over a socket. */
@@ -47,6 +55,12 @@ export interface Rendered {
   status: number
   body: unknown
   headers?: Readonly<Record<string, string>>
+}
+
+/** A token that a browser keeps, until then. */
+export interface Kept {
+  token: string
+  expiresAt: string
 }
 
 /** What an answer may be made of beside the value. */
@@ -120,6 +134,8 @@ export interface DialectRow extends Described {
   ask(said: Said): unknown
   answer(value: unknown, setting: Setting, said: Said): unknown
   onFault(problem: Problem, setting: Setting, said: Said): unknown
+  /** Over HTTP alone. */
+  keeps?(value: unknown): Kept | null
 }
 
 interface Route<C extends CoreName, P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodType, R extends z.ZodType> extends Described {
@@ -132,6 +148,8 @@ interface Route<C extends CoreName, P extends z.ZodObject, Q extends z.ZodObject
   answer(value: CoreOutput<C>, setting: Setting, said: Said<z.output<P>, z.output<Q>, z.output<B>>): z.input<R> | Other
   /** An answer in place of a fault; undefined: the fault it is. */
   onFault?(problem: Problem, setting: Setting, said: Said<z.output<P>, z.output<Q>, z.output<B>>): z.input<R> | Other | undefined
+  /** What the browser is to keep from now on in the dialect's cookie; null: nothing any more. */
+  keeps?(value: CoreOutput<C>): Kept | null
 }
 
 const Nothing = z.object({})
@@ -140,7 +158,7 @@ type Nothing = typeof Nothing
 /** A row. `calls` is the one procedure of the core behind it. */
 export function route<C extends CoreName, R extends z.ZodType, P extends z.ZodObject = Nothing, Q extends z.ZodObject = Nothing, B extends z.ZodType = z.ZodUndefined>(
   calls: C,
-  { params, query, body, reply, ask, answer, onFault, ...described }: Route<C, P, Q, B, R>,
+  { params, query, body, reply, ask, answer, onFault, keeps, ...described }: Route<C, P, Q, B, R>,
 ): DialectRow {
   // What comes in has been read by these schemas, and what the core gives is typed by its procedure: said once, here.
   type Here = Said<z.output<P>, z.output<Q>, z.output<B>>
@@ -151,6 +169,7 @@ export function route<C extends CoreName, R extends z.ZodType, P extends z.ZodOb
     ask: (said) => ask(said as Here),
     answer: (value, setting, said) => answer(value as CoreOutput<C>, setting, said as Here),
     onFault: (problem, setting, said) => onFault?.(problem, setting, said as Here),
+    ...(keeps && { keeps: (value) => keeps(value as CoreOutput<C>) }),
   }
 }
 

@@ -3,11 +3,13 @@ import { Fault } from '@sluice/schema'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Context, Parts } from '../rpc/context.ts'
 import { wantsStream } from './caller.ts'
+import { type Face, nativeFace, ownerOf } from './face.ts'
 import { refuseAhead, withoutCookies } from './guarded.ts'
-import { identify, identifyByTicket, type Identity } from './identify.ts'
+import { identify, identifyByTicket, type Identity, type Reading } from './identify.ts'
 import { limited, limitHeaders, type Limits } from './limits.ts'
 import type { Origins } from './origins.ts'
-import { queryOf, type QueryValues } from './query.ts'
+import { pathOf, queryOf, type QueryValues } from './query.ts'
+import { cookieNames } from './session-cookie.ts'
 import { callsOf } from './trpc.ts'
 
 export interface Admission {
@@ -17,13 +19,23 @@ export interface Admission {
   admit(request: FastifyRequest, reply: FastifyReply): Promise<Context>
 }
 
-export function createAdmission(parts: Parts, origins: Origins, limits: Limits, addressOf: (request: IncomingMessage) => string): Admission {
+export interface AdmissionOptions {
+  parts: Parts
+  origins: Origins
+  limits: Limits
+  addressOf(request: IncomingMessage): string
+  faces: readonly Face[]
+}
+
+export function createAdmission({ parts, origins, limits, addressOf, faces }: AdmissionOptions): Admission {
   const { access } = parts
+  const readings = new Map(faces.map((face) => [face, readingOf(faces, face)]))
+  const readingAt = (url: string): Reading => readings.get(ownerOf(faces, pathOf(url))) ?? readingOf(faces, nativeFace)
 
   /** Where there is a query, it may hold a ticket. */
-  async function identityOf({ headers, method = 'GET' }: Pick<IncomingMessage, 'headers' | 'method'>, query: QueryValues | null): Promise<Identity> {
+  async function identityOf({ headers, method = 'GET', url = '' }: Pick<IncomingMessage, 'headers' | 'method' | 'url'>, query: QueryValues | null): Promise<Identity> {
     const ticket = query?.get('ticket')?.[0]
-    return ticket === undefined ? identify(access, origins, headers, method) : identifyByTicket(access, ticket)
+    return ticket === undefined ? identify(access, origins, headers, method, readingAt(url)) : identifyByTicket(access, ticket)
   }
 
   return {
@@ -37,7 +49,7 @@ export function createAdmission(parts: Parts, origins: Origins, limits: Limits, 
       const { id: requestId, traceparent } = request
       const { guarded = false } = request.routeOptions.config ?? {}
       const ip = addressOf(request.raw)
-      const asked = guarded ? { method: request.method, headers: withoutCookies(request.headers) } : request.raw
+      const asked = guarded ? { method: request.method, url: request.raw.url, headers: withoutCookies(request.headers) } : request.raw
       const identity = await identityOf(asked, wantsStream(request) ? queryOf(request.raw.url ?? '') : null)
       const count = await limits.api(identity.principal?.id ?? ip, callsOf(request))
       if (count) reply.headers(limitHeaders(count))
@@ -48,3 +60,8 @@ export function createAdmission(parts: Parts, origins: Origins, limits: Limits, 
     },
   }
 }
+
+const readingOf = (faces: readonly Face[], face: Face): Reading => ({
+  cookies: cookieNames(faces, face),
+  ...(face.refusesKeyAsBearer !== undefined && { refusesKeyAsBearer: face.refusesKeyAsBearer }),
+})

@@ -15,6 +15,7 @@ import type { Ending, OpenStreams } from './open-streams.ts'
 import { checkPlain, queryOf } from './query.ts'
 import type { Answer, ReplyRow, Row, StreamRow } from './rows.ts'
 import { parametersOf, type Place } from './shapes.ts'
+import { cookieText } from './session-cookie.ts'
 import { endStream, sendStream, sseHeaders, type StreamOptions } from './streams.ts'
 
 export interface BindOptions {
@@ -115,7 +116,8 @@ async function formOf(row: ReplyRow, request: FastifyRequest, { files: parts }: 
   return receiveForm(request, { takes: row.takes, parts, user: { workspaceId: caller.principal.workspaceId, userId: caller.principal.userId } })
 }
 
-async function give(row: ReplyRow, { status, body }: Answer, request: FastifyRequest, reply: FastifyReply, { report, stream }: BindOptions): Promise<void> {
+async function give(row: ReplyRow, { status, body, cookie }: Answer, request: FastifyRequest, reply: FastifyReply, { report, stream, baseUrl }: BindOptions): Promise<void> {
+  if (cookie) reply.header('set-cookie', cookieText(cookie.name, cookie.kept, { secure: baseUrl(request).startsWith('https:'), now: new Date() }))
   // That it is one, its row says: `gives`.
   if (row.gives === 'bytes') await sendContent(body as FileContent, request, reply, stream).catch((error: unknown) => whileSending(error, request, reply, report))
   else if (body === undefined) void reply.code(status).send()

@@ -33,7 +33,10 @@ function replyRow(row: DialectRow, mount: string, dialect: Dialect, face: Face):
     permit: permitOf(action),
     ask: row.takesAny ? (wire) => readAny(row, wire) : (wire) => read(row, wire),
     call: (context, said, signal) => callCore(row, context, said as Said, signal),
-    answer: (value, setting, said) => answered(row.answer(value, setting, said as Said)),
+    answer(value, setting, said) {
+      const answer = answered(row.answer(value, setting, said as Said))
+      return row.keeps && dialect.cookie !== undefined ? { ...answer, cookie: { name: dialect.cookie, kept: row.keeps(value) } } : answer
+    },
     rescue(problem, setting, said) {
       const value = row.onFault(problem, setting, said as Said)
       return value === undefined ? undefined : answered(value)

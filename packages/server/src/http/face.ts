@@ -6,6 +6,10 @@ export interface Face {
   name: string
   /** The addresses it owns, as `/v1`: itself and what is below. */
   prefixes: readonly string[]
+  /** In which browsers keep the token of a login for it, beside the one of ours. */
+  cookie?: string
+  /** Why it takes no API key as bearer token; unset: it does. */
+  refusesKeyAsBearer?: string
   render(problem: Problem, requestId: string): Rendered
 }
 
@@ -18,9 +22,11 @@ export const nativeFace: Face = {
 }
 
 /** Whose addresses lie below its mounts. */
-export const faceOf = ({ name, prefixes, mounts, errors }: Dialect): Face => ({
+export const faceOf = ({ name, prefixes, mounts, errors, cookie, refuses }: Dialect): Face => ({
   name,
   prefixes: mounts.flatMap((mount) => prefixes.map((prefix) => `${mount}${prefix}`)),
+  ...(cookie !== undefined && { cookie }),
+  ...(refuses?.keyAsBearer !== undefined && { refusesKeyAsBearer: refuses.keyAsBearer }),
   render: errors.render,
 })
 

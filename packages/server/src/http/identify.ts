@@ -3,6 +3,7 @@ import { Fault } from '@sluice/schema'
 import type { Credential, Principal } from '../access/authenticate.ts'
 import type { AccessPart } from '../rpc/context.ts'
 import type { Origins } from './origins.ts'
+import { tokenIn } from './session-cookie.ts'
 
 /** Who asks, or why that could not be told. With neither, nothing was sent. */
 export interface Identity {
@@ -10,15 +11,20 @@ export interface Identity {
   refusal?: Fault
 }
 
-export const sessionCookie = 'sluice_session'
+/** How credentials are read at an address. */
+export interface Reading {
+  /** The names of the cookie, the one that counts before the others first. */
+  cookies: readonly string[]
+  refusesKeyAsBearer?: string
+}
 
 /** What a request says of its sender. The Authorization header wins over a key, and a key over what the browser adds by itself. */
-export function credentialOf(headers: IncomingHttpHeaders, method: string, origins: Origins): Credential | null {
+export function credentialOf(headers: IncomingHttpHeaders, method: string, origins: Origins, { cookies }: Reading): Credential | null {
   const authorization = headers.authorization?.trim()
   if (authorization) return ofAuthorization(authorization)
   const apiKey = headers['x-api-key']
   if (typeof apiKey === 'string') return { kind: 'apiKey', value: apiKey.trim() }
-  const cookie = cookieOf(headers.cookie)
+  const cookie = tokenIn(headers.cookie, cookies)
   return cookie !== undefined && origins.takesCookie(headers, method) ? { kind: 'cookie', value: cookie } : null
 }
 
@@ -30,18 +36,13 @@ function ofAuthorization(value: string): Credential {
   return { kind: value.startsWith('sk_') ? 'apiKey' : 'bare', value }
 }
 
-function cookieOf(header: string | undefined): string | undefined {
-  for (const part of header?.split(';') ?? []) {
-    const [name, value] = part.split('=', 2)
-    if (name!.trim() === sessionCookie && value) return value.trim()
-  }
-  return undefined
-}
-
 /** Looks the sender up. An outage is thrown; a credential that does not hold is told, because some doors need none. */
-export async function identify(access: AccessPart, origins: Origins, headers: IncomingHttpHeaders, method: string): Promise<Identity> {
+export async function identify(access: AccessPart, origins: Origins, headers: IncomingHttpHeaders, method: string, reading: Reading): Promise<Identity> {
   return settle(async () => {
-    const principal = await access.authenticate(credentialOf(headers, method, origins))
+    const credential = credentialOf(headers, method, origins, reading)
+    if (reading.refusesKeyAsBearer !== undefined && credential?.kind === 'bearer' && credential.value.startsWith('sk_'))
+      throw new Fault('credential_invalid', { message: reading.refusesKeyAsBearer })
+    const principal = await access.authenticate(credential)
     // Being let in without a word is a credential that the browser adds by itself, too.
     return principal?.credential === 'anonymous' && !origins.takesAnonymous(headers) ? null : principal
   })

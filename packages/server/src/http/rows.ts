@@ -2,7 +2,7 @@ import { callTRPCProcedure, type AnyTRPCRouter } from '@trpc/server'
 import type { z } from 'zod'
 import { authorize } from '../access/policy.ts'
 import type { Batch, FeedItem } from '../events/feed.ts'
-import type { Setting } from '../dialects/dialect.ts'
+import type { Kept, Setting } from '../dialects/dialect.ts'
 import type { Context } from '../rpc/context.ts'
 import type { Problem } from '../rpc/faults.ts'
 import { Subscription } from '../rpc/subscription.ts'
@@ -28,6 +28,8 @@ interface Addressed {
 export interface Answer {
   status: number
   body: unknown
+  /** What the browser is to keep in a cookie; null: nothing any more. */
+  cookie?: { name: string; kept: Kept | null }
 }
 
 export interface ReplyRow extends Addressed {

@@ -10,7 +10,7 @@ import { createAdmission, type Admission } from './admission.ts'
 import { bind } from './bind.ts'
 import type { SocketBounds } from './bounded-socket.ts'
 import { clientAddress, trustOf, type TrustProxy } from './client-address.ts'
-import { applyCors } from './cors.ts'
+import { type Cors, createCors } from './cors.ts'
 import { rowsOfDialect } from './dialect-rows.ts'
 import { dialectSockets } from './dialect-socket.ts'
 import { faceOf, nativeFace } from './face.ts'
@@ -22,7 +22,7 @@ import { createLimits } from './limits.ts'
 import { addressOf, createListener, dress, type App } from './listener.ts'
 import { mountMetrics } from './metrics.ts'
 import { createOpenStreams } from './open-streams.ts'
-import { createOrigins, isLoopback, type Origins } from './origins.ts'
+import { createOrigins, isLoopback } from './origins.ts'
 import { pathOf } from './query.ts'
 import { requestIdOf } from './request-id.ts'
 import { rowsOf } from './rows.ts'
@@ -89,20 +89,25 @@ export async function createHttp(options: HttpOptions): Promise<HttpServer> {
   const origins = createOrigins(config)
   const limits = createLimits({ rateLimit: config.rateLimit, database: counters ?? null })
   const openStreams = createOpenStreams(parts.access, log, metrics)
-  const admission = createAdmission(parts, origins, limits, clientOf)
+  const faces = [nativeFace, ...dialects.map(faceOf)]
+  const admission = createAdmission({ parts, origins, limits, addressOf: clientOf, faces })
+  const cors = createCors(
+    origins,
+    dialects.flatMap(({ clientHeaders = [] }) => clientHeaders),
+  )
   const places = placesOf(serves ? [...rowsOf(appRouter), ...dialects.flatMap(rowsOfDialect)] : [])
   const router = servedRouter(dialects)
   const others = [
     { path: `${trpcPath}/{path}`, methods: ['GET', 'POST'] },
     { path: hookPath, methods: [...hookMethods] },
   ]
-  const failing = createFailing([nativeFace, ...dialects.map(faceOf)], createMethodsAt(places, serves ? others : []), log)
+  const failing = createFailing(faces, createMethodsAt(places, serves ? others : []), log)
   const report = (error: unknown, request: FastifyRequest) => failing.report(error, factsOf(request))
   const state = { url: '', leaving: false }
 
   const app = createListener(trusts, failing)
   watchRequests(app, { metrics, traces })
-  addSteps(app, { origins, admission, failing, log })
+  addSteps(app, { cors, admission, failing, log })
   mountHealth(app, ready, () => state.leaving)
   mountMetrics(app, { metrics, origins, token: config.metricsToken, isOpen: isPrivate(config) })
   if (serves) mountStart(app)
@@ -153,10 +158,10 @@ export async function createHttp(options: HttpOptions): Promise<HttpServer> {
 const isPrivate = ({ host, publicUrl, trustProxy }: HttpConfig): boolean => isLoopback(host) && publicUrl === null && trustProxy === false
 
 /** What every request goes through, in this order: dress, CORS, credential, limit; then its body is read and its row asked. */
-function addSteps(app: App, { origins, admission, failing, log }: { origins: Origins; admission: Admission; failing: Failing; log: Log }): void {
+function addSteps(app: App, { cors, admission, failing, log }: { cors: Cors; admission: Admission; failing: Failing; log: Log }): void {
   app.addHook('onRequest', async (request, reply) => {
     dress(request, reply)
-    if (applyCors(origins, request, reply)) return reply.send()
+    if (cors(request, reply)) return reply.send()
     if (request.routeOptions.config?.bare) return
     request.caller = await admission.admit(request, reply)
     // Before its body is read: nothing at an address is more to the point than something wrong with a body.
