@@ -1,7 +1,7 @@
 import type { Event, FaultCode, FaultKind, JsonObject, PassedEvent, ResyncEvent, SnapshotEvent } from '@sluice/schema'
 import { callTRPCProcedure, type AnyTRPCRouter, type inferRouterInputs, type inferRouterOutputs } from '@trpc/server'
 import { z } from 'zod'
-import type { Context, ReceivedFile } from '../rpc/context.ts'
+import type { Context, Passage, ReceivedFile } from '../rpc/context.ts'
 import type { Problem } from '../rpc/faults.ts'
 import { type AppRouter, appRouter } from '../rpc/router.ts'
 import { type Meta, type Method, passing, router } from '../rpc/trpc.ts'
@@ -36,6 +36,8 @@ export interface Dialect {
   rows: readonly DialectRow[]
   /** Where its clients are told of events over a socket. */
   sockets?: readonly DialectSocket[]
+  /** And over server-sent events. */
+  streams?: readonly DialectStream[]
   errors: {
     /** The body of every error. */
     schema: z.ZodType
@@ -224,9 +226,64 @@ export const socket = <P extends z.ZodObject = Nothing, Q extends z.ZodObject = 
   ask: (said) => ask(said as Said<z.output<P>, z.output<Q>>),
 })
 
-/** Calls the subscription behind a socket: it asks for permission. */
-export const followCore = (row: DialectSocket, ctx: Context, said: Said, signal: AbortSignal): Promise<unknown> =>
-  callTRPCProcedure({ router: appRouter, path: 'events.subscribe', type: 'subscription', ctx, getRawInput: async () => row.ask(said), signal, batchIndex: 0 })
+/** Calls the subscription behind a socket or a stream: it asks for permission. */
+export const followCore = (ask: () => CoreInput<'events.subscribe'>, ctx: Context, signal: AbortSignal): Promise<unknown> =>
+  callTRPCProcedure({ router: appRouter, path: 'events.subscribe', type: 'subscription', ctx, getRawInput: async () => ask(), signal, batchIndex: 0 })
+
+// ── streams ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** A server-sent event of a dialect; `http` gives it its id. */
+export interface StreamMessage {
+  event?: string
+  /** JSON. */
+  data: unknown
+}
+
+/** Who connects again: the last that they were told, where it was told of a run. */
+export interface Seen {
+  runId: string
+  cursor: string
+}
+
+/**
+ * An address at which a dialect's clients are told of events as server-sent events. It follows one subscription of the core,
+ * and ends when that does. Who connects again goes on after the id of the last message: what they then are told is made of the
+ * same events, by functions that know nothing else.
+ */
+export interface DialectStream {
+  /** Among the dialect's operations: `subscribeToWorkflow`. */
+  name: string
+  /** As the document spells it. */
+  path: string
+  summary: string
+  description?: string
+  tags?: readonly string[]
+  /** Not in the dialect's document: ours, or of its public source. */
+  extension?: true
+  schemas: { path: z.ZodObject; query: z.ZodObject }
+  ask(said: Said, seen: Seen | null): CoreInput<'events.subscribe'>
+  /** What it tells, by the name of the event. */
+  tells: Readonly<Record<string, SocketMessage>>
+  /** What is told of an item, in this order. `passage` is how its run stood before and after; null: nobody knows. Made once for all who ask for the same. */
+  messages(item: Told, passage: Passage | null, said: Said): readonly StreamMessage[]
+  /** What it refuses, beyond what all like it refuse. */
+  faults?: readonly FaultCode[]
+}
+
+interface Stream<P extends z.ZodObject, Q extends z.ZodObject> extends Omit<DialectStream, 'schemas' | 'ask' | 'messages'> {
+  params?: P
+  query?: Q
+  /** What is followed. May throw a Fault. */
+  ask(said: Said<z.output<P>, z.output<Q>>, seen: Seen | null): CoreInput<'events.subscribe'>
+  messages(item: Told, passage: Passage | null, said: Said<z.output<P>, z.output<Q>>): readonly StreamMessage[]
+}
+
+export const stream = <P extends z.ZodObject = Nothing, Q extends z.ZodObject = Nothing>({ params, query, ask, messages, ...described }: Stream<P, Q>): DialectStream => ({
+  ...described,
+  schemas: { path: params ?? Nothing, query: query ?? Nothing },
+  ask: (said, seen) => ask(said as Said<z.output<P>, z.output<Q>>, seen),
+  messages: (item, passage, said) => messages(item, passage, said as Said<z.output<P>, z.output<Q>>),
+})
 
 // ── what is called ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

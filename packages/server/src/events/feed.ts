@@ -1,6 +1,6 @@
 import { type Event, Fault, limits, type Line, type EventField, type PassedEvent, type ResyncEvent, type SnapshotEvent, type Where } from '@sluice/schema'
 import type { Database, Tx } from '../store/database.ts'
-import { currentOf, feedRun, feedSession, freeze, seenBy } from '../store/rows/feeds.ts'
+import { currentOf, feedRun, feedSession, freeze, isNamed, type Named, namedRun, seenBy } from '../store/rows/feeds.ts'
 import { getRun, liveRuns, resolveWorkflow } from '../store/views/runs.ts'
 import { lineTold, maySee, newestLines, recordFrom, seenSession, type Viewer } from '../store/views/sessions.ts'
 import { canvasLane, type Current, currentSieve, type Standing } from './current.ts'
@@ -29,6 +29,8 @@ export interface Feed {
   /** Of one run, of this workflow where one is named; ends after its terminal event. Without a cursor: a snapshot, and what comes after it. */
   run(of: { workspaceId: string; runId: string; workflow?: string | undefined } & Asked, signal: AbortSignal): Promise<AsyncIterable<Batch>>
   workflow(of: { workspaceId: string; workflow: string } & Asked, signal: AbortSignal): Promise<AsyncIterable<Batch>>
+  /** Of the run of this transaction id, as of any run; one that is not there yet is waited for, and told from its first event on. A cursor is one of the run that is named with it. */
+  transaction(of: { workspaceId: string; workflow: string; transactionId: string; runId?: string | undefined } & Asked, signal: AbortSignal): Promise<AsyncIterable<Batch>>
   /** Of the current run of a workflow, whichever that is; begins with a snapshot always, and fails with `workflow_missing` when there is none to be made any more. */
   current(of: { workspaceId: string; workflow: string } & Pick<Asked, 'where'>, signal: AbortSignal): Promise<AsyncIterable<Batch>>
   /** Of one session; ends when it is deleted. A snapshot holds its newest lines. */
@@ -141,13 +143,53 @@ export function createFeed({ database, doorbell }: { database: Database; doorbel
     return { log: workspaceLog(database, workspaceId), sieve: own, after: after === undefined ? null : placeOf(after), start }
   }
 
+  function ofRun(workspaceId: string, runId: string, { after, where }: Asked, signal: AbortSignal): AsyncGenerator<Batch> {
+    const start = () => runStart(database, workspaceId, runId)
+    return batches({ log: runLog(database, runId), sieve: createSieve(where), after: after === undefined ? null : numberOf(after), start }, signal)
+  }
+
+  /** Whoever wants to be told of a run may begin before it does. */
+  async function* awaited({ workspaceId, workflowId, transactionId, where }: Named & { workspaceId: string; where?: Asked['where'] }, signal: AbortSignal): AsyncGenerator<Batch> {
+    const log = workspaceLog(database, workspaceId)
+    const runId = await untilStarted(log, { workflowId, transactionId }, signal)
+    if (runId !== null) yield* ofRun(workspaceId, runId, { after: '0', where }, signal)
+  }
+
+  /** Null: the signal was given. */
+  async function untilStarted(log: Log, named: Named, signal: AbortSignal): Promise<string | null> {
+    const follower = tailOf(log).follow(signal)
+    const { key, fits } = ofWorkflow(named.workflowId)
+    const starts: Sieve = {
+      key: `${key} started`,
+      sift: (entries) => ({ events: entries.filter((each) => fits(each) && each.event.type === 'run.queued').map(({ event }) => event), silence: 0 }),
+    }
+    try {
+      // Before it is looked for: what is written after that is read.
+      let { place } = await log.end()
+      for (let found = await namedRun(database, named); ;) {
+        if (found !== null) return found
+        const next = await follower.next(place)
+        if (next === 'over') return null
+        place = next === 'trimmed' ? (await log.end()).place : next.end
+        if (next === 'trimmed' || next.sift(starts).events.length > 0) found = await namedRun(database, named)
+      }
+    } finally {
+      follower.leave()
+    }
+  }
+
   return {
-    async run({ workspaceId, runId, workflow, after, where }, signal) {
+    async run({ workspaceId, runId, workflow, ...asked }, signal) {
       const workflowId = workflow === undefined ? null : await resolveWorkflow(database, workspaceId, workflow)
       const run = await feedRun(database, runId)
       if (run?.workspace_id !== workspaceId || (workflowId !== null && run.workflow_id !== workflowId)) throw new Fault('run_missing')
-      const start = () => runStart(database, workspaceId, runId)
-      return batches({ log: runLog(database, runId), sieve: createSieve(where), after: after === undefined ? null : numberOf(after), start }, signal)
+      return ofRun(workspaceId, runId, asked, signal)
+    },
+    async transaction({ workspaceId, workflow, transactionId, runId, ...asked }, signal) {
+      const workflowId = await resolveWorkflow(database, workspaceId, workflow)
+      if (runId !== undefined && !(await isNamed(database, runId, { workflowId, transactionId }))) throw new Fault('run_missing')
+      const found = runId ?? (await namedRun(database, { workflowId, transactionId }))
+      return found === null ? awaited({ workspaceId, workflowId, transactionId, where: asked.where }, signal) : ofRun(workspaceId, found, asked, signal)
     },
     async workflow({ workspaceId, workflow, ...asked }, signal) {
       const workflowId = await resolveWorkflow(database, workspaceId, workflow)

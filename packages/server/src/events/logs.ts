@@ -99,8 +99,11 @@ function placedEntry(row: LoggedEvent): Entry {
   return entryAt(row, place, cursorOf(place))
 }
 
-function entryAt({ subject_kind: kind, subject_id: id, seq, type, data, at, workflow_id: workflowId, owner }: LoggedEvent, place: Place, cursor: string): Entry {
+function entryAt(row: LoggedEvent, place: Place, cursor: string): Entry {
+  return { event: eventFrom(row, cursor), workflowId: row.workflow_id, owner: row.owner, place }
+}
+
+export function eventFrom({ subject_kind: kind, subject_id: id, seq, type, data, at, workflow_id: workflowId }: LoggedEvent, cursor = String(seq)): Event {
   const whose = { subject: { kind, id }, ...(kind === 'run' && { workflowId }) }
-  const event = { ...whose, seq, cursor, at: at.toISOString(), type, ...(JSON.parse(data) as object) } as Event
-  return { event, workflowId, owner, place }
+  return { ...whose, seq, cursor, at: at.toISOString(), type, ...(JSON.parse(data) as object) } as Event
 }

@@ -50,3 +50,10 @@ export function numberOf(cursor: string): Place {
   if (!/^\d{1,9}$/.test(cursor)) throw new Fault('cursor_invalid')
   return numbered(Number(cursor))
 }
+
+/** The cursor after which the event of this one comes, and nothing before it. */
+export function justBefore(cursor: string): string {
+  if (!cursor.includes('.')) return String(Math.max(0, numberOf(cursor).position - 1))
+  const { xid, position } = placeOf(cursor)
+  return cursorOf(position > 0 ? { xid, position: position - 1 } : endOf(xid - 1n))
+}

@@ -7,7 +7,7 @@ import { allowAnyBody } from './any-body.ts'
 import type { Wire } from './ask.ts'
 import { callerOf, wantsStream } from './caller.ts'
 import { sendContent } from './content.ts'
-import { framesOf, once, sseBytes, sseText } from './frames.ts'
+import { sseText } from './frames.ts'
 import { allowForms, receiveForm, type Form } from './form.ts'
 import { untilGone, untilLost } from './gone.ts'
 import type { ReadJson } from './json.ts'
@@ -132,7 +132,6 @@ function whileSending(error: unknown, request: FastifyRequest, reply: FastifyRep
 
 function streamer(row: StreamRow, { openStreams, report, stream }: BindOptions): Serve {
   const wireOf = wireReader(row)
-  const pieceOf = once((batch) => framesOf(row, batch, sseBytes))
   return async (request, reply) => {
     const { raw } = reply
     if (request.method === 'HEAD') return void reply.headers(sseHeaders).send()
@@ -147,12 +146,12 @@ function streamer(row: StreamRow, { openStreams, report, stream }: BindOptions):
       request.isStream = true
       if (raw.destroyed) return
       raw.writeHead(200, { ...(reply.getHeaders() as OutgoingHttpHeaders), ...sseHeaders })
-      end = (why) => endStream(raw, why)
+      end = (why) => endStream(raw, why, row)
       const failure = (error: unknown) => {
         report(error, request)
         return sseText({ event: 'error', data: JSON.stringify(row.face.render(problemOf(error), caller.requestId).body) })
       }
-      await sendStream(raw, batches, { pieceOf, failure }, stream)
+      await sendStream(raw, batches, { pieceOf: row.pieces(input), failure, hints: row.hints }, stream)
     } finally {
       forget()
     }

@@ -61,7 +61,7 @@ async function open({ row, piecesOf, options }: Served, request: IncomingMessage
   // Until there is a socket to be closed with a code.
   let end: Parameters<SocketRouteOptions['openStreams']['add']>[2] = () => void stream.destroy()
   const forget = caller.principal ? options.openStreams.add(caller.principal, 'websocket', (why) => end(why)) : () => {}
-  const follow = async (signal: AbortSignal): Promise<AsyncIterable<Batch>> => batchesOf(await followCore(row, caller, said, AbortSignal.any([signal, gone])), row.name)
+  const follow = async (signal: AbortSignal): Promise<AsyncIterable<Batch>> => batchesOf(await followCore(() => row.ask(said), caller, AbortSignal.any([signal, gone])), row.name)
   const again = createAgain()
   try {
     const first = await follow(again.signal)

@@ -9,7 +9,7 @@ import { Subscription } from '../rpc/subscription.ts'
 import type { BodyType, Meta, Method, Rest, RestStream } from '../rpc/trpc.ts'
 import { askBySchema, type Wire } from './ask.ts'
 import { nativeFace, type Face } from './face.ts'
-import { type Frame, textOf } from './frames.ts'
+import { type Frame, framesOf, once, sseBytes, textOf } from './frames.ts'
 
 interface Addressed {
   /** The procedure, as `runs.get`. */
@@ -55,8 +55,12 @@ export interface ReplyRow extends Addressed {
 export interface StreamRow extends Addressed {
   is: 'stream'
   stream(context: Context, input: unknown, signal: AbortSignal): Promise<AsyncIterable<Batch>>
-  /** Null: this face does not tell of it. */
-  frame(item: FeedItem): Frame | null
+  /** What one who asked for this is sent of each batch, as server-sent events. Null: nothing. */
+  pieces(input: unknown): (batch: Batch) => Buffer | null | Promise<Buffer | null>
+  /** Whether readers are told when to connect again. */
+  hints: boolean
+  /** Of a stream that is found as a socket, too. Null: this face does not tell of it. */
+  frame?(item: FeedItem): Frame | null
 }
 
 /** One address of a REST API: what `bind` serves and `openapi` describes. A dialect's rows are the same, with its own words. */
@@ -86,7 +90,10 @@ export function rowsOf(router: AnyTRPCRouter, face: Face = nativeFace): Row[] {
       }
     }
     const stream = async (...asked: Parameters<typeof call>): Promise<AsyncIterable<Batch>> => batchesOf(await call(...asked), name)
-    const streamed = ({ path }: RestStream): StreamRow => ({ ...addressed, is: 'stream', method: 'GET', path, stream, frame: nativeFrame })
+    const streamed = ({ path }: RestStream): StreamRow => {
+      const piece = once((batch) => framesOf({ frame: nativeFrame }, batch, sseBytes))
+      return { ...addressed, is: 'stream', method: 'GET', path, stream, pieces: () => piece, hints: true, frame: nativeFrame }
+    }
     return [...(meta.openapi ? [reply(meta.openapi)] : []), ...(meta.streams ?? []).map(streamed)]
   })
 }

@@ -13,6 +13,7 @@ import { clientAddress, trustOf, type TrustProxy } from './client-address.ts'
 import { type Cors, createCors } from './cors.ts'
 import { rowsOfDialect } from './dialect-rows.ts'
 import { dialectSockets } from './dialect-socket.ts'
+import { streamsOfDialect } from './dialect-stream.ts'
 import { faceOf, nativeFace } from './face.ts'
 import { mountDocs, type ApiPage } from './docs.ts'
 import { createFailing, factsOf, type Failing } from './failing.ts'
@@ -95,7 +96,7 @@ export async function createHttp(options: HttpOptions): Promise<HttpServer> {
     origins,
     dialects.flatMap(({ clientHeaders = [] }) => clientHeaders),
   )
-  const places = placesOf(serves ? [...rowsOf(appRouter), ...dialects.flatMap(rowsOfDialect)] : [])
+  const places = placesOf(serves ? [...rowsOf(appRouter), ...dialects.flatMap(rowsOfDialect), ...dialects.flatMap((dialect) => streamsOfDialect(dialect, parts.accounts))] : [])
   const router = servedRouter(dialects)
   const others = [
     { path: `${trpcPath}/{path}`, methods: ['GET', 'POST'] },

@@ -23,10 +23,10 @@ import { createWriter, ReaderGone } from './writer.ts'
  * last message, before it closes with 1011. The client has nothing to say.
  */
 export const streamSockets = (places: readonly Place[], options: SocketRouteOptions): SocketRoute[] =>
-  places.flatMap(({ rows }) => rows.filter((row) => row.is === 'stream').map((row) => streamSocket(row, options)))
+  places.flatMap(({ rows }) => rows.flatMap((row) => (row.is === 'stream' && row.frame ? streamSocket(row, row.frame, options) : [])))
 
-function streamSocket(row: StreamRow, options: SocketRouteOptions): SocketRoute {
-  const piecesOf = once((batch) => framesOf(row, batch, messageBytes))
+function streamSocket(row: StreamRow, frame: NonNullable<StreamRow['frame']>, options: SocketRouteOptions): SocketRoute {
+  const piecesOf = once((batch) => framesOf({ frame }, batch, messageBytes))
 
   async function open(request: IncomingMessage, identity: Identity, stream: Duplex): Promise<Conversation> {
     const caller = callerFor(identity, request, options)

@@ -20,25 +20,28 @@ const retryMs = 2_000
 /** How what is streamed is written. */
 export interface Manner<T> {
   /** Null: there is nothing in it to be told. */
-  pieceOf(value: T): string | Uint8Array | null
+  pieceOf(value: T): string | Uint8Array | null | Promise<string | Uint8Array | null>
   /** The last piece, of a failure under way. */
   failure(error: unknown): string
+  /** False: readers are not told when to connect again. Not all clients pass over that. */
+  hints?: boolean
 }
 
 /**
  * Writes what comes until it ends or the reader goes. The head goes out at once, comments keep the line alive, and the next
  * piece is asked for only when this one is taken.
  */
-export async function sendStream<T>(response: ServerResponse, values: AsyncIterable<T>, { pieceOf, failure }: Manner<T>, options: StreamOptions = {}): Promise<void> {
+export async function sendStream<T>(response: ServerResponse, values: AsyncIterable<T>, { pieceOf, failure, hints = true }: Manner<T>, options: StreamOptions = {}): Promise<void> {
   const writer = createWriter(response, options)
   const beat = setInterval(() => writer.beat(':\n\n'), options.heartbeatMs ?? 15_000)
   const iterator = values[Symbol.asyncIterator]()
   const left = departure(response)
   try {
-    await writer.write(`retry: ${retryMs}\n\n`)
+    await writer.write(hints ? `retry: ${retryMs}\n\n` : ':\n\n')
     for (let next = await left.before(iterator.next()); next && !next.done; next = await left.before(iterator.next())) {
-      const piece = pieceOf(next.value)
-      if (piece !== null) await writer.write(piece)
+      const made = pieceOf(next.value)
+      const piece = made instanceof Promise ? await left.before(made) : made
+      if (piece) await writer.write(piece)
     }
   } catch (error) {
     if (!(error instanceof ReaderGone)) await writer.write(failure(error)).catch(() => {})
@@ -52,9 +55,9 @@ export async function sendStream<T>(response: ServerResponse, values: AsyncItera
 }
 
 /** Ends a stream from outside. When the server leaves: readers come back spread over two seconds, to whoever serves then. */
-export function endStream(response: ServerResponse, why: Ending): void {
+export function endStream(response: ServerResponse, why: Ending, { hints = true }: { hints?: boolean } = {}): void {
   if (response.destroyed || response.writableEnded) return
-  if (why === 'drain') response.write(`retry: ${500 + Math.floor(Math.random() * 2_000)}\n\n`)
+  if (why === 'drain' && hints) response.write(`retry: ${500 + Math.floor(Math.random() * 2_000)}\n\n`)
   response.end()
 }
 

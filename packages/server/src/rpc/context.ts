@@ -37,6 +37,7 @@ export type WorkflowsPart = Pick<Workflows, 'list' | 'get' | 'create' | 'update'
 /** `files`, as far as callers reach it; what uses them is written by the rooms whose subjects use them. */
 export type FilesPart = Pick<Files, 'receive' | 'discard' | 'keep' | 'get' | 'content' | 'list' | 'delete'>
 export type { FileContent } from '../files/files.ts'
+export type { Passage } from '../events/accounts.ts'
 export type { ReceivedFile } from '../files/received.ts'
 
 export interface NodeTypesPart {

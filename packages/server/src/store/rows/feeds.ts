@@ -101,6 +101,37 @@ export async function feedRun(tx: Tx, runId: string): Promise<{ workspace_id: st
   return rows[0]
 }
 
+/** A run by its transaction id; without one it goes by its own id. Trials go by none. */
+export interface Named {
+  workflowId: string
+  transactionId: string
+}
+
+/** The live one, else the newest. */
+export async function namedRun(tx: Tx, { workflowId, transactionId }: Named): Promise<string | null> {
+  const [row] = await tx.query<{ id: string }>(
+    {
+      name: 'feed-named-run',
+      text: `
+        (select id, 1 as rank from runs where workflow_id = $1 and transaction_id = $2 and trial is null order by live_transaction nulls last, id desc limit 1)
+        union all (select id, 2 from runs where id = $2 and workflow_id = $1 and transaction_id is null and trial is null)
+        order by rank limit 1`,
+    },
+    [workflowId, transactionId],
+  )
+  return row?.id ?? null
+}
+
+/** Whether a run, be it not the newest any more, goes by this name. */
+export async function isNamed(tx: Tx, runId: string, { workflowId, transactionId }: Named): Promise<boolean> {
+  const rows = await tx.query({ name: 'feed-is-named', text: `select 1 from runs where id = $1 and workflow_id = $2 and coalesce(transaction_id, id) = $3 and trial is null` }, [
+    runId,
+    workflowId,
+    transactionId,
+  ])
+  return rows.length > 0
+}
+
 export interface CurrentRow {
   id: string
   is_live: boolean

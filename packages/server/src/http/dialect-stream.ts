@@ -1,0 +1,146 @@
+import { Fault } from '@sluice/schema'
+import { type Dialect, type DialectStream, followCore, type Said, type Seen } from '../dialects/dialect.ts'
+import type { Accounts, Passage } from '../events/accounts.ts'
+import type { Batch, FeedItem } from '../events/feed.ts'
+import { justBefore } from '../events/place.ts'
+import type { Wire } from './ask.ts'
+import { checkText } from './json.ts'
+import { read } from './dialect-rows.ts'
+import { faceOf } from './face.ts'
+import { sseText } from './frames.ts'
+import { batchesOf, type StreamRow } from './rows.ts'
+
+/**
+ * The server-sent events of a dialect.
+ *
+ * E1. Every message has an id, and who connects again with it is told what comes after that message, without a gap or a repeat,
+ *     on any server: messages are made of the log alone.
+ * E2. What is told is made once for all who ask for the same, as long as one of them is there.
+ * E3. Where what is missing is not kept any more, a comment says so, and the stream goes on from a snapshot.
+ */
+export function streamsOfDialect(dialect: Dialect, accounts: Accounts): StreamRow[] {
+  const face = faceOf(dialect)
+  return dialect.mounts.flatMap((mount) =>
+    (dialect.streams ?? []).map((row): StreamRow => {
+      const tellings = createTellings(row, accounts)
+      return {
+        is: 'stream',
+        name: `dialects.${dialect.name}.${row.name}`,
+        method: 'GET',
+        path: `${mount}${row.path}`,
+        face,
+        open: false,
+        hints: false,
+        ask: (wire): Asked => ({ said: read({ schemas: row.schemas }, wire), seen: seenBy(wire) }),
+        stream: async (context, input, signal) => batchesOf(await followCore(() => row.ask((input as Asked).said, cursorOf(input as Asked)), context, signal), row.name),
+        pieces: (input) => tellings(input as Asked),
+      }
+    }),
+  )
+}
+
+interface Asked {
+  said: Said
+  /** Null: nothing yet. */
+  seen: Last | null
+}
+
+// ── ids ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** The last message that somebody was told. */
+interface Last extends Seen {
+  /** Of several that were made of one event, how many were told; null: all of them. */
+  part: number | null
+}
+
+const idOf = ({ runId, cursor, part }: Last): string => [runId, cursor, ...(part === null ? [] : [part])].join('~')
+
+function seenBy({ headers }: Wire): Last | null {
+  const id = headers['last-event-id']
+  if (typeof id !== 'string' || id === '') return null
+  checkText(id)
+  const [, runId, cursor, part] = /^([\w-]{1,100})~(\d{1,20}(?:\.\d{1,16})?)(?:~(\d{1,4}))?$/.exec(id) ?? []
+  if (runId === undefined || cursor === undefined) throw new Fault('cursor_invalid')
+  return { runId, cursor, part: part === undefined ? null : Number(part) }
+}
+
+/** An event of which not all was told is told again, but for that. */
+const cursorOf = ({ seen }: Asked): Seen | null => seen && { runId: seen.runId, cursor: seen.part === null ? seen.cursor : justBefore(seen.cursor) }
+
+// ── what is told ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** What an item comes to: server-sent events, one after another. */
+interface Told {
+  cursor: string
+  texts: readonly string[]
+}
+
+/** Of all who ask for the same. */
+interface Telling {
+  told(batch: Batch): Promise<readonly Told[]>
+  piece(batch: Batch): Promise<Buffer | null>
+}
+
+const trimmed = ': what came after the last event is not kept any more\n\n'
+
+function createTellings(row: DialectStream, accounts: Accounts): (asked: Asked) => (batch: Batch) => Promise<Buffer | null> {
+  /** By what is asked for; each is held by those who follow it. */
+  const shared = new Map<string, WeakRef<Telling>>()
+  const left = new FinalizationRegistry<string>((key) => void (shared.get(key)?.deref() === undefined && shared.delete(key)))
+
+  function tellingOf(said: Said): Telling {
+    const key = JSON.stringify(said)
+    const known = shared.get(key)?.deref()
+    if (known) return known
+    const told = onceEach(async (batch) => {
+      const passages = await accounts.of(batch)
+      return batch.map((item, at) => toldOf(row, item, passages[at]!, said))
+    })
+    const telling = { told, piece: onceEach(async (batch) => bytesOf(await told(batch))) }
+    shared.set(key, new WeakRef(telling))
+    left.register(telling, key)
+    return telling
+  }
+
+  return ({ said, seen }) => {
+    const telling = tellingOf(said)
+    let last = seen
+    return async (batch) => {
+      const { cursor, part } = last ?? {}
+      last = null
+      if (part === undefined || part === null || batch[0]!.cursor !== cursor) return telling.piece(batch)
+      const [first, ...others] = await telling.told(batch)
+      return bytesOf([{ ...first!, texts: first!.texts.slice(part) }, ...others])
+    }
+  }
+}
+
+function toldOf({ messages }: DialectStream, item: FeedItem, passage: Passage | null, said: Said): Told {
+  const { cursor } = item
+  if (item.type === 'resync') return { cursor, texts: [trimmed] }
+  const told = messages(item, passage, said)
+  const runId = passage?.after.run.id
+  const texts = told.map(({ event, data }, at) => {
+    const id = runId === undefined ? {} : { id: idOf({ runId, cursor, part: at + 1 === told.length ? null : at + 1 }) }
+    return sseText({ ...id, ...(event !== undefined && { event }), data: JSON.stringify(data) })
+  })
+  return { cursor, texts }
+}
+
+function bytesOf(told: readonly Told[]): Buffer | null {
+  const text = told.flatMap(({ texts }) => texts).join('')
+  return text === '' ? null : Buffer.from(text)
+}
+
+/** Of each batch made once, and anew where that has failed. */
+function onceEach<T>(make: (batch: Batch) => Promise<T>): (batch: Batch) => Promise<T> {
+  const known = new WeakMap<Batch, Promise<T>>()
+  return (batch) => {
+    let made = known.get(batch)
+    if (!made) {
+      known.set(batch, (made = make(batch)))
+      made.catch(() => known.delete(batch))
+    }
+    return made
+  }
+}
