@@ -65,6 +65,7 @@ export function failUndoing(turn: Turn, step: StepRow, error: StepError, retry: 
   undo.error = boundedError(error)
   const delay = retry ? retryDelay(nodeOf(turn, step).retry, undo.failures, turn.random(), leastMs) : null
   if (delay === null) return endUndoing(turn, step, { error })
+  closeUndoTimer(turn, step)
   undo.retryAt = delay === 'asked' ? null : turn.now + delay
   noteOutcome(turn, step, 'compensate', 'retrying')
   leaveUndoing(turn, step, 'retrying')

@@ -91,7 +91,7 @@ function place(heads: ReadonlyMap<GraphNode, string>, led: Led, types: GraphType
     const inner = [...by].filter((head) => ![...by].some((other) => other !== head && led.get(other)?.has(head)))
     if (inner.length > 0 && inner.every((head) => head !== node)) innermost.set(node, inner)
   }
-  const groups = groupsOf([...heads.keys()], [...innermost.values()], types)
+  const groups = groupsOf([...heads.keys()], innermost, types)
   for (const [node, [inner]] of innermost) node.parent = groups.get(inner!)?.[0] ?? inner!
   for (const [head, group] of groups) head.shares = group
 }
@@ -115,15 +115,25 @@ function ledBy(heads: ReadonlyMap<GraphNode, string>, leading: readonly Flow[], 
 }
 
 /** Producers of one scope that lead to a common node, and what these lead to in common with others. */
-function groupsOf(heads: readonly GraphNode[], meetings: readonly GraphNode[][], types: GraphTypes): Map<GraphNode, GraphNode[]> {
-  const groups = new Map<GraphNode, Set<GraphNode>>()
-  for (const meeting of meetings) {
-    const [first, ...others] = meeting
-    for (const other of others) {
-      if (other.parent !== first!.parent || !isProducer(types.get(first!.type)) || !isProducer(types.get(other.type))) continue
-      const merged = new Set([...(groups.get(first!) ?? [first!]), ...(groups.get(other) ?? [other])])
-      for (const each of merged) groups.set(each, merged)
-    }
+function groupsOf(heads: readonly GraphNode[], innermost: ReadonlyMap<GraphNode, readonly GraphNode[]>, types: GraphTypes): Map<GraphNode, GraphNode[]> {
+  const groups = new Map<GraphNode, ReadonlySet<GraphNode>>()
+  const groupOf = (head: GraphNode): ReadonlySet<GraphNode> => groups.get(head) ?? new Set([head])
+  /** What stands for the scope that a head is in: those that share a body have one. */
+  const scopeOf = (head: GraphNode): unknown => {
+    const [inner] = innermost.get(head) ?? []
+    return inner ? (groups.get(inner) ?? inner) : head.parent
+  }
+  const areApart = (a: GraphNode, b: GraphNode): boolean => isProducer(types.get(a.type)) && isProducer(types.get(b.type)) && scopeOf(a) === scopeOf(b) && !groupOf(a).has(b)
+  // Where two bodies have become one, what stands in them may be of one scope.
+  for (let merges = true; merges;) {
+    merges = false
+    for (const [first, ...others] of innermost.values())
+      for (const other of others) {
+        if (!areApart(first!, other)) continue
+        const merged = new Set([...groupOf(first!), ...groupOf(other)])
+        for (const each of merged) groups.set(each, merged)
+        merges = true
+      }
   }
   return new Map([...groups].map(([head, group]) => [head, heads.filter((each) => group.has(each))]))
 }
