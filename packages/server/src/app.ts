@@ -10,6 +10,7 @@ import { pyspurNodes } from './dialects/pyspur/nodes.ts'
 import { createEngine, createQueue } from './engine/index.ts'
 import { pyspur, sayable } from './dialects/pyspur/index.ts'
 import { createDoorbell } from './events/doorbell.ts'
+import { createAccounts } from './events/accounts.ts'
 import { createFeed } from './events/feed.ts'
 import { createFiles } from './files/files.ts'
 import { createNodeFiles } from './files/node-files.ts'
@@ -26,14 +27,18 @@ import { createRunDeletion } from './retention/delete-run.ts'
 import { createSweeper } from './retention/sweeper.ts'
 import { createDispatcher as createQueueDispatcher } from './queues/dispatch.ts'
 import { createQueues } from './queues/queues.ts'
+import { createDispatcher as createScheduleDispatcher } from './schedules/dispatch.ts'
+import { createSchedules } from './schedules/schedules.ts'
 import { createSessions } from './sessions/sessions.ts'
 import { type Database, byKey, openDatabase, Outage } from './store/database.ts'
 import { openOrm } from './store/orm.ts'
 import { defaultWorkspace } from './store/rows/identity.ts'
 import * as pauseViews from './store/views/pauses.ts'
 import * as queueViews from './store/views/queues.ts'
+import * as scheduleViews from './store/views/schedules.ts'
 import * as runViews from './store/views/runs.ts'
 import * as sessionViews from './store/views/sessions.ts'
+import { type Time, processTime } from './store/time.ts'
 import type { Log } from './telemetry.ts'
 import { exportTraces } from './telemetry/export.ts'
 import { createMetrics } from './telemetry/metrics.ts'
@@ -51,6 +56,14 @@ export interface App {
   /** Takes no new work, hands claims over and ends streams, within `drainMs`. */
   drain(): Promise<void>
   close(): Promise<void>
+}
+
+/** For who moves its time. */
+export interface AppInHand extends App {
+  /** Does what is due at this moment, as far as it is known here. */
+  catchUp(): Promise<void>
+  /** The attempts under way here; null while anything else goes on with a run. */
+  underWay(): number | null
 }
 
 /** Connections of a server: its pool, what listens, and those of the identity tables stay below PostgreSQL's usual 100. */
@@ -83,17 +96,19 @@ export interface AppParts {
   nodes?: readonly AnyNode[]
   /** Workflows written in this program, beside those of the folder that the settings name. */
   workflows?: readonly WrittenWorkflow[]
+  /** Unset: the process's. */
+  time?: Time
 }
 
 /** The only place where parts meet. */
-export async function createApp(config: Config, { databaseUrl, log, nodes = [], workflows: given = [] }: AppParts): Promise<App> {
+export async function createApp(config: Config, { databaseUrl, log, nodes = [], workflows: given = [], time = processTime }: AppParts): Promise<AppInHand> {
   const runs = config.role !== 'api'
   // Before anything is opened: what it refuses leaves nothing behind.
   const written = await writtenIn(config.workflows, given, log)
   const database = openDatabase({ url: databaseUrl, max: poolSize, onError: (error) => log.debug({ err: error }, 'a connection to PostgreSQL was lost') })
   const orm = openOrm(databaseUrl)
-  const access = createAccess({ orm, database, secret: config.secret, ...(config.anonymousRole && { anonymousRole: config.anonymousRole }) })
-  const audit = createAudit({ database, onError: (error) => log.warn({ err: error }, 'the audit log could not be written') })
+  const access = createAccess({ orm, database, secret: config.secret, now: time.now, ...(config.anonymousRole && { anonymousRole: config.anonymousRole }) })
+  const audit = createAudit({ database, now: time.now, onError: (error) => log.warn({ err: error }, 'the audit log could not be written') })
   const doorbell = createDoorbell(database)
   // Signs of life must not wait behind requests: a server that is only busy would be taken for dead.
   const pulse = openDatabase({ url: databaseUrl, max: 3, settings: inOrder, onError: (error) => log.debug({ err: error }, 'a connection to PostgreSQL was lost') })
@@ -126,26 +141,33 @@ export async function createApp(config: Config, { databaseUrl, log, nodes = [], 
     catalogue,
     plans,
     workflows,
+    serves: (name) => catalogue.get(name) !== undefined || code.knows(name),
     secret: (workspaceId, name) => access.secrets.reveal(workspaceId, name),
     writeFile: createWrites({ database }),
     metrics,
     traces,
+    time,
     log,
   })
   // Brings what came from outside to who waits for it.
-  const dispatchers = [createQueueDispatcher({ database, doorbell, engine, metrics, log }), createWebhookDispatcher({ database, doorbell, engine, log })]
+  const scheduler = createScheduleDispatcher({ database, engine, metrics, log, now: time.now })
+  const schedules = createSchedules({ database, engine, changed: () => scheduler.wake(), now: time.now })
+  const carriers = [createQueueDispatcher({ database, doorbell, engine, metrics, log, now: time.now }), createWebhookDispatcher({ database, doorbell, engine, log, now: time.now })]
+  const dispatchers = [...carriers, scheduler]
   metrics.watch({ isNodeType: (type) => catalogue.get(type) !== undefined, jobsHeld: () => worker.held, connections: () => connectionsOf([database, moving, writer]) })
   const http = await createHttp({
     parts: {
       engine,
       queues: createQueues({ database, doorbell }),
-      webhooks: createWebhooks({ database, doorbell, vault: access.vault }),
+      schedules,
+      webhooks: createWebhooks({ database, doorbell, vault: access.vault, now: time.now, makeId: time.newId }),
       sessions: createSessions({ database, doorbell, rounds, files }),
       workflows,
       nodeTypes: createDiscovery(catalogue),
-      views: { ...runViews, ...pauseViews, ...queueViews, ...sessionViews },
+      views: { ...runViews, ...pauseViews, ...queueViews, ...scheduleViews, ...sessionViews },
       database,
       feed,
+      accounts: createAccounts(database),
       access,
       audit,
       files,
@@ -200,6 +222,11 @@ export async function createApp(config: Config, { databaseUrl, log, nodes = [], 
       firstAdmin: made && { email: made.email, password: made.password },
       drain,
       close,
+      async catchUp() {
+        scheduler.wake()
+        await Promise.all([clock.look(), ...carriers.map((carrier) => carrier.lookNow())])
+      },
+      underWay: () => worker.underWay(),
     }
   } catch (error) {
     await drain()
