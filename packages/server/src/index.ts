@@ -5,9 +5,14 @@ import type { RunningServer, ServerOptions } from './command/in-program.ts'
  * loads nothing of the server by it.
  */
 
-export { done, isWritten, permanentFailure, PermanentFailure } from './code/written.ts'
-export type { Done, StepAt, WrittenSchedule, WrittenWorkflow } from './code/written.ts'
-
+export * from './code/index.ts'
+// Named by the declarations of modules that export workflows.
+export type { Defined } from './code/define.ts'
+export type { Hook, TakeUp, TakeUps } from './code/hooks.ts'
+export type { Pause, PauseInputs } from './code/pauses.ts'
+export type { Result } from './code/result.ts'
+export type { BranchValue, Reference } from './code/values.ts'
+export { isWritten, type WrittenSchedule } from './code/written.ts'
 export type { RunningServer, ServerOptions } from './command/in-program.ts'
 
 /**
