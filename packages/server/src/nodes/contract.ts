@@ -60,8 +60,9 @@ export interface StepContext {
   traceparent: string | null
 }
 
-/** What a step gives that lets its input through: the output of its one completed predecessor, else, or with `steps`, all of them by step name. */
-export function passThrough({ input }: Pick<StepContext, 'input'>, passes: 'value' | 'steps' = 'value'): Json {
+/** What a step gives that lets its input through: the output of its one completed predecessor, else, or with `steps`, all of them by step name; with `nothing` none. */
+export function passThrough({ input }: Pick<StepContext, 'input'>, passes: 'value' | 'steps' | 'nothing' = 'value'): Json {
+  if (passes === 'nothing') return {}
   const outputs = Object.values(input)
   return passes === 'value' && outputs.length === 1 ? outputs[0]! : input
 }
@@ -116,7 +117,7 @@ export interface PauseRequest {
   onExpiry: { action: 'approve' | 'decline' | 'override'; inputs?: JsonObject } | null
   blocks: 'dependants' | 'run'
   /** What an approval lets through, as with `passThrough`; `value` unless set. */
-  passes?: 'value' | 'steps'
+  passes?: 'value' | 'steps' | 'nothing'
 }
 
 /** What a waiting step waits for; durable, and nothing of it stays in memory. */

@@ -1,7 +1,7 @@
 import type { JsonObject } from '@sluice/schema'
 import * as Schema from 'effect/Schema'
 import { defineNode } from '../contract.ts'
-import { JsonMap, Milliseconds, Passes, millisecondsOf } from '../values.ts'
+import { JsonMap, Milliseconds, millisecondsOf } from '../values.ts'
 
 const OnExpiry = Schema.Struct({
   action: Schema.Literals(['approve', 'decline', 'override']).annotate({ title: 'Action' }),
@@ -26,7 +26,13 @@ export const human = defineNode({
         description: 'What is held up: the steps that depend on it, or everything not yet started; `dependants` unless set',
       }),
     ),
-    passes: Schema.optionalKey(Passes),
+    passes: Schema.optionalKey(
+      Schema.Literals(['value', 'steps', 'nothing']).annotate({
+        title: 'Passes',
+        description:
+          'What it lets through: the output of the one step before it, of several an object by step name (`value`, unless set), always that object (`steps`), or the inputs of the decision alone (`nothing`)',
+      }),
+    ),
   }),
   readings: { kind: 'raw', blocks: 'raw', passes: 'raw', 'form.**': 'raw', expiresInMs: 'value', 'onExpiry.action': 'raw', 'onExpiry.inputs.**': 'value' },
   handles: { fixed: ['declined', 'expired'] },

@@ -1,0 +1,10 @@
+/** What workflows are written with in TypeScript. */
+export { defineWorkflow, type Schedule, type Workflow, type WorkflowOptions } from './define.ts'
+export { defineStep, type Retry, type WrittenStep } from './steps.ts'
+export { type } from './shapes.ts'
+export type { Typed } from './shapes.ts'
+export { DefinitionError, ReferenceMisuse } from './errors.ts'
+export { done, permanentFailure, PermanentFailure } from './written.ts'
+export type { Done, StepAt, WrittenWorkflow } from './written.ts'
+export type { Flow } from './flow.ts'
+export type { Given, Ref, Resolved, Stored } from './values.ts'
