@@ -55,9 +55,9 @@ export interface Schedules {
   preview(input: PreviewSchedule): ScheduleMoments
   /**
    * Makes those of a workflow that code says equal to it. What has not changed goes on as it was, with its count and its next moment;
-   * one that a person has paused stays so; one of the same name that callers made becomes the code's. Throws `workflow_missing`, `input_invalid`, `limit_exceeded`.
+   * one that a person has paused stays so; one of the same name that callers made becomes the code's. In the caller's transaction, when it is given. Throws `workflow_missing`, `input_invalid`, `limit_exceeded`.
    */
-  syncWritten(workspaceId: string, workflowId: string, written: readonly WrittenSchedule[]): Promise<void>
+  syncWritten(workspaceId: string, workflowId: string, written: readonly WrittenSchedule[], tx?: Tx): Promise<void>
 }
 
 export interface SchedulesParts {
@@ -146,21 +146,22 @@ export function createSchedules({ database, engine, changed, now = Date.now }: S
       return { moments: found }
     },
 
-    async syncWritten(workspaceId, workflowId, written) {
+    async syncWritten(workspaceId, workflowId, written, given) {
       const at = now()
       const wanted = namedApart(written.map((each) => saidInCode(each, workflowId)))
-      await database.transaction(async (tx) => {
+      const sync = async (tx: Tx): Promise<void> => {
         if (!(await pinWorkflow(tx, workspaceId, workflowId))) throw new Fault('workflow_missing', { details: { workflow: workflowId } })
         await lockNames(tx, workspaceId)
         const there = new Map((await lockSchedulesOf(tx, workflowId)).map((row) => [row.name, row]))
         for (const row of there.values()) if (row.origin === 'code' && !wanted.has(row.name)) await deleteSchedule(tx, workspaceId, row.id)
         for (const [name, input] of wanted) {
           const row = there.get(name)
-          const said: ScheduleSaid = { ...saidOf(input, at, row), enabled: row?.enabled ?? true, origin: 'code', said_by: null }
+          const said: ScheduleSaid = { ...inCode(name, () => saidOf(input, at, row)), enabled: row?.enabled ?? true, origin: 'code', said_by: null }
           if (!row) await insert(tx, { workspace_id: workspaceId, workflow_id: workflowId }, said, at)
           else if (!isSame(row, said)) await say(tx, row, said, at)
         }
-      })
+      }
+      await (given ? sync(given) : database.transaction(sync))
       changed()
     },
   }
@@ -224,6 +225,14 @@ function saidInCode(written: WrittenSchedule, workflow: string): CreateSchedule 
   if (!error) return data
   const name = typeof written.name === 'string' ? written.name : scheduleDefaults.name
   throw refused(error.issues.map(({ path, message }) => ({ path: ['schedules', name, ...path.map((part) => (typeof part === 'number' ? part : String(part)))], message })))
+}
+
+function inCode<T>(name: string, say: () => T): T {
+  try {
+    return say()
+  } catch (error) {
+    throw error instanceof Fault ? refused(error.issues.map((issue) => ({ ...issue, path: ['schedules', name, ...(issue.path ?? [])] }))) : error
+  }
 }
 
 function namedApart(schedules: readonly CreateSchedule[]): Map<string, CreateSchedule> {
