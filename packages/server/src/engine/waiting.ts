@@ -109,7 +109,10 @@ export function createWaiting(parts: { database: Database; doorbell: Doorbell; h
   }
 }
 
-const isAtRest = ({ run, waits, steps }: RunState): boolean => run.status === 'waiting' || run.heldAt !== null || [...waits].some((key) => steps.get(key)?.state === 'retrying')
+const isAtRest = ({ run, waits, steps, flight }: RunState): boolean =>
+  run.status === 'waiting' ||
+  run.heldAt !== null ||
+  (run.status === 'compensating' ? waits.size > 0 && flight.size === 0 : [...waits].some((key) => steps.get(key)?.state === 'retrying'))
 
 const isChildbound = ({ run, waits, steps }: RunState): boolean =>
   run.status === 'waiting' && run.heldAt === null && [...waits].every((key) => steps.get(key)?.waitingFor?.kind === 'child')

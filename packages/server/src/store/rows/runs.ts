@@ -374,7 +374,9 @@ export async function runStanding(tx: Tx, id: string): Promise<RunStanding | und
       name: 'runs-standing',
       text: `
         select ended_at is not null as ended,
-          status = 'waiting' or held_at is not null or exists (select from steps where run_id = runs.id and state = 'retrying') as parked,
+          status = 'waiting' or held_at is not null or case when status = 'compensating'
+            then exists (select from steps where run_id = runs.id and compensation ->> 'state' in ('waiting', 'retrying'))
+            else exists (select from steps where run_id = runs.id and state = 'retrying') end as parked,
           held_at is not null or case when status = 'waiting' and waiting_kind = 'pause'
             then not exists (select from steps where run_id = runs.id and (state = 'retrying' or (state = 'waiting' and waiting_for ->> 'kind' <> 'pause')))
             else false end as paused,

@@ -155,7 +155,7 @@ async function toldWith(tx: Tx, rows: readonly ListedRow[], include: readonly Ru
 /** The steps outside of bodies, by run. */
 async function stepsOf(tx: Tx, rows: readonly (Pinned & { id: string })[]): Promise<Map<string, RunStep[]>> {
   const found = await tx.query<{ id: string; told: ToldStep[] | null }>(
-    { name: 'view-runs-steps', text: `select id, (select json_agg(told) from (${stepsOfRun}) as told) as told from runs where id = any($1)` },
+    { name: 'view-listed-steps', text: `select id, (select json_agg(told) from (${stepsOfRun}) as told) as told from runs where id = any($1)` },
     [rows.map(({ id }) => id)],
   )
   const outlines = await outlinesFor(tx, rows)
