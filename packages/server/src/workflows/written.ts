@@ -55,7 +55,7 @@ async function publishOne(tx: Tx, { publishing, fits }: { publishing: Publishing
     throw new StartRefused(`${file}: there is a workflow of the handle ${handle} that was drawn. Give one of the two another name, or delete the one that was drawn.`)
   const change = row && (await reset(tx, actor, row, { name, description, draft, unfit }))
   const id = row?.id ?? (await insert(tx, actor, { handle, name, description, draft, unfit }))
-  const { number, fresh } = await publishing.publish(tx, actor, { workflow: id }).catch((error: unknown) => refuse(file, handle, error))
+  const { number, fresh } = await publishing.publish(tx, actor, { workflow: id }).catch((error: unknown) => refuseWritten(file, handle, error))
   return { handle, id, version: number, was: row ? (change || fresh ? 'changed' : 'unchanged') : 'created' }
 }
 
@@ -96,8 +96,10 @@ function said({ handle, name, description, definition, file }: WrittenDefinition
   return { ...read.data, handle, definition: read.data.definition ?? definition }
 }
 
-function refuse(file: string, handle: string, error: unknown): never {
-  throw error instanceof Fault && error.code === 'definition_invalid' ? invalid(file, handle, error.issues) : error
+/** What a caller could act on is for who wrote it to act on. */
+export function refuseWritten(file: string, handle: string, error: unknown): never {
+  if (!(error instanceof Fault)) throw error
+  throw error.issues.length > 0 ? invalid(file, handle, error.issues) : new StartRefused(`${file}: the workflow ${handle} cannot be published: ${error.message}`, { cause: error })
 }
 
 const invalid = (file: string, handle: string, issues: readonly Issue[]): StartRefused =>
