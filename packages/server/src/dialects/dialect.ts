@@ -307,6 +307,9 @@ const typeOf = (name: CoreName): 'query' | 'mutation' => {
 /** What the caller must be allowed to. */
 export const actionOf = ({ calls }: DialectRow): Meta['action'] => coreProcedures[calls]!._def.meta!.action
 
+/** What the follower of a stream must be allowed to. */
+export const followAction: Meta['action'] = coreProcedures['events.subscribe']!._def.meta!.action
+
 /** Whether it changes something although it is a GET, as its API was published: `http` then asks for more. */
 export const isGuarded = ({ method, calls }: Pick<DialectRow, 'method' | 'calls'>): boolean => method === 'GET' && typeOf(calls) === 'mutation'
 

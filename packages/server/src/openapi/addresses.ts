@@ -1,3 +1,4 @@
+import type { JsonObject } from '@sluice/schema'
 import type { AnyTRPCRouter } from '@trpc/server'
 import { z } from 'zod'
 import type { BodyType, Meta, Method, RestStream } from '../rpc/trpc.ts'
@@ -44,7 +45,12 @@ export interface Reply extends Door {
 /** Bytes, as OpenAPI says them. */
 export const Bytes = z.string().meta({ format: 'binary' })
 
-export type Stream = Door
+export interface Stream extends Door {
+  /** What the data of its events is, where it is not what that of all streams is; and an event of each name. */
+  tells?: { data: z.ZodType; examples: Readonly<Record<string, { summary: string; value: JsonObject }>> }
+  /** Not in the document that the API is published by. */
+  isExtension?: boolean
+}
 
 interface Procedure {
   _def: { meta?: Meta; inputs: z.ZodType[]; output?: z.ZodType }

@@ -1,6 +1,6 @@
 import { type Json, faultKinds, Fault } from '@sluice/schema'
 import { z } from 'zod'
-import { actionOf, type Dialect, type DialectRow, isGuarded } from '../dialects/dialect.ts'
+import { actionOf, type Dialect, type DialectRow, type DialectStream, followAction, isGuarded } from '../dialects/dialect.ts'
 import { problemOf, type ProblemCode } from '../rpc/faults.ts'
 import { Bytes, type Address } from './addresses.ts'
 import { describeAddresses } from './describe.ts'
@@ -9,8 +9,8 @@ import { kindOf, messageOf } from './problems.ts'
 
 /** `openapi/<name>.json`: the rows of a dialect, as they are served. */
 export function describeDialect(dialect: Dialect): Document {
-  const { title, description, mounts, credentials, tags, rows, errors, words, meanings } = dialect
-  return describeAddresses(rows.map(addressOf), {
+  const { title, description, mounts, credentials, tags, rows, streams = [], errors, words, meanings } = dialect
+  return describeAddresses([...rows.map(addressOf), ...streams.map(streamAt)], {
     title,
     version: '0.1.0',
     description: [description, lossesOf(dialect)].join('\n\n'),
@@ -24,7 +24,7 @@ export function describeDialect(dialect: Dialect): Document {
     meanings,
     parameters: meanings.keys,
     event: z.never(),
-    streaming: '',
+    streaming,
     errors: {
       schema: errors.schema,
       example(code) {
@@ -32,7 +32,7 @@ export function describeDialect(dialect: Dialect): Document {
         return { status, body: body as Record<string, Json> }
       },
     },
-    notes: Object.fromEntries(rows.map((row) => [row.name, noteOf(row)])),
+    notes: Object.fromEntries([...rows, ...streams].map((row) => [row.name, noteOf(row)])),
   })
 }
 
@@ -64,9 +64,28 @@ function addressOf(row: DialectRow): Address {
   }
 }
 
+function streamAt({ name, path, summary, description, tags = [], schemas, tells, extension }: DialectStream): Address {
+  const examples = Object.fromEntries(Object.entries(tells).map(([event, { summary: about, example }]) => [event, { summary: about, value: example }]))
+  const kinds = [...new Set(Object.values(tells).map(({ schema }) => schema))]
+  const data = kinds.length === 1 ? kinds[0]! : z.union(kinds)
+  return {
+    id: name,
+    method: 'GET',
+    path,
+    takes: { path: schemas.path.shape, query: schemas.query.shape, header: {}, body: null },
+    reply: null,
+    stream: { name, path, action: followAction, summary, description, tags: [...tags], tells: { data, examples }, ...(extension && { isExtension: true }) },
+  }
+}
+
+const streaming = [
+  'The stream is of Server-Sent Events: the name of each is its `event`, and its `data` is JSON. Its head is sent at once, and comments keep it open while nothing happens.',
+  'Every event has an `id`. Sent back as `Last-Event-ID`, the stream goes on after that one and misses nothing; where what came since is not kept any more, a comment says so.',
+].join(' ')
+
 const guardedWords = 'It does something although it is a GET: no cookie is taken for a credential here, what a browser fetches ahead is refused, and a HEAD does nothing.'
 
-const noteOf = ({ faults, example }: DialectRow): Note => ({
+const noteOf = ({ faults, example }: Pick<DialectRow, 'faults' | 'example'>): Note => ({
   ...(faults && { faults }),
   ...(example && {
     example: {

@@ -83,7 +83,7 @@ function restIn({ method, takes, reply, stream }: Address, event: z.ZodType): No
   return {
     requestParams: { query: z.object(fields(takes.query, (field) => !canSay(field, method))) },
     ...(takes.body && { requestBody: { content: { [json]: { schema: takes.body } } } }),
-    responses: { ...(stream && { 200: { description: '', content: { 'text/event-stream': { schema: event } } } }), ...Object.fromEntries(others) },
+    responses: { ...(stream && { 200: { description: '', content: { 'text/event-stream': { schema: stream.tells?.data ?? event } } } }), ...Object.fromEntries(others) },
   }
 }
 

@@ -38,7 +38,7 @@ export function operationAt(address: Address, parts: Parts, description: Descrip
       ...problemsOf(address, own, description.errors, parts.error),
       ...othersAt(address, parts),
     },
-    'x-sluice-extension': reply?.isExtension,
+    'x-sluice-extension': (reply ?? stream)!.isExtension,
   })
 }
 

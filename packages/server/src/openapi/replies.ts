@@ -6,6 +6,8 @@ import type { Content, Parts } from './generate.ts'
 export const withExample = (content: Content, example: Json | undefined): Content =>
   Object.fromEntries(Object.entries(content).map(([type, media]) => [type, { ...media, ...(example !== undefined && { example }) }]))
 
+const withExamples = (content: Content, examples: JsonObject): Content => Object.fromEntries(Object.entries(content).map(([type, media]) => [type, { ...media, examples }]))
+
 const success: Record<number, string> = { 200: 'What was asked for', 201: 'What was made', 204: 'Done; there is nothing to say' }
 
 export function successAt(address: Address, parts: Parts, { notes }: Description): JsonObject {
@@ -15,7 +17,7 @@ export function successAt(address: Address, parts: Parts, { notes }: Description
   const streamed = stream && parts.rest(address).responses[200]!.content
   const content = {
     ...(reply && reply.status !== 204 && withExample(replied, notes[reply.name]?.example?.reply)),
-    ...(streamed && withExample(streamed, notes[stream.name]?.event)),
+    ...(streamed && (stream.tells ? withExamples(streamed, stream.tells.examples) : withExample(streamed, notes[stream.name]?.event))),
   }
   return {
     description: reply ? (success[reply.status] ?? success[200]!) : 'Events, as they come',
