@@ -163,6 +163,19 @@ export const story: readonly Chapter[] = [
   { id: 'webhooks.redeliver', input: (told) => ({ webhook: 'payments', id: told['webhooks.deliver'].id }) },
   { id: 'webhooks.delete', input: () => ({ webhook: 'payments' }) },
 
+  { id: 'schedules.preview', input: () => ({ cron: '30 2 * * MON-FRI', timeZone: 'Europe/Berlin', after: '2026-03-26T12:00:00Z', count: 3 }) },
+  {
+    id: 'schedules.create',
+    input: () => ({ workflow: 'invoice', name: 'nightly', cron: '30 2 * * MON-FRI', timeZone: 'Europe/Berlin', input: { customer: 'c_7', amount: 80 }, overlap: 'queue' }),
+  },
+  { id: 'schedules.list', input: () => ({ workflow: 'invoice', limit: 20 }) },
+  { id: 'schedules.get', input: (told) => ({ id: told['schedules.create'].id }) },
+  { id: 'schedules.update', input: (told) => ({ id: told['schedules.create'].id, missed: 'skip', times: 20 }) },
+  { id: 'schedules.start', input: (told) => ({ id: told['schedules.create'].id }), races: true },
+  { id: 'schedules.pause', input: (told) => ({ id: told['schedules.create'].id }) },
+  { id: 'schedules.resume', input: (told) => ({ id: told['schedules.create'].id }) },
+  { id: 'schedules.delete', input: (told) => ({ id: told['schedules.create'].id }) },
+
   { id: 'workflows.create', input: () => ({ name: 'Rates', definition: rates }) },
   { id: 'runs.start', input: () => ({ workflow: 'rates', wait: { until: 'parked', ms: 10_000 } }) },
   { id: 'runs.retryStep', input: (told) => ({ id: told['runs.start'].id, step: 'fetch' }), races: true },

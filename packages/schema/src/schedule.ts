@@ -129,8 +129,8 @@ export const PreviewSchedule = z.strictObject({
   cron: cron().optional(),
   everyMs: everyMs().optional(),
   timeZone: timeZone().optional(),
-  startsAt: instant().optional(),
-  endsAt: instant().optional(),
+  startsAt: instant().optional().meta({ description: 'No moment is before' }),
+  endsAt: instant().optional().meta({ description: 'No moment is after' }),
   after: instant().optional().meta({ description: 'Only moments after this one; now unless set' }),
   count: z.int().min(1).max(100).optional().meta({ description: 'How many; 5 unless set' }),
 })

@@ -118,6 +118,15 @@ const notes = {
   'webhooks.redeliver': { faults: ['webhook_missing', 'delivery_missing'] },
   'webhooks.deliver': { faults: ['limit_exceeded', 'idempotency_conflict'] },
 
+  'schedules.list': { faults: ['cursor_invalid', 'workflow_missing'] },
+  'schedules.get': { faults: ['schedule_missing'] },
+  'schedules.create': { faults: ['name_taken', 'workflow_missing', 'limit_exceeded'] },
+  'schedules.update': { faults: ['schedule_missing', 'schedule_in_code', 'name_taken'] },
+  'schedules.pause': { faults: ['schedule_missing'] },
+  'schedules.resume': { faults: ['schedule_missing'] },
+  'schedules.start': { faults: ['schedule_missing', 'definition_invalid', 'lane_busy', 'lane_full'] },
+  'schedules.delete': { faults: ['schedule_missing'] },
+
   'queues.list': { faults: ['cursor_invalid'] },
   'queues.get': { faults: ['queue_missing'] },
   'queues.put': { faults: ['workflow_missing', 'limit_exceeded'] },

@@ -9,6 +9,7 @@ export const tags = [
   { name: 'pauses', description: 'Decisions that people are asked for' },
   { name: 'signals', description: 'Words from outside that steps wait for' },
   { name: 'webhooks', description: 'Addresses that take what others send: each delivery starts a run, and goes to the producers that wait for it' },
+  { name: 'schedules', description: 'They start runs by the clock: by a cron in a time zone, or every so often, each moment once' },
   { name: 'sessions', description: 'Conversations and guided processes: a message starts a run, and what the run says is told' },
   { name: 'events', description: 'Everything that happens, live' },
   { name: 'files', description: 'What was uploaded, and what uses it' },

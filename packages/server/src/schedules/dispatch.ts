@@ -23,6 +23,8 @@ export interface Dispatcher {
   start(): void
   /** Looks at once: a schedule was told of here, or time has moved. */
   wake(): void
+  /** Answers when everything is served that is due. */
+  lookNow(): Promise<void>
   /** Answers when what is under way has ended; the rest stays for others. */
   stop(): Promise<void>
 }
@@ -54,10 +56,17 @@ export function createDispatcher({ database, engine, metrics, log, now = Date.no
   let going: Promise<void> | null = null
   let isStopping = false
   let isWoken = false
+  let looking: Promise<unknown> = Promise.resolve()
   let rouse = (): void => {}
 
-  /** Gives when to look again. */
-  async function look(): Promise<number> {
+  /** One look at a time. Gives when to look again. */
+  function look(): Promise<number> {
+    const looked = looking.then(lookOnce)
+    looking = looked.catch(() => {})
+    return looked
+  }
+
+  async function lookOnce(): Promise<number> {
     isWoken = false
     const first = await nextDue(database)
     const at = now()
@@ -159,6 +168,9 @@ export function createDispatcher({ database, engine, metrics, log, now = Date.no
     wake() {
       isWoken = true
       rouse()
+    },
+    async lookNow() {
+      while ((await look()) <= now() && !isStopping);
     },
     async stop() {
       isStopping = true
