@@ -33,6 +33,11 @@ export interface Dialect {
   /** What its clients look for in a token. */
   claims?(of: { userId: string; workspaceId: string }): JsonObject
   tags: readonly { name: string; description: string }[]
+  /**
+   * How the keys of a query are read: `flat`, unless set, and what no field is named after is dropped; or `nested`, as `a[]=x`, `a[0]=x`,
+   * `a[b]=x` and `a.b=x` too, as lists and objects two levels deep, and what no field is named after the schema has to judge.
+   */
+  query?: 'flat' | 'nested'
   rows: readonly DialectRow[]
   /** Where its clients are told of events over a socket. */
   sockets?: readonly DialectSocket[]
@@ -231,6 +236,8 @@ export const followCore = (ask: () => CoreInput<'events.subscribe'>, ctx: Contex
   callTRPCProcedure({ router: appRouter, path: 'events.subscribe', type: 'subscription', ctx, getRawInput: async () => ask(), signal, batchIndex: 0 })
 
 // ── streams ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export type { Passage }
 
 /** A server-sent event of a dialect; `http` gives it its id. */
 export interface StreamMessage {

@@ -6,6 +6,7 @@ import type { Wire } from './ask.ts'
 import { coerce, fieldsOf, unwrap } from './coerce.ts'
 import { type Face, faceOf } from './face.ts'
 import { headerTexts } from './header-texts.ts'
+import { coerceNested, nestedQuery } from './nested-query.ts'
 import { type Answer, answerOf, permitOf, type ReplyRow } from './rows.ts'
 
 /** The rows of a dialect, below each of its mounts. */
@@ -31,7 +32,7 @@ function replyRow(row: DialectRow, mount: string, dialect: Dialect, face: Face):
     guarded: isGuarded(row),
     gives,
     permit: permitOf(action),
-    ask: row.takesAny ? (wire) => readAny(row, wire) : (wire) => read(row, wire),
+    ask: row.takesAny ? (wire) => readAny(row, wire, dialect.query) : (wire) => read(row, wire, dialect.query),
     call: (context, said, signal) => callCore(row, context, said as Said, signal),
     answer(value, setting, said) {
       const answer = answered(row.answer(value, setting, said as Said))
@@ -45,13 +46,13 @@ function replyRow(row: DialectRow, mount: string, dialect: Dialect, face: Face):
 }
 
 /** The same of a row that takes any body, and is told how it came. */
-function readAny(row: DialectRow, wire: Wire): Said {
-  const said = read(row, { ...wire, body: wire.body ?? null })
+function readAny(row: DialectRow, wire: Wire, query: Dialect['query']): Said {
+  const said = read(row, { ...wire, body: wire.body ?? null }, query)
   return { ...said, request: { method: row.method, headers: headerTexts(wire.headers), query: valuesOf(wire.query) } }
 }
 
 /** What came, as the schemas have it. Throws a `WireFault` that tells all that is wrong. */
-export function read({ schemas }: { schemas: Omit<DialectRow['schemas'], 'reply' | 'body'> & { body?: z.ZodType | null } }, wire: Wire): Said {
+export function read({ schemas }: { schemas: Omit<DialectRow['schemas'], 'reply' | 'body'> & { body?: z.ZodType | null } }, wire: Wire, keys: Dialect['query'] = 'flat'): Said {
   const issues: WireIssue[] = []
   const parse = (where: WireIssue['in'], schema: z.ZodType, value: unknown): unknown => {
     const { success, data, error } = schema.safeParse(value, { reportInput: true })
@@ -59,7 +60,7 @@ export function read({ schemas }: { schemas: Omit<DialectRow['schemas'], 'reply'
     return data
   }
   const path = parse('path', schemas.path, texts(schemas.path, new Map([...wire.path].map(([key, value]) => [key, [value]]))))
-  const query = parse('query', schemas.query, texts(schemas.query, wire.query))
+  const query = parse('query', schemas.query, keys === 'nested' ? coerceNested(schemas.query, nestedQuery(wire.query)) : texts(schemas.query, wire.query))
   const body = schemas.body ? parse('body', schemas.body, bodyOf(schemas.body, wire)) : undefined
   if (issues.length > 0) throw new WireFault(issues)
   return { path, query, body }

@@ -4,7 +4,7 @@ import { flawOf, inertKeys } from './json.ts'
 /** The values of a query or a form by key, in the order they came. */
 export type QueryValues = ReadonlyMap<string, string[]>
 
-const maxPairs = 1_000
+export const maxPairs = 1_000
 
 /**
  * Reads `a=1&b=2&b=3`. Decoding is strict: a broken escape or bad UTF-8 is a fault, not a replacement character. Keys that

@@ -80,10 +80,17 @@ function parametersAt(address: Address, parts: Parts, { parameters }: Descriptio
       const value = place === 'header' ? undefined : inQuery(parameter.schema, input[name])
       // The generator drops the words of an optional field; zod-openapi says them twice.
       const { description: _twice, ...schema } = parameter.schema
-      return given({ ...parameter, description: field.description ?? parameters[name], schema, example: value })
+      return given({ ...parameter, ...(place === 'query' && hasLevels(schema) && levels), description: field.description ?? parameters[name], schema, example: value })
     }),
   )
 }
+
+/** As a query says an object: `created_at[$gte]=…`. */
+const levels = { style: 'deepObject', explode: true }
+
+/** Whether a value of a query may be an object, as such. */
+const hasLevels = (schema: JsonObject): boolean =>
+  schema['type'] === 'object' || [schema['anyOf'], schema['oneOf']].some((branches) => Array.isArray(branches) && branches.some((each) => hasLevels(each as JsonObject)))
 
 /** Of what stands in a query as JSON text, that text. */
 const inQuery = (schema: JsonObject, value: Json | undefined): Json | undefined =>
