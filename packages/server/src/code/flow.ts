@@ -54,7 +54,7 @@ export class Flow<In> {
     name: string,
     options: StepOptions<I, R, T, A, F>,
   ): Ref<StepOutput<R, T, A, F>>
-  step(step: string | WrittenStep<unknown, unknown>, given?: unknown, { name }: { name?: string } = {}): Ref<unknown> {
+  step(step: string | WrittenStep<never, unknown>, given?: unknown, { name }: { name?: string } = {}): Ref<unknown> {
     this.#open('step')
     if (typeof step !== 'string') return this.#function(name ?? step.name, step.options, given)
     const { input, ...options } = given as Trying & StepHandlers & { input?: unknown }
@@ -144,7 +144,8 @@ export class Flow<In> {
   pause<const Name extends string, Inputs = JsonObject>(name: Name, options: PauseOptions<Inputs>): Pause<Name, Inputs> {
     this.#open('pause')
     const id = this.#draft.name(name)
-    return this.#put<Inputs>({ id, type: 'human', config: pauseConfig(options, this.#taker(`Pause ${id}`, 'message')) })
+    const schema = options.form && schemaOf(options.form, `form of pause ${id}`, this.#draft.workflow)
+    return this.#put<Inputs>({ id, type: 'human', config: pauseConfig(options, schema ?? undefined, this.#taker(`Pause ${id}`, 'config')) })
   }
 
   /** Waits for a message that is sent into the run, and gives its payload. Of two that wait for one name each gets a message. */
@@ -217,7 +218,7 @@ export class Flow<In> {
     this.#functions.set(stepKey(id, revision), { is: 'step', invoke, compensate: compensate ?? null })
     const named = { workflow, name: id, ...(revision !== 1 && { revision }) }
     const takes = treeOf(input, this.#taker(about, 'input'))
-    const schema = output && schemaOf(output)
+    const schema = output && schemaOf(output, `output of step ${id}`, workflow)
     const config = { ...named, ...(takes !== undefined && { takes }), ...(isAsync && { async: true, ...(remind && { remind }) }), ...(schema && { output: schema }) }
     const undo = compensate && { type: 'function-undo', config: { ...named, ...(compensateAsync && { async: true }) } }
     return this.#put({ id, type: 'function', config, ...settingsOf(options, undo) }, options.onFailure)
@@ -264,7 +265,7 @@ export class Flow<In> {
   }
 
   #config(about: string, config: object): JsonObject {
-    return configOf(config, this.#taker(about, 'config')) as JsonObject
+    return configOf(config, this.#taker(about, 'config'))
   }
 
   #reference<T>(root: 'input' | 'steps' | 'run', ...path: string[]): Ref<T> {

@@ -1,6 +1,6 @@
 import type { JsonObject } from '@sluice/schema'
 import type { Taker } from './given.ts'
-import { schemaOf, type Shape } from './shapes.ts'
+import type { Shape } from './shapes.ts'
 import { configOf, plain, type Text } from './text.ts'
 import type { Reference, Ref } from './values.ts'
 
@@ -33,9 +33,9 @@ export interface PauseOptions<Inputs> {
   onExpiry?: { action: 'approve' | 'decline' | 'override'; inputs?: Partial<Inputs> }
 }
 
-export function pauseConfig<Inputs>({ kind = 'approval', message, form, assignee, expiresInMs, onExpiry }: PauseOptions<Inputs>, taker: Taker): JsonObject {
+export function pauseConfig<Inputs>(options: PauseOptions<Inputs>, form: JsonObject | undefined, taker: Taker): JsonObject {
+  const { kind = 'approval', message, assignee, expiresInMs, onExpiry } = options
+  if (onExpiry && expiresInMs === undefined) taker.refuse('has a decision for its end, and never ends: set expiresInMs', '')
   const textOf = (text: typeof message | typeof assignee): unknown => (typeof text === 'string' ? plain(text) : text)
-  const asked = { message: textOf(message), assignee: textOf(assignee), form: (form && schemaOf(form)) ?? undefined, expiresInMs, onExpiry }
-  if (onExpiry && expiresInMs === undefined) taker.refuse('never ends: set expiresInMs', '')
-  return { kind, ...(configOf(asked, taker) as JsonObject), passes: 'nothing' }
+  return { kind, ...configOf({ message: textOf(message), assignee: textOf(assignee), form, expiresInMs, onExpiry }, taker), passes: 'nothing' }
 }

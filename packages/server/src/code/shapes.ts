@@ -1,5 +1,6 @@
 import type { JsonObject } from '@sluice/schema'
 import { z } from 'zod'
+import { DefinitionError } from './errors.ts'
 
 /** What values look like: a zod schema, or a type alone, with a JSON Schema or without. */
 
@@ -16,9 +17,12 @@ export type Shape<T> = z.ZodType<unknown, T> | Typed<T>
 /** Says the type of a value where nothing else does: `output: type<Shipment>()`. With a JSON Schema the value is held against that. */
 export const type = <T>(schema: JsonObject | null = null): Typed<T> => ({ schema })
 
-/** The JSON Schema that a value is held against; null: anything. */
-export function schemaOf(shape: Shape<unknown>): JsonObject | null {
-  if (!('_zod' in shape)) return 'schema' in shape ? shape.schema : null
+/** The JSON Schema that a value is held against; null: anything. `what` it is of is told when it is no shape. */
+export function schemaOf(shape: Shape<unknown>, what: string, workflow: string): JsonObject | null {
+  if (!('_zod' in shape)) {
+    if ('schema' in shape) return shape.schema
+    throw new DefinitionError(`The ${what} of workflow ${workflow} is described by something else than a schema of zod 4 or type<…>()`, workflow)
+  }
   const { $schema: _draft, ...schema } = z.toJSONSchema(shape, { io: 'input', unrepresentable: 'any' }) as JsonObject
   return withoutPatterns(schema) as JsonObject
 }

@@ -68,11 +68,11 @@ export type StepOptions<I, R, T, A extends boolean, F extends OnFailure> = Tryin
 export type StepHandlers = Omit<Handlers<never, unknown, unknown, boolean>, 'compensate'> & { compensate?: (left: never, at: StepAt) => unknown }
 
 /** A step that any number of workflows use. */
-export interface WrittenStep<Input, Output> {
+export interface WrittenStep<in Input, out Output> {
   readonly name: string
   readonly options: Trying & StepHandlers
   /** For the compiler alone. */
-  readonly types?: { input: Input; output: Output }
+  readonly types?: { takes: (input: Input) => void; gives: Output }
 }
 
 /** Defines a step to be used by `w.step(reserve, { items: w.input.items })`. What it takes is said by the parameter of `invoke`. */

@@ -1,4 +1,4 @@
-import type { Json } from '@sluice/schema'
+import type { Json, JsonObject } from '@sluice/schema'
 import { check, type Taker } from './given.ts'
 import { sourceOf, type Source } from './references.ts'
 
@@ -43,13 +43,18 @@ function inBrackets(key: string, taker: Taker, path: readonly (string | number)[
 }
 
 /** A config of a node of the library. Its own texts may be templates: what is written there is taken as it stands. */
-export function configOf(given: unknown, taker: Taker, path: readonly (string | number)[] = []): Json | undefined {
+export const configOf = (given: object, taker: Taker, path: readonly (string | number)[] = []): JsonObject =>
+  Object.fromEntries(
+    Object.entries(given)
+      .map(([key, each]) => [key, partOf(each, taker, [...path, key])] as const)
+      .filter((entry): entry is readonly [string, Json] => entry[1] !== undefined),
+  )
+
+function partOf(given: unknown, taker: Taker, path: readonly (string | number)[]): Json | undefined {
   const source = sourceOf(given)
   if (source) return expression(source, taker, path)
   if (given instanceof Text) return given.template(taker, path)
   if (given === undefined || given === null || typeof given === 'boolean' || typeof given === 'string' || typeof given === 'number') return given
-  if (Array.isArray(given)) return given.map((each, at) => configOf(each, taker, [...path, at]) ?? null)
-  if (typeof given !== 'object') return taker.refuse(`is a ${typeof given}: a config is JSON`, path.join('.'))
-  const entries = Object.entries(given).map(([key, each]) => [key, configOf(each, taker, [...path, key])] as const)
-  return Object.fromEntries(entries.filter((entry): entry is readonly [string, Json] => entry[1] !== undefined))
+  if (Array.isArray(given)) return given.map((each, at) => partOf(each, taker, [...path, at]) ?? null)
+  return typeof given === 'object' ? configOf(given, taker, path) : taker.refuse(`is a ${typeof given}: a config is JSON`, path.join('.'))
 }
