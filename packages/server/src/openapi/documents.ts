@@ -1,5 +1,7 @@
 import { readFile, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Dialect } from '../dialects/dialect.ts'
+import { medusa } from '../dialects/medusa/index.ts'
 import { orchestrator } from '../dialects/orchestrator/index.ts'
 import { pyspur } from '../dialects/pyspur/index.ts'
 import type { Document } from './description.ts'
@@ -14,7 +16,7 @@ export interface ApiDocument {
   describe(): Document
 }
 
-const dialects = [pyspur, orchestrator]
+const dialects: readonly Dialect[] = [pyspur, orchestrator, medusa]
 
 export const documents: readonly ApiDocument[] = [
   { name: 'sluice', title: 'Sluice', describe: describeNative },

@@ -1,5 +1,6 @@
 import { Fault, faults, type FaultCode, type Json, type JsonObject } from '@sluice/schema'
 import { describe, expect, test } from 'vitest'
+import { medusa } from '../../src/dialects/medusa/index.ts'
 import { orchestrator } from '../../src/dialects/orchestrator/index.ts'
 import { pyspur } from '../../src/dialects/pyspur/index.ts'
 import { rowsOfDialect } from '../../src/http/dialect-rows.ts'
@@ -10,7 +11,7 @@ import { contractOf } from './contract.ts'
 
 /** What every dialect's document promises; that of the native face has its own. */
 
-describe.for([pyspur, orchestrator].map((dialect) => [dialect.name, dialect] as const))('%s', ([, dialect]) => {
+describe.for([pyspur, orchestrator, medusa].map((dialect) => [dialect.name, dialect] as const))('%s', ([, dialect]) => {
   const contract = contractOf(describeDialect(dialect))
   const operations = [...contract.operations.values()]
 

@@ -1,0 +1,63 @@
+import type { Json, JsonObject, ListedRun, RunStep, StepError } from '@sluice/schema'
+import type { ExecutionError, HandlerType, WorkflowExecutionContext } from '../contract.ts'
+import { stepPart } from './ids.ts'
+
+/** What a run was given, and what its steps gave, as Medusa's engine keeps it: the marks of its classes are part of that. PURE and total. */
+
+const responseMark = { __type: 'Symbol(WorkflowStepResponse)' }
+const dataMark = { __type: 'Symbol(WorkflowWorkflowData)' }
+
+export function contextOf(run: ListedRun): WorkflowExecutionContext {
+  const { input = null, steps = [] } = run
+  const byName = (value: (step: RunStep) => Json | undefined): JsonObject =>
+    Object.fromEntries(
+      steps.flatMap((step): [string, Json][] => {
+        const kept = value(step)
+        return kept === undefined ? [] : [[stepPart(step.step), kept]]
+      }),
+    )
+  const compensate = byName(undone)
+  return { data: { payload: input, invoke: byName(given), compensate }, compensate, errors: errorsOf(run) }
+}
+
+/** A step that failed for good may have left something for its undoing. Of a report that had nothing to say, nothing is kept. */
+function given({ state, reported, output, compensateInput }: RunStep): Json | undefined {
+  if (state === 'failed') return compensateInput === undefined ? undefined : response(compensateInput, compensateInput)
+  if (state !== 'completed') return undefined
+  if (!reported) return { ...dataMark, output: response(output, compensateInput ?? output) }
+  return output === null && compensateInput === undefined ? undefined : response(output, compensateInput ?? output)
+}
+
+const response = (output: Json, compensateInput: Json): JsonObject => ({ ...responseMark, output, compensateInput })
+
+function undone({ compensation }: RunStep): Json | undefined {
+  if (compensation?.state !== 'completed') return undefined
+  return compensation.output === null ? {} : { output: compensation.output }
+}
+
+// ── errors ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Of what failed for good, in the order in which it did. */
+export function errorsOf({ workflow, steps = [] }: Pick<ListedRun, 'workflow' | 'steps'>): ExecutionError[] {
+  const notUndone = steps.filter(({ compensation }) => compensation?.state === 'failed' && compensation.error !== null)
+  return [
+    ...failedSteps(steps).map(({ step, error, timedOutAt }) => errorOf(workflow, step, 'invoke', error!, timedOutAt !== null)),
+    ...notUndone.map(({ step, compensation }) => errorOf(workflow, step, 'compensate', compensation!.error!, false)),
+  ]
+}
+
+export const failedSteps = (steps: readonly RunStep[]): RunStep[] =>
+  steps.filter(({ state, error }) => state === 'failed' && error !== null).toSorted((one, other) => endOf(one) - endOf(other))
+
+const endOf = ({ endedAt }: RunStep): number => (endedAt === null ? Infinity : Date.parse(endedAt))
+
+/** What a step threw has a name, and a type where it is an error of Medusa's; what a report said of it is with it. */
+function errorOf(workflow: string, step: string, handlerType: HandlerType, { code, message, details }: StepError, isTimeout: boolean): ExecutionError {
+  const action = stepPart(step)
+  const known = isObject(details) ? details : details === undefined ? {} : { details }
+  const name = isTimeout ? 'TransactionStepTimeoutError' : typeof known['name'] === 'string' ? known['name'] : 'Error'
+  const stack = `${name}: ${message}\n⮑ sat [${workflow} -> ${action} (${handlerType})]`
+  return { action, handlerType, error: { ...known, ...(code !== 'error' && { code }), message, name, stack } }
+}
+
+const isObject = (value: Json | undefined): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value)
