@@ -50,6 +50,11 @@ test('the catalogue has the node types of the design, each once', () => {
     'webhook',
     'queue-reader',
     'queue-push',
+    'function',
+    'function-undo',
+    'function-choice',
+    'function-result',
+    'function-child',
   ])
   expect(catalogue.get('router')?.type).toBe('router')
   expect(catalogue.get('constructor')).toBeUndefined()

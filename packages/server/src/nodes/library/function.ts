@@ -20,7 +20,9 @@ const takes = Schema.optionalKey(
   AnyJson.annotate({ title: 'Takes', description: 'A tree of values, of references such as `$input/customer` and `$steps/charge/id`, and of transforms: what the function gets' }),
 )
 const isAsync = Schema.optionalKey(Schema.Boolean.annotate({ title: 'Async', description: 'Where the function gives nothing, a report says what came of it' }))
-const reads: Readings = { takes: 'reference', 'takes.**': 'reference', '**': 'raw' }
+/** Nothing but what it takes is read. */
+const plain: Readings = { workflow: 'raw', name: 'raw', of: 'raw', child: 'raw', output: 'raw', 'output.**': 'raw' }
+const reads: Readings = { ...plain, takes: 'reference', 'takes.**': 'reference' }
 
 interface Named {
   workflow: string
@@ -111,7 +113,7 @@ function undo(registry: Registry): AnyNode {
     description: 'Calls what undoes a step of a workflow that is written in TypeScript, with what the step left for it.',
     category: 'work',
     config: Schema.Struct({ ...named, async: isAsync }),
-    readings: { '**': 'raw' },
+    readings: plain,
     takesInput: false,
     lacks: (config) => lacking(registry, config),
     behaviour: {
