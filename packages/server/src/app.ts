@@ -4,6 +4,9 @@ import { createAccess } from './access/authenticate.ts'
 import { type Loaded, loadWorkflows, once } from './code/load.ts'
 import { createRegistry } from './code/registry.ts'
 import type { WrittenWorkflow } from './code/written.ts'
+import type { MoreClaims } from './access/tokens.ts'
+import type { Dialect } from './dialects/dialect.ts'
+import { medusa } from './dialects/medusa/index.ts'
 import { orchestrator } from './dialects/orchestrator/index.ts'
 import { orchestratorNodes } from './dialects/orchestrator/nodes.ts'
 import { pyspurNodes } from './dialects/pyspur/nodes.ts'
@@ -100,6 +103,11 @@ export interface AppParts {
   time?: Time
 }
 
+const dialects: readonly Dialect[] = [pyspur, orchestrator, medusa]
+
+/** One token tells the clients of every dialect what they look for. */
+const claimsOf: MoreClaims = (of) => Object.fromEntries(dialects.flatMap(({ claims }) => Object.entries(claims?.(of) ?? {})))
+
 /** The only place where parts meet. */
 export async function createApp(config: Config, { databaseUrl, log, nodes = [], workflows: given = [], time = processTime }: AppParts): Promise<AppInHand> {
   const runs = config.role !== 'api'
@@ -107,7 +115,7 @@ export async function createApp(config: Config, { databaseUrl, log, nodes = [], 
   const written = await writtenIn(config.workflows, given, log)
   const database = openDatabase({ url: databaseUrl, max: poolSize, onError: (error) => log.debug({ err: error }, 'a connection to PostgreSQL was lost') })
   const orm = openOrm(databaseUrl)
-  const access = createAccess({ orm, database, secret: config.secret, now: time.now, ...(config.anonymousRole && { anonymousRole: config.anonymousRole }) })
+  const access = createAccess({ orm, database, secret: config.secret, claims: claimsOf, now: time.now, ...(config.anonymousRole && { anonymousRole: config.anonymousRole }) })
   const audit = createAudit({ database, now: time.now, onError: (error) => log.warn({ err: error }, 'the audit log could not be written') })
   const doorbell = createDoorbell(database)
   // Signs of life must not wait behind requests: a server that is only busy would be taken for dead.
@@ -180,7 +188,7 @@ export async function createApp(config: Config, { databaseUrl, log, nodes = [], 
     traces,
     ready: async () => void (await database.query('select 1')),
     counters: database,
-    dialects: [pyspur, orchestrator],
+    dialects,
     serves: config.role !== 'worker',
     documents: async () => (await import('./openapi/documents.ts')).pagesFor(config.publicUrl),
   })
