@@ -159,10 +159,14 @@ describe.concurrent('a schedule', () => {
     const again = await until(server, made, ({ retryAt }) => Date.parse(retryAt!) > Date.parse(told.retryAt!))
     expect(again.nextAt, 'of the same moment').toBe(told.nextAt)
     await until(server, other, ({ count }) => count >= 3)
-    // Mended, it is served: the moment that it was refused for.
+    await until(server, made, ({ retryAt }) => Date.parse(retryAt!) - Date.now() > 7_000)
+    // Mended, it is served at once: the moment that it was refused for.
+    const since = Date.now()
     const mended = await server.call<Schedule>('PATCH', `/v1/schedules/${made.id}`, { input: { amount: 2 } })
     expect(mended.nextAt).toBe(told.nextAt)
-    expect(await until(server, made, ({ count }) => count === 1)).toMatchObject({ lastError: null, retryAt: null, lastAt: told.nextAt, skipped: 0 })
+    const served = await until(server, made, ({ count }) => count === 1)
+    expect(Date.parse((await server.get(served.lastRunId!)).created) - since).toBeLessThan(6_000)
+    expect(served).toMatchObject({ lastError: null, retryAt: null, lastAt: told.nextAt, skipped: 0 })
     const [run] = await runsOf(server, made)
     expect(await server.wait(run!)).toMatchObject({ status: 'completed', input: { amount: 2 }, workflowId: workflow.id })
     // One that comes every second gives each moment up when the next comes.

@@ -96,12 +96,12 @@ export async function insertSchedule(tx: Tx, row: ScheduleSaid & Pick<ScheduleRo
   await tx.query({ name: 'schedule-insert', text }, [...said(row), row.id, row.workspace_id, row.workflow_id, row.next_at, row.at])
 }
 
-/** Under its lock. With `moved` it begins anew at `next_at`: what was refused before is not tried again. */
+/** Under its lock. With `moved` it begins anew at `next_at`: what was refused before is not tried again; without, it is tried at once. */
 export async function sayOfSchedule(tx: Tx, row: ScheduleSaid & { id: string }, moved: { next_at: Date | null } | null, at: Date): Promise<void> {
   const text = `
     update schedules set name = $1, cron = $2, every_ms = $3, time_zone = $4, anchor_at = $5, given = $6::json, missed = $7, overlap = $8, times = $9,
       starts_at = $10, ends_at = $11, enabled = $12, origin = $13, said_by = $14, revision = revision + 1, updated_at = $16,
-      next_at = case when $17 then $18::timestamptz else next_at end, due_at = case when $17 then $18::timestamptz else due_at end, tries = case when $17 then 0 else tries end
+      next_at = case when $17 then $18::timestamptz else next_at end, due_at = case when $17 then $18::timestamptz else next_at end, tries = case when $17 then 0 else tries end
     where id = $15`
   await tx.query({ name: 'schedule-say', text }, [...said(row), row.id, at, moved !== null, moved?.next_at ?? null])
 }
