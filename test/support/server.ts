@@ -15,6 +15,7 @@ import {
   type Workflow,
 } from '@sluice/schema'
 import { type App, createApp } from '../../packages/server/src/app.ts'
+import type { WrittenWorkflow } from '../../packages/server/src/code/written.ts'
 import { loadConfig } from '../../packages/server/src/config.ts'
 import type { FeedItem } from '../../packages/server/src/events/feed.ts'
 import { createLog } from '../../packages/server/src/telemetry.ts'
@@ -95,12 +96,12 @@ export interface TestServer extends Served {
   another(settings?: Record<string, string>): Promise<Served>
 }
 
-/** A server on a database of its own: `await using server = await testServer()`. Settings as the environment gives them. */
-export async function testServer(settings: Record<string, string> = {}): Promise<TestServer> {
+/** A server on a database of its own: `await using server = await testServer()`. Settings as the environment gives them, and workflows that are written in the test. */
+export async function testServer(settings: Record<string, string> = {}, workflows: readonly WrittenWorkflow[] = []): Promise<TestServer> {
   const db = await testDatabase()
   const toy = await toyService()
   const others: Served[] = []
-  const open = (more: Record<string, string>): Promise<Served> => serve(db.url, { SLUICE_HTTP_ALLOW: toy.host, ...settings, ...more })
+  const open = (more: Record<string, string>): Promise<Served> => serve(db.url, { SLUICE_HTTP_ALLOW: toy.host, ...settings, ...more }, workflows)
   const first = await open({})
   return {
     ...first,
@@ -119,7 +120,7 @@ export async function testServer(settings: Record<string, string> = {}): Promise
   }
 }
 
-async function serve(databaseUrl: string, settings: Record<string, string>): Promise<Served> {
+async function serve(databaseUrl: string, settings: Record<string, string>, workflows: readonly WrittenWorkflow[]): Promise<Served> {
   const config = loadConfig({
     SLUICE_PORT: '0',
     SLUICE_SECRET: secret,
@@ -137,7 +138,7 @@ async function serve(databaseUrl: string, settings: Record<string, string>): Pro
     if (loud) process.stderr.write(line)
   }
   const log = createLog({ level: config.logLevel, write })
-  const app = await createApp({ ...config, secret }, { databaseUrl, log })
+  const app = await createApp({ ...config, secret }, { databaseUrl, log, workflows })
   // A worker has no door to log in at.
   const { token } = config.role === 'worker' ? { token: '' } : await callerOf(app.url, '').call<{ token: string }>('POST', '/v1/auth/login', admin)
   let closed = false
