@@ -165,6 +165,8 @@ export const nativeMeanings: Meanings = {
     Login: 'Who logs in, and into which workspace',
     TokenPair: 'A token for calls, one to renew it with, and whose they are',
     Refresh: 'A refresh token works once',
+    Renew: 'How long another token of the same login is to live',
+    RenewedToken: 'Another token of the same login, until when it lives, and whose it is',
     Ticket: 'Opens one socket or stream, once',
     SwitchWorkspace: 'The workspace to go on in',
     Me: 'Who asks, and what they may do here',

@@ -66,7 +66,6 @@ export const authMeanings = {
     auth_identity_id: 'The id of the user: people here have one identity',
     auth_provider: 'How they log in',
     app_metadata: 'What the application knows of them',
-    user_id: 'The id of the user',
     user_metadata: 'Nothing',
     success: 'Always so',
     'AdminUser.id': 'The id of the user',
