@@ -1,5 +1,6 @@
 import type { Json } from '@sluice/schema'
-import { Taken } from '../expressions/index.ts'
+// Not by the room's index: a module of workflows loads no evaluator.
+import { Taken } from '../expressions/reference.ts'
 
 /**
  * What a node of a written workflow takes: a JSON tree with references in it, `$input/customer`, and in it transforms,
