@@ -1,7 +1,7 @@
 import { createClient, type Sluice } from '@sluice/client'
 import { type ListedRun, type Page, type Run, limits } from '@sluice/schema'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { external, flow, template, values } from './support/flow.ts'
+import { approval, external, flow, template, values } from './support/flow.ts'
 import { admin, refusal, type TestServer, testServer } from './support/server.ts'
 
 let server: TestServer
@@ -182,6 +182,22 @@ describe('a run told with its steps', () => {
     const { steps } = await sluice.runs.wait({ id: run.id, ms: 0, include: ['steps'] })
     expect(steps).toEqual(told.steps)
     expect(await sluice.runs.get({ id: run.id })).not.toHaveProperty('steps')
+  })
+
+  test('is told so in a list of those that ask, too', async () => {
+    const { workflowId: workflow } = await server.run(flow({ in: 'input', ask: approval() }, ['in > ask']), { until: 'parked' })
+    for (const whole of [true, false]) {
+      const { items } = await sluice.runs.list({ workflow, paused: true, whole, include: ['steps', 'pauses'] })
+      expect(items.map(({ steps, openPauses }) => [steps?.map(({ nodeId, waitingFor }) => [nodeId, waitingFor?.kind]), openPauses?.length])).toEqual([
+        [
+          [
+            ['in', undefined],
+            ['ask', 'pause'],
+          ],
+          1,
+        ],
+      ])
+    }
   })
 
   test('has large values by their size, and as a whole with the outputs: what they gave, for their undoing, and what that gave', async () => {

@@ -30,12 +30,12 @@ export const toldStepColumns = `
   steps.started_at, last_attempt_at, retry_at, timed_out_at, steps.ended_at`
 
 /** Those outside of bodies of the run that the statement around it reads, in the order in which they began. */
-export const stepsOfRun = `select ${toldStepColumns} from steps where run_id = runs.id and iteration = '' order by steps.started_at nulls last, node_id limit ${limits.stepsPerRun}`
+export const stepsOfRun = `select ${toldStepColumns} from steps where run_id = runs.id and iteration = '' order by steps.started_at nulls last, settled, node_id limit ${limits.stepsPerRun}`
 
 /** What they come to in an answer, in bytes, of the run that the statement around it reads. */
 export const weightOfSteps = `
   (select sum(500 + least(output_bytes, ${limits.listValueBytes}) + coalesce(octet_length(error::text), 0) + coalesce(least(octet_length(compensate_input::text), ${limits.listValueBytes}), 0)
-    + coalesce(least(octet_length(compensation::text), ${limits.listValueBytes}), 0)) from steps where run_id = runs.id and iteration = '')`
+    + coalesce(least(octet_length(compensation::text), ${limits.listValueBytes}), 0)) from steps where run_id = id and iteration = '')`
 
 const iso = (instant: Date | string | null): string | null => instant && new Date(instant).toISOString()
 

@@ -105,7 +105,7 @@ function pausedRuns(workspaceId: string, workflowId: string | undefined): { from
 /** What is told of a run beside its summary, in bytes. Outputs that are told by their size weigh little. */
 function weightsOf(whole: boolean, include: readonly RunInclude[]): string[] {
   const ofNodes = `
-  (select sum(case when output_bytes <= ${limits.listValueBytes} then output_bytes else 0 end + coalesce(octet_length(error::text), 0)) from steps where run_id = runs.id)`
+  (select sum(case when output_bytes <= ${limits.listValueBytes} then output_bytes else 0 end + coalesce(octet_length(error::text), 0)) from steps where run_id = id)`
   const weights = [...(whole ? [ofNodes] : []), ...(include.includes('steps') ? [weightOfSteps] : [])]
   return weights.length === 0 ? [] : [`(${weights.map((weight) => `coalesce(${weight}, 0)`).join(' + ')})::float8 as weight`]
 }
