@@ -31,7 +31,7 @@ import { createSweeper } from './retention/sweeper.ts'
 import { createDispatcher as createQueueDispatcher } from './queues/dispatch.ts'
 import { createQueues } from './queues/queues.ts'
 import { createDispatcher as createScheduleDispatcher } from './schedules/dispatch.ts'
-import { createSchedules } from './schedules/schedules.ts'
+import { createSchedules, type Schedules } from './schedules/schedules.ts'
 import { createSessions } from './sessions/sessions.ts'
 import { type Database, byKey, openDatabase, Outage } from './store/database.ts'
 import { openOrm } from './store/orm.ts'
@@ -49,6 +49,7 @@ import { createPlans } from './workflows/plans.ts'
 import { createDispatcher as createWebhookDispatcher } from './webhooks/dispatch.ts'
 import { createWebhooks } from './webhooks/webhooks.ts'
 import { createWorkflows, type Workflows } from './workflows/workflows.ts'
+import { refuseWritten } from './workflows/written.ts'
 
 /** The running server, as the command line knows it. */
 export interface App {
@@ -215,7 +216,7 @@ export async function createApp(config: Config, { databaseUrl, log, nodes = [], 
       queue.start(),
     ])
     const home = await defaultWorkspace(database)
-    await publishWritten({ database, workflows, log }, home, written)
+    await publishWritten({ database, workflows, schedules, log }, home, written)
     // Those that are current first: of two functions of one name theirs is called.
     for (const superseded of [false, true]) for (const { workflow } of written) if (workflow.superseded === superseded) code.add(home, workflow)
     if (runs) {
@@ -231,8 +232,7 @@ export async function createApp(config: Config, { databaseUrl, log, nodes = [], 
       drain,
       close,
       async catchUp() {
-        scheduler.wake()
-        await Promise.all([clock.look(), ...carriers.map((carrier) => carrier.lookNow())])
+        await Promise.all([clock.look(), ...dispatchers.map((dispatcher) => dispatcher.lookNow())])
       },
       underWay: () => worker.underWay(),
     }
@@ -254,14 +254,22 @@ async function writtenIn(folder: string | null, given: readonly WrittenWorkflow[
 interface PublishingParts {
   database: Database
   workflows: Workflows
+  schedules: Schedules
   log: Log
 }
 
-/** What was written by an older one stays there for the runs that are in flight; its functions alone are wanted. */
-async function publishWritten({ database, workflows, log }: PublishingParts, workspaceId: string, written: readonly Loaded[]): Promise<void> {
+/** All or nothing. What was written by an older one stays there for the runs that are in flight; its functions alone are wanted. */
+async function publishWritten({ database, workflows, schedules, log }: PublishingParts, workspaceId: string, written: readonly Loaded[]): Promise<void> {
   const current = written.filter(({ workflow }) => !workflow.superseded)
   if (current.length === 0) return
   const definitions = current.map(({ file, workflow: { name: handle, title: name, description, definition } }) => ({ file, handle, name, description, definition }))
-  const published = await database.transaction((tx) => workflows.publishWritten(tx, { workspaceId, userId: '' }, definitions))
+  const published = await database.transaction(async (tx) => {
+    const found = await workflows.publishWritten(tx, { workspaceId, userId: '' }, definitions)
+    for (const [at, { id }] of found.entries()) {
+      const { file, workflow } = current[at]!
+      await schedules.syncWritten(workspaceId, id, workflow.schedules, tx).catch((error: unknown) => refuseWritten(file, workflow.name, error))
+    }
+    return found
+  })
   for (const { handle, version, was } of published) log.info({ workflow: handle, version }, `Workflow written in code: ${was}`)
 }
