@@ -42,7 +42,7 @@ export const authRows: readonly DialectRow[] = [
     method: 'POST',
     path: '/auth/user/emailpass',
     summary: 'Log in',
-    description: 'Answers with a token for 24 hours. Ten failed attempts a minute are answered; then it is a 429.',
+    description: 'Answers with a token for 24 hours. Of one name ten attempts may fail in a minute; then it is a 429.',
     tags,
     extension,
     body: EmailpassRequest.default({}),
