@@ -43,7 +43,7 @@ const away = (server: TestServer, { id }: { id: string }, ms: number): Promise<u
 const due = (server: TestServer, { id }: { id: string }): Promise<unknown> =>
   server.db.database.query(`update schedules set next_at = date_trunc('milliseconds', now()), due_at = date_trunc('milliseconds', now()) where id = $1`, [id])
 
-describe.concurrent('a schedule', () => {
+describe('a schedule', () => {
   test('starts a run for each of its moments, at their times, and no other', async () => {
     await using server = await testServer()
     const workflow = await server.workflow(passing, 'Ticks')
@@ -223,6 +223,16 @@ describe.concurrent('a schedule', () => {
     expect((await server.call<Page<Schedule>>('GET', `/v1/schedules?workflow=${copy.id}`)).items).toEqual([])
     await server.call('DELETE', `/v1/workflows/${workflow.id}`)
     expect(await refusal(get(server, made))).toMatchObject({ status: 404, code: 'schedule_missing' })
+  })
+
+  test('whose workflow has gone by another way ends when it is due, and the log says so', async () => {
+    await using server = await testServer({ SLUICE_LOG_LEVEL: 'warn' })
+    const workflow = await server.workflow(passing, 'Lost')
+    const made = await create(server, { workflow: 'lost', name: 'orphan', everyMs: hour })
+    await server.db.database.query('update workflows set deleted_at = now() where id = $1', [workflow.id])
+    await due(server, made)
+    for (const end = Date.now() + 20_000; (await server.db.database.query('select from schedules')).length > 0; await sleep(20)) expect(Date.now()).toBeLessThan(end)
+    expect(server.lines.filter((line) => line.includes('a schedule has ended: its workflow was deleted') && line.includes(made.id))).toHaveLength(1)
   })
 
   test('is told what is wrong with it, and has its name alone', async () => {

@@ -43,9 +43,9 @@ export interface DispatcherParts {
 const longestRestMs = 500
 const lentMs = 10_000
 const takenMs = 20
-const mostAtOnce = 32
+const mostAtOnce = 64
 /** Each takes a connection. */
-const together = 4
+const together = 8
 const firstBackoffMs = 1_000
 const longestBackoffMs = 300_000
 /** After which the last moment of a schedule is given up. */
@@ -72,7 +72,12 @@ export function createDispatcher({ database, engine, metrics, log, now = Date.no
     const at = now()
     if (first === null || first.getTime() > at) return Math.min(first?.getTime() ?? Infinity, at + longestRestMs)
     const due = await lendSchedules(database, { now: new Date(at), until: new Date(at + lentMs), limit: mostAtOnce })
-    for (let next = 0; next < due.length && !isStopping; next += together) await Promise.all(due.slice(next, next + together).map(guarded))
+    // Each takes the next one when it has ended: a slow start holds up no other.
+    const left = due.values()
+    const serveNext = async (): Promise<void> => {
+      for (const schedule of left) if (!isStopping) await guarded(schedule)
+    }
+    await Promise.all(Array.from({ length: together }, serveNext))
     // None, though one was due: another server is just taking it.
     return due.length > 0 ? at : at + takenMs
   }
