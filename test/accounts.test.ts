@@ -13,16 +13,21 @@ beforeAll(async () => {
 })
 afterAll(() => server[Symbol.asyncDispose]())
 
-const failing = (maxAttempts = 1) => post(`${server.toy.url}/missing`, { settings: { retry: { maxAttempts, backoffMs: 20 } } })
+const failing = (maxAttempts = 1) => post(`${server.toy.url}/fail/99/x`, { settings: { retry: { maxAttempts, backoffMs: 20 } } })
 const undoneBy = (compensate: NodeSettings['compensate']) => values({ x: 1 }, { settings: { compensate } })
-const missing = () => ({ type: 'http-request', config: { method: 'POST', url: `${server.toy.url}/missing` } })
+const missing = () => ({ type: 'http-request', config: { method: 'POST', url: `${server.toy.url}/fail/99/x` } })
 
 const told = (run: Run): Promise<Run> => server.call('GET', `/v1/runs/${run.id}?include=steps&include=version`)
 
 const accountOf = (run: Run, events: readonly RunEvent[]): Account => events.reduce(toldOf, beginAccount(run, run.pinned as Version))
 
-/** What of a step its events tell. */
-const known = ({ compensateInput: _left, reported: _who, waitingFor, ...step }: RunStep) => ({ ...step, waitingFor: waitingFor?.kind ?? null })
+/** What of a step its events tell: not by which way a failed one is left, nor what an undoing gave. */
+const known = ({ compensateInput: _left, reported: _who, waitingFor, route, compensation, ...step }: RunStep) => ({
+  ...step,
+  waitingFor: waitingFor?.kind ?? null,
+  route: step.state === 'failed' ? null : route,
+  compensation: compensation && { ...compensation, output: null },
+})
 const byNode = (steps: Iterable<RunStep>) => Object.fromEntries([...steps].map((step) => [step.nodeId, known(step)]))
 
 const cases: [string, () => Definition][] = [

@@ -319,7 +319,10 @@ export const Subscribe = z
       .min(1)
       .max(200)
       .optional()
-      .meta({ description: 'With `workflow`: its run of this transaction id, the live one, else the newest; a run without one goes by its own id. Where there is none, the first that is started' }),
+      .meta({
+        description:
+          'With `workflow`: its run of this transaction id, the live one, else the newest; a run without one goes by its own id. Where there is none, the first that is started',
+      }),
     sessionId: Id.optional(),
     current,
     where: whereOf(eventFields),
@@ -338,10 +341,6 @@ export const Subscribe = z
   .refine(({ transactionId, workflow, current: isCurrent = false }) => transactionId === undefined || (workflow !== undefined && !isCurrent), {
     error: 'Name the workflow whose run is meant',
     path: ['transactionId'],
-  })
-  .refine(({ transactionId, runId, after, lastEventId = after }) => transactionId === undefined || (runId === undefined) === (lastEventId === undefined), {
-    error: 'With a cursor name the run that it is of as `runId`',
-    path: ['runId'],
   })
 export type Subscribe = z.infer<typeof Subscribe>
 

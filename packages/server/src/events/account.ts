@@ -1,10 +1,11 @@
-import type { Reason, RunEvent, RunStatus, RunStep, RunSummary, Version } from '@sluice/schema'
+import type { Json, Reason, RunEvent, RunStatus, RunStep, RunSummary, Version } from '@sluice/schema'
 
 /**
  * How a run stood when an event had happened, told out of its events alone. PURE.
  *
  * A1. Whoever reads the same events comes to the same account: on every server, at every time, after however many reconnects.
- * A2. It has a step a node: of a node in a body the iteration that moved last. So it is bounded by the run's version.
+ * A2. What events do not tell is not in it: what was left for an undoing and what that gave, by which way a failed step is left, who reported.
+ * A3. It has a step a node: of a node in a body the iteration that moved last. So it is bounded by the run's version.
  */
 export interface Account {
   /** What of the run never changes. */
@@ -18,8 +19,8 @@ export interface Account {
   /** When its steps began to be undone. */
   readonly undoneAt: string | null
   readonly reason: Reason | null
-  /** As its event told it: undefined when it is too large for one. */
-  readonly output: RunStep['output'] | undefined
+  /** What its events told in full; of a larger one the size, as of its steps. */
+  readonly output: Json | null
   /** By the id of their node, in the order in which they began. */
   readonly steps: ReadonlyMap<string, RunStep>
 }
@@ -69,7 +70,7 @@ function withRun(account: Account, event: RunEvent): Account {
     case 'run.compensating':
       return { ...account, status, reason, undoneAt: at }
     case 'run.completed':
-      return { ...account, status, endedAt: at, output: event.outputRef ? undefined : (event.output ?? null) }
+      return { ...account, status, endedAt: at, output: outputOf(event) }
     case 'run.failed':
     case 'run.cancelled':
     case 'run.compensated':
@@ -125,7 +126,7 @@ function moved(step: RunStep, event: StepEvent): RunStep {
     case 'step.retrying':
       return { ...awake, state: 'retrying', failures: step.failures + 1, error: event.error, retryAt: event.retryAt }
     case 'step.completed':
-      return { ...awake, state: 'completed', error: null, output: event.outputRef ? { truncated: event.outputRef.bytes } : (event.output ?? null), route: event.route, endedAt: at }
+      return { ...awake, state: 'completed', error: null, output: outputOf(event), route: event.route, endedAt: at }
     case 'step.failed':
       return { ...awake, state: 'failed', failures: step.failures + 1, error: event.error, endedAt: at, ...(event.error.code === 'timed_out' && { timedOutAt: at }) }
     case 'step.skipped':
@@ -145,3 +146,5 @@ function moved(step: RunStep, event: StepEvent): RunStep {
       return step
   }
 }
+
+const outputOf = ({ output, outputRef }: Extract<RunEvent, { type: 'step.completed' | 'run.completed' }>): Json => (outputRef ? { truncated: outputRef.bytes } : (output ?? null))

@@ -7,7 +7,7 @@ import { canvasLane, type Current, currentSieve, type Standing } from './current
 import type { Doorbell, Topic } from './doorbell.ts'
 import { runLog, sessionLog, workspaceLog } from './logs.ts'
 import { cursorOf, endOf, momentOf, numbered, numberOf, type Place, placeOf } from './place.ts'
-import { createScope, createSieve, type Scope, type Sieve, type Sifted, unseen } from './sieve.ts'
+import { createScope, createSieve, type Entry, type Scope, type Sieve, type Sifted, unseen } from './sieve.ts'
 import { type Log, openTail, type Tail } from './tail.ts'
 
 export type FeedItem = Event | SnapshotEvent | ResyncEvent | PassedEvent
@@ -29,7 +29,7 @@ export interface Feed {
   /** Of one run, of this workflow where one is named; ends after its terminal event. Without a cursor: a snapshot, and what comes after it. */
   run(of: { workspaceId: string; runId: string; workflow?: string | undefined } & Asked, signal: AbortSignal): Promise<AsyncIterable<Batch>>
   workflow(of: { workspaceId: string; workflow: string } & Asked, signal: AbortSignal): Promise<AsyncIterable<Batch>>
-  /** Of the run of this transaction id, as of any run; one that is not there yet is waited for, and told from its first event on. A cursor is one of the run that is named with it. */
+  /** Of the run of this transaction id, as of any run; one that is not there yet is waited for, and told from its first event on: so says a `passed` that comes at once. A cursor is of the run that is named with it, else of this one. */
   transaction(of: { workspaceId: string; workflow: string; transactionId: string; runId?: string | undefined } & Asked, signal: AbortSignal): Promise<AsyncIterable<Batch>>
   /** Of the current run of a workflow, whichever that is; begins with a snapshot always, and fails with `workflow_missing` when there is none to be made any more. */
   current(of: { workspaceId: string; workflow: string } & Pick<Asked, 'where'>, signal: AbortSignal): Promise<AsyncIterable<Batch>>
@@ -148,30 +148,26 @@ export function createFeed({ database, doorbell }: { database: Database; doorbel
     return batches({ log: runLog(database, runId), sieve: createSieve(where), after: after === undefined ? null : numberOf(after), start }, signal)
   }
 
-  /** Whoever wants to be told of a run may begin before it does. */
-  async function* awaited({ workspaceId, workflowId, transactionId, where }: Named & { workspaceId: string; where?: Asked['where'] }, signal: AbortSignal): AsyncGenerator<Batch> {
-    const log = workspaceLog(database, workspaceId)
-    const runId = await untilStarted(log, { workflowId, transactionId }, signal)
-    if (runId !== null) yield* ofRun(workspaceId, runId, { after: '0', where }, signal)
+  /** Of a run that is not there yet. At once there is a word that it is waited for. */
+  async function* awaited(awaiting: Awaiting, signal: AbortSignal): AsyncGenerator<Batch> {
+    yield [{ type: 'passed', cursor: '0' }]
+    const runId = await untilStarted(awaiting, signal)
+    if (runId !== null) yield* ofRun(awaiting.workspaceId, runId, { after: '0', where: awaiting.where }, signal)
   }
 
   /** Null: the signal was given. */
-  async function untilStarted(log: Log, named: Named, signal: AbortSignal): Promise<string | null> {
+  async function untilStarted({ named, log, ...awaiting }: Awaiting, signal: AbortSignal): Promise<string | null> {
     const follower = tailOf(log).follow(signal)
-    const { key, fits } = ofWorkflow(named.workflowId)
-    const starts: Sieve = {
-      key: `${key} started`,
-      sift: (entries) => ({ events: entries.filter((each) => fits(each) && each.event.type === 'run.queued').map(({ event }) => event), silence: 0 }),
-    }
+    const starts = startsOf(named.workflowId)
+    let { place } = awaiting
     try {
-      // Before it is looked for: what is written after that is read.
-      let { place } = await log.end()
-      for (let found = await namedRun(database, named); ;) {
-        if (found !== null) return found
+      for (;;) {
         const next = await follower.next(place)
         if (next === 'over') return null
         place = next === 'trimmed' ? (await log.end()).place : next.end
-        if (next === 'trimmed' || next.sift(starts).events.length > 0) found = await namedRun(database, named)
+        if (next !== 'trimmed' && next.sift(starts).events.length === 0) continue
+        const found = await namedRun(database, named)
+        if (found !== null) return found
       }
     } finally {
       follower.leave()
@@ -185,11 +181,15 @@ export function createFeed({ database, doorbell }: { database: Database; doorbel
       if (run?.workspace_id !== workspaceId || (workflowId !== null && run.workflow_id !== workflowId)) throw new Fault('run_missing')
       return ofRun(workspaceId, runId, asked, signal)
     },
-    async transaction({ workspaceId, workflow, transactionId, runId, ...asked }, signal) {
-      const workflowId = await resolveWorkflow(database, workspaceId, workflow)
-      if (runId !== undefined && !(await isNamed(database, runId, { workflowId, transactionId }))) throw new Fault('run_missing')
-      const found = runId ?? (await namedRun(database, { workflowId, transactionId }))
-      return found === null ? awaited({ workspaceId, workflowId, transactionId, where: asked.where }, signal) : ofRun(workspaceId, found, asked, signal)
+    async transaction({ workspaceId, workflow, transactionId, runId, after, where }, signal) {
+      const named = { workflowId: await resolveWorkflow(database, workspaceId, workflow), transactionId }
+      if (runId !== undefined && !(await isNamed(database, runId, named))) throw new Fault('run_missing')
+      const log = workspaceLog(database, workspaceId)
+      // Before it is looked for: what is written after that is read.
+      const { place } = await log.end()
+      const found = runId ?? (await namedRun(database, named))
+      if (found === null) return awaited({ workspaceId, named, where, log, place }, signal)
+      return (await isPassed(database, found, after)) ? over : ofRun(workspaceId, found, { after, where }, signal)
     },
     async workflow({ workspaceId, workflow, ...asked }, signal) {
       const workflowId = await resolveWorkflow(database, workspaceId, workflow)
@@ -220,6 +220,34 @@ export function createFeed({ database, doorbell }: { database: Database; doorbel
       )
     },
   }
+}
+
+/** All of it is known: there is nothing to follow. */
+export const over: AsyncIterable<Batch> = {
+  async *[Symbol.asyncIterator]() {},
+}
+
+/** Whether a run has ended, and nothing came after the cursor. */
+async function isPassed(tx: Tx, runId: string, after: string | undefined): Promise<boolean> {
+  if (after === undefined) return false
+  const head = await feedRun(tx, runId)
+  return head !== undefined && head.ended && numberOf(after).position >= head.seq
+}
+
+/** A run that is not there, and from where on what is written may begin it. */
+interface Awaiting {
+  workspaceId: string
+  named: Named
+  where: Asked['where']
+  log: Log
+  place: Place
+}
+
+/** That runs of a workflow begin. */
+function startsOf(workflowId: string): Sieve {
+  const { key, fits } = ofWorkflow(workflowId)
+  const begins = (entry: Entry): boolean => entry.event.type === 'run.queued' && fits(entry)
+  return { key: `${key} begins`, sift: (entries) => ({ events: entries.filter(begins).map(({ event }) => event), silence: 0 }) }
 }
 
 const now = (): string => new Date().toISOString()

@@ -142,6 +142,7 @@ function streamer(row: StreamRow, { openStreams, report, stream }: BindOptions):
     const forget = caller.principal ? openStreams.add(caller.principal, 'sse', (why) => end(why)) : () => {}
     try {
       const batches = await row.stream(caller, input, untilGone(raw))
+      if (!batches) return void reply.code(204).send()
       reply.hijack()
       request.isStream = true
       if (raw.destroyed) return

@@ -1,7 +1,7 @@
 import { Fault } from '@sluice/schema'
 import { type Dialect, type DialectStream, followCore, type Said, type Seen } from '../dialects/dialect.ts'
 import type { Accounts, Passage } from '../events/accounts.ts'
-import type { Batch, FeedItem } from '../events/feed.ts'
+import { type Batch, type FeedItem, over } from '../events/feed.ts'
 import { justBefore } from '../events/place.ts'
 import type { Wire } from './ask.ts'
 import { checkText } from './json.ts'
@@ -16,7 +16,8 @@ import { batchesOf, type StreamRow } from './rows.ts'
  * E1. Every message has an id, and who connects again with it is told what comes after that message, without a gap or a repeat,
  *     on any server: messages are made of the log alone.
  * E2. What is told is made once for all who ask for the same, as long as one of them is there.
- * E3. Where what is missing is not kept any more, a comment says so, and the stream goes on from a snapshot.
+ * E3. What happens once the head has come is told; who is told nothing more is answered 204, so that no browser asks again.
+ * E4. Where what is missing is not kept any more, a comment says so, and the stream goes on from a snapshot.
  */
 export function streamsOfDialect(dialect: Dialect, accounts: Accounts): StreamRow[] {
   const face = faceOf(dialect)
@@ -32,7 +33,12 @@ export function streamsOfDialect(dialect: Dialect, accounts: Accounts): StreamRo
         open: false,
         hints: false,
         ask: (wire): Asked => ({ said: read({ schemas: row.schemas }, wire), seen: seenBy(wire) }),
-        stream: async (context, input, signal) => batchesOf(await followCore(() => row.ask((input as Asked).said, cursorOf(input as Asked)), context, signal), row.name),
+        async stream(context, input, signal) {
+          const asked = input as Asked
+          const batches = batchesOf(await followCore(() => row.ask(asked.said, cursorOf(asked)), context, signal), row.name)
+          if (batches === over) return null
+          return asked.seen ? batches : begun(batches, signal)
+        },
         pieces: (input) => tellings(input as Asked),
       }
     }),
@@ -43,6 +49,23 @@ interface Asked {
   said: Said
   /** Null: nothing yet. */
   seen: Last | null
+}
+
+/** The snapshot is made before the head goes out. */
+async function begun(batches: AsyncIterable<Batch>, signal: AbortSignal): Promise<AsyncIterable<Batch>> {
+  const iterator = batches[Symbol.asyncIterator]()
+  // Nobody may come for it.
+  signal.addEventListener('abort', () => void iterator.return?.()?.catch(() => {}))
+  const first = await iterator.next()
+  return {
+    async *[Symbol.asyncIterator]() {
+      try {
+        for (let next = first; !next.done; next = await iterator.next()) yield next.value
+      } finally {
+        await iterator.return?.()
+      }
+    },
+  }
 }
 
 // ── ids ────────────────────────────────────────────────────────────────────────────────────────────────────────────────

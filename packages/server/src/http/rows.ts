@@ -54,7 +54,8 @@ export interface ReplyRow extends Addressed {
 
 export interface StreamRow extends Addressed {
   is: 'stream'
-  stream(context: Context, input: unknown, signal: AbortSignal): Promise<AsyncIterable<Batch>>
+  /** Null: there is nothing to tell, now or ever. */
+  stream(context: Context, input: unknown, signal: AbortSignal): Promise<AsyncIterable<Batch> | null>
   /** What one who asked for this is sent of each batch, as server-sent events. Null: nothing. */
   pieces(input: unknown): (batch: Batch) => Buffer | null | Promise<Buffer | null>
   /** Whether readers are told when to connect again. */

@@ -44,7 +44,7 @@ function streamSocket(row: StreamRow, frame: NonNullable<StreamRow['frame']>, op
         end = bounded.leave
         socket.on('message', bounded.unreadable)
         const write = writerTo(socket, stream, () => bounded.end(closeCodes.tooSlow, 'Reads too slowly'), options.bounds)
-        sendAll(batches, piecesOf, write).then(
+        sendAll(batches ?? [], piecesOf, write).then(
           // Whoever reads slowly has the 30 s that ws gives a close to be answered.
           () => socket.close(closeCodes.ended, 'The stream has ended'),
           (error: unknown) => {
@@ -65,7 +65,7 @@ function streamSocket(row: StreamRow, frame: NonNullable<StreamRow['frame']>, op
 }
 
 /** The next batch is asked for only when this one is taken. */
-async function sendAll(batches: AsyncIterable<Batch>, piecesOf: (batch: Batch) => Buffer | null, write: (piece: Buffer) => Promise<void>): Promise<void> {
+async function sendAll(batches: AsyncIterable<Batch> | Iterable<Batch>, piecesOf: (batch: Batch) => Buffer | null, write: (piece: Buffer) => Promise<void>): Promise<void> {
   for await (const batch of batches) {
     const piece = piecesOf(batch)
     if (piece) await write(piece)
