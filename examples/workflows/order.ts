@@ -55,7 +55,7 @@ export const order = defineWorkflow('order', { title: 'Order', description: 'Res
     invoke: async (parcel, at) => {
       await atShop('/parcels', { ...parcel, step: at.key }, at)
     },
-    compensate: (_shipment, at) => atShop('/parcels/recall', { step: at.key }, at),
+    compensate: (_shipment, at) => atShop('/parcels/recall', { step: at.stepKey }, at),
   })
 
   // A parcel that is on its way is not called back because a mail was not sent.

@@ -12,6 +12,8 @@ export interface StepAt {
   runId: string
   /** The same on every attempt of the step, and another for its undoing: to be sent along as Idempotency-Key. */
   key: string
+  /** That of the step, also where it is undone: what `invoke` sent along as its `key`. */
+  stepKey: string
   /** 1 for the first try. */
   attempt: number
   now: Date

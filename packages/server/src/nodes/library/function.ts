@@ -67,6 +67,7 @@ const takenBy = (registry: Registry, context: Pick<WorkContext, 'workspaceId'>, 
 
 const atOf = ({ abilities, workspaceId, workflowId, runId, key, attempt, now, signal, traceparent }: WorkContext): StepAt => ({
   ...{ workspaceId, workflowId, runId, key, attempt, now, signal, traceparent },
+  stepKey: key.replace(/\/undo$/, ''),
   log: (level, message) => abilities.log(level, message),
   secret: (name) => abilities.secret(name),
 })
