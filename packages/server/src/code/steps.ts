@@ -37,7 +37,7 @@ export interface Trying<F extends OnFailure = OnFailure> {
 export interface Handlers<Input, R, T, A extends boolean> {
   /** Of an async step what is reported, of any other what it gives: with a schema it is held against that. */
   output?: Shape<T>
-  /** When `invoke` gives nothing, the step waits for a report from outside: `steps.report`, by the name of the step or by `at.key`. */
+  /** When `invoke` gives nothing, the step waits for a report from outside: `steps.report`, with `at.runId` and the name of the step. */
   async?: A
   /** While no report has come, `invoke` is called again, so many times at most. */
   remind?: { everyMs: number; times?: number }
