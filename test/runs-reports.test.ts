@@ -76,7 +76,8 @@ describe('a report', () => {
 
   test('that fails the run waits until it is undone, as far as that goes by itself', async () => {
     const run = await server.run(flow({ first: external({ settings: undoing }), second: external(), out: 'output' }, ['first > second > out']), { until: 'parked' })
-    const wait = { until: 'parked', ms: 20_000 }
+    // Longer than this test may take.
+    const wait = { until: 'parked', ms: 300_000 }
     await report({ run: { id: run.id }, step: 'first', outcome: 'completed', wait })
     const failed = await report({ run: { id: run.id }, step: 'second', outcome: 'failed', error: { code: 'no', message: 'No' }, wait, include: ['run'] })
     expect([failed.state, failed.run?.status]).toEqual(['failed', 'compensating'])
