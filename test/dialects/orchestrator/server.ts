@@ -1,6 +1,6 @@
 import { orchestrator } from '../../../packages/server/src/dialects/orchestrator/index.ts'
 import { testServer, type TestServer } from '../../support/server.ts'
-import { type Client, clientsOf } from '../client.ts'
+import { type Client, type Clients, clientsOf } from '../client.ts'
 
 export { type Answer, type Asked, type Client, ok } from '../client.ts'
 
@@ -9,7 +9,7 @@ export interface Orchestrator extends Client, AsyncDisposable {
 }
 
 const clients = clientsOf(orchestrator, 'ApiError')
-export const { breach, operationAt } = clients
+export const { breach, operationAt }: Pick<Clients, 'breach' | 'operationAt'> = clients
 
 /** Paths as they stand behind `/api`. */
 export const clientOf = (url: string, token: string): Client => clients.of(url, token, '/api')

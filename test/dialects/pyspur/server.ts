@@ -1,6 +1,6 @@
 import { pyspur } from '../../../packages/server/src/dialects/pyspur/index.ts'
 import { testServer, type TestServer } from '../../support/server.ts'
-import { type Client, clientsOf } from '../client.ts'
+import { type Client, type Clients, clientsOf } from '../client.ts'
 
 export { type Answer, type Asked, type Client, ok } from '../client.ts'
 
@@ -11,7 +11,7 @@ export interface PySpur extends Client, AsyncDisposable {
 }
 
 const clients = clientsOf(pyspur, 'HTTPError', (path) => path.replace(/^\/api(?=\/)/, ''))
-export const { breach, operationAt, of: clientOf } = clients
+export const { breach, operationAt, of: clientOf }: Clients = clients
 
 /** A server with clients for it: `await using spur = await pyspurServer()`. Settings as the environment gives them. */
 export async function pyspurServer(settings?: Record<string, string>): Promise<PySpur> {
