@@ -42,7 +42,7 @@ export async function makeTemplate(url: string, fill: (url: string) => Promise<u
 /** A copy of the template, in some 50 ms. Gives its address. */
 export async function copyTemplate(url: string, template: string): Promise<string> {
   const name = `${prefix}${newId()}`
-  await on(url, `create database ${name} template ${template}`, withOwnTime(name))
+  await on(url, `create database ${name} template ${template} strategy file_copy`, withOwnTime(name))
   return beside(url, name)
 }
 
@@ -99,6 +99,12 @@ export async function nextMoment(tx: Tx): Promise<number | null> {
        (select min(due_at) from schedules where due_at is not null)) as at`,
   )
   return row?.at?.getTime() ?? null
+}
+
+/** Grows with whatever happens to a run. */
+export async function countTurns(tx: Tx): Promise<number> {
+  const [row] = await tx.query<{ turns: number }>('select (count(*) + coalesce(sum(revision), 0))::float8 as turns from runs')
+  return row!.turns
 }
 
 /** Jobs that nobody has taken, and those that somebody has. */
