@@ -9,7 +9,8 @@ export interface Orchestrator extends Client, AsyncDisposable {
 }
 
 const clients = clientsOf(orchestrator, 'ApiError')
-export const { breach, operationAt }: Pick<Clients, 'breach' | 'operationAt'> = clients
+export const breach: Clients['breach'] = clients.breach
+export const operationAt: Clients['operationAt'] = clients.operationAt
 
 /** Paths as they stand behind `/api`. */
 export const clientOf = (url: string, token: string): Client => clients.of(url, token, '/api')

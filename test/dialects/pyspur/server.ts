@@ -11,7 +11,9 @@ export interface PySpur extends Client, AsyncDisposable {
 }
 
 const clients = clientsOf(pyspur, 'HTTPError', (path) => path.replace(/^\/api(?=\/)/, ''))
-export const { breach, operationAt, of: clientOf }: Clients = clients
+export const clientOf: Clients['of'] = clients.of
+export const breach: Clients['breach'] = clients.breach
+export const operationAt: Clients['operationAt'] = clients.operationAt
 
 /** A server with clients for it: `await using spur = await pyspurServer()`. Settings as the environment gives them. */
 export async function pyspurServer(settings?: Record<string, string>): Promise<PySpur> {
