@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { defineStep, defineWorkflow, type, type Flow } from '../../src/code/index.ts'
 import { compileTemplate } from '../../src/expressions/index.ts'
+import { passThrough } from '../../src/nodes/contract.ts'
 import { hashOf } from '../../src/workflows/canonical.ts'
 import { issuesOf, linksOf, nodeOf, takenBy, takesOf } from './compiled.ts'
 
@@ -240,6 +241,22 @@ describe('what a step takes', () => {
       'a → result',
     ])
     expect(issuesOf(workflow)).toEqual([])
+  })
+
+  test('is the step of whichever branch was taken', () => {
+    const workflow = defineWorkflow('order', (w: Flow<Order>) => {
+      const step = (name: string) => () => w.step(name, { invoke })
+      const came = w.when('big', w.input.total, (total) => total > 3, step('large'), step('small'))
+      w.step('a', { input: { id: came.id }, invoke })
+    })
+    expect(takenBy(workflow, 'a', { nodes: { big: true, large: { id: 1 } } })).toEqual({ id: 1 })
+    expect(takenBy(workflow, 'a', { nodes: { big: false, small: { id: 2 } } })).toEqual({ id: 2 })
+    expect(takenBy(workflow, 'a', { nodes: { big: true, large: null } })).toEqual({})
+  })
+
+  test('of a pause is what was filled in, and nothing of the step before it', () => {
+    expect(nodeOf(everything(), 'approval').config!['passes']).toBe('nothing')
+    expect(passThrough({ input: { ship: { limit: 3 } } }, 'nothing')).toEqual({})
   })
 
   test('in a text is what it was, and braces of the text itself are braces', () => {
