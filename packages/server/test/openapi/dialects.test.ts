@@ -16,7 +16,8 @@ describe.for([pyspur, orchestrator, medusa].map((dialect) => [dialect.name, dial
   const operations = [...contract.operations.values()]
 
   test('what is described is what is served, below each of its mounts', () => {
-    const served = rowsOfDialect(dialect).map(({ method, path }) => `${method} ${path}`)
+    const streamed = (dialect.streams ?? []).flatMap(({ path }) => dialect.mounts.map((mount) => `GET ${mount}${path}`))
+    const served = [...rowsOfDialect(dialect).map(({ method, path }) => `${method} ${path}`), ...streamed]
     const described = dialect.mounts.flatMap((mount) => operations.map(({ method, path }) => `${method} ${mount}${path}`))
     expect(served.toSorted()).toEqual(described.toSorted())
     expect(contract.document.servers.map(({ url }) => url)).toEqual(dialect.mounts.map((mount) => mount || '/'))

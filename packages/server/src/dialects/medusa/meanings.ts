@@ -24,6 +24,7 @@ export const meanings: Dialect['meanings'] = {
     TransactionStepState: 'Where a step is; `dormant` is what there is nothing to be done for',
     TransactionStepStatus: 'What came of a step last',
 
+    WorkflowEvent: 'What subscribers are told',
     getworkflowsexecutions_body: 'A page of executions',
     CreatedAtFilter: 'Comparisons of when an execution was made; all of them hold',
     AdminCreateWorkflowsRun: 'What to execute a workflow with',
@@ -162,6 +163,9 @@ export const meanings: Dialect['meanings'] = {
     hasFinished: 'Whether it is over',
     hasFailed: 'Whether it was undone, or is to be',
     success: 'Always true: what was not taken is an error',
+
+    // what subscribers are told
+    event_type: 'What happened',
 
     // comparisons
     $eq: 'At this time, or at one of these',

@@ -1,18 +1,20 @@
 import type { Json, JsonObject, ListedRun, RunStep, StepError } from '@sluice/schema'
 import type { ExecutionError, HandlerType, WorkflowExecutionContext } from '../contract.ts'
 import { stepPart } from './ids.ts'
+import type { Tree } from './tree.ts'
 
 /** What a run was given, and what its steps gave, as Medusa's engine keeps it: the marks of its classes are part of that. PURE and total. */
 
 const responseMark = { __type: 'Symbol(WorkflowStepResponse)' }
 const dataMark = { __type: 'Symbol(WorkflowWorkflowData)' }
 
-export function contextOf(run: ListedRun): WorkflowExecutionContext {
+export function contextOf(run: ListedRun, tree: Tree): WorkflowExecutionContext {
   const { input = null, steps = [] } = run
+  const known = new Set(tree.steps.map(({ nodeId }) => nodeId))
   const byName = (value: (step: RunStep) => Json | undefined): JsonObject =>
     Object.fromEntries(
       steps.flatMap((step): [string, Json][] => {
-        const kept = value(step)
+        const kept = known.has(step.nodeId) ? value(step) : undefined
         return kept === undefined ? [] : [[stepPart(step.step), kept]]
       }),
     )

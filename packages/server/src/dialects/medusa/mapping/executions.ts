@@ -16,9 +16,12 @@ type Included = Exclude<RunInclude, 'outputs'>
 
 /** What a run is told with, so that what was asked for can be said of it. */
 const includedFor = (selection: Selection): Included[] => [
-  ...(selection.has('execution') || selection.has('retention_time') || selection.has('state') ? (['version'] as const) : []),
-  ...(selection.has('execution') || selection.has('context') || selection.has('state') ? (['steps'] as const) : []),
+  ...(selection.has('retention_time') || tellsSteps(selection) ? (['version'] as const) : []),
+  ...(tellsSteps(selection) ? (['steps'] as const) : []),
 ]
+
+/** A state, too, depends on whether anything is being undone yet. */
+const tellsSteps = (selection: Selection): boolean => selection.has('execution') || selection.has('context') || selection.has('state')
 
 /** One run, with all that its steps gave. Throws `input_invalid` for fields that there are not. */
 export function asked(fields: string | undefined): { include: RunInclude[] } {
@@ -83,16 +86,15 @@ const bounds = { $gt: 'gt', $gte: 'gte', $lt: 'lt', $lte: 'lte' } as const
 /** Times are compared as times: patterns have no meaning for them. */
 function createdAt(said: string | readonly string[] | CreatedAtFilter): RunWhere[] {
   if (typeof said === 'string' || isList(said)) return [{ created: { in: times('created_at', many(said)) } }]
-  const conditions: RunWhere[] = []
-  for (const [operator, value] of Object.entries(said)) {
-    if (value === undefined) continue
-    const at = times(`created_at, ${operator}`, many(value))
-    if (operator === '$eq' || operator === '$in') conditions.push({ created: { in: at } })
-    else if (operator === '$ne' || operator === '$nin') conditions.push({ not: { created: { in: at } } })
-    else if (isBound(operator)) conditions.push({ created: { [bounds[operator]]: at[0] } })
-    else throw new Fault('input_invalid', { message: `Invalid request: Field 'created_at' is a time, which is not compared by '${operator}'` })
-  }
-  return conditions
+  return Object.entries(said).flatMap(([operator, value]) => (value === undefined ? [] : [compared(operator, many(value))]))
+}
+
+function compared(operator: string, texts: readonly string[]): RunWhere {
+  const at = () => times(`created_at, ${operator}`, texts)
+  if (operator === '$eq' || operator === '$in') return { created: { in: at() } }
+  if (operator === '$ne' || operator === '$nin') return { not: { created: { in: at() } } }
+  if (isBound(operator)) return { created: { [bounds[operator]]: at()[0] } }
+  throw new Fault('input_invalid', { message: `Invalid request: Field 'created_at' is a time, which is not compared by '${operator}'` })
 }
 
 const isList = (said: unknown): said is readonly string[] => Array.isArray(said)
@@ -142,7 +144,7 @@ const tellings: Record<Field, (run: ListedRun, trees: Trees) => unknown> = {
   id: ({ id }) => executionId(id),
   workflow_id: ({ workflow }) => workflow,
   transaction_id: transactionOf,
-  context: contextOf,
+  context: (run, trees) => contextOf(run, trees(run)),
   execution: (run, trees) => executionOf(run, trees(run)),
   state: stateOf,
   created_at: ({ created }) => created,
