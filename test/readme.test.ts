@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -46,6 +46,11 @@ const stepOf = ({ language, info, code }: Block, index: number): string =>
 
 const strict = ['--ignoreConfig', '--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2024', '--skipLibCheck', 'false']
 
+const typed = {
+  ...{ noEmit: true, strict: true, module: 'nodenext', target: 'es2024', skipLibCheck: true, allowImportingTsExtensions: true },
+  ...{ types: ['node'], typeRoots: [here('../../node_modules/@types')] },
+}
+
 test('the README does what it says, as written', { timeout: 240_000 }, async () => {
   const [sluicePort, servicePort, home] = [await freePort(), await freePort(), await mkdtemp(join(tmpdir(), 'sluice-readme-'))]
   const project = join(home, 'first-workflow')
@@ -53,7 +58,12 @@ test('the README does what it says, as written', { timeout: 240_000 }, async () 
     .replaceAll('7878', String(sluicePort))
     .replaceAll(/\b4000\b/g, String(servicePort))
     .replaceAll('../first-workflow', project)
-  const [commands, service, server, ...steps] = blocksOf(readme)
+    .replaceAll('../sluice/', here('../../'))
+  const [commands, service, server, ...rest] = blocksOf(readme)
+  // What stands in a file of the repository is shown as it stands there.
+  const [shown, steps] = [rest.filter(({ info }) => info.startsWith('examples/')), rest.filter(({ info }) => !info.startsWith('examples/'))]
+  expect(shown.map(({ info }) => info)).toEqual(['examples/workflows/refund.ts'])
+  for (const { info, code } of shown) expect(code).toBe(await readFile(here(`../../${info}`), 'utf8'))
   expect([service!.info, server!.info]).toEqual(['service', 'server'])
   expect(commands!.code).toContain('npm start')
 
@@ -63,10 +73,15 @@ test('the README does what it says, as written', { timeout: 240_000 }, async () 
       .map((word) => (word.endsWith('.mjs') ? here(`../../${word}`) : word)),
   )
   const serving = commandOf(server!.code)
-  expect(serving.words).toEqual(['npm', 'start'])
+  expect(serving.words.slice(0, 3)).toEqual(['npm', 'start', '--'])
   const env = { SLUICE_DATA_DIR: join(home, 'data'), HOME: process.env['HOME']! }
   // `npm start` is this program, after the set-up that has run already where tests run.
-  const sluice = start([here('../../.ci/with-workspace.mjs'), 'serve'], { ...env, ...serving.env, SLUICE_PORT: String(sluicePort) })
+  const sluice = start([here('../../.ci/with-workspace.mjs'), 'serve', ...serving.words.slice(3)], {
+    ...env,
+    ...serving.env,
+    INIT_CWD: here('../../'),
+    SLUICE_PORT: String(sluicePort),
+  })
   try {
     await charging.says(/payment service/)
     await sluice.says(/ready at/, 60_000)
@@ -87,6 +102,7 @@ test('the README does what it says, as written', { timeout: 240_000 }, async () 
     expect(told['run']![0]).toMatch(/^drawn: invoice\n1 run\.queued\n[\s\S]*\n\d+ run\.completed\n\{ charge: 'ch_1', amount: 1250 \}$/)
     expect(told['run']![0]!.match(/pause\.\w+/g)).toEqual(['pause.opened', 'pause.decided'])
     expect(told['cli']![0]).toMatch(/^Wrote: sluice\.d\.ts .*\n\{\s+"charge": "ch_2",\s+"amount": 40\s+\}$/)
+    expect(told['order']![0]).toMatch(/kind: 'report', step: 'ship'[\s\S]*\n24\.00 t-1$/)
     expect(told['rest']![0]).toMatch(/kind: 'pause',\s+step: 'approval'/)
     expect(told['rest']![1]).toMatch(/^approved\n\{ charge: 'ch_3', amount: 2400 \}$/)
     expect(told['rest']![2]!.split('\n')[0]).toBe('1 run.queued')
@@ -98,10 +114,15 @@ test('the README does what it says, as written', { timeout: 240_000 }, async () 
 
     // Its programs type-check with strict settings, and every declaration that they reach.
     const types = ['--types', 'node', '--typeRoots', here('../../node_modules/@types')]
-    const checked = await promisify(execFile)(here('../../node_modules/.bin/tsc'), [...strict, ...types, 'draw.ts', 'run.ts'], { cwd: project }).catch(
-      (error: { stdout: string }) => error,
-    )
+    const checked = await promisify(execFile)(here('../../node_modules/.bin/tsc'), [...strict, ...types, 'draw.ts', 'run.ts'], {
+      cwd: project,
+    }).catch((error: { stdout: string }) => error)
     expect(checked.stdout).toBe('')
+    // What knows a workflow by its type is compiled as part of a project that has that of the workflow.
+    const references = ['examples', 'packages/server', 'packages/schema'].map((path) => ({ path: here(`../../${path}`) }))
+    await writeFile(join(project, 'tsconfig.json'), JSON.stringify({ files: ['order.ts'], references, compilerOptions: typed }))
+    const typedToo = await promisify(execFile)(here('../../node_modules/.bin/tsc'), ['-b'], { cwd: project }).catch((error: { stdout: string }) => error)
+    expect(typedToo.stdout).toBe('')
   } finally {
     charging.kill('SIGTERM')
     sluice.kill('SIGTERM')

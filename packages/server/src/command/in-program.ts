@@ -1,4 +1,3 @@
-import type { App } from '../app.ts'
 import type { WrittenWorkflow } from '../code/written.ts'
 import { environmentOf, loadConfig, type GivenSettings, withSecret } from '../config.ts'
 import { startEmbedded } from '../embedded/index.ts'
@@ -20,8 +19,8 @@ export interface ServerOptions extends Omit<GivenSettings, 'workflows'> {
 export interface RunningServer extends AsyncDisposable {
   /** Where it listens: for `createClient`, browsers, and the clients of the dialects. */
   url: string
-  /** The first admin, when this start made them. */
-  firstAdmin: App['firstAdmin']
+  /** The first admin, when this start made them; null ever after. */
+  firstAdmin: { email: string; password: string } | null
   /** An API key that acts as the admin of the settings, in the default workspace: with all that they may, or these scopes. Its secret is told only here. */
   createKey(name: string, scopes?: readonly string[]): Promise<string>
   /** Takes no new work, hands over what is under way, and ends; its PostgreSQL too, if it is ours. Also by `await using`. */
