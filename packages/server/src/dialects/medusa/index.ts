@@ -31,13 +31,17 @@ export const medusa: Dialect = {
   words: { ...words, ...authWords, WorkflowEvent },
   meanings: { schemas: { ...meanings.schemas, ...authMeanings.schemas }, keys: { ...meanings.keys, ...authMeanings.keys } },
   losses: [
-    { what: 'Executions of deleted workflows (`with_deleted`)', why: 'they are found by their id alone, and no execution is ever deleted softly: `deleted_at` is always null' },
+    { what: 'Executions that were deleted (`with_deleted`)', why: 'none is deleted softly: `deleted_at` is always null' },
     { what: 'Which of a run’s waits it is that keeps it', why: 'a step that waits for a person, a signal, a time or a report is `invoking` and `waiting_response` alike' },
     {
       what: 'Steps in bodies of maps and loops, and behind producers each by itself',
       why: 'an execution has each step once: those in a body are told with the step whose body it is',
     },
     { what: 'A filter by `created_at` with patterns (`$like`, `$ilike`, `$re`, `$contains`)', why: 'a time is not compared with a text' },
+    {
+      what: 'In lists, a value of more than 16 KiB; with a single execution, of what its steps gave, what is more than 8 MiB together',
+      why: 'such a value is told as `{"truncated": bytes}`, the largest first',
+    },
     { what: 'An order by a part of `execution` or `context`', why: 'lists are ordered by what there is an index of' },
     { what: 'Pages of more than 1,000 executions, or of more than 16 MiB', why: 'what asks for many is answered soon, or told to ask for fewer' },
     { what: 'A login by GET', why: 'a password in a URL is kept by whoever sees it pass' },
