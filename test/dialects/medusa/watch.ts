@@ -35,7 +35,7 @@ export async function watch({ url, token }: { url: string; token: string }, ...p
     for (const looker of lookers) looker()
   }
   void (async () => {
-    for await (const { event, data, id } of stream!) {
+    for await (const { event, data, id } of stream) {
       const message = WorkflowEvent.strict().parse(JSON.parse(data!) as Json)
       if (event !== message.event_type) throw new Error(`an event ${event} with the data of ${message.event_type}`)
       messages.push(message)
