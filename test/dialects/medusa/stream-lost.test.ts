@@ -4,7 +4,7 @@ import { EventSource } from 'eventsource'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { type EventType, eventTypes, type WorkflowEvent } from '../../../packages/server/src/dialects/medusa/messages.ts'
 import { deadline } from '../../support/deadline.ts'
-import { delay, external, flow, post, values } from '../../support/flow.ts'
+import { delay, flow, post, values } from '../../support/flow.ts'
 import { type TestServer, testServer } from '../../support/server.ts'
 
 /** Streams whose connection is lost, on raw sockets and with a browser's EventSource: what is missed, and what is told twice, is nothing. */
