@@ -85,7 +85,7 @@ export const workflowRows: readonly DialectRow[] = [
     params: WorkflowPath,
     body: WorkflowCreateRequestSchema,
     reply: WorkflowResponseSchema,
-    faults: ['workflow_missing'],
+    faults: ['workflow_missing', 'workflow_in_code'],
     others: { 400: refuses(definitionRequired) },
     example: { path: examples.one, body: examples.newWorkflow, reply: examples.workflow },
     // Without a definition nothing is changed, but whether the workflow is there comes first.
@@ -105,7 +105,7 @@ export const workflowRows: readonly DialectRow[] = [
     tags,
     params: WorkflowPath,
     reply: WorkflowResponseSchema,
-    faults: ['workflow_missing'],
+    faults: ['workflow_missing', 'workflow_in_code'],
     example: { path: examples.one, reply: examples.workflow },
     ask: ({ path }) => ({ workflow: workflowRef(path.workflow_id), drafts: firstDrafts() }),
     answer: workflowOf,
