@@ -14,6 +14,9 @@ import type { Dialect } from '../dialect.ts'
 const Milliseconds = z.number()
 const Values = z.record(z.string(), Json)
 
+/** Not of the document, but of the public source. */
+const extension = { 'x-sluice-extension': true }
+
 export const TransactionState = z.enum(['not_started', 'invoking', 'waiting_to_compensate', 'compensating', 'done', 'reverted', 'failed'])
 export type TransactionState = z.output<typeof TransactionState>
 
@@ -140,8 +143,8 @@ export const AdminWorkflowExecution = z.object({
   created_at: Timestamp,
   updated_at: Timestamp,
   deleted_at: Timestamp.nullable().optional(),
-  run_id: z.string().optional(),
-  retention_time: z.number().nullable().optional(),
+  run_id: z.string().meta(extension).optional(),
+  retention_time: z.number().nullable().meta(extension).optional(),
 })
 export type AdminWorkflowExecution = z.output<typeof AdminWorkflowExecution>
 
@@ -158,19 +161,22 @@ const fields = z.string().max(2_000).optional()
 const many = z.array(z.string()).max(whereLimits.items)
 const oneOrMany = z.union([z.string(), many]).optional()
 
-export const CreatedAtFilter = z.strictObject({
-  $eq: oneOrMany,
-  $ne: oneOrMany,
-  $in: many.optional(),
-  $nin: many.optional(),
-  $like: z.string().optional(),
-  $ilike: z.string().optional(),
-  $re: z.string().optional(),
-  $contains: z.string().optional(),
-  $gt: z.string().optional(),
-  $gte: z.string().optional(),
-  $lt: z.string().optional(),
-  $lte: z.string().optional(),
+const refused = { description: 'Refused: a time is not compared with a text' }
+
+/** All of them hold. Said here, and not among the meanings: it stands in a query alone. */
+const CreatedAtFilter = z.strictObject({
+  $eq: oneOrMany.meta({ description: 'At this time, or at one of these' }),
+  $ne: oneOrMany.meta({ description: 'Not at this time, or at none of these' }),
+  $in: many.optional().meta({ description: 'At one of these times' }),
+  $nin: many.optional().meta({ description: 'At none of these times' }),
+  $like: z.string().optional().meta(refused),
+  $ilike: z.string().optional().meta(refused),
+  $re: z.string().optional().meta(refused),
+  $contains: z.string().optional().meta(refused),
+  $gt: z.string().optional().meta({ description: 'After this time' }),
+  $gte: z.string().optional().meta({ description: 'At this time or after it' }),
+  $lt: z.string().optional().meta({ description: 'Before this time' }),
+  $lte: z.string().optional().meta({ description: 'At this time or before it' }),
 })
 export type CreatedAtFilter = z.output<typeof CreatedAtFilter>
 
@@ -185,8 +191,8 @@ export const ExecutionsQuery = z.strictObject({
   transaction_id: oneOrMany,
   workflow_id: oneOrMany,
   with_deleted: z.boolean().optional(),
-  state: oneOrMany,
-  created_at: z.union([z.string(), many, CreatedAtFilter]).optional(),
+  state: z.union([z.string(), many]).meta(extension).optional(),
+  created_at: z.union([z.string(), many, CreatedAtFilter]).meta(extension).optional(),
 })
 export type ExecutionsQuery = z.output<typeof ExecutionsQuery>
 
@@ -255,7 +261,6 @@ export const words: Dialect['words'] = {
   AdminWorkflowExecution,
   AdminWorkflowExecutionExecution,
   AdminWorkflowExecutionResponse,
-  CreatedAtFilter,
   Error: ApiError,
   ErrorType,
   ExecutionData,

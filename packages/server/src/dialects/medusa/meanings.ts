@@ -26,7 +26,6 @@ export const meanings: Dialect['meanings'] = {
 
     WorkflowEvent: 'What subscribers are told',
     getworkflowsexecutions_body: 'A page of executions',
-    CreatedAtFilter: 'Comparisons of when an execution was made; all of them hold',
     AdminCreateWorkflowsRun: 'What to execute a workflow with',
     AdminCreateWorkflowsAsyncResponse: 'What came of a step that waits for it',
     WorkflowExecutionAcknowledgement: 'An execution, and whether it is over',
@@ -166,19 +165,5 @@ export const meanings: Dialect['meanings'] = {
 
     // what subscribers are told
     event_type: 'What happened',
-
-    // comparisons
-    $eq: 'At this time, or at one of these',
-    $ne: 'Not at this time, or at none of these',
-    $in: 'At one of these times',
-    $nin: 'At none of these times',
-    $like: 'Refused: a time is not compared with a text',
-    $ilike: 'Refused: a time is not compared with a text',
-    $re: 'Refused: a time is not compared with a text',
-    $contains: 'Refused: a time is not compared with a text',
-    $gt: 'After this time',
-    $gte: 'At this time or after it',
-    $lt: 'Before this time',
-    $lte: 'At this time or before it',
   },
 }
