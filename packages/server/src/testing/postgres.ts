@@ -1,10 +1,11 @@
-import { readdirSync, rmSync, statSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { readdirSync, statSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
+import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Embedded, startEmbedded } from '../embedded/index.ts'
+import { startEmbedded } from '../embedded/index.ts'
 import { isHeld } from '../embedded/lock.ts'
-import { processMark, signal } from '../embedded/processes.ts'
 import { copyTemplate, dropDatabase, dropForgotten, makeTemplate } from '../store/throwaway.ts'
 import { createLog } from '../telemetry.ts'
 
@@ -58,6 +59,7 @@ const youngMs = 60_000
 async function startForProcess(): Promise<string> {
   await removeForgotten()
   const dataDir = await mkdtemp(join(tmpdir(), prefix))
+  leaveCleaner(dataDir)
   const postgres = await startEmbedded({
     dataDir,
     address: 'tests',
@@ -67,22 +69,30 @@ async function startForProcess(): Promise<string> {
     // Each test has a server with some thirty connections.
     settings: { max_connections: '1000', shared_buffers: '32MB', autovacuum: 'off', max_wal_senders: '0', wal_level: 'minimal' },
   })
-  process.on('exit', () => endNow(postgres, dataDir))
   return postgres.url
 }
 
 /** Nothing of it is worth a checkpoint. */
-function endNow(postgres: Embedded, dataDir: string): void {
-  const { pid } = postgres
-  if (pid !== null) signal(pid, 'SIGQUIT')
-  for (let tries = 0; tries < 50 && pid !== null && processMark(pid) !== null; tries++) pause(10)
-  rmSync(dataDir, { recursive: true, force: true, maxRetries: 3, retryDelay: 20 })
+const cleaner = `
+  cat > /dev/null
+  pid=$(head -n 1 "$1/postgres/data/postmaster.pid" 2> /dev/null)
+  if [ -n "$pid" ]; then
+    kill -QUIT "$pid" 2> /dev/null
+    for try in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$pid" 2> /dev/null && sleep 0.3; done
+  fi
+  rm -rf "$1"`
+
+/** A shell that reads what we never write: when we are gone, killed or not, it comes to the end of it, and takes away what is left. */
+function leaveCleaner(dataDir: string): void {
+  const child = spawn('/bin/sh', ['-c', cleaner, 'sh', dataDir], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
+  // Without it directories are left to those who come later.
+  child.on('error', () => {})
+  child.unref()
+  // A pipe to a child is a socket.
+  ;(child.stdin as Socket).unref()
 }
 
-/** On the way out nothing is awaited any more. */
-const pause = (ms: number): void => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
-
-/** What processes that were killed have left behind: their PostgreSQL has ended with them. */
+/** What was left behind where even the cleaner was killed. */
 async function removeForgotten(): Promise<void> {
   const left = readdirSync(tmpdir()).filter((name) => name.startsWith(prefix))
   for (const name of left) {
