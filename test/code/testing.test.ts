@@ -1,6 +1,7 @@
 import { createClient } from '@sluice/client'
 import { defineStep, defineWorkflow, done, type Flow, type } from '@sluice/server'
 import { RunFailedError, startTesting, StillAtWorkError, StillWaitingError } from '@sluice/server/testing'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 
 const hour = 3_600_000
@@ -132,6 +133,37 @@ test('a step that hangs is waited for, and its time-out comes when it is asked f
   await sluice.skip({ minutes: 10 }, { whileWorking: true })
   await aborted.promise
   await expect(run.result()).rejects.toMatchObject({ code: 'timed_out', step: 'thank', message: expect.stringContaining('300000 ms') as string })
+})
+
+test('a step at work over which time is skipped is not taken for dead', async () => {
+  const release = Promise.withResolvers<string>()
+  const slow = defineWorkflow('slow', (w) => w.step('work', { timeoutMs: 100 * hour, invoke: () => release.promise }))
+  await using sluice = await startTesting({ workflows: [slow] })
+  const working = sluice.watch(slow, 'work')
+  const run = await sluice.start(slow)
+  await sluice.skip({ hours: 48 }, { whileWorking: true })
+  // As long as it takes to see that a worker is silent.
+  await sleep(6_000)
+  release.resolve('done')
+  expect(await run.result()).toBe('done')
+  expect(working.calls).toHaveLength(1)
+})
+
+test('a run that waits for another one that waits for a person is not skipped after for ever', async () => {
+  const child = defineWorkflow('asking', (w) => {
+    w.sleep('rest', 5 * hour)
+    const asked = w.pause('ask', { message: '?' })
+    return w.result('asked', { pauses: [asked] })
+  })
+  const parent = defineWorkflow('parent', (w) => w.run(child))
+  const ticking = defineWorkflow('ticking', { schedule: { everyMs: hour } }, () => null)
+  await using sluice = await startTesting({ workflows: [child, parent, ticking] })
+  const run = await sluice.start(parent)
+  await expect(sluice.finish(run)).rejects.toThrow(/a child of asking-as-step/)
+  const [asking] = await sluice.runs(child)
+  await sluice.pauses.approve(asking!, 'ask')
+  expect(await run.result()).toBe('asked')
+  expect((await sluice.runs(ticking)).length).toBeGreaterThanOrEqual(4)
 })
 
 test('a schedule in code starts its runs', async () => {

@@ -31,6 +31,16 @@ export function verbsOf({ call, quiet, stubs }: VerbParts): Verbs {
     throw run.endedAt === null ? new StillWaitingError(run, wanted) : new RunFailedError(run)
   }
 
+  /** By itself or by a child; whether time helps the run before it in its lane, only time tells. */
+  async function waitsForTime({ waitingOn }: Run): Promise<boolean> {
+    if (waitingOn.length === 0) return true
+    for (const { kind, runId } of waitingOn) {
+      if (kind === 'timer' || kind === 'queue') return true
+      if (kind === 'child' && runId !== undefined && (await waitsForTime(await read(runId)))) return true
+    }
+    return false
+  }
+
   const openPauses = async (id: string): Promise<Pause[]> => (await call<{ items: Pause[] }>('GET', `/v1/pauses?runId=${id}&status=open&limit=100`)).items.reverse()
 
   const decide =
@@ -91,9 +101,8 @@ export function verbsOf({ call, quiet, stubs }: VerbParts): Verbs {
     skip: (span, options) => quiet.skip(span, options),
     async finish(run) {
       for (;;) {
-        const { endedAt, waitingOn } = await ended(run.id)
-        const isForTime = waitingOn.length === 0 || waitingOn.some(({ kind }) => kind === 'timer' || kind === 'child' || kind === 'queue')
-        if (endedAt !== null || !isForTime || !(await quiet.step())) return run.result()
+        const found = await ended(run.id)
+        if (found.endedAt !== null || !(await waitsForTime(found)) || !(await quiet.step())) return run.result()
       }
     },
     settle: () => quiet.settle(),
