@@ -262,6 +262,25 @@ test('a workflow that was drawn is not taken over by one in code of its handle',
   expect(await refusal(known(server, 'first'))).toMatchObject({ code: 'workflow_missing' })
 })
 
+test('a handle that is taken by a drawing at the same moment is found taken', async () => {
+  await using modules = await folder({ 'greet.ts': saying('greet', 'hello') })
+  await using server = await doors()
+  const drawing = await server.db.database.dedicated()
+  try {
+    await drawing.query('begin')
+    await drawing.query(
+      `insert into workflows (id, workspace_id, handle, name, draft) select '00000drawing000', id, 'greet', 'Greet', '{"kind":"workflow","nodes":[],"links":[]}' from workspaces`,
+    )
+    const starting = worker(server, modules).catch((error: unknown) => error)
+    const waits = `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like '%insert into workflows%'`
+    await eventually('the server waits for who draws', async () => (await server.db.database.query(waits)).length > 0)
+    await drawing.query('commit')
+    expect(await starting).toMatchObject({ name: 'StartRefused' })
+  } finally {
+    await drawing.end()
+  }
+})
+
 test('a folder that does not exist, or exports nothing, is told of', async () => {
   await using modules = await folder({ 'values.ts': 'export const seven = 7' })
   await using server = await doors()

@@ -55,6 +55,7 @@ async function publishOne(tx: Tx, { publishing, fits }: { publishing: Publishing
     throw new StartRefused(`${file}: there is a workflow of the handle ${handle} that was drawn. Give one of the two another name, or delete the one that was drawn.`)
   const change = row && (await reset(tx, actor, row, { name, description, draft, unfit }))
   const id = row?.id ?? (await insert(tx, actor, { handle, name, description, draft, unfit }))
+  if (id === null) return publishOne(tx, { publishing, fits }, actor, written)
   const { number, fresh } = await publishing.publish(tx, actor, { workflow: id }).catch((error: unknown) => refuseWritten(file, handle, error))
   return { handle, id, version: number, was: row ? (change || fresh ? 'changed' : 'unchanged') : 'created' }
 }
@@ -66,13 +67,12 @@ interface Said {
   unfit: readonly string[]
 }
 
-async function insert(tx: Tx, { workspaceId }: WorkflowActor, said: Said & { handle: string }): Promise<string> {
-  for (;;) {
-    const id = newId()
-    if (!(await insertWorkflow(tx, { id, workspaceId, origin: 'code', extra: {}, ...said }))) continue
-    await tell(tx, workspaceId, { id, seq: 1 }, 'created')
-    return id
-  }
+/** Null: somebody has taken the handle, or the id, since it was looked for. */
+async function insert(tx: Tx, { workspaceId }: WorkflowActor, said: Said & { handle: string }): Promise<string | null> {
+  const id = newId()
+  if (!(await insertWorkflow(tx, { id, workspaceId, origin: 'code', extra: {}, ...said }))) return null
+  await tell(tx, workspaceId, { id, seq: 1 }, 'created')
+  return id
 }
 
 /** Whether it was something else before. */
