@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from '@sluice/schema'
 import { expect, test } from 'vitest'
+import { medusa } from '../packages/server/src/dialects/medusa/index.ts'
 import { orchestrator } from '../packages/server/src/dialects/orchestrator/index.ts'
 import { pyspur } from '../packages/server/src/dialects/pyspur/index.ts'
 import { describeDialect } from '../packages/server/src/openapi/dialect.ts'
@@ -8,7 +9,7 @@ import { contractOf, type Operation } from '../packages/server/test/openapi/cont
 import { said, send } from './openapi/sending.ts'
 import { story, type Told } from './openapi/story.ts'
 import { readSocket } from './support/events.ts'
-import { flow } from './support/flow.ts'
+import { external, flow } from './support/flow.ts'
 import { admin, type Caller, callerOf, testServer } from './support/server.ts'
 
 /**
@@ -485,4 +486,69 @@ test("of two workspaces neither sees a trace of the other by any row of the Orch
   // All of it is still there, and as it was; the run still waits, and the counter goes on where it stood.
   expect(await look()).toEqual(found)
   expect(await known.call('POST', '/api/nodes/counter/execute/', counted)).toMatchObject({ output: { data: { counter: { current: 1 } } } })
+})
+
+// ── executions ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** What the first workspace has of executions. */
+interface Executed {
+  workflow: string
+  handle: string
+  run: string
+  transaction: string
+}
+
+const workflowsOf = ({ workflow, handle }: Executed): { workflow_id: string }[] => [{ workflow_id: workflow }, { workflow_id: handle }]
+const transactionsOf = (executed: Executed): { workflow_id: string; transaction_id: string }[] =>
+  workflowsOf(executed).flatMap((each) => [
+    { ...each, transaction_id: executed.transaction },
+    { ...each, transaction_id: executed.run },
+  ])
+const reportsOf = (executed: Executed): JsonObject[] => transactionsOf(executed).map((each) => ({ ...each, step_id: 'ship', response: 1 }))
+
+const executionCases: Readonly<Record<string, (executed: Executed) => object[]>> = {
+  GetWorkflowsExecutions: ({ workflow, handle, run, transaction }) => [
+    {},
+    { limit: 1_000, order: 'created_at' },
+    { workflow_id: [workflow, handle] },
+    { transaction_id: [transaction, run] },
+    { q: transaction },
+    { q: run },
+    { state: 'invoking' },
+  ],
+  GetWorkflowsExecutionsId: ({ run }) => [{ id: run }, { id: `wf_exec_${run}` }],
+  GetWorkflowsExecutionsWorkflow_idTransaction_id: transactionsOf,
+  PostWorkflowsExecutionsWorkflow_idRun: (executed) => [...workflowsOf(executed), ...transactionsOf(executed)],
+  PostWorkflowsExecutionsWorkflow_idStepsSuccess: reportsOf,
+  PostWorkflowsExecutionsWorkflow_idStepsFailure: reportsOf,
+  GetUsersMe: nothing,
+}
+
+/** As above. */
+const loginsOfMedusa = ['PostActor_typeAuth_provider', 'PostActor_typeAuth_provider_register', 'PostSession', 'DeleteSession', 'PostAdminAuthTokenRefresh']
+
+test("of two workspaces neither sees a trace of the other by any row of Medusa's API", { timeout: 120_000 }, async () => {
+  const flows = contractOf(describeDialect(medusa))
+  // A row that is new has its case here.
+  expect([...Object.keys(executionCases), ...loginsOfMedusa].toSorted()).toEqual(medusa.rows.map(({ name }) => name).toSorted())
+
+  await using server = await testServer()
+  const stranger = await elsewhere(server, server.url)
+  const home = (await server.call<{ token: string }>('POST', '/v1/auth/login', admin, { as: '' })).token
+  const known = callerOf(server.url, home)
+  const token = await stranger.login()
+
+  // What there is to see: an execution that waits for a report.
+  const { id: workflow, handle } = await known.workflow(flow({ in: 'input', ship: external() }, ['in > ship']), `Known ${mark}`)
+  const transaction = `order-${mark}`
+  const { id: run } = await known.start(workflow, { input: { mark }, transactionId: transaction, wait: { until: 'parked' } })
+  const look = (): Promise<Json> => known.call('GET', `/admin/workflows-executions/${handle}/${transaction}`)
+  const found = await look()
+
+  const executed: Executed = { workflow, handle, run, transaction }
+  const sent = Object.entries(executionCases).flatMap(([name, inputsOf]) => inputsOf(executed).map((input) => [flows.operations.get(name)!, input as JsonObject] as const))
+  const nobodys = (text: string): string => text.replaceAll(handle, 'no-such-handle').replaceAll(transaction, 'no-such-transaction')
+  await tryAll({ url: server.url, token, first: new Set([workflow, run]), nobodys }, sent)
+  // It still waits, as it was.
+  expect(await look()).toEqual(found)
 })

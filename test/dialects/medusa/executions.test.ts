@@ -234,6 +234,8 @@ describe('a start', () => {
     const all = await Promise.all([1, 2, 3, 4, 5].map(() => run('my-workflow-name', body)))
     expect(new Set(all.map((each) => JSON.stringify(each))).size).toBe(1)
     expect((await listed(`transaction_id=${body.transaction_id}`)).count).toBe(1)
+    // Who says no input means the one there is.
+    expect(await run('my-workflow-name', { transaction_id: body.transaction_id })).toEqual(all[0])
     expect(await refused(post('my-workflow-name/run', { ...body, input: { initial: 'y' } }))).toEqual([
       409,
       { code: 'invalid_state_error', type: 'conflict', message: 'A run with this transaction id is live with another input' },
