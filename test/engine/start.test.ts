@@ -207,6 +207,28 @@ describe('a transaction id', () => {
     expect((await server.start(other, { input: { a: 2 }, transactionId: 't1' })).id).not.toBe(runs[0]!.id)
   })
 
+  test('names the live run also to who does not say what it was started with, and makes the attempts that wait to be asked for', async () => {
+    const manual = { retry: { maxAttempts: 3, manual: true } }
+    const nodes = [
+      { id: 'in', type: 'input', config: { schema: { type: 'object', required: ['a'] } } },
+      { id: 'out', type: 'external', settings: manual },
+    ]
+    const { id } = await server.workflow({ nodes, links: [{ source: 'in', target: 'out' }] })
+    const wait = { until: 'parked', ms: 20_000 } as const
+    const first = await server.start(id, { input: { a: 1 }, transactionId: 't3', wait })
+    const fail = (code: string) => server.call('POST', '/v1/steps/report', { run: { id: first.id }, step: 'out', outcome: 'failed', error: { code, message: 'No' }, wait })
+    await fail('one')
+    const parked = await server.call('GET', `/v1/runs/${first.id}`)
+    expect(parked).toMatchObject({ status: 'waiting', waitingKind: 'retry', waitingOn: [{ kind: 'retry', step: 'out' }] })
+    const again = await server.start(id, { transactionId: 't3', wait })
+    expect(again).toMatchObject({ id: first.id, status: 'waiting', waitingKind: 'report' })
+    await fail('two')
+    await server.start(id, { input: { a: 1 }, transactionId: 't3', wait })
+    await fail('three')
+    expect(await server.call('GET', `/v1/runs/${first.id}`)).toMatchObject({ status: 'failed', reason: { code: 'step_failed' } })
+    expect(await refusal(server.start(id, { transactionId: 't3' }))).toMatchObject({ code: 'input_invalid' })
+  })
+
   test('sent by many at once to two servers names one run', async () => {
     await using there = await server.another()
     const { id } = await server.workflow(waiting)

@@ -226,9 +226,9 @@ export function createStarter(parts: StarterParts): Starter {
     const found = await workflows.publishForStart(tx, actor, input.workflow, input.version, input.expectHash)
     const lane = laneIn(found.workflow.id, input)
     // What is yet to be filled in is checked when it has been.
-    const whole = historyAs === undefined ? givenInput(found.definition, catalogue, input) : null
+    const whole = historyAs === undefined && !isSilent(input) ? givenInput(found.definition, catalogue, input) : null
     const inputHash = input.transactionId === undefined ? null : hashOf(input)
-    const same = await sameTransaction(tx, found, input.transactionId, inputHash)
+    const same = await sameTransaction(tx, found, input.transactionId, isSilent(input) ? null : inputHash)
     const peer = same ?? (lane ? await laneHolder(tx, workspaceId, lane) : null)
     if (peer) {
       if (idempotencyKey !== undefined) await redirectKey(tx, { workspaceId, actor: actor.principalId, key: `start:${idempotencyKey}`, reply: JSON.stringify({ id: peer }) })
@@ -490,6 +490,9 @@ function schemaIssues(node: Node, catalogue: Catalogue, value: Json, at: string[
   return checkValue(schema, value).map((issue) => ({ ...issue, nodeId: node.id, path: [...at, ...(issue.path ?? [])] }))
 }
 
+/** Names a run, and says nothing of what it is started with: whatever that was, is meant. */
+const isSilent = ({ transactionId, input, inputs, message }: StartRun): boolean => transactionId !== undefined && [input, inputs, message].every((each) => each === undefined)
+
 /** By what it is told whether another start of a transaction id means the same. */
 const hashOf = ({ input = null, inputs, message }: StartRun): string => fingerprintOf(message === undefined ? (inputs ?? input) : { given: inputs ?? input, message })
 
@@ -504,7 +507,7 @@ async function sameTransaction(
   await lockTransaction(tx, found.workflow.id, transactionId)
   const known = await runOfTransaction(tx, found.workflow.id, transactionId)
   if (!known || (!known.live && !found.definition.settings?.idempotent)) return null
-  if (known.live && known.input_hash !== inputHash) throw new Fault('transaction_conflict', { details: { runId: known.id } })
+  if (known.live && inputHash !== null && known.input_hash !== inputHash) throw new Fault('transaction_conflict', { details: { runId: known.id } })
   return known.id
 }
 
