@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { isLoopback, loadConfig, withSecret } from '../../src/config.ts'
+import { isLoopback, environmentOf, loadConfig, withSecret } from '../../src/config.ts'
 import { StartRefused } from '../../src/store/refused.ts'
 
 let directory: string
@@ -18,6 +18,7 @@ test('without any variable the settings are those of the documentation', () => {
     port: 7878,
     dataDir: '/somewhere/.sluice',
     databaseUrl: null,
+    workflows: null,
     secret: null,
     role: 'all',
     adminEmail: 'admin@sluice.local',
@@ -39,12 +40,23 @@ test('without any variable the settings are those of the documentation', () => {
   })
 })
 
+test('the folder of workflows is meant from where the server is started', () => {
+  expect(loadConfig({ SLUICE_WORKFLOWS: './flows' }, '/somewhere').workflows).toBe('/somewhere/flows')
+})
+
+test('settings of a program are read like those of the environment', () => {
+  const given = { port: 0, databaseUrl: 'postgres://db/sluice', httpAllow: ['localhost:4000', '10.0.0.7'], trustProxy: true, secret: undefined }
+  expect(environmentOf(given)).toEqual({ SLUICE_PORT: '0', SLUICE_DATABASE_URL: 'postgres://db/sluice', SLUICE_HTTP_ALLOW: 'localhost:4000,10.0.0.7', SLUICE_TRUST_PROXY: 'true' })
+  expect(loadConfig(environmentOf(given))).toMatchObject({ port: 0, httpAllow: ['localhost:4000', '10.0.0.7'], trustProxy: true })
+})
+
 test('every variable is read under its name', () => {
   const settings = loadConfig({
     SLUICE_HOST: '::1',
     SLUICE_PORT: ' 80 ',
     SLUICE_DATA_DIR: '/data',
     SLUICE_DATABASE_URL: 'postgres://me:pass@db:5433/sluice?sslmode=require',
+    SLUICE_WORKFLOWS: '/flows',
     SLUICE_SECRET: 's'.repeat(32),
     SLUICE_ROLE: 'worker',
     SLUICE_ADMIN_EMAIL: 'me@example.com',
@@ -69,6 +81,7 @@ test('every variable is read under its name', () => {
     port: 80,
     dataDir: '/data',
     databaseUrl: 'postgres://me:pass@db:5433/sluice?sslmode=require',
+    workflows: '/flows',
     secret: 's'.repeat(32),
     role: 'worker',
     adminEmail: 'me@example.com',
