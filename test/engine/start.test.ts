@@ -213,7 +213,7 @@ describe('a transaction id', () => {
       { id: 'in', type: 'input', config: { schema: { type: 'object', required: ['a'] } } },
       { id: 'out', type: 'external', settings: manual },
     ]
-    const { id } = await server.workflow({ nodes, links: [{ source: 'in', target: 'out' }] })
+    const { id } = await server.workflow({ kind: 'workflow', nodes, links: [{ source: 'in', target: 'out' }] })
     const wait = { until: 'parked', ms: 20_000 } as const
     const first = await server.start(id, { input: { a: 1 }, transactionId: 't3', wait })
     const fail = (code: string) => server.call('POST', '/v1/steps/report', { run: { id: first.id }, step: 'out', outcome: 'failed', error: { code, message: 'No' }, wait })

@@ -314,15 +314,10 @@ export const Subscribe = z
   .strictObject({
     runId: Id.optional().meta({ description: 'This run; with `workflow` only if it is one of that workflow' }),
     workflow: WorkflowRef.optional().meta({ description: 'All runs of this workflow' }),
-    transactionId: z
-      .string()
-      .min(1)
-      .max(200)
-      .optional()
-      .meta({
-        description:
-          'With `workflow`: its run of this transaction id, the live one, else the newest; a run without one goes by its own id. Where there is none, the first that is started',
-      }),
+    transactionId: z.string().min(1).max(200).optional().meta({
+      description:
+        'With `workflow`: its run of this transaction id, the live one, else the newest; a run without one goes by its own id. Where there is none, the first that is started',
+    }),
     sessionId: Id.optional(),
     current,
     where: whereOf(eventFields),

@@ -104,7 +104,12 @@ test.each([
   ['a drawn map has what its handle leads to, and is followed by what the other does', ['a -> e', 'e:sub -> x', 'x -> y', 'e -> z'], { e: 'e x y' }, 'a e z'],
   ['a drawn map in the items of two producers', ['p1 -> e', 'p2 -> e', 'e:sub -> x'], { p1: 'p1 e', p2: 'p2 e', e: 'e x' }, 'p1 p2'],
   ['a producer that reads no channel comes after a writer as after any node', ['p -> w', 'w -> c', 'c -> a'], { p: 'p w c', c: 'c a' }, 'p'],
-  ['producers in bodies that are one share one of their own', ['p1 -> p3', 'p2 -> p4', 'p1 -> j', 'p2 -> j', 'p3 -> k', 'p4 -> k'], { p1: 'p1 p3 j', p2: 'p2 p4 j', p3: 'p3 k', p4: 'p4 k' }, 'p1 p2'],
+  [
+    'producers in bodies that are one share one of their own',
+    ['p1 -> p3', 'p2 -> p4', 'p1 -> j', 'p2 -> j', 'p3 -> k', 'p4 -> k'],
+    { p1: 'p1 p3 j', p2: 'p2 p4 j', p3: 'p3 k', p4: 'p4 k' },
+    'p1 p2',
+  ],
   ['what ends is followed by nothing', ['p -> s', 's -> a'], { p: 'p s' }, 'p a'],
 ])('%s', (_, links, wanted, top) => {
   const made = drawn(...links)
