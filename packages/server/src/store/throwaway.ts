@@ -18,6 +18,9 @@ const ownTime = `
   create function public.now() returns timestamptz language sql stable as
     'select pg_catalog.now() + (select ms from public.skipped) * interval ''1 millisecond'''`
 
+/** pg-boss asks for the time by a function of its own, which is PostgreSQL's. */
+const queueTime = 'create or replace function sluice_jobs.job_now() returns timestamptz language sql stable as $$ select public.now() $$'
+
 const withOwnTime = (name: string): string => `alter database ${name} set search_path = public, pg_catalog`
 
 /** An address of a database of this name, beside the one of the address. */
@@ -35,6 +38,7 @@ export async function makeTemplate(url: string, fill: (url: string) => Promise<u
   await on(address, ownTime)
   await on(url, withOwnTime(name))
   await fill(address)
+  await on(address, queueTime)
   await on(url, `alter database ${name} with allow_connections false`)
   return name
 }
