@@ -23,6 +23,8 @@ export interface Clock {
 const mostTimers = 200
 const longestLookMs = 500
 const netMs = 15_000
+/** Between two casts that were rung for. */
+const firstNetMs = 250
 
 /** Turns due timers into happenings; and, now and then, casts the nets for what nobody looks after. */
 export function createClock(parts: { database: Database; door: Door; queue: Queue; doorbell: Doorbell; time: Time; log: Log; serves(name: string): boolean }): Clock {
@@ -103,8 +105,19 @@ export function createClock(parts: { database: Database; door: Door; queue: Queu
     })
   }
 
+  /** Where a server had to leave a run to others, these look at once; again and again only at longer and longer intervals, since it may be the one that takes it again. */
   async function casts(): Promise<void> {
-    while (!stopping.signal.aborted) await sleep(await guarded(cast, netMs), undefined, { signal: stopping.signal }).catch(() => {})
+    let soonestMs = firstNetMs
+    while (!stopping.signal.aborted) {
+      const rung = new AbortController()
+      const off = doorbell.on('unserved', () => rung.abort())
+      const restMs = await guarded(cast, netMs)
+      const signal = AbortSignal.any([stopping.signal, rung.signal])
+      await sleep(soonestMs, undefined, { signal: stopping.signal }).catch(() => {})
+      await sleep(restMs - soonestMs, undefined, { signal }).catch(() => {})
+      off()
+      soonestMs = rung.signal.aborted ? Math.min(soonestMs * 2, netMs) : firstNetMs
+    }
   }
 
   return {

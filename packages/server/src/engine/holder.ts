@@ -245,6 +245,7 @@ export class Holder implements Held {
     this.parts.note(this.state)
     this.report(turn)
     this.follow(turn, begins)
+    if (!this.isServed()) this.parts.doorbell.ring({ unserved: true })
     for (const child of untold) await this.cancelChild(child)
     if (!parked || this.gone) return false
     if (keepsJob && !isTerminal(this.state.run.status)) return true

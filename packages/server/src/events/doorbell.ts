@@ -18,9 +18,11 @@ export interface Rings {
   jobs?: boolean
   /** There is something to bring to runs: an item of a queue, a delivery of a webhook, or a run that waits for one. */
   sources?: boolean
+  /** There are runs that a server had to leave to those that have what they need. */
+  unserved?: boolean
 }
 
-export type Topic = `run:${string}` | `workspace:${string}` | `session:${string}` | `holder:${string}` | 'jobs' | 'sources'
+export type Topic = `run:${string}` | `workspace:${string}` | `session:${string}` | `holder:${string}` | 'jobs' | 'sources' | 'unserved'
 
 interface News {
   runs: Set<string>
@@ -29,6 +31,7 @@ interface News {
   holders: Set<string>
   jobs: boolean
   sources: boolean
+  unserved: boolean
 }
 
 export interface Doorbell {
@@ -68,6 +71,7 @@ export function createDoorbell(database: Database): Doorbell {
     for (const id of news.holders ?? []) wake(`holder:${id}`)
     if (news.jobs) wake('jobs')
     if (news.sources) wake('sources')
+    if (news.unserved) wake('unserved')
   }
   const listening = listen(database, 'sluice', heard, wakeAll)
 
@@ -90,8 +94,8 @@ export function createDoorbell(database: Database): Doorbell {
   }
 
   return {
-    ring({ runs = [], workspaces = [], sessions = [], holders = [], jobs = false, sources = false }) {
-      pending ??= { runs: new Set(), workspaces: new Set(), sessions: new Set(), holders: new Set(), jobs: false, sources: false }
+    ring({ runs = [], workspaces = [], sessions = [], holders = [], jobs = false, sources = false, unserved = false }) {
+      pending ??= { runs: new Set(), workspaces: new Set(), sessions: new Set(), holders: new Set(), jobs: false, sources: false, unserved: false }
       for (const id of runs) {
         pending.runs.add(id)
         wake(`run:${id}`)
@@ -115,6 +119,10 @@ export function createDoorbell(database: Database): Doorbell {
       if (sources) {
         pending.sources = true
         wake('sources')
+      }
+      if (unserved) {
+        pending.unserved = true
+        wake('unserved')
       }
       if (!sending && !closed) void send()
     },
@@ -142,6 +150,7 @@ interface Message {
   holders?: string[]
   jobs?: boolean
   sources?: boolean
+  unserved?: boolean
   all?: boolean
 }
 
@@ -155,8 +164,17 @@ function newsOf(payload: string): Message | null {
 }
 
 function messageOf(from: string, news: News): object {
-  const { runs, workspaces, sessions, holders, jobs, sources } = news
+  const { runs, workspaces, sessions, holders, jobs, sources, unserved } = news
   // Holders are few, and read their run each time they are rung for: they are named as long as they can be.
   if (runs.size + workspaces.size + sessions.size + holders.size > mostNames) return { from, all: true, ...(holders.size <= mostNames && { holders: [...holders] }), jobs }
-  return { from, runs: [...runs], workspaces: [...workspaces], ...(sessions.size > 0 && { sessions: [...sessions] }), holders: [...holders], jobs, ...(sources && { sources }) }
+  return {
+    from,
+    runs: [...runs],
+    workspaces: [...workspaces],
+    ...(sessions.size > 0 && { sessions: [...sessions] }),
+    holders: [...holders],
+    jobs,
+    ...(sources && { sources }),
+    ...(unserved && { unserved }),
+  }
 }
