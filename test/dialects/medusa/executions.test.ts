@@ -85,6 +85,11 @@ const later = defineWorkflow('later', (w) => {
   w.step('fail', { invoke: fail('Later') })
 })
 
+const unhurried = defineWorkflow('unhurried', (w) => {
+  w.step('wait', { async: true, invoke: () => {} })
+  w.step('think', { invoke: () => new Promise((thought) => setTimeout(thought, 500, 'thought')) })
+})
+
 const inner = defineWorkflow('inner', (w) => {
   w.step('ask', { async: true, invoke: () => {} })
 })
@@ -94,7 +99,7 @@ const outer = defineWorkflow('outer', (w) => {
 
 let medusa: MedusaServer
 beforeAll(async () => {
-  medusa = await medusaServer({}, [mine, saga, tolerant, lost, broken, once, slow, awaiting, later, inner, outer])
+  medusa = await medusaServer({}, [mine, saga, tolerant, lost, broken, once, slow, awaiting, later, unhurried, inner, outer])
 })
 afterAll(() => medusa[Symbol.asyncDispose]())
 
@@ -359,6 +364,13 @@ describe('a report', () => {
       compensate: { order: { output: 'recalled' } },
       errors: [{ action: 'ship', handlerType: 'invoke', error: { message: '"Again"', details: 'Again', code: 'reported_failure' } }],
     })
+  })
+
+  test('is answered when the execution has gone on as far as it goes by itself', async () => {
+    const transaction_id = fresh()
+    await run('unhurried', { transaction_id })
+    expect(await ok(success('unhurried', { transaction_id, step_id: 'wait' }))).toEqual({ success: true })
+    expect((await of('unhurried', transaction_id)).state).toBe('done')
   })
 
   test('is no error although a later step fails', async () => {
