@@ -21,7 +21,7 @@ await using sluice = await startTesting({ workflows: [order, trial] })
 const run = await sluice.start(order)
 `
 
-test('every piece of the guide compiles, and the program in it is the example', { timeout: 120_000 }, async () => {
+test('every piece of the guide compiles, and the program in it is the example', { timeout: 240_000 }, async () => {
   expect(blocks.length).toBe(guide.match(/^```ts/gm)!.length)
   const [first, ...pieces] = blocks
   expect(await readFile(join(root, 'examples/testing', first!.info), 'utf8')).toContain(first!.code)
@@ -46,7 +46,7 @@ test('the example passes with the test runner of Node, and its process ends by i
   expect(stdout).toContain('# fail 0')
 })
 
-test('a test that is killed leaves no PostgreSQL and no file behind', { timeout: 120_000 }, async () => {
+test('a test that is killed leaves no PostgreSQL and no file behind', { timeout: 240_000 }, async () => {
   const place = await mkdtemp(join(tmpdir(), 'sluice-killed-'))
   try {
     const program = join(place, 'killed.mts')
