@@ -109,7 +109,7 @@ function stepFrom(row: StepRecord): StepRow {
     waitingFor: row.waiting_for as StepRow['waitingFor'],
     skipReason: row.skip_reason as StepRow['skipReason'],
     compensation: row.compensation as Compensation | null,
-    compensateInput: (row.compensate_input ?? undefined) as Json | undefined,
+    compensateInput: row.compensate_input === null ? undefined : (JSON.parse(row.compensate_input) as Json),
     body: row.body as StepRow['body'],
     reported: row.reported,
     startedAt: ms(row.started_at),

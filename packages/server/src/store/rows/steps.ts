@@ -1,6 +1,6 @@
 import type { Tx } from '../database.ts'
 
-/** A step as stored; times as dates, JSON columns parsed but for the output, which stays text. */
+/** A step as stored; times as dates, JSON columns parsed but for the output and what is left for its undoing, which stay text. */
 export interface StepRecord {
   run_id: string
   node_id: string
@@ -17,7 +17,8 @@ export interface StepRecord {
   waiting_for: unknown
   skip_reason: string | null
   compensation: unknown
-  compensate_input: unknown
+  /** Null is that nothing was said of it; `null` as text, that it left nothing. */
+  compensate_input: string | null
   body: unknown
   reported: string | null
   started_at: Date | null
@@ -38,7 +39,7 @@ export const stepsOf = (tx: Tx, runIds: readonly string[]): Promise<StepRecord[]
       text: `
         select run_id, node_id, iteration, state, attempts, failures, settled,
           case when output_bytes <= ${inlineOutputBytes} then output::text end as output, output_bytes,
-          route, error, waiting_for, skip_reason, compensation, compensate_input, body, reported,
+          route, error, waiting_for, skip_reason, compensation, compensate_input::text as compensate_input, body, reported,
           started_at, last_attempt_at, retry_at, timed_out_at, ended_at
         from steps where run_id = any($1) order by last_attempt_at, node_id, iteration`,
     },

@@ -1,0 +1,20 @@
+import { defineWorkflow, done } from '@sluice/server'
+import { startTesting } from '@sluice/server/testing'
+import { expect, test } from 'vitest'
+
+test('a step that leaves nothing for its undoing leaves nothing, also where another worker undoes it', async () => {
+  const undone: unknown[] = []
+  const order = defineWorkflow('order', (w) => {
+    w.step('charge', { invoke: () => done({ id: 'ch_1' }, null), compensate: (left) => void undone.push(left) })
+    w.step('note', { invoke: () => done({ id: 'n_1' }, undefined), compensate: (left) => void undone.push(left) })
+    w.step('pack', { invoke: () => done({ id: 'p_1' }, { box: 7 }), compensate: (left) => void undone.push(left) })
+    // The run is let go of meanwhile, and read anew.
+    w.sleep('rest', 1_000)
+    w.step('fail', { invoke: () => Promise.reject(new Error('no')) })
+  })
+  await using sluice = await startTesting({ workflows: [order] })
+  const run = await sluice.start(order)
+  await sluice.skip({ seconds: 2 })
+  expect(await run.get()).toMatchObject({ status: 'compensated' })
+  expect(undone).toEqual([{ box: 7 }, undefined, undefined])
+})
