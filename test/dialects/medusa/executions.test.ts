@@ -455,7 +455,7 @@ describe('an execution', () => {
         invoke: { lose: { __type: 'Symbol(WorkflowStepResponse)', output: { parcel: 7 }, compensateInput: { parcel: 7 } } },
         compensate: { lose: { output: { parcel: 7 } } },
       },
-      'PermanentFailure',
+      'PermanentStepFailure',
     ])
   })
 

@@ -174,7 +174,7 @@ describe('a step', () => {
     })
     expect([timedOutAt, steps['_root.a'], steps['_root.a.b']]).toMatchObject([
       Date.parse(later),
-      { invoke: { state: 'timeout', status: 'permanent_failure' }, timedOutAt: Date.parse(later) },
+      { invoke: { state: 'timeout', status: 'permanent_failure' } },
       { invoke: { state: 'dormant', status: 'idle' } },
     ])
   })
@@ -254,7 +254,7 @@ describe('a tree', () => {
     const { steps, definition } = treeOf(version({ nodes, links: links.flatMap(linksOf) }))
     const declared = Object.fromEntries(steps.map(({ name, definition: { action: _action, uuid: _uuid, ...more } }) => [name, more]))
     expect(declared).toEqual({
-      wait: { name: 'wait', async: true, compensateAsync: true, retryIntervalAwaiting: 5, maxAwaitingRetries: 3, timeout: 90, noCompensation: false, store: true },
+      wait: { name: 'wait', async: true, compensateAsync: true, retryIntervalAwaiting: 5, maxAwaitingRetries: 4, timeout: 90, noCompensation: false, store: true },
       again: { name: 'again', maxRetries: 3, retryInterval: 0.25, continueOnPermanentFailure: true, noCompensation: true, store: true },
       asked: { name: 'asked', maxRetries: 1, autoRetry: false, skipOnPermanentFailure: 'plain', noCompensation: true, store: false },
       'at-once': { name: 'at-once', maxRetries: 1, noCompensation: true, store: false },
