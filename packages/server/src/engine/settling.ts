@@ -37,9 +37,12 @@ export function failStep(turn: Turn, step: StepRow, error: StepError, retry: boo
   moveStep(turn, step, 'retrying')
   step.waitingFor = null
   step.error = boundedError(error)
-  step.retryAt = delay === 'asked' ? null : turn.now + delay
-  if (step.retryAt !== null) setTimer(turn, step, 'retry', step.retryAt)
-  emitStep(turn, 'step.retrying', step, { error: step.error, attempt: step.attempts, retryAt: step.retryAt === null ? null : new Date(step.retryAt).toISOString() })
+  const retryAt = delay === 'asked' ? null : turn.now + delay
+  emitStep(turn, 'step.retrying', step, { error: step.error, attempt: step.attempts, retryAt: retryAt === null ? null : new Date(retryAt).toISOString() })
+  // Nobody who waits until the run rests is to see one between two attempts.
+  if (delay === 0) return moveStep(turn, step, 'pending')
+  step.retryAt = retryAt
+  if (retryAt !== null) setTimer(turn, step, 'retry', retryAt)
 }
 
 /** A failure for good. `handle` is the link that may take it up before `failed`: `expired`, for a wait that nobody answered. */

@@ -66,8 +66,9 @@ export function failUndoing(turn: Turn, step: StepRow, error: StepError, retry: 
   const delay = retry ? retryDelay(nodeOf(turn, step).retry, undo.failures, turn.random(), leastMs) : null
   if (delay === null) return endUndoing(turn, step, { error })
   closeUndoTimer(turn, step)
-  undo.retryAt = delay === 'asked' ? null : turn.now + delay
   noteOutcome(turn, step, 'compensate', 'retrying')
+  if (delay === 0) return retryUndoing(turn, step)
+  undo.retryAt = delay === 'asked' ? null : turn.now + delay
   leaveUndoing(turn, step, 'retrying')
   if (undo.retryAt !== null) setTimer(turn, step, 'undo', undo.retryAt)
 }

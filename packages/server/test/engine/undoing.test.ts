@@ -125,7 +125,7 @@ describe('a step that fails', () => {
 
   test('an attempt whose worker died is none of its failures', () => {
     const play = new Play(graph({ a: { settings: { retry: { maxAttempts: 2, backoffMs: 0 } } } })).crash().crash().fail('a')
-    expect(play.step('a')).toMatchObject({ state: 'retrying', attempts: 3, failures: 1 })
+    expect(play.step('a')).toMatchObject({ state: 'running', attempts: 4, failures: 1 })
   })
 
   test('leaves by the link drawn for it, and the run goes on', () => {

@@ -191,7 +191,7 @@ describe('children', () => {
     expect([...play.crash().turn.childrenToCancel]).toEqual(['kid'])
     expect(play.states()).toEqual({ sub: 'waiting' })
     play.outside(ended({ failed: { code: 'child_cancelled', message: 'It was cancelled' } })).holder()
-    expect(play.step('sub')).toMatchObject({ state: 'retrying', error: { code: 'timed_out' } })
+    expect(play.step('sub')).toMatchObject({ state: 'running', attempts: 2, error: { code: 'timed_out' } })
   })
 
   test('when the run stops it is told to cancel, and the run ends after it', () => {
