@@ -125,7 +125,7 @@ describe('what is told, and in which order', () => {
       'onFinish',
     ])
     const whole = await told(flow({ a: undone(), b: external() }, ['a > b'], { timeoutMs: 300 }))
-    expect(names(whole.messages).slice(5)).toEqual(['onTimeout', 'onCompensateBegin', 'onStepBegin', 'onCompensateStepSuccess', 'onFinish'])
+    expect(names(whole.messages).slice(5)).toEqual(['onResume', 'onStepFailure', 'onTimeout', 'onCompensateBegin', 'onStepBegin', 'onCompensateStepSuccess', 'onFinish'])
   })
 
   test('of a run that is cancelled', async () => {

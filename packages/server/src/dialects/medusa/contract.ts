@@ -79,8 +79,8 @@ export const ExecutionStep = z.object({
   _v: z.int(),
   startedAt: Milliseconds.optional(),
   hasScheduledRetry: z.literal(true).optional(),
-  retryRescheduledAt: Milliseconds.optional(),
-  temporaryFailedAt: Milliseconds.optional(),
+  retryRescheduledAt: Milliseconds.nullable().optional(),
+  temporaryFailedAt: Milliseconds.nullable().optional(),
   timedOutAt: Milliseconds.optional(),
 })
 export type ExecutionStep = z.output<typeof ExecutionStep>

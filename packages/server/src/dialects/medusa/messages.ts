@@ -5,7 +5,7 @@ import { ExecutionError, ExecutionStep } from './contract.ts'
 import { errorsOf } from './mapping/context.ts'
 import { stepOf, transactionOf } from './mapping/execution.ts'
 import { stepPart } from './mapping/ids.ts'
-import { stateOf } from './mapping/states.ts'
+import { isCutOff, stateOf, timedOut } from './mapping/states.ts'
 import { type Tree, type TreeStep, treeOf } from './mapping/tree.ts'
 
 /**
@@ -81,13 +81,21 @@ function ofRun(event: RunEvent, { before, after }: Passage): WorkflowEvent[] {
   }
 }
 
-const backOf = (account: Account): WorkflowEvent[] => [...(timedOutAs(account) ? [base('onTimeout', account)] : []), base('onCompensateBegin', account)]
+const backOf = (account: Account): WorkflowEvent[] => [...(timedOut(account.reason) ? lateIn(account) : []), base('onCompensateBegin', account)]
 
-/** The time of the whole run was up, and not that of a step. */
-const timedOutAs = ({ reason }: Account): boolean => reason?.code === 'timed_out' && reason.step === undefined
+/** The time of a run takes it up, and fails what it cuts off. */
+function lateIn(account: Account): WorkflowEvent[] {
+  const steps = [...account.steps.values()].filter(isCutOff)
+  const errors = errorsOf({ workflow: account.run.workflow, reason: account.reason, steps })
+  const failures = steps.flatMap((step): WorkflowEvent[] => {
+    const place = placeOf(account, step.nodeId)
+    return place ? [{ ...base('onStepFailure', account), step: shown(place, step, account), errors: errors.filter(({ action }) => action === place.name) }] : []
+  })
+  return [base('onResume', account), ...failures, base('onTimeout', account)]
+}
 
 function finishOf(account: Account): WorkflowEvent {
-  const errors = errorsOf({ workflow: account.run.workflow, steps: [...account.steps.values()] })
+  const errors = errorsOf({ workflow: account.run.workflow, reason: account.reason, steps: [...account.steps.values()] })
   return { ...base('onFinish', account), ...(account.status === 'completed' && { result: account.output }), errors }
 }
 
@@ -100,8 +108,9 @@ function ofStep(event: StepEvent, { before, after }: Passage, stepId: string | u
   const step = after.steps.get(event.nodeId)
   if (!place || !step || (stepId !== undefined && stepPart(stepId) !== place.name && stepId !== place.id)) return []
   const told = (type: EventType, more: Partial<WorkflowEvent> = {}): WorkflowEvent => ({ ...base(type, after), step: shown(place, step, after), ...more })
-  const resumed = stepId === undefined && isResumed(place, before.steps.get(event.nodeId)) ? [base('onResume', after)] : []
-  const errors = (of: RunStep) => ({ errors: errorsOf({ workflow: after.run.workflow, steps: [of] }) })
+  const was = before.steps.get(event.nodeId)
+  const resumed = stepId === undefined && isResumed(place, was) ? [base('onResume', after)] : []
+  const errors = (of: RunStep) => ({ errors: errorsOf({ workflow: after.run.workflow, reason: null, steps: [of] }) })
   switch (event.type) {
     case 'step.started':
       return [...resumed, told('onStepBegin')]
@@ -114,7 +123,7 @@ function ofStep(event: StepEvent, { before, after }: Passage, stepId: string | u
     case 'step.failed':
       return [...resumed, told('onStepFailure', errors(step)), ...(step.timedOutAt !== null && stepId === undefined ? [base('onTimeout', after)] : [])]
     case 'step.compensating':
-      return [told('onStepBegin')]
+      return [...failedBefore(place, was, before), told('onStepBegin')]
     case 'step.compensated':
       return [told('onCompensateStepSuccess')]
     case 'step.compensation_failed':
@@ -133,10 +142,17 @@ function isResumed(place: TreeStep, before: RunStep | undefined): boolean {
   return before?.state === 'retrying' && (place.definition.retryInterval !== undefined || place.definition.autoRetry === false)
 }
 
+/** That an attempt at undoing has failed, the next one tells. */
+function failedBefore(place: TreeStep, before: RunStep | undefined, account: Account): WorkflowEvent[] {
+  if (before?.compensation?.state !== 'running') return []
+  const failed: RunStep = { ...before, compensation: { ...before.compensation, state: 'retrying', failures: before.compensation.failures + 1 } }
+  return [{ ...base('onCompensateStepFailure', account), step: shown(place, failed, account), errors: [] }]
+}
+
 function shown(place: TreeStep, step: RunStep, account: Account): ExecutionStep {
-  const { status, reason, steps, pinned, endedAt } = account
+  const { status, reason, steps, pinned, endedAt, undoneAt } = account
   const state = stateOf({ status, reason, steps: [...steps.values()], pinned })
-  return stepOf(place, step, { state, timedOutAt: timedOutAs(account) ? endedAt : null, endedAt })
+  return stepOf(place, step, { state, timedOutAt: timedOut(reason) ? (endedAt ?? undoneAt) : null, endedAt })
 }
 
 // ── where a step stands ────────────────────────────────────────────────────────────────────────────────────────────────

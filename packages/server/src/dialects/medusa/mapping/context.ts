@@ -1,6 +1,7 @@
 import type { Json, JsonObject, ListedRun, RunStep, StepError } from '@sluice/schema'
 import type { ExecutionError, HandlerType, WorkflowExecutionContext } from '../contract.ts'
 import { stepPart } from './ids.ts'
+import { isCutOff, timedOut } from './states.ts'
 import type { Tree } from './tree.ts'
 
 /** What a run was given, and what its steps gave, as Medusa's engine keeps it: the marks of its classes are part of that. PURE and total. */
@@ -39,12 +40,14 @@ function undone({ compensation }: RunStep): Json | undefined {
 
 // ── errors ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** Of what failed for good, in the order in which it did. */
-export function errorsOf({ workflow, steps = [] }: Pick<ListedRun, 'workflow' | 'steps'>): ExecutionError[] {
+/** Of what failed for good, in the order in which it did, and of what the time of the run cut off. */
+export function errorsOf({ workflow, steps = [], reason }: Pick<ListedRun, 'workflow' | 'steps' | 'reason'>): ExecutionError[] {
+  const late = timedOut(reason) ? steps.filter(isCutOff) : []
   const notUndone = steps.filter(({ compensation }) => compensation?.state === 'failed' && compensation.error !== null)
   return [
-    ...failedSteps(steps).map(({ step, error, timedOutAt }) => errorOf(workflow, step, 'invoke', error!, timedOutAt !== null)),
-    ...notUndone.map(({ step, compensation }) => errorOf(workflow, step, 'compensate', compensation!.error!, false)),
+    ...failedSteps(steps).map(({ step, error, timedOutAt }) => errorOf(workflow, step, 'invoke', error!, timedOutAt === null ? undefined : 'TransactionStepTimeoutError')),
+    ...late.map(({ step }) => errorOf(workflow, step, 'invoke', { code: 'timed_out', message: reason!.message }, 'TransactionTimeoutError')),
+    ...notUndone.map(({ step, compensation }) => errorOf(workflow, step, 'compensate', compensation!.error!)),
   ]
 }
 
@@ -54,12 +57,18 @@ export const failedSteps = (steps: readonly RunStep[]): RunStep[] =>
 const endOf = ({ endedAt }: RunStep): number => (endedAt === null ? Infinity : Date.parse(endedAt))
 
 /** What a step threw has a name, and a type where it is an error of Medusa's; what a report said of it is with it. */
-function errorOf(workflow: string, step: string, handlerType: HandlerType, { code, message, details }: StepError, isTimeout: boolean): ExecutionError {
+function errorOf(workflow: string, step: string, handlerType: HandlerType, { code, message, details }: StepError, timeout?: string): ExecutionError {
   const action = stepPart(step)
   const known = isObject(details) ? details : details === undefined ? {} : { details }
-  const name = isTimeout ? 'TransactionStepTimeoutError' : typeof known['name'] === 'string' ? known['name'] : 'Error'
+  const name = timeout ?? nameOf(known['name'])
   const stack = `${name}: ${message}\n⮑ sat [${workflow} -> ${action} (${handlerType})]`
   return { action, handlerType, error: { ...known, ...(code !== 'error' && { code }), message, name, stack } }
+}
+
+/** Of an error by which a step says that it is not to be tried again, as Medusa calls it. */
+function nameOf(name: Json | undefined): string {
+  if (name === 'PermanentFailure') return 'PermanentStepFailure'
+  return typeof name === 'string' ? name : 'Error'
 }
 
 const isObject = (value: Json | undefined): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -1,6 +1,6 @@
 import type { ListedRun, RunNode, RunStep, Version } from '@sluice/schema'
-import type { AdminWorkflowExecutionExecution, ExecutionStep, HandlerState, TransactionState } from '../contract.ts'
-import { compensateOf, hasFailed, hasFinished, invokeOf, stateOf } from './states.ts'
+import type { AdminWorkflowExecutionExecution, ExecutionStep, HandlerState, StepDefinition, TransactionState } from '../contract.ts'
+import { compensateOf, hasFailed, hasFinished, invokeOf, isCutOff, stateOf, timedOut } from './states.ts'
 import { milliseconds } from './times.ts'
 import type { Tree, TreeStep } from './tree.ts'
 
@@ -11,7 +11,7 @@ import type { Tree, TreeStep } from './tree.ts'
 export function executionOf(run: ListedRun, tree: Tree): AdminWorkflowExecutionExecution {
   const { pinned, startedAt, endedAt, reason } = run
   const state = stateOf(run)
-  const timedOutAt = reason?.code === 'timed_out' && reason.step === undefined ? endedAt : null
+  const timedOutAt = timedOut(reason) ? endedAt : null
   const has = new Map(stepsIn(run).map((step) => [step.nodeId, step]))
   const steps = tree.steps.map((step) => stepOf(step, has.get(step.nodeId), { state, timedOutAt, endedAt }))
   return {
@@ -88,8 +88,8 @@ const unattempted = { attempts: 0, failures: 0, lastAttempt: null }
 export function stepOf({ id, depth, definition, next }: TreeStep, step: Known | undefined, within: Within): ExecutionStep {
   const declared = { id, uuid: definition.uuid, depth, definition, saveResponse: true }
   if (!step) return { ...untouched, ...declared, ...unattempted, next: [...next], _v: 0 }
-  const timedOutAt = step.timedOutAt ?? (step.state === 'cancelled' && (step.attempts ?? 0) > 0 ? within.timedOutAt : null)
-  const invoke = invokeOf({ ...step, timedOutAt })
+  const { timedOutAt = null } = step
+  const invoke = invokeOf({ ...step, timedOutAt: timedOutAt ?? (isCutOff(step) ? within.timedOutAt : null) })
   const isReverted = hasFailed(within.state) && isFlagged(invoke)
   const compensate = compensateOf(step.compensation?.state ?? null, isReverted)
   return {
@@ -101,7 +101,7 @@ export function stepOf({ id, depth, definition, next }: TreeStep, step: Known | 
     next: [...next],
     _v: 0,
     ...(step.startedAt !== null && { startedAt: milliseconds(step.startedAt) }),
-    ...retryOf(step),
+    ...retryOf(step, definition),
     ...(timedOutAt !== null && { timedOutAt: milliseconds(timedOutAt) }),
   }
 }
@@ -118,12 +118,19 @@ function attemptsOf(
   return { attempts: counted.attempts, failures: counted.failures, lastAttempt: counted.lastAttemptAt === null ? null : milliseconds(counted.lastAttemptAt) }
 }
 
-/** Since its last attempt it waits for the time of the next, or until somebody asks for it. */
-function retryOf({ state, compensation, lastAttemptAt = null, retryAt = null }: Known): Partial<ExecutionStep> {
-  if (state !== 'retrying' || compensation !== null || lastAttemptAt === null) return {}
-  const at = milliseconds(lastAttemptAt)
-  return retryAt === null ? { temporaryFailedAt: at } : { hasScheduledRetry: true, retryRescheduledAt: at }
+type Retry = Pick<ExecutionStep, 'hasScheduledRetry' | 'retryRescheduledAt' | 'temporaryFailedAt'>
+
+/** Since its last attempt it waits for the time of the next, or until somebody asks for it; of one that was tried again it stands there that it did. */
+function retryOf(step: Known, { retryInterval, retryIntervalAwaiting }: StepDefinition): Retry {
+  const { state, compensation, lastAttemptAt = null, retryAt = null } = step
+  const at = lastAttemptAt === null ? null : milliseconds(lastAttemptAt)
+  const scheduled: Retry = retryInterval === undefined && retryIntervalAwaiting === undefined ? {} : { hasScheduledRetry: true }
+  if (state === 'retrying' && compensation === null) return retryAt === null ? { temporaryFailedAt: at } : { ...scheduled, retryRescheduledAt: at, temporaryFailedAt: null }
+  const again: Retry = wasRetried(step) || (compensation !== null && wasRetried(compensation)) ? { ...scheduled, retryRescheduledAt: null, temporaryFailedAt: null } : {}
+  return retryIntervalAwaiting === undefined || at === null ? again : { ...again, ...scheduled, retryRescheduledAt: at }
 }
+
+const wasRetried = ({ attempts = 0, failures = 0 }: { attempts?: number; failures?: number }): boolean => failures > 0 && attempts > 1
 
 // ── the whole ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -34,6 +34,9 @@ export function stateOf(run: Pick<ListedRun, 'status' | 'reason' | 'steps' | 'pi
 
 const isBegun = (compensation: RunStep['compensation']): boolean => compensation !== null && compensation.state !== 'pending'
 
+/** The time of the whole run was up, and not that of a step. */
+export const timedOut = (reason: ListedRun['reason']): boolean => reason?.code === 'timed_out' && reason.step === undefined
+
 export const hasFinished = (state: TransactionState): boolean => state === 'done' || hasFailed(state)
 export const hasFailed = (state: TransactionState): boolean => state === 'reverted' || state === 'failed'
 
@@ -73,6 +76,9 @@ const invoked = {
   skipped: handled('skipped', 'ok'),
   cancelled: handled('dormant', 'idle'),
 } as const satisfies Record<StepState, HandlerState>
+
+/** Begun, and ended by what became of its run. */
+export const isCutOff = ({ state, attempts = 0 }: { state: StepState; attempts?: number }): boolean => state === 'cancelled' && attempts > 0
 
 /** Of what a step has come to. Of one that the time of its run cut off it is as if its own had been up. */
 export function invokeOf({ state, skipReason, timedOutAt }: Pick<RunStep, 'state' | 'skipReason'> & { timedOutAt: unknown }): HandlerState {

@@ -214,7 +214,8 @@ function retries({ maxAttempts = 1, backoffMs = 1000, manual = false }: NonNulla
 function reminders(remind: Json | undefined): Options {
   const { everyMs, times } = isObject(remind) ? remind : {}
   if (typeof everyMs !== 'number') return {}
-  return { retryIntervalAwaiting: everyMs / 1000, ...(typeof times === 'number' && { maxAwaitingRetries: times }) }
+  // Medusa's engine counts the first call too.
+  return { retryIntervalAwaiting: everyMs / 1000, ...(typeof times === 'number' && { maxAwaitingRetries: times + 1 }) }
 }
 
 const isObject = (value: Json | undefined): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value)
