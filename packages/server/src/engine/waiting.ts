@@ -1,7 +1,7 @@
 import type { Wait } from '@sluice/schema'
 import type { Doorbell } from '../events/doorbell.ts'
 import type { Database } from '../store/database.ts'
-import { movingDescendants, type RunStanding, runStanding } from '../store/rows/runs.ts'
+import { movingBelow, type RunStanding, runStanding } from '../store/rows/runs.ts'
 import { type RunState, isTerminal } from './state.ts'
 
 export type Until = Wait['until']
@@ -64,7 +64,7 @@ export function createWaiting(parts: { database: Database; doorbell: Doorbell; h
       }
       const childMoves = async (): Promise<boolean> => {
         for (;;) {
-          const moving = await movingDescendants(database, runId)
+          const moving = await movingBelow(database, runId)
           const unheard = moving.filter(({ id }) => !offChildren.has(id))
           for (const { id } of unheard) offChildren.set(id, doorbell.on(`run:${id}`, ring))
           // What one did before it was listened to was not heard: it is looked at once more.

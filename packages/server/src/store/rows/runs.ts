@@ -389,20 +389,23 @@ export async function runStanding(tx: Tx, id: string): Promise<RunStanding | und
   return rows[0]
 }
 
-/** Of the runs below one those that have not come to rest. */
-export const movingDescendants = (tx: Tx, id: string): Promise<{ id: string }[]> =>
+/** Of one run and those below it: what has not come to rest below, and what has not heard yet that a child it waits for has ended. */
+export const movingBelow = (tx: Tx, id: string): Promise<{ id: string }[]> =>
   tx.query(
     {
       name: 'runs-moving-below',
       text: `
         with recursive tree as (
-          select id, status, held_at, waiting_kind from runs where parent_run_id = $1 and ended_at is null
+          select id, status, held_at, waiting_kind from runs where id = $1
           union all
           select child.id, child.status, child.held_at, child.waiting_kind from runs child join tree on child.parent_run_id = tree.id where child.ended_at is null
         )
         select id from tree
-        where status <> 'waiting' and held_at is null and waiting_kind is distinct from 'version'
-          and not exists (select from steps where run_id = tree.id and state = 'retrying')
+        where held_at is null and case when status = 'waiting'
+          then exists (
+            select from steps join runs child on child.id = waiting_for ->> 'runId'
+            where run_id = tree.id and steps.state = 'waiting' and waiting_for ->> 'kind' = 'child' and child.ended_at is not null)
+          else id <> $1 and waiting_kind is distinct from 'version' and not exists (select from steps where run_id = tree.id and state = 'retrying') end
         limit 100`,
     },
     [id],
