@@ -207,21 +207,50 @@ function came(value: unknown, mayWait: boolean, remind?: { everyMs: number; time
 function jsonOf(value: unknown): Json {
   if (value === undefined || value === null) return null
   if (typeof value === 'string' || typeof value === 'boolean') return value
+  const text = textOf(value)
+  // What nobody waited for is lost, and stands as an empty object.
+  if (text?.includes('{}')) textOf(value, refusePromise)
+  return text === undefined ? null : (JSON.parse(text) as Json)
+}
+
+function textOf(value: unknown, replacer?: (key: string, each: unknown) => unknown): string | undefined {
   try {
-    const text: string | undefined = JSON.stringify(value)
-    return text === undefined ? null : (JSON.parse(text) as Json)
+    return JSON.stringify(value, replacer)
   } catch (error) {
-    throw new StepFailure('output_invalid', `What the function gave is not JSON: ${(error as Error).message}`, { retry: false })
+    throw new StepFailure('output_invalid', `What the function gave is not JSON: ${saidBy(error)}`, { retry: false })
   }
+}
+
+function refusePromise(key: string, each: unknown): unknown {
+  if (each instanceof Promise) throw new TypeError(`There is a promise at ${key}, to be awaited first`)
+  return each
 }
 
 /** What was thrown, with the code and the kind that it has of its own. */
 function failureOf(error: unknown, mayRetry: boolean): StepFailure {
   if (error instanceof StepFailure) return error
-  if (!(error instanceof Error)) return new StepFailure('error', String(error), { retry: mayRetry, details: jsonOf(error) })
+  if (!(error instanceof Error)) return new StepFailure('error', saidBy(error), { retry: mayRetry, details: ifJson(error) ?? null })
   const { code, type } = error as Error & { code?: unknown; type?: unknown }
   const details = { name: error.name, ...(typeof type === 'string' && { type }) }
-  const options = { retry: mayRetry && !isPermanent(error), details, cause: error }
+  const left = isPermanent(error) && error.compensateInput !== undefined ? ifJson(error.compensateInput) : undefined
   const said = typeof code === 'string' && /^[\w.-]{1,100}$/.test(code) ? code : 'error'
-  return new StepFailure(said, error.message, isPermanent(error) && error.compensateInput !== undefined ? { ...options, compensateInput: jsonOf(error.compensateInput) } : options)
+  return new StepFailure(said, error.message, { retry: mayRetry && !isPermanent(error), details, cause: error, ...(left !== undefined && { compensateInput: left }) })
+}
+
+/** What goes with a failure and cannot be kept is left out: that the step failed, and why, is what counts. */
+function ifJson(value: unknown): Json | undefined {
+  try {
+    return jsonOf(value)
+  } catch {
+    return undefined
+  }
+}
+
+/** Anything may be thrown, also what is no text. */
+function saidBy(error: unknown): string {
+  try {
+    return error instanceof Error ? error.message : String(error)
+  } catch {
+    return 'Something was thrown that has no text'
+  }
 }
