@@ -30,38 +30,49 @@ const input = type<Order>({
   },
 })
 
-/** A saga: what was done is undone, newest first, when a later step fails for good. */
+const day = 86_400_000
+/** Also of their undoing: what is in doubt is asked again, and done once. */
+const retry = { attempts: 3, everyMs: 500 }
+
+/**
+ * A saga: what was done is undone, newest first, when a later step fails for good. So is a step that failed, or was cut off: whether its call
+ * arrived is for the service to know, which is told the key that it was, or would be, called with.
+ */
 export const order = defineWorkflow('order', { title: 'Order', description: 'Reserves, charges, ships and tells the customer, or none of it', input }, (w) => {
   const reserved = w.step('reserve', {
     input: { items: w.input.items },
+    retry,
     invoke: ({ items }, at) => atShop<{ reservation: string }>('/reservations', { items }, at),
-    compensate: (left, at) => atShop('/reservations/release', { reservation: left?.reservation }, at),
+    compensate: (left, at) => atShop('/reservations/release', { reservation: left?.reservation, step: at.stepKey }, at),
   })
 
   const amount = w.transform(w.input.items, (items) => items.reduce((sum, { quantity, price }) => sum + quantity * price, 0))
   const paid = w.step('charge', {
     input: { customer: w.input.customer, amount },
-    retry: { attempts: 3, everyMs: 500 },
+    retry,
     invoke: (charge, at) => atShop<{ charge: string }>('/charges', charge, at),
-    // Also of a charge that failed: whether it arrived is for the payment service to know.
-    compensate: (left, at) => atShop('/charges/refund', { charge: left?.charge }, at),
+    compensate: (left, at) => atShop('/charges/refund', { charge: left?.charge, step: at.stepKey }, at),
   })
 
-  // Orders a parcel and gives nothing: the step waits until somebody reports, a minute or a month later, that it was sent.
-  const shipped = w.step('ship', {
+  w.step('parcel', {
     input: { order: w.input.id, reservation: reserved.reservation },
+    retry,
+    invoke: (parcel, at) => atShop('/parcels', parcel, at),
+    compensate: (_left, at) => atShop('/parcels/recall', { step: at.stepKey }, at),
+  })
+
+  // Waits until somebody reports, a minute or some days later, that the parcel was sent. A report that failed would be the same at another attempt.
+  const shipped = w.step('ship', {
     async: true,
     output: type<Shipment>({ type: 'object', required: ['tracking'], properties: { tracking: { type: 'string' } } }),
-    invoke: async (parcel, at) => {
-      await atShop('/parcels', { ...parcel, step: at.key }, at)
-    },
-    compensate: (_shipment, at) => atShop('/parcels/recall', { step: at.stepKey }, at),
+    timeoutMs: 14 * day,
+    invoke: () => {},
   })
 
   // A parcel that is on its way is not called back because a mail was not sent.
   w.step('notify', {
     input: { customer: w.input.customer, tracking: shipped.tracking },
-    retry: { attempts: 3, everyMs: 500 },
+    retry,
     onFailure: 'continue',
     invoke: (mail, at) => atShop('/mails', mail, at),
   })

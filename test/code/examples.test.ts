@@ -42,7 +42,9 @@ test('an order whose parcel cannot be sent is undone, newest first, and each cal
   expect(await server.wait(run)).toMatchObject({ status: 'compensated', reason: { step: 'ship' } })
   expect(services.paths()).toEqual(['/reservations', '/charges', '/parcels', '/parcels/recall', '/charges/refund', '/reservations/release'])
   expect(services.asked[1]!.body).toEqual({ customer: 'c_42', amount: 24 })
-  expect(services.asked.slice(-2).map(({ body }) => body)).toEqual([{ charge: 'ch_1' }, { reservation: 'res_1' }])
+  // What undoes a call names the key of that call.
+  const [reserved, charged, parcel] = services.asked.map(({ key }) => key)
+  expect(services.asked.slice(-3).map(({ body }) => body)).toEqual([{ step: parcel }, { charge: 'ch_1', step: charged }, { reservation: 'res_1', step: reserved }])
   expect(new Set(services.asked.map(({ key }) => key)).size).toBe(6)
 })
 
