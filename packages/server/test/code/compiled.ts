@@ -1,10 +1,11 @@
 import type { DefinitionIssue, Json, JsonObject, Node } from '@sluice/schema'
-import { createRegistry } from '../../src/code/registry.ts'
+import { createRegistry, type Registry } from '../../src/code/registry.ts'
 import { valueOf } from '../../src/code/takes.ts'
 import type { WrittenWorkflow } from '../../src/code/written.ts'
 import { compileReference, Taken } from '../../src/expressions/index.ts'
 import { createModels } from '../../src/models/models.ts'
 import { createCatalogue } from '../../src/nodes/catalogue.ts'
+import type { Catalogue } from '../../src/nodes/contract.ts'
 import { createOutside } from '../../src/outside/outside.ts'
 import { createSandbox } from '../../src/sandbox/sandbox.ts'
 import { validate } from '../../src/workflows/validate.ts'
@@ -17,8 +18,11 @@ const outside = createOutside({ allow: [] })
 export function issuesOf(workflow: WrittenWorkflow<unknown>): DefinitionIssue[] {
   const code = createRegistry()
   code.add('ws', workflow)
-  return validate(workflow.definition, createCatalogue({ outside, sandbox: createSandbox(), models: createModels({ configured: null, outside }), code }))
+  return validate(workflow.definition, catalogueOf(code))
 }
+
+/** The core's nodes, with these functions. */
+export const catalogueOf = (code: Registry): Catalogue => createCatalogue({ outside, sandbox: createSandbox(), models: createModels({ configured: null, outside }), code })
 
 export function nodeOf({ definition }: WrittenWorkflow<unknown>, id: string): Node {
   const node = definition.nodes.find((each) => each.id === id)
