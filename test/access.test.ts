@@ -339,6 +339,32 @@ describe('renewal', () => {
     expect((await here.renew(await enter(here, bearer(anew)))).expiresAt).toBe(inSeconds(clock.now + day))
   })
 
+  test('is not got round by the tokens for another workspace: they die with the same week, however often they are refreshed', async () => {
+    const person = await member('editor')
+    const began = clock.now
+    clock.now += 6 * 3_600_000
+    let last = await here.switch(person.principal, { workspace: 'default' })
+    for (let times = 0; times < 7; times++) {
+      last = await there.refresh({ refreshToken: last.refreshToken })
+      last = await here.switch(await enter(here, bearer(last.token)), { workspace: 'default' })
+      clock.now += day - 3_600_000
+    }
+    clock.now = began + 7 * day - 60_000
+    last = await there.refresh({ refreshToken: last.refreshToken })
+    const { token } = await enter(here, bearer(last.token))
+    expect(token!.expiresAt).toBe(Date.parse(inSeconds(began + 7 * day)))
+    clock.now = began + 7 * day
+    expect([await code(here.authenticate(bearer(last.token))), await code(here.refresh({ refreshToken: last.refreshToken }))]).toEqual(['credential_invalid', 'credential_invalid'])
+    // The login itself goes on by its own refresh token.
+    await enter(here, bearer((await here.refresh({ refreshToken: person.refreshToken })).token))
+  })
+
+  test('of a login that has ended there is none for another workspace, at once on a server that has not heard of it', async () => {
+    const { principal } = await member('editor')
+    await there.leave(principal)
+    expect(await code(here.switch(principal, { workspace: 'default' }))).toBe('credential_invalid')
+  })
+
   test.each<[string, (person: Awaited<ReturnType<typeof member>>) => Promise<unknown>]>([
     ['logout', ({ principal }) => there.logout(principal)],
     ['a new password', ({ principal }) => there.changePassword(principal, { current: password, next: 'another password' })],

@@ -19,7 +19,7 @@ export interface Auth<Client> {
   renew(by?: Input<typeof Renew>, options?: CallOptions): Promise<RenewedToken>
   /** Sets a password by the token of an invitation or a reset, which works once. Throws `UnauthenticatedError` for one that does not. */
   setPassword(by: Input<typeof SetPassword>, options?: CallOptions): Promise<User>
-  /** A client of the same user in another workspace, by its id or handle; not with a key. Throws `NotFoundError` (`workspace_missing`). */
+  /** A client of the same user in another workspace, by its id or handle, for as long as this login can be renewed; not with a key. Throws `NotFoundError` (`workspace_missing`). */
   switch(to: Input<typeof SwitchWorkspace>, options?: CallOptions): Promise<Client>
   /** Ends the login of this client with all its tokens, within seconds; other logins of the user stay. Not with a key. */
   leave(options?: CallOptions): Promise<void>

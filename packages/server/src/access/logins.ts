@@ -38,7 +38,10 @@ export interface Logins {
   leave(principal: Principal): Promise<void>
   /** Ends every token of the user, everywhere. */
   logout(principal: Principal): Promise<void>
-  /** Tokens for another workspace, by id or handle, of the same user. */
+  /**
+   * Tokens for another workspace, by id or handle, of the same user. They and all that descends from them, by refreshing as well,
+   * die with the week of the login that they were got with: no password and no refresh token was shown for them.
+   */
   switch(principal: Principal, input: SwitchWorkspace): Promise<TokenPair>
   /** Ends every token of the user and answers with new ones for who asked. */
   changePassword(principal: Principal, input: { current: string; next: string }): Promise<TokenPair>
@@ -67,12 +70,20 @@ export function createLogins({ orm, passwords, tokens, standings, now }: LoginPa
     em: EntityManager,
     user: UserRow,
     workspaceId: string,
-    { family, hash: replaces }: Pick<RefreshTokenRow, 'family'> & { hash: Buffer | null } = { family: randomToken(), hash: null },
+    { family = randomToken(), hash: replaces = null, provenAt = null }: Partial<Pick<RefreshTokenRow, 'family' | 'provenAt'>> & { hash?: Buffer | null } = {},
   ): Promise<TokenPair> {
     const refreshToken = randomToken()
-    const expiresAt = new Date(now() + refreshLifetimeMs)
-    await insertRefreshToken(em, { hash: digest(refreshToken), family, replaces, userId: user.id, workspaceId, tokenEpoch: user.tokenEpoch, usedAt: null, expiresAt })
-    const token = await tokens.sign({ userId: user.id, workspaceId, epoch: user.tokenEpoch, family, provenAt: now() })
+    const end = provenAt === null ? Infinity : provenAt.getTime() + renewableMs
+    const expiresAt = new Date(Math.min(now() + refreshLifetimeMs, end))
+    await insertRefreshToken(em, { hash: digest(refreshToken), family, replaces, userId: user.id, workspaceId, tokenEpoch: user.tokenEpoch, provenAt, usedAt: null, expiresAt })
+    const token = await tokens.sign({
+      userId: user.id,
+      workspaceId,
+      epoch: user.tokenEpoch,
+      family,
+      provenAt: provenAt?.getTime() ?? now(),
+      expiresAt: Math.min(now() + tokenLifetimeMs, end),
+    })
     return { token, refreshToken, user: asUser(user) }
   }
 
@@ -137,11 +148,11 @@ export function createLogins({ orm, passwords, tokens, standings, now }: LoginPa
     },
 
     async switch(principal, { workspace }) {
-      authorize(principal, 'account.manage')
+      const { userId, epoch, family, provenAt } = loginOf(principal)
       return orm.transaction(async (em) => {
-        const user = await userById(em, principal.userId)
-        if (!user || user.tokenEpoch !== principal.token?.epoch) throw new Fault('credential_invalid')
-        return issue(em, user, await workspaceFor(em, user, workspace))
+        const user = await userById(em, userId)
+        if (user?.tokenEpoch !== epoch || !(await familyLives(em, family))) throw new Fault('credential_invalid')
+        return issue(em, user, await workspaceFor(em, user, workspace), { provenAt: new Date(provenAt) })
       })
     },
 

@@ -19,7 +19,12 @@ export const auth = router({
     .output(User)
     .mutation(({ ctx, input }) => ctx.parts.access.setPassword(input)),
 
-  switch: signedIn(at('POST', 'switch', 'Get tokens for another workspace'), SwitchWorkspace)
+  switch: signedIn(
+    at('POST', 'switch', 'Get tokens for another workspace', {
+      description: 'They live as long as this login can be renewed: until the seventh day after a password or a refresh token was shown for it.',
+    }),
+    SwitchWorkspace,
+  )
     .output(TokenPair)
     .mutation(({ ctx, input }) => ctx.parts.access.switch(ctx.principal, input)),
 

@@ -12,6 +12,8 @@ export class RefreshTokenRow {
   declare workspaceId: string
   /** The user's at the login: raised since, the token is dead. */
   declare tokenEpoch: number
+  /** Of what was got with a token alone: when a password or a refresh token was last shown for that one. Null: whoever shows this one proves it anew. */
+  declare provenAt: Date | null
   /** Kept after its use: whoever presents it again has stolen it, or was stolen from. */
   declare usedAt: Date | null
   declare expiresAt: Date
@@ -28,6 +30,7 @@ export const mapRefreshToken = ({ defineEntity, p }: typeof Mikro) =>
       userId: p.string(),
       workspaceId: p.string(),
       tokenEpoch: p.integer(),
+      provenAt: p.datetime(3).strictNullable(),
       usedAt: p.datetime(3).strictNullable(),
       expiresAt: p.datetime(3),
     },

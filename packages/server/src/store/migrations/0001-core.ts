@@ -65,6 +65,8 @@ export class Core0001 extends Migration {
         user_id text not null references users (id) on delete cascade,
         workspace_id text not null references workspaces (id) on delete cascade,
         token_epoch int not null,
+        -- Of what was got with a token alone, which proves nothing anew.
+        proven_at timestamptz(3),
         used_at timestamptz(3),
         expires_at timestamptz(3) not null
       )`)
