@@ -301,7 +301,6 @@ export const iterationIndex = (iteration: string): number => Number(iteration.sl
 export const idempotencyKey = (runId: string, nodeId: string, iteration: string): string => `${runId}/${encodeURIComponent(nodeId)}/${iteration === '' ? '-' : iteration}`
 
 export const isSettled = (state: StepState): boolean => state === 'completed' || state === 'failed' || state === 'skipped' || state === 'cancelled'
-/** A step that waits for one of the places that open pauses have; it keeps the mark until its next attempt has an outcome. */
 /** Whether a report of it counts: also of one that is called again meanwhile, for want of that report. */
 export const takesReport = ({ state, waitingFor }: Pick<StepRow, 'state' | 'waitingFor'>): boolean => waitingFor?.kind === 'report' && !isSettled(state)
 
@@ -311,6 +310,7 @@ export function waitDueAt({ state, waitingFor }: Pick<StepRow, 'state' | 'waitin
   return times.length === 0 ? null : Math.min(...times.map((time) => Date.parse(time)))
 }
 
+/** A step that waits for one of the places that open pauses have; it keeps the mark until its next attempt has an outcome. */
 export const isDeferred = (step: StepRow): boolean => step.waitingFor?.kind === 'queue'
 export const isTerminal = (status: CoreStatus): status is TerminalStatus => status === 'completed' || status === 'failed' || status === 'cancelled' || status === 'compensated'
 

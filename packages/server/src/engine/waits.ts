@@ -139,10 +139,11 @@ function expirePause(turn: Turn, step: StepRow): void {
 
 // ── reports, signals, children ─────────────────────────────────────────────────────────────────────────────────────────
 
-/** The time-out of one that is called again counts from the first call: else it would never come. */
+/** The time-out of one that is called again for want of its report counts on: else it would never come. A try after a failure has its own. */
 function awaitReport(turn: Turn, step: StepRow, { remind }: Extract<Waiting, { for: 'report' }>, timeoutMs: number | null): void {
   if (!remind) return park(turn, step, 'report', timeoutMs)
-  const leftMs = timeoutMs === null ? null : Math.max(0, step.startedAt! + timeoutMs - turn.now)
+  const { until } = step.waitingFor ?? {}
+  const leftMs = until === undefined ? timeoutMs : Math.max(0, Date.parse(until) - turn.now)
   const reminded = step.attempts - step.failures - 1
   park(turn, step, 'report', leftMs, reminded < remind.times ? { remindAt: new Date(turn.now + remind.everyMs).toISOString() } : {})
 }
@@ -250,9 +251,9 @@ export function expireWait(turn: Turn, step: StepRow): void {
 
 /** The report may come in the meantime: what was called before is still at it. */
 function callAgain(turn: Turn, step: StepRow): void {
-  const { kind, step: name, iteration } = step.waitingFor!
+  const { remindAt: _, ...waiting } = step.waitingFor!
   moveStep(turn, step, 'pending')
-  step.waitingFor = { kind, step: name, iteration }
+  step.waitingFor = waiting
 }
 
 /** The step goes on waiting until its child has ended: what comes next must not run beside it. */

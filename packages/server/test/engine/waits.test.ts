@@ -66,6 +66,18 @@ describe('reports', () => {
     expect(play.pass(50).run).toMatchObject({ status: 'failed', reason: { code: 'timed_out' } })
   })
 
+  test('that stayed out is waited for as long again when the step is tried again', () => {
+    const remind = { everyMs: 200, times: 9 }
+    const settings = { timeoutMs: 350, retry: { maxAttempts: 2, backoffMs: 1_000, jitter: 0 } }
+    const play = new Play(graph({ out: { settings } })).wait('out', { for: 'report', remind }).pass(200).wait('out', { for: 'report', remind }).pass(150)
+    expect(play.step('out')).toMatchObject({ state: 'retrying', failures: 1 })
+    play.pass(1_000).wait('out', { for: 'report', remind }).pass(199)
+    expect(play.step('out')).toMatchObject({ state: 'waiting', attempts: 3 })
+    play.pass(1).crash().wait('out', { for: 'report', remind }).pass(149)
+    expect(play.step('out')!.state).toBe('waiting')
+    expect(play.pass(1).run).toMatchObject({ status: 'failed', reason: { code: 'timed_out' } })
+  })
+
   test('counts also while the step is called again for want of it: what that call comes to then changes nothing', () => {
     const play = new Play(graph({ out: {} })).wait('out', { for: 'report', remind: { everyMs: 100, times: 9 } }).pass(100)
     expect(play.step('out')!.state).toBe('running')
