@@ -172,7 +172,7 @@ describe('a page reads little more than it shows, however many runs there are', 
     ['the live ones', (tx) => liveRuns(tx, workspace, null)],
     ['the current one', (tx) => currentRun(tx, workspace, { workflow: 'rare' }).catch(() => {})],
     ['the net for runs without a job', (tx) => jobless(tx, 500)],
-    ['the net for runs without a server', (tx) => unservedRuns(tx, 500)],
+    ['the net for runs without a server', (tx) => unservedRuns(tx, () => true, 500)],
     ['those that ask', run({ paused: true })],
     ['those of a workflow that ask', run({ paused: true, workflow: 'rare' })],
     ['pauses', pause({})],
@@ -243,3 +243,18 @@ function rowsOf(plan: Plan): number {
   const own = scans ? (plan['Actual Rows'] + (plan['Rows Removed by Filter'] ?? 0)) * plan['Actual Loops'] : 0
   return own + (plan.Plans ?? []).reduce((sum, each) => sum + rowsOf(each), 0)
 }
+
+test('runs whose functions came back are found, however many older ones wait for what is nowhere', async () => {
+  const own = newId()
+  const waiting = (count: number): Stored[] => Array.from({ length: count }, () => ({ status: 'waiting', waitingKind: 'version', workspace: own }))
+  const [stuck, half, here] = [await store(db.database, waiting(30)), await store(db.database, waiting(1)), await store(db.database, waiting(2))]
+  const lacks = (ids: string[], names: string[]) => db.database.query('update runs set missing = $2 where id = any($1)', [ids, names])
+  await lacks(stuck, ['gone/step'])
+  await lacks(half, ['here/step', 'gone/step'])
+  await lacks(here, ['here/step'])
+  const found = async (limit: number) =>
+    (await unservedRuns(db.database, (name) => name === 'here/step', limit)).map(({ id }) => id).filter((id) => [...stuck, ...half, ...here].includes(id))
+  expect(await found(1_000)).toEqual(here)
+  const others = (await unservedRuns(db.database, (name) => name === 'here/step', 1_000)).length - here.length
+  expect(await found(others + 1)).toEqual(here.slice(0, 1))
+})

@@ -63,8 +63,7 @@ export function createClock(parts: { database: Database; door: Door; queue: Queu
 
   async function cast(): Promise<number> {
     // What another server lacked is for one that has it: those that lack it too leave it alone.
-    const unserved = (await unservedRuns(database, 500)).filter(({ missing }) => (missing ?? []).every(serves))
-    const lost = [...unserved, ...(await jobless(database, 500))].map((row) => row.id)
+    const lost = [...(await unservedRuns(database, serves, 500)), ...(await jobless(database, 500))].map((row) => row.id)
     if (lost.length > 0) {
       await database.transaction((tx) => queue.insert(tx, lost))
       doorbell.ring({ jobs: true })

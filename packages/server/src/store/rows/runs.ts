@@ -331,9 +331,27 @@ export const enterLane = (tx: Tx, id: string, epoch: number): Promise<{ id: stri
 
 // ── nets ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** Runs whose version no worker could serve: tried again when one with more handlers may be here. */
-export const unservedRuns = (tx: Tx, limit: number): Promise<{ id: string; missing: string[] | null }[]> =>
-  tx.query({ name: 'runs-unserved', text: `select id, missing from runs where ended_at is null and waiting_kind = 'version' order by id limit $1` }, [limit])
+/**
+ * Runs whose version no worker could serve so far, and one that has what `serves` says can, oldest first: those that lack what is
+ * nowhere may be many, and keep none of the others waiting.
+ */
+export async function unservedRuns(tx: Tx, serves: (name: string) => boolean, limit: number): Promise<{ id: string }[]> {
+  const wanted = await tx.query<{ name: string }>({
+    name: 'runs-wanted',
+    text: `select distinct unnest(missing) as name from runs where ended_at is null and waiting_kind = 'version'`,
+  })
+  const lacking = wanted.flatMap(({ name }) => (serves(name) ? [] : [name]))
+  return tx.query(
+    {
+      name: 'runs-unserved',
+      text: `
+        select id from runs
+        where ended_at is null and waiting_kind = 'version' and not coalesce(missing, '{}') && $1
+        order by id limit $2`,
+    },
+    [lacking, limit],
+  )
+}
 
 export const setMissing = (tx: Tx, id: string, missing: readonly string[]): Promise<unknown> =>
   tx.query({ name: 'runs-missing', text: 'update runs set missing = $2 where id = $1' }, [id, missing])
