@@ -68,7 +68,11 @@ export interface WorkerParts {
   log: Log
 }
 
-export type HolderParts = WorkerParts & { released(held: Held): void }
+export type HolderParts = WorkerParts & {
+  /** The work of attempts on this server, by run and step, also of those that were told to stop and do not. */
+  atWork: Map<string, Promise<unknown>>
+  released(held: Held): void
+}
 
 /** A task to begin once its turn is durable, with what is known of it already. */
 interface Begin {
@@ -114,8 +118,6 @@ export class Holder implements Held {
   private inbox: Happening[] = []
   /** Attempts under way here, by flight and attempt. */
   private readonly inHand = new Map<string, AbortController>()
-  /** The work of attempts, by step, also of those that were told to stop and do not. */
-  private readonly atWork = new Map<string, Promise<unknown>>()
   private readonly items: Surround['items'] = new Map()
   private readonly configs: Surround['configs'] = new Map()
   private carried: Surround['carried'] = new Map()
@@ -403,9 +405,8 @@ export class Holder implements Held {
   }
 
   private async work(work: Work, outer: AbortSignal): Promise<Happening> {
-    const key = stepKey(work.ref.nodeId, work.ref.iteration)
     // What is undone has come to its end: what still goes on of it here would be done after it.
-    if (work.ref.phase === 'compensate') await Promise.race([this.atWork.get(key), sleep(longestStraggleMs, undefined, { signal: outer }).catch(() => {})])
+    if (work.ref.phase === 'compensate') await this.stragglers(work.ref, outer)
     const logs: NonNullable<AttemptRef['logs']> = []
     const abort = new AbortController()
     const end = () => abort.abort()
@@ -420,7 +421,7 @@ export class Holder implements Held {
     })
     try {
       const running = work.run(abort.signal, this.abilities(work.ref, logs))
-      if (work.ref.phase === 'invoke') this.noteAtWork(key, running)
+      if (work.ref.phase === 'invoke') this.noteAtWork(work.ref, running)
       const happening = await Promise.race([running, late])
       return { ...happening, logs } as Happening
     } finally {
@@ -430,9 +431,25 @@ export class Holder implements Held {
     }
   }
 
-  private noteAtWork(key: string, running: Promise<unknown>): void {
-    this.atWork.set(key, running)
-    void running.finally(() => this.atWork.get(key) === running && this.atWork.delete(key))
+  private workKey({ nodeId, iteration }: AttemptRef): string {
+    return `${this.runId}\n${stepKey(nodeId, iteration)}`
+  }
+
+  /** Beside what an earlier attempt of the step still does. */
+  private noteAtWork(ref: AttemptRef, running: Promise<unknown>): void {
+    const { atWork } = this.parts
+    const key = this.workKey(ref)
+    const all = Promise.all([atWork.get(key), running])
+    atWork.set(key, all)
+    void all.finally(() => atWork.get(key) === all && atWork.delete(key))
+  }
+
+  private async stragglers(ref: AttemptRef, signal: AbortSignal): Promise<void> {
+    const atWork = this.parts.atWork.get(this.workKey(ref))
+    if (!atWork) return
+    const patience = new AbortController()
+    await Promise.race([atWork, sleep(longestStraggleMs, undefined, { signal: AbortSignal.any([signal, patience.signal]) }).catch(() => {})])
+    patience.abort()
   }
 
   private abilities(ref: AttemptRef, logs: NonNullable<AttemptRef['logs']>): Abilities {

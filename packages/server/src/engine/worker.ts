@@ -56,6 +56,7 @@ export function createWorker(parts: WorkerParts): Worker {
 
   const holding = {
     ...parts,
+    atWork: new Map<string, Promise<unknown>>(),
     released(each: Held) {
       if (held.get(each.runId) === each) held.delete(each.runId)
       if (held.size === mostRuns - 1) wake()
