@@ -145,7 +145,7 @@ export const cases: readonly Case[] = [
   {
     name: 'retry-interval',
     rules: 'E4, E10',
-    acts: { a: {}, b: { options: { maxRetries: 1, retryInterval: 0.5 }, invokes: [{ fails: 'one' }, { gives: 2 }] }, c: {} },
+    acts: { a: {}, b: { options: { maxRetries: 1, retryInterval: 1.5 }, invokes: [{ fails: 'one' }, { gives: 2 }] }, c: {} },
     ...chain('a', 'b', 'c'),
     async drive(side) {
       await side.run()
@@ -327,7 +327,7 @@ export const cases: readonly Case[] = [
   {
     name: 'timeout',
     rules: 'E26',
-    options: { timeout: 0.5 },
+    options: { timeout: 1.5 },
     acts: { a: can, pay: { ...reported, compensates: undone }, z: {} },
     ...chain('a', 'pay', 'z'),
     async drive(side) {
