@@ -94,6 +94,9 @@ test('time-outs, retries, reminders, sleeps, what is kept for so long and what w
   expect(second!.after).toBeGreaterThanOrEqual(6_900)
   expect(third!.after - second!.after).toBeGreaterThanOrEqual(6_900)
   expect(rest).toEqual([])
+  // It was twice: there will be no third.
+  await rig.until('it waits without end', () => parked(rig, runs.reminded), lateMs)
+  expect(await rig.database.query('select kind, due_at from timers where run_id = $1', [runs.reminded.id])).toEqual([])
   const told = await other.call('POST', '/v1/steps/report', { run: { id: runs.reminded.id }, step: 'remind', outcome: 'completed' })
   expect(told.status).toBe(200)
 
