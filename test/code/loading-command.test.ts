@@ -28,7 +28,7 @@ async function program(lines: string): Promise<Folder> {
 }
 
 const unrunnable: Record<string, [text: string, line: RegExp]> = {
-  'has TypeScript that does not vanish': [`export enum Size { small }`, /bad\.ts cannot be loaded: TypeScript enum is not supported in strip-only mode \(line 2\)$/],
+  'has TypeScript that does not vanish': [`export enum Size { small }`, /bad\.ts cannot be loaded: TypeScript enum is not supported in strip-only mode \(line 2\): .*`as const`/],
   'does not parse': [`export const = 1`, /bad\.ts cannot be loaded: .+ \(line 2\)$/],
 }
 
@@ -66,6 +66,41 @@ test('a module that keeps the process busy for ever ends the start, and is named
   const command = start([loading.path])
   expect(await command.ended).toBe('SIGKILL')
   expect(command.stderr()).toMatch(/loop\.ts holds the start up for more than \d+ s: what it does at its top level does not end\n$/)
+})
+
+const mistakes: Record<string, [text: string, said: string]> = {
+  'a module throws': [`\nthrow new Error('no warehouse\\nand more')`, 'no warehouse (line 3)'],
+  'it asks somebody in vain': [`throw new Error('connect ECONNREFUSED 127.0.0.1:5432')`, 'connect ECONNREFUSED 127.0.0.1:5432 (line 2)'],
+  'what it imports throws': [`import './sub/throws.ts'`, 'no shop (sub/throws.ts, line 2)'],
+  'a reference is used as a value': [`export const bad = defineWorkflow('bad', (w) => ({\n  next: w.input.a + 1\n}))`, 'to a step as input (line 3)'],
+  'a file is imported by another name': [`import './sub/kinds.js'`, 'an import names the file as it is there, kinds.ts'],
+  'a type is imported as a value': [`import { Order } from './sub/kinds.ts'`, '(line 2): where that is a type, say `import type`'],
+  'what it is written with is not installed': [`import '@sluice/server'`, 'install it in the project of the folder, as docs/code.md says'],
+  'nothing composes a workflow': [`export const bad = defineWorkflow('bad', { title: 'Bad' })`, `needs a function that composes it: defineWorkflow('bad', (w) => …) (line 2)`],
+}
+
+test('what is wrong with a module is said with its line, and with the way to mend it', async () => {
+  await using modules = await folder({
+    ...Object.fromEntries(Object.values(mistakes).map(([text], at) => [`${at}/bad.ts`, text])),
+    ...Object.fromEntries(
+      Object.keys(mistakes).flatMap((_, at) => [
+        [`${at}/sub/kinds.ts`, 'export interface Order {}'],
+        [`${at}/sub/throws.ts`, `throw new Error('no shop')`],
+      ]),
+    ),
+  })
+  await using loading = await program(`
+    import { loadWorkflows } from ${JSON.stringify(here('../../packages/server/src/code/load.ts'))}
+    for (let at = 0; at < ${Object.keys(mistakes).length}; at++) await loadWorkflows(${JSON.stringify(modules.path)} + '/' + at).catch(({ message }) => console.log(message))
+  `)
+  const command = start([loading.path])
+  expect(await command.ended).toBe(0)
+  const said = command.stdout().trim().split('\n')
+  for (const [at, [mistake, [, end]]] of Object.entries(mistakes).entries()) {
+    const line = said[at]!.replaceAll(`${modules.path}/${at}/`, '')
+    expect(line, mistake).toMatch(/^bad\.ts cannot be loaded: /)
+    expect(line.endsWith(end), `${mistake}: ${line}`).toBe(true)
+  }
 })
 
 test('a server runs in a program with the workflows written there, and leaves nothing running', async () => {

@@ -64,6 +64,7 @@ export function defineWorkflow<In, R>(name: string, ...rest: [build: (w: Flow<In
   const [options, build] = rest.length === 1 ? [{}, rest[0]] : rest
   if (!Handle.safeParse(name).success)
     throw new DefinitionError(`A workflow cannot be called ${JSON.stringify(name)}: a name has 1 to 100 characters of A-Z a-z 0-9 . _ -`, String(name))
+  if (typeof build !== 'function') throw new DefinitionError(`Workflow ${name} needs a function that composes it: defineWorkflow('${name}', (w) => …)`, name)
   const schema = options.input && schemaOf(options.input, 'input', name)
   const flow = new Flow<In>(name, schema ? { schema } : {})
   const { definition, functions, hooks } = flow.end(build(flow), settingsOf(options))

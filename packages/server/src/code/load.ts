@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
-import { isAbsolute, join, relative } from 'node:path'
+import { basename, dirname, isAbsolute, join, relative, sep } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { StartRefused } from '../store/refused.ts'
 import { guardLoading } from './guard.ts'
@@ -99,12 +100,38 @@ async function importModule(file: string, patienceMs: number): Promise<WrittenWo
 
 export const tooLate = (file: string, patienceMs: number): string => `${file} is not loaded after ${patienceMs / 1000} s: what it awaits or does at its top level does not end`
 
-/** In one line, with the place where there is one. Of syntax the stack begins with it. */
+/** In one line, with the place where there is one, and the way to mend it where we know that. */
 function reasonOf(error: unknown, file: string): string {
   if (!(error instanceof Error)) return String(error)
-  const [, path, line] = /^(\S.*?):(\d+)\n/.exec(error.stack ?? '') ?? []
+  const said = firstLine(error)
+  const [, path, line] = placeOf(error.stack ?? '') ?? []
   const place = path === undefined ? '' : pathOf(path) === file ? ` (line ${line})` : ` (${shown(pathOf(path))}, line ${line})`
-  return `${firstLine(error)}${place}`
+  const remedy = remedyOf(said)
+  return `${said}${place}${remedy === null ? '' : `: ${remedy}`}`
+}
+
+const ours = dirname(fileURLToPath(import.meta.url)) + sep
+const isTheirs = (path: string): boolean => !pathOf(path).startsWith(ours) && !path.includes('/node_modules/')
+
+/** Of syntax the stack begins with it; what was thrown is told of by the first line that is neither ours nor a package's. */
+const placeOf = (stack: string): RegExpMatchArray | null =>
+  /^((?:file:\/)?\/.+):(\d+)\n/.exec(stack) ?? [...stack.matchAll(/^ {4}at .*?(file:\/\/\/.+?):(\d+):\d+\)?$/gm)].find(([, path]) => isTheirs(path!)) ?? null
+
+const remedies: readonly [said: RegExp, remedy: string][] = [
+  [
+    / in strip-only mode$/,
+    'Node runs TypeScript by leaving its types out. Write an object `as const` for an enum, and fields for parameter properties; `erasableSyntaxOnly` in tsconfig.json finds them',
+  ],
+  [/ does not provide an export named /, 'where that is a type, say `import type`'],
+  [/^Cannot find package '@sluice\/server'/, 'install it in the project of the folder, as docs/code.md says'],
+]
+
+/** Null: nothing is known. */
+function remedyOf(said: string): string | null {
+  const [, missing] = /^Cannot find module '([^']+)'/.exec(said) ?? []
+  const written = missing?.replace(/(\.js)?$/, '.ts')
+  if (written !== undefined && existsSync(written)) return `an import names the file as it is there, ${basename(written)}`
+  return remedies.find(([of]) => of.test(said))?.[1] ?? null
 }
 
 const pathOf = (given: string): string => (given.startsWith('file:') ? fileURLToPath(given) : given)
