@@ -208,8 +208,8 @@ function jsonOf(value: unknown): Json {
   if (value === undefined || value === null) return null
   if (typeof value === 'string' || typeof value === 'boolean') return value
   const text = textOf(value)
-  // What nobody waited for is lost, and stands as an empty object.
-  if (text?.includes('{}')) textOf(value, refusePromise)
+  // What nobody waited for is lost, as is what a Map holds: each stands as an empty object.
+  if (text?.includes('{}')) textOf(value, refuseEmptied)
   return text === undefined ? null : (JSON.parse(text) as Json)
 }
 
@@ -221,8 +221,11 @@ function textOf(value: unknown, replacer?: (key: string, each: unknown) => unkno
   }
 }
 
-function refusePromise(key: string, each: unknown): unknown {
-  if (each instanceof Promise) throw new TypeError(`There is a promise at ${key}, to be awaited first`)
+function refuseEmptied(key: string, each: unknown): unknown {
+  const place = key === '' ? '' : ` at ${key}`
+  if (each instanceof Promise) throw new TypeError(`There is a promise${place}, to be awaited first`)
+  if (each instanceof Map) throw new TypeError(`There is a Map${place}, to be given as an object or a list: Object.fromEntries(map), [...map]`)
+  if (each instanceof Set) throw new TypeError(`There is a Set${place}, to be given as a list: [...set]`)
   return each
 }
 
