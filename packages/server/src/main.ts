@@ -1,6 +1,10 @@
 #!/usr/bin/env node
-import { keepCompiled } from './command/compiled.ts'
-
+// Nothing is imported before it is known that this can run it.
+if (Number(process.versions.node.split('.')[0]) < 24) {
+  process.stderr.write(`sluice-server needs Node 24 or newer, and this is Node ${process.versions.node}. Install Node 24 or newer, then start again.\n`)
+  process.exit(1)
+}
+const { keepCompiled } = await import('./command/compiled.ts')
 // Before anything is loaded that could be kept: hence the imports below.
 keepCompiled()
 const { main } = await import('./command/line.ts')
