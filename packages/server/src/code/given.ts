@@ -40,6 +40,8 @@ function treeOfEntries(given: readonly [string, unknown][], taker: Taker, path: 
 
 function treeOfReference(source: Source, taker: Taker, path: Path): Json {
   check(source, taker, path)
+  // Of what the engine reads in a config nothing stands there.
+  if (path.includes('__proto__')) return refuse(taker, 'is a reference under the key __proto__, where none is read', path)
   const { at } = source
   return at.is === 'place' ? pointer(at.root, at.path) : inside(at.tree, at.path)
 }

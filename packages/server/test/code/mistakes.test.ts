@@ -184,6 +184,11 @@ describe('what a step takes', () => {
     endless.self = endless
     expect(taking(endless)).toBe(said('at self.self.self is nested deeper than 64, or in itself'))
   })
+
+  test('has no reference under a key that nobody reads', () => {
+    const under = problem((w) => w.step('a', { input: Object.fromEntries([['__proto__', { b: w.input.id }]]), invoke }))
+    expect(under).toBe('Step a of workflow order: its input at __proto__.b is a reference under the key __proto__, where none is read')
+  })
 })
 
 describe('a step', () => {
