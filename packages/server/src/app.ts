@@ -222,7 +222,8 @@ export async function createApp(config: Config, { databaseUrl, log, nodes = [], 
     if (runs) {
       worker.start()
       clock.start()
-      sweeper.start()
+      // What is made in a time of its own is neither old nor young.
+      if (time === processTime) sweeper.start()
       for (const dispatcher of dispatchers) dispatcher.start()
     }
     const url = await http.listen()
