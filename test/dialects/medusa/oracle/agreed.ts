@@ -196,7 +196,7 @@ export const agreed: readonly Agreed[] = [
     parts: [at('events', 'onBegin, onStepBegin a, onStepSuccess a, onStepBegin b, onStepSuccess b, onFinish', nothing, ['run-again'])],
   },
   {
-    medusa: 'A hook can be undone, and has been when the execution was, also where its handler says nothing of that',
+    medusa: 'A hook is told as undone with its execution, also where nobody gave it an undoing',
     here: 'it is `noCompensation` unless somebody gives an undoing',
     because: 'nothing is called, and so nothing is told',
     parts: [
@@ -236,7 +236,7 @@ export const agreed: readonly Agreed[] = [
     ],
   },
   {
-    medusa: 'A nested workflow leaves its whole transaction for that, or, with async steps, has no marks',
+    medusa: 'A nested workflow leaves its whole transaction for its undoing; with async steps what it gave stands in the context without marks',
     here: 'what it gave, as of any step',
     because: 'what it is, its own execution tells',
     parts: [
@@ -245,7 +245,7 @@ export const agreed: readonly Agreed[] = [
     ],
   },
   {
-    medusa: 'One that failed cannot be found when it is to be undone, so that its parent ends `failed`',
+    medusa: 'A nested workflow that failed cannot be found when it is to be undone, so that its parent ends `failed`',
     here: '`reverted`',
     because: 'it has been undone by itself, and nothing is left to be done',
     parts: [
@@ -270,7 +270,7 @@ export const agreed: readonly Agreed[] = [
     ],
   },
   {
-    medusa: 'The error of one is its first error, or, with async steps, the JSON of all as the message',
+    medusa: 'The error of a nested workflow is its first one, or, with async steps, the JSON of all of them as the message',
     here: 'the message of what failed in it, with the id of its run',
     because: 'it is read by people, and leads to the rest',
     parts: [
