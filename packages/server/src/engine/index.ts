@@ -90,9 +90,9 @@ export function createEngine(parts: EngineParts): Engines {
 
   const engine: Engine = {
     async start(actor, input) {
-      const { id, ended, known } = await starter.start(actor, input)
+      const { id, ended, named } = await starter.start(actor, input)
       // Asked for anew, and not the same request once more.
-      if (known && input.transactionId !== undefined && input.idempotencyKey === undefined) await operations.retryAsked(actor, id)
+      if (named && input.idempotencyKey === undefined) await operations.retryAsked(actor, id)
       if (input.wait && !ended) await waitFor(id, input.wait.until, input.wait.ms)
       return read(actor, id, input.include)
     },

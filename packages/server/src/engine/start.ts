@@ -56,8 +56,8 @@ export interface Started {
   id: string
   /** Whether it is known to have ended with its start. */
   ended: boolean
-  /** Whether it was there already. */
-  known: boolean
+  /** Whether it was there already, and is what its transaction id names. */
+  named: boolean
 }
 
 /** Takes what a run is started with, in the transaction that starts it. False: it cannot be taken any more. */
@@ -187,7 +187,7 @@ export function createStarter(parts: StarterParts): Starter {
       key,
       retainSeconds: found.definition.settings?.retainForSeconds ?? null,
     })
-    if (begun !== null) return { id: run.id, ended: begun.ended, known: false }
+    if (begun !== null) return { id: run.id, ended: begun.ended, named: false }
     known.forget(actor, input.workflow)
     return null
   }
@@ -201,16 +201,16 @@ export function createStarter(parts: StarterParts): Starter {
 
   async function startOne(actor: Actor, input: StartRun): Promise<Started> {
     const quickly = await startKnown(actor, input)
-    const { id, made } = quickly ? { id: quickly.id, made: null } : await database.transaction((tx) => startIn(tx, actor, input))
+    const { id, made, named = false } = quickly ? { id: quickly.id, made: null } : await database.transaction((tx) => startIn(tx, actor, input))
     if (made) {
       ring(actor.workspaceId, id, input.sessionId)
       await keep(actor, input, made)
     }
     if (made || quickly) observer.started(false)
-    return quickly ?? { id, ended: false, known: made === null }
+    return quickly ?? { id, ended: false, named }
   }
 
-  async function startIn(tx: Tx, actor: Actor, input: StartRun): Promise<{ id: string; made: Startable | null }> {
+  async function startIn(tx: Tx, actor: Actor, input: StartRun): Promise<{ id: string; made: Startable | null; named?: boolean }> {
     const { workspaceId } = actor
     let id = time.newId()
     // What the answer is to wait for and to tell, and what the caller takes the workflow for, do not make it another run.
@@ -232,7 +232,7 @@ export function createStarter(parts: StarterParts): Starter {
     const peer = same ?? (lane ? await laneHolder(tx, workspaceId, lane) : null)
     if (peer) {
       if (idempotencyKey !== undefined) await redirectKey(tx, { workspaceId, actor: actor.principalId, key: `start:${idempotencyKey}`, reply: JSON.stringify({ id: peer }) })
-      return { id: peer, made: null }
+      return { id: peer, made: null, named: same !== null }
     }
     const entered = sessionId === undefined ? null : await enter(tx, workspaceId, sessionId, found.workflow.id)
     if (entered) {
