@@ -76,13 +76,13 @@ test('every set of statuses lists the runs that show one of them, and no others'
 })
 
 /** Rows that the statements read of these tables, shown or not. */
-async function readBy(work: (tx: Tx) => Promise<unknown>): Promise<{ rows: number; shown: number }> {
+async function readBy(work: (tx: Tx) => Promise<unknown>, tables = ['runs', 'pauses']): Promise<{ rows: number; shown: number }> {
   let [rows, shown] = [0, 0]
   await work({
     async query<R>(statement: Parameters<Tx['query']>[0], values?: readonly unknown[]) {
       const text = typeof statement === 'string' ? statement : statement.text
       const [explained] = await db.database.query<{ 'QUERY PLAN': [{ Plan: Plan }] }>(`explain (analyze, format json) ${text}`, values)
-      rows += rowsOf(explained!['QUERY PLAN'][0].Plan)
+      rows += rowsOf(explained!['QUERY PLAN'][0].Plan, tables)
       const found = await db.database.query(statement, values)
       shown += found.length
       return found as R[]
@@ -184,6 +184,18 @@ describe('a page reads little more than it shows, however many runs there are', 
     const { rows, shown } = await readBy(work)
     expect(rows).toBeLessThanOrEqual(10 * shown + 60)
   })
+
+  test.each(['workflow', '-workflow'] as const)('in the order of their workflows (%s), which are looked for once and not for each run', async (order) => {
+    const { rows, shown } = await readBy(run({ order: [order] }), ['workflows'])
+    expect([shown, rows <= 10 * shown + 60], `${rows} rows`).toEqual([21, true])
+    const found: (string | undefined)[] = []
+    for (let cursor: string | undefined, page; page?.nextCursor !== null && found.length < 6_100; cursor = page.nextCursor ?? undefined) {
+      page = await listRuns(db.database, workspace, asked({ order: [order], cursor, limit: 1_000 }))
+      found.push(...page.items.map(({ workflow }) => workflow))
+    }
+    const rares = found.flatMap((workflow, at) => (workflow === 'rare' ? [at] : []))
+    expect(rares).toEqual(order === 'workflow' ? [found.length - 3, found.length - 2, found.length - 1] : [0, 1, 2])
+  })
 })
 
 test('the runs that ask are found in their order, whether they are few or many, the newest or the oldest', { timeout: 60_000 }, async () => {
@@ -237,11 +249,11 @@ interface Plan {
   Plans?: Plan[]
 }
 
-/** Rows that a plan takes from runs and pauses, or finds in their indexes. */
-function rowsOf(plan: Plan): number {
-  const scans = plan['Node Type'].includes('Scan') && (plan['Relation Name'] === 'runs' || plan['Relation Name'] === 'pauses' || plan['Node Type'] === 'Bitmap Index Scan')
+/** Rows that a plan takes from these tables, or finds in their indexes. */
+function rowsOf(plan: Plan, tables: readonly string[]): number {
+  const scans = plan['Node Type'].includes('Scan') && (tables.includes(plan['Relation Name'] ?? '') || plan['Node Type'] === 'Bitmap Index Scan')
   const own = scans ? (plan['Actual Rows'] + (plan['Rows Removed by Filter'] ?? 0)) * plan['Actual Loops'] : 0
-  return own + (plan.Plans ?? []).reduce((sum, each) => sum + rowsOf(each), 0)
+  return own + (plan.Plans ?? []).reduce((sum, each) => sum + rowsOf(each, tables), 0)
 }
 
 test('runs whose functions came back are found, however many older ones wait for what is nowhere', async () => {

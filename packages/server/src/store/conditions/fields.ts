@@ -41,6 +41,8 @@ export interface Field<R> {
 export interface Column<R> extends Field<R> {
   /** An expression over `from` without parameters. Of a column that is `real`: `progress::text::float8`, which is the number that callers see. */
   sql: string
+  /** The same, for lists that are ordered by it: where `sql` looks into another table for each row, this has looked once for all of them. */
+  keyed?: string
   /** What is true of every row whose field is one of these values, or has this one: what an index is over that the field itself is not in. Null: nothing. */
   narrow?(values: readonly Scalar[]): string | null
   /** That the field is one of these values, where `sql` would tell the planner nothing of how many rows are so. Without parameters. */

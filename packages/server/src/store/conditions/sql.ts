@@ -109,7 +109,8 @@ function inJson(checked: Comparing, at: JsonAt, bind: Bind): string {
 /** The expression of a key, of which an index on a column that is ordered as it stands can make use. */
 export function keySql<R>({ at, part }: Key, list: StoredList<R>, bind: Bind): string {
   const column = list.fields[at.field]!
-  if (part === 'whole') return at.type === 'text' ? `left(${column.sql}, ${orderedCharacters}) collate "C"` : at.type === 'number' ? `(${column.sql})::float8` : `(${column.sql})`
+  const { keyed: sql = column.sql } = column
+  if (part === 'whole') return at.type === 'text' ? `left(${sql}, ${orderedCharacters}) collate "C"` : at.type === 'number' ? `(${sql})::float8` : `(${sql})`
   const { kind, text, number, boolean } = jsonAt(column, at, bind)
   if (part === 'rank') return `(case ${kind} when 'boolean' then 1 when 'number' then 2 when 'string' then 3 end)`
   return part === 'number' ? `coalesce(${number}, ${boolean}::int)` : `left(${text}, ${orderedCharacters}) collate "C"`

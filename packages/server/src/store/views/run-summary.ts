@@ -130,6 +130,8 @@ export const runList: StoredList<RunSummary, RunField> = {
     workflow: {
       type: 'text',
       sql: handle,
+      // 300,000 runs of 50 workflows: 0.3 s; with a look for each of them 2.4 s.
+      keyed: `((select jsonb_object_agg(workflows.id, workflows.handle) from workflows where workspace_id = $1) ->> workflow_id)`,
       elsewhere: { sql: 'handle', where: (test) => `workflow_id in (select workflows.id from workflows where workspace_id = $1 and ${test})` },
       of: (run) => run.workflow,
     },
