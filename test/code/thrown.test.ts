@@ -1,4 +1,5 @@
-import { defineWorkflow, done, permanentFailure } from '@sluice/server'
+import { createClient } from '@sluice/client'
+import { defineWorkflow, done, permanentFailure, type } from '@sluice/server'
 import { startTesting } from '@sluice/server/testing'
 import { expect, test } from 'vitest'
 
@@ -54,4 +55,15 @@ test.each<[string, () => unknown, RegExp]>([
 
 test('an empty object is one', async () => {
   expect(await outcomeOf(() => ({ a: {}, b: [{}], '{}': [] }))).toMatchObject({ status: 'completed' })
+})
+
+test('a report that is not of the shape that the step says is refused, as is one of no step, and the step waits on', async () => {
+  const workflow = defineWorkflow('one', (w) => w.step('ship', { async: true, output: type<{ at: string }>({ type: 'object', required: ['at'] }), invoke: () => {} }))
+  await using sluice = await startTesting({ workflows: [workflow], client: createClient })
+  const run = await sluice.start(workflow)
+  await expect(sluice.report(run, 'ship', { to: 'Rome' })).rejects.toMatchObject({ code: 'input_invalid', issues: [{ nodeId: 'ship', path: ['output'] }] })
+  const mistyped = sluice.client.steps.report({ run: { id: run.id }, step: 'shipp', outcome: 'completed' })
+  await expect(mistyped).rejects.toMatchObject({ code: 'step_missing', message: 'There is no step shipp', details: { step: 'shipp', steps: expect.arrayContaining(['ship']) } })
+  await sluice.report(run, 'ship', { at: 'Rome' })
+  expect(await run.result()).toEqual({ at: 'Rome' })
 })

@@ -5,6 +5,7 @@ import { newId } from '../store/ids.ts'
 import { takeKey } from '../store/rows/idempotency.ts'
 import { type PauseRecord, lastPauseOf, openPausesOf, readPause } from '../store/rows/pauses.ts'
 import { readRun, runByItself, runOfTransaction } from '../store/rows/runs.ts'
+import type { GraphNode } from '../workflows/graph-node.ts'
 import { checkValue } from '../workflows/json-schema.ts'
 import type { Workflows } from '../workflows/workflows.ts'
 import { ambiguous, stepsNamed } from './operate.ts'
@@ -154,11 +155,20 @@ function reportOf(state: RunState, input: Report): { step: StepRow; happens: Hap
   if (waiting.length > 1) throw ambiguous(waiting)
   const step = waiting[0]
   if (!step) return { step: settledBefore(state, named, input, fingerprint), happens: [] }
+  if (input.outcome === 'completed' && input.phase === 'invoke') checkReported(state.graph.nodes.get(step.nodeId)!, input.output ?? null)
   const outcome =
     input.outcome === 'completed'
       ? { completed: payloadOf(input.output ?? null), compensateInput: input.compensateInput }
       : { failed: input.error ?? { code: 'reported_failure', message: 'The step was reported as failed', ...(input.output !== undefined && { details: input.output }) } }
   return { step, happens: [{ is: 'reported', nodeId: step.nodeId, iteration: step.iteration, phase: input.phase, outcome, fingerprint }] }
+}
+
+/** A step of a workflow in code may say what is reported: who reports something else is told, and the step waits on. */
+function checkReported({ id, is, definition }: GraphNode, output: Json): void {
+  const schema = is === 'function' ? definition.config?.['output'] : undefined
+  if (typeof schema !== 'object' || schema === null || Array.isArray(schema)) return
+  const issues: Issue[] = checkValue(schema, output).map((issue) => ({ ...issue, nodeId: id, path: ['output', ...(issue.path ?? [])] }))
+  if (issues.length > 0) throw new Fault('input_invalid', { issues })
 }
 
 const isWaiting = (step: StepRow, phase: Report['phase']): boolean => (phase === 'invoke' ? takesReport(step) : step.compensation?.state === 'waiting')

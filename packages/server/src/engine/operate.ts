@@ -79,7 +79,7 @@ const isEnding = (status: CoreStatus): boolean => isTerminal(status) || status =
 /** The steps of a node that is named by its id or by its step name. */
 export function stepsNamed(state: RunState, name: string): StepRow[] {
   const ids = new Set([...state.graph.nodes.values()].filter((node) => node.id === name || node.name === name).map((node) => node.id))
-  if (ids.size === 0) throw new Fault('step_missing')
+  if (ids.size === 0) throw new Fault('step_missing', { message: `There is no step ${name}`, details: { step: name, steps: [...state.graph.nodes.keys()].slice(0, 100) } })
   return [...state.steps.values()].filter((step) => ids.has(step.nodeId))
 }
 
