@@ -25,9 +25,8 @@ import { verbsOf } from './testing/verbs.ts'
 
 export { RunFailedError, StillAtWorkError, StillWaitingError } from './testing/errors.ts'
 export type { ReportOptions, StubHandlers, Testing, TestPauses } from './testing/kit.ts'
-export type { SkipOptions } from './testing/quiet.ts'
 export type { Call, FailOptions, Stub } from './testing/stubs.ts'
-export type { Span } from './testing/time.ts'
+export type { SkipOptions, Span } from './testing/time.ts'
 export type { DecisionOptions, InputOf, OutputOf, PausesOf, StartOptions, TestRun } from './testing/typing.ts'
 
 export interface TestingOptions<Client = undefined> {

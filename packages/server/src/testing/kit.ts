@@ -1,9 +1,8 @@
 import type { Json, Pause, Step, StepError } from '@sluice/schema'
 import type { WrittenStep } from '../code/steps.ts'
 import type { Done, StepAt, WrittenWorkflow } from '../code/written.ts'
-import type { SkipOptions } from './quiet.ts'
 import type { FailOptions, Stub } from './stubs.ts'
-import type { Span } from './time.ts'
+import type { SkipOptions, Span } from './time.ts'
 import type { DecisionArguments, DecisionOptions, InputOf, OutputOf, PausesOf, StartArguments, StartOptions, TestRun } from './typing.ts'
 
 /** What stands in the place of a step's handlers; what is not given is the step's own. */

@@ -2,13 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Database } from '../store/database.ts'
 import { countJobs, countTurns, moveTime, nextMoment } from '../store/throwaway.ts'
 import { StillAtWorkError } from './errors.ts'
-import { type MovedTime, type Span, msOf } from './time.ts'
+import { type MovedTime, type SkipOptions, type Span, msOf } from './time.ts'
 import type { AtWork } from './stubs.ts'
-
-export interface SkipOptions {
-  /** Skips although steps are at work, so that their time-outs come. They are waited for unless set. */
-  whileWorking?: boolean
-}
 
 export interface QuietParts {
   app: { catchUp(): Promise<void>; underWay(): number | null }

@@ -4,6 +4,11 @@ import type { Time } from '../store/time.ts'
 /** A length of time; what is given adds up. A number is milliseconds. */
 export type Span = number | { days?: number; hours?: number; minutes?: number; seconds?: number; ms?: number }
 
+export interface SkipOptions {
+  /** Skips although steps are at work, so that their time-outs come. They are waited for unless set. */
+  whileWorking?: boolean
+}
+
 const lengths = { days: 86_400_000, hours: 3_600_000, minutes: 60_000, seconds: 1_000, ms: 1 }
 
 /** Throws RangeError for what is no length of time, or goes back. */
