@@ -1,4 +1,4 @@
-// npm run pack: the SDK as npm would bring it, as tarballs in packed/.
+// npm run pack: the SDK and the server as npm would bring them, as tarballs in packed/.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,8 +8,8 @@ const folder = join(root, 'packed')
 rmSync(folder, { recursive: true, force: true })
 mkdirSync(folder)
 
-run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b', 'packages/client/src/cli'], { cwd: root, stdio: 'inherit' })
-for (const name of ['schema', 'client']) {
+run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b', 'packages/client/src/cli', 'packages/server'], { cwd: root, stdio: 'inherit' })
+for (const name of ['schema', 'client', 'server']) {
   // pnpm, because it puts what `publishConfig` says into the manifest, and versions for `workspace:`.
   run('npx', ['-y', pnpm, 'pack', '--out', join(folder, `sluice-${name}.tgz`)], { cwd: join(root, 'packages', name), stdio: ['ignore', 'ignore', 'inherit'] })
   process.stdout.write(`packed/sluice-${name}.tgz\n`)

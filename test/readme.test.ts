@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -51,6 +51,14 @@ const typed = {
   ...{ types: ['node'], typeRoots: [here('../../node_modules/@types')] },
 }
 
+const own = `
+import { defineWorkflow, type Flow } from '@sluice/server'
+import { startTesting, type Testing } from '@sluice/server/testing'
+const greet = defineWorkflow('greet', (w: Flow<{ name: string }>) => w.step('say', { input: w.input.name, invoke: async (name) => 'Hello ' + name.trim() }))
+export const started = (): Promise<Testing> => startTesting({ workflows: [greet] })
+console.log(greet.name, typeof startTesting)
+`
+
 test('the README does what it says, as written', { timeout: 240_000 }, async () => {
   const [sluicePort, servicePort, home] = [await freePort(), await freePort(), await mkdtemp(join(tmpdir(), 'sluice-readme-'))]
   const project = join(home, 'first-workflow')
@@ -98,11 +106,11 @@ test('the README does what it says, as written', { timeout: 240_000 }, async () 
     const told = Object.fromEntries(steps.map(({ info }) => [info, [] as string[]]))
     for (const [index, { info }] of steps.entries()) told[info]!.push(said[index]!)
 
-    expect(told['project']).toEqual(['packed/sluice-schema.tgz\npacked/sluice-client.tgz'])
+    expect(told['project']).toEqual(['packed/sluice-schema.tgz\npacked/sluice-client.tgz\npacked/sluice-server.tgz'])
     expect(told['run']![0]).toMatch(/^drawn: invoice\n1 run\.queued\n[\s\S]*\n\d+ run\.completed\n\{ charge: 'ch_1', amount: 1250 \}$/)
     expect(told['run']![0]!.match(/pause\.\w+/g)).toEqual(['pause.opened', 'pause.decided'])
     expect(told['cli']![0]).toMatch(/^Wrote: sluice\.d\.ts .*\n\{\s+"charge": "ch_2",\s+"amount": 40\s+\}$/)
-    expect(told['order']![0]).toMatch(/kind: 'report', step: 'ship'[\s\S]*\n24\.00 t-1$/)
+    expect(told['order']![0]).toMatch(/kind: 'report',\s+step: 'ship'[\s\S]*\n24\.00 t-1$/)
     expect(told['rest']![0]).toMatch(/kind: 'pause',\s+step: 'approval'/)
     expect(told['rest']![1]).toMatch(/^approved\n\{ charge: 'ch_3', amount: 2400 \}$/)
     expect(told['rest']![2]!.split('\n')[0]).toBe('1 run.queued')
@@ -118,6 +126,21 @@ test('the README does what it says, as written', { timeout: 240_000 }, async () 
       cwd: project,
     }).catch((error: { stdout: string }) => error)
     expect(checked.stdout).toBe('')
+    // So does what a project writes with the server as a package, and it runs.
+    const installed = join(project, 'node_modules/@sluice/server')
+    await mkdir(installed)
+    await promisify(execFile)('tar', ['-xzf', here('../../packed/sluice-server.tgz'), '-C', installed, '--strip-components=1'])
+    // What it depends on is that of the workspace, but for what the project has already.
+    const dependencies = here('../../packages/server/node_modules')
+    await mkdir(join(installed, 'node_modules'))
+    for (const name of await readdir(dependencies))
+      if (!name.startsWith('.') && !['@sluice', 'zod'].includes(name)) await symlink(join(dependencies, name), join(installed, 'node_modules', name))
+    await writeFile(join(project, 'own.ts'), own)
+    const ownChecked = await promisify(execFile)(here('../../node_modules/.bin/tsc'), [...strict, ...types, 'own.ts'], { cwd: project }).catch((error: { stdout: string }) => error)
+    expect(ownChecked.stdout).toBe('')
+    expect((await promisify(execFile)(process.execPath, ['own.ts'], { cwd: project })).stdout).toBe('greet function\n')
+    const { stdout: usage } = await promisify(execFile)(process.execPath, [join(installed, 'dist/main.js'), '--help'])
+    expect(usage).toContain('Usage: sluice-server')
     // What knows a workflow by its type is compiled as part of a project that has that of the workflow.
     const references = ['examples', 'packages/server', 'packages/schema'].map((path) => ({ path: here(`../../${path}`) }))
     await writeFile(join(project, 'tsconfig.json'), JSON.stringify({ files: ['order.ts'], references, compilerOptions: typed }))
