@@ -1,4 +1,5 @@
 import { type DecidePause, Fault, type Issue, type Json, type JsonObject, type Report, type SendSignal, limits } from '@sluice/schema'
+import type { Catalogue } from '../nodes/contract.ts'
 import type { Database, Tx } from '../store/database.ts'
 import { fingerprintOf } from '../store/fingerprint.ts'
 import { newId } from '../store/ids.ts'
@@ -6,7 +7,9 @@ import { takeKey } from '../store/rows/idempotency.ts'
 import { type PauseRecord, lastPauseOf, openPausesOf, readPause } from '../store/rows/pauses.ts'
 import { readRun, runByItself, runOfTransaction } from '../store/rows/runs.ts'
 import type { GraphNode } from '../workflows/graph-node.ts'
+import { configOf } from '../workflows/config.ts'
 import { checkValue } from '../workflows/json-schema.ts'
+import { valuesAt } from '../workflows/readings.ts'
 import type { Workflows } from '../workflows/workflows.ts'
 import { ambiguous, stepsNamed } from './operate.ts'
 import type { Door } from './door.ts'
@@ -24,8 +27,8 @@ export interface Answers {
   signal(actor: Actor, input: SendSignal): Promise<{ id: string }>
 }
 
-export function createAnswers(parts: { database: Database; door: Door; workflows: Workflows }): Answers {
-  const { database, door, workflows } = parts
+export function createAnswers(parts: { database: Database; door: Door; workflows: Workflows; catalogue: Catalogue }): Answers {
+  const { database, door, workflows, catalogue } = parts
 
   async function runOf(actor: Actor, ref: Report['run']): Promise<string> {
     if ('id' in ref) return ref.id
@@ -49,7 +52,7 @@ export function createAnswers(parts: { database: Database; door: Door; workflows
       const runId = await runOf(actor, input.run)
       let about: StepRow | undefined
       await door.passFreely(runId, actor.workspaceId, (state) => {
-        const found = reportOf(state, input)
+        const found = reportOf(state, input, catalogue)
         about = found.step
         return found.happens
       })
@@ -146,7 +149,7 @@ function checkForm(form: JsonObject, inputs: JsonObject): void {
 
 // ── reports ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-function reportOf(state: RunState, input: Report): { step: StepRow; happens: Happening[] } {
+function reportOf(state: RunState, input: Report, catalogue: Catalogue): { step: StepRow; happens: Happening[] } {
   // The step may be named in two ways, need not be told apart from others, and its answer is another matter: what was said of it is what counts.
   const { run: _run, step: _step, iteration: _iteration, wait: _wait, include: _include, ...said } = input
   const fingerprint = fingerprintOf(said)
@@ -155,7 +158,7 @@ function reportOf(state: RunState, input: Report): { step: StepRow; happens: Hap
   if (waiting.length > 1) throw ambiguous(waiting)
   const step = waiting[0]
   if (!step) return { step: settledBefore(state, named, input, fingerprint), happens: [] }
-  if (input.outcome === 'completed' && input.phase === 'invoke') checkReported(state.graph.nodes.get(step.nodeId)!, input.output ?? null)
+  if (input.outcome === 'completed' && input.phase === 'invoke') checkReported(state.graph.nodes.get(step.nodeId)!, input.output ?? null, catalogue)
   const outcome =
     input.outcome === 'completed'
       ? { completed: payloadOf(input.output ?? null), compensateInput: input.compensateInput }
@@ -163,11 +166,12 @@ function reportOf(state: RunState, input: Report): { step: StepRow; happens: Hap
   return { step, happens: [{ is: 'reported', nodeId: step.nodeId, iteration: step.iteration, phase: input.phase, outcome, fingerprint }] }
 }
 
-/** A step of a workflow in code may say what is reported: who reports something else is told, and the step waits on. */
-function checkReported({ id, is, definition }: GraphNode, output: Json): void {
-  const schema = is === 'function' ? definition.config?.['output'] : undefined
-  if (typeof schema !== 'object' || schema === null || Array.isArray(schema)) return
-  const issues: Issue[] = checkValue(schema, output).map((issue) => ({ ...issue, nodeId: id, path: ['output', ...(issue.path ?? [])] }))
+/** A step may say what is reported of it: who reports something else is told, and the step waits on. */
+function checkReported({ id, type, definition }: GraphNode, output: Json, catalogue: Catalogue): void {
+  const schemas = (catalogue.get(type)?.schemaFields ?? []).flatMap((field) => valuesAt(configOf(definition), field))
+  const issues: Issue[] = schemas
+    .flatMap(({ value }) => checkValue(value as JsonObject, output))
+    .map((issue) => ({ ...issue, nodeId: id, path: ['output', ...(issue.path ?? [])] }))
   if (issues.length > 0) throw new Fault('input_invalid', { issues })
 }
 

@@ -81,7 +81,7 @@ export function createEngine(parts: EngineParts): Engines {
   const beginner = createBeginner({ database: writer, doorbell, handOver: (run, input, plan) => worker.begin(run, input, plan), timed })
   const starter = createStarter({ database, queue, doorbell, door, catalogue, workflows, plans, beginner, time, observer })
   const operations = createOperations({ database, door })
-  const answers = createAnswers({ database, door, workflows })
+  const answers = createAnswers({ database, door, workflows, catalogue })
   const { waitFor, note } = createWaiting({ database, doorbell, holds: (runId) => worker.holds(runId) })
   const afterlife = createAfterlife({ database, queue, doorbell, door, startsChildren: (type) => catalogue.get(type)?.behaviour.is === 'child' })
   const trialParts = { database, catalogue, plans, workflows, starter, operations, waitFor, time }
