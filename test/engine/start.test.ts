@@ -229,6 +229,18 @@ describe('a transaction id', () => {
     expect(await refusal(server.start(id, { transactionId: 't3' }))).toMatchObject({ code: 'input_invalid' })
   })
 
+  test('that is the id of a run which has none names that run, as it is told', async () => {
+    const { id } = await server.workflow(waiting)
+    const run = await server.start(id, { input: { a: 1 } })
+    for (const again of [{ transactionId: run.id }, { transactionId: run.id, input: { a: 1 } }]) expect((await server.start(id, again)).id).toBe(run.id)
+    expect(await refusal(server.start(id, { transactionId: run.id, input: { a: 2 } }))).toMatchObject({ code: 'transaction_conflict', details: { runId: run.id } })
+    const { id: other } = await server.workflow(waiting)
+    expect((await server.start(other, { transactionId: run.id, input: { a: 1 } })).id).not.toBe(run.id)
+    const { id: idempotent } = await server.workflow({ ...echo, settings: { idempotent: true } })
+    const ended = await server.wait(await server.start(idempotent, { input: 1 }))
+    expect((await server.start(idempotent, { input: 1, transactionId: ended.id })).id).toBe(ended.id)
+  })
+
   test('sent by many at once to two servers names one run', async () => {
     await using there = await server.another()
     const { id } = await server.workflow(waiting)

@@ -18,6 +18,7 @@ import {
   lockLane,
   lockTransaction,
   runOfTransaction,
+  runToJoin,
   sessionsWithRounds,
   shareHeld,
 } from '../store/rows/runs.ts'
@@ -505,10 +506,19 @@ async function sameTransaction(
 ): Promise<string | null> {
   if (transactionId === undefined) return null
   await lockTransaction(tx, found.workflow.id, transactionId)
-  const known = await runOfTransaction(tx, found.workflow.id, transactionId)
+  const known = await knownAs(tx, found.workflow.id, transactionId)
   if (!known || (!known.live && !found.definition.settings?.idempotent)) return null
   if (known.live && inputHash !== null && known.input_hash !== inputHash) throw new Fault('transaction_conflict', { details: { runId: known.id } })
   return known.id
+}
+
+/** A run without a transaction id goes by its own: who was told that one may start by it again. */
+async function knownAs(tx: Tx, workflowId: string, transactionId: string): Promise<{ id: string; live: boolean; input_hash: string | null } | undefined> {
+  const named = await runOfTransaction(tx, workflowId, transactionId)
+  if (named?.live) return named
+  const itself = await runToJoin(tx, workflowId, transactionId)
+  if (!itself || (named && !itself.live)) return named
+  return { id: itself.id, live: itself.live, input_hash: fingerprintOf(itself.input) }
 }
 
 /**

@@ -306,6 +306,18 @@ export async function runByItself(tx: Tx, workflowId: string, id: string): Promi
   return rows[0]
 }
 
+/** The same, for who means to start it again. */
+export async function runToJoin(tx: Tx, workflowId: string, id: string): Promise<{ id: string; live: boolean; input: Json } | undefined> {
+  const rows = await tx.query<{ id: string; live: boolean; input: Json }>(
+    {
+      name: 'runs-to-join',
+      text: 'select id, ended_at is null as live, input from runs where id = $2 and workflow_id = $1 and transaction_id is null and trial is null',
+    },
+    [workflowId, id],
+  )
+  return rows[0]
+}
+
 /** Serialises the starts under one transaction id until the transaction ends. */
 export const lockTransaction = (tx: Tx, workflowId: string, transactionId: string): Promise<unknown> =>
   tx.query({ name: 'transaction-lock', text: 'select pg_advisory_xact_lock(hashtextextended($1, 7462))' }, [`${workflowId}/${transactionId}`])

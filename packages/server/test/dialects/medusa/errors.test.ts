@@ -18,6 +18,7 @@ function told(schema: z.ZodType, value: unknown): string {
 
 test('what does not fit is told in the words of Medusa, three things at most', () => {
   const report = { transaction_id: 't', step_id: 's' }
+  expect(told(AdminCreateWorkflowsAsyncResponse, undefined)).toBe('Invalid request: A body is required')
   expect(told(AdminCreateWorkflowsAsyncResponse, { transaction_id: 't' })).toBe("Invalid request: Field 'step_id' is required")
   expect(told(AdminCreateWorkflowsAsyncResponse, { ...report, transaction_id: 5 })).toBe("Invalid request: Expected type: 'string' for field 'transaction_id', got: '5'")
   expect(told(AdminCreateWorkflowsAsyncResponse, { ...report, action: 'X' })).toBe("Invalid request: Expected: 'invoke, compensate' for field 'action', but got: 'x'")

@@ -34,8 +34,8 @@ export function listed({ fields, offset, limit, order, q = '', transaction_id, w
   const selection = selectionOf(fields)
   const conditions = [...(state === undefined ? [] : [inStates(many(state))]), ...(created_at === undefined ? [] : createdAt(created_at)), ...(q === '' ? [] : [containing(q)])]
   return {
-    ...(transaction_id !== undefined && { transactionIds: many(transaction_id).filter((id) => isBetween(id, 1, 200)) }),
-    ...(workflow_id !== undefined && { workflows: many(workflow_id).filter((id) => isBetween(id, 1, 100)) }),
+    ...(transaction_id !== undefined && { transactionIds: named('transaction_id', transaction_id).filter((id) => isBetween(id, 1, 200)) }),
+    ...(workflow_id !== undefined && { workflows: named('workflow_id', workflow_id).filter((id) => isBetween(id, 1, 100)) }),
     where: { and: conditions },
     ...(order !== undefined && order !== '' && { order: orderOf(order) }),
     offset,
@@ -53,6 +53,14 @@ const isBetween = ({ length }: string, least: number, most: number): boolean => 
 function many(said: string | readonly string[]): readonly string[] {
   if (typeof said === 'string') return [said]
   return said.length === 1 ? said[0]!.split(',') : said
+}
+
+const mostNames = 100
+
+function named(field: string, said: string | readonly string[]): readonly string[] {
+  const names = many(said)
+  if (names.length > mostNames) throw new Fault('input_invalid', { message: `Invalid request: Field '${field}' has ${names.length} values; ${mostNames} are allowed` })
+  return names
 }
 
 type RunWhere = Where<RunField>

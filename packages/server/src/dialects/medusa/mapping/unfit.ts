@@ -41,7 +41,7 @@ function sentence(issue: z.core.$ZodIssue, whole: unknown): string {
 type Placed = Pick<z.core.$ZodIssue, 'path'>
 
 const fieldOf = ({ path }: Placed): string => path.map(String).join(', ')
-const requiredAt = (issue: Placed): string => `Field '${fieldOf(issue)}' is required`
+const requiredAt = (issue: Placed): string => (issue.path.length === 0 ? 'A body is required' : `Field '${fieldOf(issue)}' is required`)
 
 /** All the types that would have done. */
 function ofType(issues: readonly z.core.$ZodIssue[], whole: unknown): string | undefined {
