@@ -1,7 +1,7 @@
 import type { Event, Json, Run, RunEvent, RunEventType, SnapshotEvent } from '@sluice/schema'
 import { createTRPCClient, createWSClient, httpSubscriptionLink, wsLink } from '@trpc/client'
 import { EventSource } from 'eventsource'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import type { FeedItem } from '../../packages/server/src/events/feed.ts'
 import type { AppRouter } from '../../packages/server/src/rpc/router.ts'
@@ -277,7 +277,11 @@ describe('a stream of a workspace', () => {
     await using house = await testServer()
     const cursor = (await house.stream('/v1/events').next()).value!.item.cursor
     await house.run(flow({ a: values({}) }))
-    await house.db.database.query('update workspaces set trimmed_xid = pg_current_xact_id(), trimmed_position = 1000000')
+    const { database } = house.db
+    await database.query('update workspaces set trimmed_xid = pg_current_xact_id(), trimmed_position = 1000000')
+    // What is trimmed is older than any transaction that is still open, and so than any cursor that is given: those of other tests count too.
+    const isPast = async () => (await database.query<{ past: boolean }>('select pg_snapshot_xmin(pg_current_snapshot()) > trimmed_xid as past from workspaces'))[0]!.past
+    await vi.waitFor(async () => expect(await isPast()).toBe(true), { timeout: 20_000, interval: 20 })
     const [resync, snapshot] = await some(house.stream(`/v1/events?after=${cursor}`), (all) => all.length === 2)
     expect(resync).toMatchObject({ type: 'resync', cursor: snapshot!.cursor })
     expect(snapshot).toMatchObject({ type: 'snapshot', runs: [] })
