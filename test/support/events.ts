@@ -1,3 +1,5 @@
+import { expect, vi } from 'vitest'
+import type { Database } from '../../packages/server/src/store/index.ts'
 import { WebSocket } from 'ws'
 import type { FeedItem } from '../../packages/server/src/events/feed.ts'
 
@@ -61,4 +63,14 @@ export async function* readSocket(url: string, headers: Record<string, string>):
   } finally {
     socket.terminate()
   }
+}
+
+/**
+ * As if retention had taken away what was told so far. What it takes is older than any transaction that is still open, and so than
+ * any cursor that is given from then on: those of other tests, on the same PostgreSQL, are waited for.
+ */
+export async function trimEvents(database: Pick<Database, 'query'>, position: number): Promise<void> {
+  await database.query('update workspaces set trimmed_xid = pg_current_xact_id(), trimmed_position = $1', [position])
+  const isPast = async () => (await database.query<{ past: boolean }>('select pg_snapshot_xmin(pg_current_snapshot()) > trimmed_xid as past from workspaces'))[0]!.past
+  await vi.waitFor(async () => expect(await isPast()).toBe(true), { timeout: 20_000, interval: 20 })
 }

@@ -4,6 +4,7 @@ import { EventSource } from 'eventsource'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { type EventType, eventTypes, type WorkflowEvent } from '../../../packages/server/src/dialects/medusa/messages.ts'
 import { deadline } from '../../support/deadline.ts'
+import { trimEvents } from '../../support/events.ts'
 import { delay, flow, post, values } from '../../support/flow.ts'
 import { type TestServer, testServer } from '../../support/server.ts'
 
@@ -200,7 +201,7 @@ test('what is not kept any more is said to be missing, and the stream goes on', 
   const first = await open(at(workflow.handle))
   await server.start(workflow, { transactionId: 'one' })
   const [{ id } = { id: '' }] = await read(first, 1)
-  await server.db.database.query('update workspaces set trimmed_xid = pg_current_xact_id(), trimmed_position = 0')
+  await trimEvents(server.db.database, 0)
   const client = await raw(at(workflow.handle), { 'last-event-id': id })
   await client.came('the comment', /\n: what came after the last event is not kept any more\n\n/)
   await server.start(workflow, { transactionId: 'two' })
