@@ -208,7 +208,7 @@ describe('what may pass is tried again', () => {
     ['a connection that is torn', 'torn', breakOff('torn'), 'model_network'],
     ['garbage', 'garbage', send('data: {"choices": [{"del\n\n'), 'model_answer_invalid'],
     ['JSON that is no answer', 'strange', send(event({ choices: 'none' })), 'model_answer_invalid'],
-    ['a page', 'page', send('<html>Welcome</html>', 'text/html'), 'model_cut_off'],
+    ['a page', 'page', send('<html>Welcome</html>', 'text/html'), 'model_answer_invalid'],
     ['an error in the stream', 'midway', send(event({ error: { message: 'The engine died', type: 'server_error' } })), 'model_unavailable'],
   ])('%s', async (_, model, script, code) => {
     toy.on(model, script, say('well'))
@@ -262,6 +262,14 @@ test('the key of the model is in no error, output, event or line of the log, als
 
 test.each([
   ['that speaks', 'droning', drone],
+  [
+    'that speaks slowly',
+    'halting',
+    say(
+      Array.from({ length: 200 }, () => 'and '),
+      { apartMs: 300 },
+    ),
+  ],
   ['that is silent', 'mute', silence],
 ])('cancelling a run hangs up on a model %s within 5 s', async (_, model, script) => {
   toy.on(model, script)

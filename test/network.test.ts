@@ -32,7 +32,7 @@ test('SLUICE_CORS_ORIGINS: a page of an origin on the list may do all that the S
 
   const get = (path: string, origin: string, more: Record<string, string> = {}) =>
     fetch(server.url + path, { headers: { origin, authorization: `Bearer ${server.token}`, ...more } })
-  const read = ['x-request-id', 'retry-after', 'x-ratelimit-limit', 'x-ratelimit-remaining', 'x-ratelimit-reset', 'content-disposition']
+  const read = ['x-request-id', 'x-sluice-session', 'retry-after', 'x-ratelimit-limit', 'x-ratelimit-remaining', 'x-ratelimit-reset', 'content-disposition']
   const run = await server.start(await server.workflow(flow({ v: values({ a: 1 }) })))
   const replies = [
     await get('/v1/runs', page),

@@ -157,6 +157,8 @@ describe('a run', () => {
     await using server = await testServer()
     const { id: workflow } = await server.workflow(flow({ a: values({}) }))
     const runs = await Promise.all(Array.from({ length: 40 }, async () => server.wait(await server.start(workflow))))
+    // A login goes too, after days: it would not be told of the runs.
+    const { secret: lasting } = await server.call<{ secret: string }>('POST', '/v1/keys', { name: 'lasting' })
     const met = new Set<number>()
     let going = true
     const reading = Promise.all(
@@ -164,13 +166,12 @@ describe('a run', () => {
         while (going)
           for (const path of ['', '/steps', '/events?after=0'])
             met.add(
-              (await fetch(`${server.url}/v1/runs/${id}${path}`, { headers: { authorization: `Bearer ${server.token}` } }).then(async (answer) => (await answer.text(), answer)))
-                .status,
+              (await fetch(`${server.url}/v1/runs/${id}${path}`, { headers: { authorization: `Bearer ${lasting}` } }).then(async (answer) => (await answer.text(), answer))).status,
             )
       }),
     )
     const streams = runs.slice(8, 16).map(async ({ id }) => {
-      const answer = await fetch(`${server.url}/v1/runs/${id}/events`, { headers: { authorization: `Bearer ${server.token}`, accept: 'text/event-stream' } })
+      const answer = await fetch(`${server.url}/v1/runs/${id}/events`, { headers: { authorization: `Bearer ${lasting}`, accept: 'text/event-stream' } })
       expect(await answer.text()).not.toContain('internal')
       met.add(answer.status)
     })

@@ -97,7 +97,7 @@ describe('an unbound session', () => {
       description: 'On topics',
       tags: ['a', 'b'],
       metadata: { a: 1 },
-      mode: 'React',
+      mode: 'guided',
       subject: { kind: 'order', id: 'o_1' },
       status: 'running',
       currentStepId: 'topic-discovery',
@@ -129,8 +129,8 @@ describe('an unbound session', () => {
   })
 
   test('keeps messages that nobody answers; without an addressee one makes it', async () => {
-    const { session, message, runId } = await send(undefined, 'Remember the milk\nand bread', { metadata: { from: 'phone' }, mode: 'Actionplan' })
-    expect(session).toMatchObject({ title: 'Remember the milk', workflowId: null, status: 'idle', mode: 'Actionplan' })
+    const { session, message, runId } = await send(undefined, 'Remember the milk\nand bread', { metadata: { from: 'phone' }, mode: 'a label' })
+    expect(session).toMatchObject({ title: 'Remember the milk', workflowId: null, status: 'idle', mode: 'a label' })
     expect(message).toMatchObject({ kind: 'message', role: 'user', text: 'Remember the milk\nand bread', metadata: { from: 'phone' }, number: 1, runId: null })
     expect(runId).toBeNull()
     await send(session.id, 'and butter')
@@ -527,6 +527,29 @@ describe('messages', () => {
     expect(await server.pauses(runId!)).toHaveLength(1)
     expect(await get(session)).toMatchObject({ status: 'waiting' })
     await stop(session)
+  })
+
+  test('find what waits for approval in the log, with its id, and who decided it', async () => {
+    const flow = await workflow({ in: 'input', each: map('[1]'), ok: { ...(approval() as Exclude<FlowNode, string>), in: 'each' }, after: approval() }, ['in > each > after'])
+    const { session, runId } = await send(flow.id, 'Pay')
+    const open = async (count: number) => {
+      await expect.poll(async () => (await logged(session)).filter((line) => line.startsWith('warn: Waits')).length, { timeout: 20_000 }).toBe(count)
+      return (await server.pauses(runId!))[0]!
+    }
+    const first = await open(1)
+    await server.decide(first, 'approve', { comments: 'Fine' })
+    const second = await open(2)
+    await server.decide(second, 'decline', { label: 'Ada' })
+    await server.wait(runId!, 'finished')
+    const { user } = session
+    expect((await logged(session)).filter((line) => line.includes('pproval'))).toEqual([
+      `warn: Waits for approval ${first.id}: May we?`,
+      `info: Approval ${first.id} was approved by ${user}: Fine`,
+      `warn: Waits for approval ${second.id}: May we?`,
+      `info: Approval ${second.id} was declined by Ada`,
+    ])
+    expect(await get(session)).toMatchObject({ status: 'stopped' })
+    await audit(session)
   })
 
   test('that race for one question: one answers it, the others are rounds of their own', async () => {

@@ -4,6 +4,7 @@ import { openInProcess } from '../sluice/in-process.ts'
 import { openFollowed } from '../subscribers/followed.ts'
 import { type Transport, transports } from '../subscribers/transports.ts'
 import { type Costs, type Curve, medianOf } from './curve.ts'
+import { openKeptRecords } from './kept-records.ts'
 import { openKeptRuns } from './kept-runs.ts'
 import { manyRunsOf, runOf } from './runs.ts'
 import { openWaitingRuns } from './waiting-runs.ts'
@@ -68,6 +69,13 @@ export const curves = {
     y: 'ms',
     sizes: [1_000, 10_000, 100_000, 1_000_000],
     open: openKeptRuns,
+  },
+  records: {
+    title: 'Sessions as records',
+    x: 'sessions kept',
+    y: 'ms',
+    sizes: [1_000, 10_000, 100_000, 1_000_000],
+    open: openKeptRecords,
   },
   followed: {
     title: 'Subscribers of one run',

@@ -46,7 +46,7 @@ export const growth: Measurement = {
     return {
       markdown: sectionOf(...parts.map((part) => part.markdown), notMeasured),
       charts: parts.flatMap((part) => part.charts),
-      aims: aimsOf(found.get('kept')?.[0]?.lines ?? []),
+      aims: [...aimsOf('`runs.list`, ', found.get('kept')?.[0]?.lines ?? []), ...aimsOf('`records.list` of sessions, ', found.get('records')?.[0]?.lines ?? [])],
     }
   },
 }
@@ -83,16 +83,16 @@ function verdictOf(lines: readonly Line[]): string {
 }
 
 /** Of what lists cost at a million runs, beside ten thousand. */
-function aimsOf(lines: readonly Line[]): Aim[] {
+function aimsOf(what: string, lines: readonly Line[]): Aim[] {
   return lines
     .filter(({ name }) => name.startsWith('list'))
     .flatMap(({ name, points }) => {
       const [few, many] = [10_000, 1_000_000].map((size) => points.find(([at]) => at === size)?.[1])
-      return few && many ? [atMost(`\`runs.list\`, ${name.slice('list '.length)}: its time at 1,000,000 runs of that at 10,000`, 1.5, many / few)] : []
+      return few && many ? [atMost(`${what}${name.slice('list '.length)}: its time at 1,000,000 of that at 10,000`, 1.5, many / few)] : []
     })
 }
 
 const notMeasured =
   'Each point is a median of one after another, nothing else going on. Both axes of the charts are logarithmic: a line steeper than the proportional one is worse than linear. ' +
-  'The runs kept and those that wait are copies that PostgreSQL made of the rows of one; lists are of 50 runs without a count, deep ones by a cursor nine tenths down; ' +
+  'The runs kept and those that wait are copies that PostgreSQL made of the rows of one; lists are of 50 without a count, deep ones by a cursor nine tenths down; ' +
   'their times are those of the statement and of what is made of its rows, without HTTP. Not measured here: steps in parallel, many workflows, many workspaces; a table that is not in memory.'

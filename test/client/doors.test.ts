@@ -40,7 +40,9 @@ type Verdicts<N extends Noun> = { [V in keyof Doors[N] & string]: [Verdict<N, V>
 
 /** Bytes go by the REST twins of these: what the SDK takes and gives of them is its own. */
 type Bytes = 'files.upload' | 'files.content' | 'nodeFiles.add' | 'nodeFiles.change'
-type OwnWay = `${Bytes} ${'takes something else' | 'answers otherwise'}`
+/** A session that is made has the verbs of its handle, too. */
+type Spoken = 'sessions.create answers otherwise'
+type OwnWay = `${Bytes} ${'takes something else' | 'answers otherwise'}` | Spoken
 
 /** Compiles for nothing at all; else the error names what there is. */
 const none = <T extends never>(): T[] => []

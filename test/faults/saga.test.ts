@@ -222,14 +222,23 @@ async function begin(world: World, saga: Saga, moment?: Moment): Promise<Case> {
   const input = orderNamed(transactionId)
   if (medusa) {
     // It is answered when the run waits or has ended, with what a step failed with: that it was stored, its rows say.
-    void world.server.call('POST', '/admin/workflows-executions/order/run', { input, transaction_id: transactionId })
+    void askedUntilTaken(world.server, { input, transaction_id: transactionId })
     const stored = async () =>
       ([{ id: made.run = '' } = {}] = await world.rig.database.query<{ id: string }>('select id from runs where transaction_id = $1', [transactionId])).length > 0
-    await world.rig.until(`${transactionId} is stored`, stored, 20_000)
+    await world.rig.until(`${transactionId} is stored`, stored, 40_000)
   } else {
     made.run = await started(world.server, transactionId, { input })
   }
   return made
+}
+
+/** Likewise, of who waits until the run is parked: until then the server may be killed. */
+async function askedUntilTaken(server: Server, body: object): Promise<void> {
+  for (;;) {
+    const answer = await server.call('POST', '/admin/workflows-executions/order/run', body).catch(() => null)
+    if (answer?.status !== 503) return
+    await new Promise((resolve) => setTimeout(resolve, 200))
+  }
 }
 
 /** As a client does it that comes again when the server is busy. */

@@ -38,6 +38,15 @@ async function tryOut(page: Page, operation: string): Promise<Locator> {
   return block
 }
 
+/** The same by its address: of a long document the page draws what is looked at. */
+async function tryOutAt(page: Page, address: string): Promise<Locator> {
+  await page.goto(`${server.url}/docs#/${address}`)
+  await page.reload()
+  const block = page.locator('.opblock.is-open')
+  await block.locator('.try-out__btn').click()
+  return block
+}
+
 /** Executes it as it is filled in, and gives what the page shows of the answer. */
 async function execute(block: Locator): Promise<{ status: string; body: unknown }> {
   await block.locator('.execute').click()
@@ -62,13 +71,13 @@ test('the page is told a key, draws a workflow and runs it; nothing leaves this 
   await dialog.locator('.auth-container', { hasText: 'x-api-key' }).getByRole('button', { name: 'Apply credentials' }).click()
   await dialog.locator('.close-modal').click()
 
-  const create = await tryOut(page, 'workflows.create')
+  const create = await tryOutAt(page, 'workflows/workflows.create')
   await fill(create, { name: 'From the page', definition: flow({ in: 'input', out: 'output' }, ['in > out']) })
   const created = await execute(create)
   const workflow = created.body as Workflow
   expect([created.status, workflow.name]).toEqual(['201', 'From the page'])
 
-  const start = await tryOut(page, 'runs.start')
+  const start = await tryOutAt(page, 'runs/runs.start')
   await fill(start, { workflow: workflow.handle, input: { a: 1 }, wait: { until: 'finished' } })
   const started = await execute(start)
   await start.locator('.live-responses-table').screenshot({ path: join(shots, 'run.png') })

@@ -68,6 +68,9 @@ export const story: readonly Chapter[] = [
   { id: 'nodeTypes.forget', input: () => ({ type: 'counter', session: 'tab-1' }) },
   { id: 'secrets.set', input: () => ({ name: 'stripe', value: 'rk_example' }) },
   { id: 'secrets.list', input: () => ({ limit: 20 }) },
+  { id: 'model.set', input: () => ({ url: 'https://api.example.com/v1', model: 'large-1', key: 'sk-example' }) },
+  { id: 'model.get', input: () => ({}) },
+  { id: 'model.remove', input: () => ({}) },
   { id: 'queues.put', input: () => ({ queue: 'refunds' }) },
   { id: 'queues.push', input: () => ({ queue: 'refunds', items: [{ customer: 'c_7', amount: 80 }], idempotencyKey: 'refund_3' }) },
   { id: 'queues.list', input: () => ({ limit: 20 }) },
@@ -199,6 +202,8 @@ export const story: readonly Chapter[] = [
   { id: 'sessions.lines', input: (told) => ({ id: told['sessions.send'].session.id, kind: 'message', after: 0, limit: 100 }) },
   { id: 'sessions.events', input: (told) => ({ id: told['sessions.send'].session.id, after: 0 }), show: 2 },
   { id: 'sessions.update', input: (told) => ({ id: told['sessions.get'].id, title: 'Invoice', tags: ['billing'], ifUpdated: told['sessions.get'].updated }) },
+  { id: 'sessions.ask', input: (told) => ({ to: told['sessions.get'].id, text: 'It is the one of May', waitMs: 10_000, idempotencyKey: 'msg-2' }), races: true },
+  { id: 'sessions.chatbots', input: () => ({ limit: 20 }) },
   { id: 'sessions.stop', input: (told) => ({ id: told['sessions.get'].id }) },
   { id: 'sessions.delete', input: (told) => ({ id: told['sessions.get'].id }) },
   {
@@ -220,6 +225,25 @@ export const story: readonly Chapter[] = [
     input: (told) => ({ id: told['sessions.create'].id, messageId: told['sessions.send'].message.id, fileId: told['files.upload'].files[0].id }),
   },
   { id: 'sessions.deleteMessage', input: (told) => ({ id: told['sessions.create'].id, messageId: told['sessions.send'].message.id }) },
+
+  { id: 'collections.list', input: () => ({}), show: 1 },
+  { id: 'collections.get', input: () => ({ collection: 'workflow_sessions' }) },
+  {
+    id: 'records.create',
+    input: (told) => ({
+      collection: 'workflow_sessions',
+      values: { title: 'Training', status: 'idle', currentStepId: 'topic-discovery', steps: [], context: { topic: 'sales' }, user: told['auth.me'].user.id },
+      expand: 'user',
+    }),
+  },
+  { id: 'records.list', input: () => ({ collection: 'workflow_sessions', filter: 'title = "Training" && context.topic ~ "sal"', sort: '-created', limit: 20 }) },
+  { id: 'records.get', input: (told) => ({ collection: 'workflow_sessions', id: told['records.create'].id }) },
+  { id: 'records.update', input: (told) => ({ collection: 'workflow_sessions', id: told['records.create'].id, values: { status: 'completed' } }) },
+  {
+    id: 'records.batch',
+    input: (told) => ({ requests: [{ do: 'update', collection: 'workflow_sessions', id: told['records.create'].id, values: { title: 'Training, done' } }] }),
+  },
+  { id: 'records.delete', input: (told) => ({ collection: 'workflow_sessions', id: told['records.create'].id }) },
 
   { id: 'keys.create', input: () => ({ name: 'billing', scopes: ['runs', 'pauses.read'] }) },
   { id: 'keys.list', input: () => ({ limit: 20 }) },

@@ -14,10 +14,11 @@ import {
   type Wait,
   type Workflow,
 } from '@sluice/schema'
-import { type App, createApp } from '../../packages/server/src/app.ts'
+import { type App, type AppParts, createApp } from '../../packages/server/src/app.ts'
 import type { WrittenWorkflow } from '../../packages/server/src/code/written.ts'
 import { loadConfig } from '../../packages/server/src/config.ts'
 import type { FeedItem } from '../../packages/server/src/events/feed.ts'
+import type { AnyNode } from '../../packages/server/src/nodes/contract.ts'
 import { createLog } from '../../packages/server/src/telemetry.ts'
 import { type TestDatabase, testDatabase } from './database.ts'
 import { deadline } from './deadline.ts'
@@ -96,12 +97,12 @@ export interface TestServer extends Served {
   another(settings?: Record<string, string>): Promise<Served>
 }
 
-/** A server on a database of its own: `await using server = await testServer()`. Settings as the environment gives them, and workflows that are written in the test. */
-export async function testServer(settings: Record<string, string> = {}, workflows: readonly WrittenWorkflow[] = []): Promise<TestServer> {
+/** A server on a database of its own: `await using server = await testServer()`. Settings as the environment gives them, workflows that are written in the test, and node types of its own. */
+export async function testServer(settings: Record<string, string> = {}, workflows: readonly WrittenWorkflow[] = [], nodes: readonly AnyNode[] = []): Promise<TestServer> {
   const db = await testDatabase()
   const toy = await toyService()
   const others: Served[] = []
-  const open = (more: Record<string, string>): Promise<Served> => serve(db.url, { SLUICE_HTTP_ALLOW: toy.host, ...settings, ...more }, workflows)
+  const open = (more: Record<string, string>): Promise<Served> => serve(db.url, { SLUICE_HTTP_ALLOW: toy.host, ...settings, ...more }, { workflows, nodes })
   const first = await open({})
   return {
     ...first,
@@ -120,7 +121,7 @@ export async function testServer(settings: Record<string, string> = {}, workflow
   }
 }
 
-async function serve(databaseUrl: string, settings: Record<string, string>, workflows: readonly WrittenWorkflow[]): Promise<Served> {
+async function serve(databaseUrl: string, settings: Record<string, string>, brought: Pick<AppParts, 'workflows' | 'nodes'>): Promise<Served> {
   const config = loadConfig({
     SLUICE_PORT: '0',
     SLUICE_SECRET: secret,
@@ -138,7 +139,7 @@ async function serve(databaseUrl: string, settings: Record<string, string>, work
     if (loud) process.stderr.write(line)
   }
   const log = createLog({ level: config.logLevel, write })
-  const app = await createApp({ ...config, secret }, { databaseUrl, log, workflows })
+  const app = await createApp({ ...config, secret }, { databaseUrl, log, ...brought })
   // A worker has no door to log in at.
   const { token } = config.role === 'worker' ? { token: '' } : await callerOf(app.url, '').call<{ token: string }>('POST', '/v1/auth/login', admin)
   let closed = false

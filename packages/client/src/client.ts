@@ -3,18 +3,22 @@ import { type Calls, createCalls } from './calls.ts'
 import { type Credentials, createSession, nobody, withKey } from './credentials.ts'
 import { type Audit, auditOf } from './nouns/audit.ts'
 import { type Auth, authOf } from './nouns/auth.ts'
+import { type Collections, collectionsOf } from './nouns/collections.ts'
+import { type Connections, connectionsOf } from './nouns/connections.ts'
 import { type Events, eventsOf } from './nouns/events.ts'
 import { type Files, filesOf } from './nouns/files.ts'
 import { type Keys, keysOf } from './nouns/keys.ts'
+import { type Model, modelOf } from './nouns/model.ts'
 import { type Members, membersOf } from './nouns/members.ts'
 import { type NodeFiles, nodeFilesOf } from './nouns/node-files.ts'
 import { type NodeTypes, nodeTypesOf } from './nouns/node-types.ts'
 import { type Pauses, pausesOf } from './nouns/pauses.ts'
 import { type Queues, queuesOf } from './nouns/queues.ts'
+import { type Records, recordsOf } from './nouns/records.ts'
 import { type Schedules, schedulesOf } from './nouns/schedules.ts'
 import { type Runs, runsOf } from './nouns/runs.ts'
 import { type Secrets, secretsOf } from './nouns/secrets.ts'
-import { type Sessions, sessionsOf } from './nouns/sessions.ts'
+import { sessionsOf } from './nouns/sessions.ts'
 import { type Signals, signalsOf } from './nouns/signals.ts'
 import { type Steps, stepsOf } from './nouns/steps.ts'
 import { type Users, usersOf } from './nouns/users.ts'
@@ -23,7 +27,7 @@ import { type Workflows, workflowsOf } from './nouns/workflows.ts'
 import { type Workspaces, workspacesOf } from './nouns/workspaces.ts'
 import type { CallOptions, ClientOptions, Versions } from './options.ts'
 import { type RunHandle, runHandle } from './run-handle.ts'
-import { type SessionHandle, sessionHandle } from './session-handle.ts'
+import { type SessionHandle, sessionHandle, spokenSessions, type SpokenSessions } from './session-handle.ts'
 import { createTransport } from './transport.ts'
 import type { InputOf, OutputOf, PausesOf, TypedWorkflow, WorkflowName } from './typing.ts'
 import { type WorkflowHandle, workflowHandle } from './workflow-handle.ts'
@@ -38,14 +42,18 @@ export interface Sluice {
   readonly signals: Signals
   readonly queues: Queues
   readonly schedules: Schedules
-  readonly sessions: Sessions
+  readonly sessions: SpokenSessions
   readonly webhooks: Webhooks
   readonly events: Events
+  readonly collections: Collections
+  readonly records: Records
+  readonly connections: Connections
   readonly auth: Auth<SignedIn>
   readonly files: Files
   readonly nodeFiles: NodeFiles
   readonly keys: Keys
   readonly secrets: Secrets
+  readonly model: Model
   readonly workspaces: Workspaces
   readonly users: Users
   readonly members: Members
@@ -126,6 +134,7 @@ function nounsOf(calls: Calls, anonymous: Calls, { signIn, adopt, versions }: To
   const pauses = pausesOf(calls)
   const workflows = workflowsOf(calls)
   const sessions = sessionsOf(calls)
+  const session = (id: string): SessionHandle => sessionHandle(id, { sessions, runs }, calls)
   return {
     workflows,
     nodeTypes: nodeTypesOf(calls),
@@ -135,20 +144,24 @@ function nounsOf(calls: Calls, anonymous: Calls, { signIn, adopt, versions }: To
     signals: signalsOf(calls),
     queues: queuesOf(calls),
     schedules: schedulesOf(calls),
-    sessions,
+    sessions: spokenSessions(sessions, session),
     webhooks: webhooksOf(calls),
     events: eventsOf(calls),
+    collections: collectionsOf(calls),
+    records: recordsOf(calls),
+    connections: connectionsOf(calls),
     auth: authOf(calls, anonymous, signIn),
     files: filesOf(calls),
     nodeFiles: nodeFilesOf(calls),
     keys: keysOf(calls),
     secrets: secretsOf(calls),
+    model: modelOf(calls),
     workspaces: workspacesOf(calls),
     members: membersOf(calls),
     users: usersOf(calls, adopt),
     audit: auditOf(calls),
     workflow: <Name extends string>(name: Name) => workflowHandle<InputOf<Name>, OutputOf<Name>, PausesOf<Name>>(name, { workflows, runs, pauses }, calls),
     run: async (id, options) => runHandle(await runs.get({ id }, options), { runs, pauses }, calls),
-    session: (id) => sessionHandle(id, { sessions, runs }, calls),
+    session,
   }
 }

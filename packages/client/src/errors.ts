@@ -1,4 +1,4 @@
-import type { Decision, FaultCode, FaultKind, Issue, Json, JsonObject, ReasonCode, Run } from '@sluice/schema'
+import type { Decision, FaultCode, FaultKind, Issue, Json, JsonObject, Reason, ReasonCode, Run } from '@sluice/schema'
 
 /** Codes never change. A newer server may have ones that this package does not know. */
 export type ErrorCode = FaultCode | ReasonCode | 'internal' | 'unavailable' | 'network' | 'timeout' | (string & {})
@@ -166,5 +166,23 @@ export class RunFailedError extends SluiceError {
     super({ code, kind: 'run', message: `Run ${run.id} ended ${run.status}: ${message}`, details: { runId: run.id } })
     this.step = step ?? null
     this.run = run
+  }
+}
+
+/** A round of a conversation that ended without an answer: it failed or was stopped, said nothing, or there was none; `code` is why. */
+export class RoundFailedError extends SluiceError {
+  override readonly name: string = 'RoundFailedError'
+  readonly sessionId: string
+  /** Null: the session has no workflow, and nobody answers in it. */
+  readonly runId: string | null
+  /** Why its run ended; null of one that completed, and said nothing. */
+  readonly reason: Reason | null
+
+  constructor({ sessionId, runId, status, reason }: { sessionId: string; runId: string | null; status: Run['status'] | 'unbound'; reason: Reason | null }) {
+    const silent = status === 'unbound' ? `Session ${sessionId} has no workflow that would answer` : 'The round said nothing'
+    super({ code: reason?.code ?? 'no_answer', kind: 'run', message: reason ? `The round ended ${status}: ${reason.message}` : silent, details: { sessionId, runId } })
+    this.sessionId = sessionId
+    this.runId = runId
+    this.reason = reason
   }
 }

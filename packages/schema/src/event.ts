@@ -87,6 +87,25 @@ export type ResyncEvent = z.infer<typeof ResyncEvent>
 export const PassedEvent = z.object({ type: z.literal('passed'), cursor: z.string() })
 export type PassedEvent = z.infer<typeof PassedEvent>
 
+/**
+ * A piece of a text that a step is saying, to who asked for `tokens`. It is told live and kept nowhere: it has no number, a reader
+ * who is too slow misses some (`offset` shows it), and what the step gives in the end stands in the log. An attempt that
+ * begins anew begins its text anew, at 0. Who comes while a text is being said is told what was said of it so far.
+ */
+export const TokenEvent = z.object({
+  type: z.literal('token'),
+  cursor: z.string().meta({ description: 'Of the last event that was told before it: a token moves nobody on' }),
+  runId: Id,
+  sessionId: Id.nullable().meta({ description: 'The session whose round the run is' }),
+  nodeId: z.string(),
+  step: z.string(),
+  iteration: z.string(),
+  attempt: z.int().min(1),
+  offset: z.int().min(0).meta({ description: 'UTF-16 code units of this text, by this attempt, before it' }),
+  text: z.string(),
+})
+export type TokenEvent = z.infer<typeof TokenEvent>
+
 /** What of events a subscriber can ask for. `subject` is its kind, `kind` what is waited for, `level` that of a log. */
 export const eventFields = ['type', 'subject', 'runId', 'sessionId', 'workflowId', 'nodeId', 'step', 'iteration', 'kind', 'level', 'seq', 'at'] as const
 export type EventField = (typeof eventFields)[number]

@@ -30,6 +30,9 @@ export const faults = {
   json_malformed: fault('invalid', 'The body is not valid JSON'),
   definition_invalid: fault('invalid', 'The definition cannot be published'),
   expression_invalid: fault('invalid', 'The expression is not valid'),
+  filter_invalid: fault('invalid', 'The filter, the order or the fields cannot be read'),
+  record_invalid: fault('invalid', 'The record is not valid'),
+  batch_failed: fault('invalid', 'One of the requests was refused: none of them has happened'),
   cursor_invalid: fault('invalid', 'The cursor is not one of ours'),
   body_too_large: fault('too_large', 'The body is too large'),
   file_too_large: fault('too_large', 'The file is too large'),
@@ -40,6 +43,10 @@ export const faults = {
   login_failed: fault('unauthenticated', 'The email or the password is wrong'),
   signature_invalid: fault('unauthenticated', 'The signature does not hold'),
   permission_denied: fault('forbidden', 'This principal may not do that'),
+  superusers_only: fault('forbidden', 'Only superusers may do that'),
+  record_refused: fault('forbidden', 'The rule of the collection does not allow that'),
+  collection_read_only: fault('forbidden', 'Records of this collection are written by the engine alone'),
+  connection_mismatch: fault('forbidden', 'The connection belongs to somebody else'),
   // what it is about
   route_missing: fault('not_found', 'There is nothing at this address'),
   workflow_missing: fault('not_found', 'There is no such workflow'),
@@ -60,6 +67,9 @@ export const faults = {
   webhook_missing: fault('not_found', 'There is no such webhook'),
   delivery_missing: fault('not_found', 'There is no such delivery'),
   schedule_missing: fault('not_found', 'There is no such schedule'),
+  collection_missing: fault('not_found', 'There is no such collection'),
+  record_missing: fault('not_found', 'There is no such record'),
+  connection_missing: fault('not_found', 'There is no such connection'),
   workspace_missing: fault('not_found', 'There is no such workspace'),
   user_missing: fault('not_found', 'There is no such user'),
   // the state it met
@@ -73,11 +83,14 @@ export const faults = {
   member_exists: fault('conflict', 'The user is a member already'),
   workspace_in_use: fault('conflict', 'The workspace is in use'),
   user_in_use: fault('conflict', 'Sessions of the user are there'),
+  record_in_use: fault('conflict', 'Other records need this one'),
   session_stale: fault('conflict', 'The session has changed'),
   revision_stale: fault('conflict', 'The draft has moved on'),
   hash_mismatch: fault('conflict', 'The published version is another one'),
   pause_decided: fault('conflict', 'The pause has been decided'),
   pause_ambiguous: fault('conflict', 'Several pauses are open'),
+  calls_pending: fault('conflict', 'The round under way waits for the results of calls'),
+  call_not_waiting: fault('conflict', 'No round waits for the result of this call'),
   transaction_conflict: fault('conflict', 'A run with this transaction id is live with another input'),
   idempotency_conflict: fault('conflict', 'The idempotency key was used with another request'),
   lane_busy: fault('conflict', 'Another run is live in this lane'),
@@ -107,13 +120,45 @@ export const faults = {
 
 export type FaultCode = keyof typeof faults
 
-/** One thing wrong with what was sent. `path` leads into the value; a definition's issue also names its node. */
+/** One thing wrong with what was sent. `path` leads into the value; a definition's issue also names its node, a record's what is wrong. */
 export interface Issue {
   path?: (string | number)[]
   nodeId?: string
   field?: string
   message: string
+  /** Of a field of a record. Never changes. */
+  code?: RecordIssueCode
+  /** What the message says in numbers and names. */
+  params?: { [key: string]: Json }
 }
+
+/** What can be wrong with a field of a record. */
+export const recordIssueCodes = [
+  'required',
+  'not_unique',
+  'invalid_format',
+  'min_text',
+  'max_text',
+  'invalid_value',
+  'too_many_values',
+  'not_enough_values',
+  'missing_records',
+  'invalid_json',
+  'json_size',
+  'min_number',
+  'max_number',
+  'only_int',
+  'not_a_number',
+  'id_change',
+  'invalid_id',
+  'invalid_email',
+  'invalid_url',
+  'length_too_long',
+  'length_out_of_range',
+  'values_mismatch',
+  'invalid_old_password',
+] as const
+export type RecordIssueCode = (typeof recordIssueCodes)[number]
 
 export interface FaultOptions {
   message?: string

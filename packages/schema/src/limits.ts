@@ -54,9 +54,13 @@ export const limits = {
   /** What one step sets in a session's context. */
   contextPatchBytes: 64 * KiB,
   filesPerMessage: 20,
+  /** In one page of them, after the modes. */
+  chatbots: 1_000,
   messageChars: 256 * KiB,
   /** Of one session, in an answer; and of all sessions in it. */
   sessionMessages: 1_000,
+  /** Of one session, in a page of them. */
+  lines: 10_000,
   answerMessages: 10_000,
   /** What a round is given of the messages before it. */
   historyMessages: 100,

@@ -323,6 +323,7 @@ export const Subscribe = z
     where: whereOf(eventFields),
     after: cursor.optional().meta({ description: 'The `cursor` of the last event that is known; unless given, a snapshot comes first' }),
     lastEventId: cursor.optional().meta({ description: 'The same, as transports send it when they connect again; wins over `after`' }),
+    tokens: z.boolean().optional().meta({ description: 'Of a run or a session: the texts that its steps say as well, piece by piece and live' }),
   })
   .refine(({ runId, workflow, sessionId }) => sessionId === undefined || (runId === undefined && workflow === undefined), {
     error: 'Name one of run, workflow and session',
@@ -336,6 +337,10 @@ export const Subscribe = z
   .refine(({ transactionId, workflow, current: isCurrent = false }) => transactionId === undefined || (workflow !== undefined && !isCurrent), {
     error: 'Name the workflow whose run is meant',
     path: ['transactionId'],
+  })
+  .refine(({ tokens = false, runId, transactionId, sessionId }) => !tokens || (runId ?? transactionId ?? sessionId) !== undefined, {
+    error: 'Name the run or the session whose tokens are meant',
+    path: ['tokens'],
   })
 export type Subscribe = z.infer<typeof Subscribe>
 

@@ -1,8 +1,9 @@
 import { z } from 'zod'
-import { listInput } from './conditions.ts'
+import { listInput, whereLimits } from './conditions.ts'
 import { Id, Timestamp, WorkflowRef, knownUpTo } from './ids.ts'
 import { Json, JsonObject } from './json.ts'
 import { limits } from './limits.ts'
+import { Mode } from './mode.ts'
 import { eventsInput, pageInput } from './list.ts'
 import { StepState } from './run.ts'
 
@@ -21,7 +22,7 @@ export const SessionStep = z.object({
 })
 export type SessionStep = z.infer<typeof SessionStep>
 
-/** The ids of a session's messages and logs, oldest first: the newest 1,000 of each. */
+/** The ids of a session's messages and logs, oldest first: the newest 1,000 of each, in a list of more than 100 sessions fewer. */
 export const LineIds = z.object({ messages: z.array(Id), logs: z.array(Id) })
 export type LineIds = z.infer<typeof LineIds>
 
@@ -71,6 +72,21 @@ export const Line = z.discriminatedUnion('kind', [
 ])
 export type Line = z.infer<typeof Line>
 
+/** A function that a model may call in a session. */
+export const SessionTool = z.strictObject({
+  name: z.string().min(1).max(100).meta({ description: 'As it is offered: `http_request`, `workflow_invoice`; `*` is all of them' }),
+  approval: z.boolean().optional().meta({ description: 'Whether a person is asked before it is called; as it declares unless set' }),
+})
+export type SessionTool = z.infer<typeof SessionTool>
+
+/** A function that who sends a message does itself. */
+export const ClientTool = z.strictObject({
+  name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'expected 1 to 64 characters of A-Z a-z 0-9 _ -'),
+  description: z.string().max(4_000).optional(),
+  parameters: JsonObject.optional().meta({ description: 'JSON Schema of its arguments: an object' }),
+})
+export type ClientTool = z.infer<typeof ClientTool>
+
 /**
  * A conversation or a guided process. Bound to a workflow, its rounds are runs of it, and `status`, `currentStepId`, `steps`
  * and `progress` are theirs; unbound, all of it is plain data of its owner.
@@ -82,6 +98,7 @@ export const Session = z.object({
   tags: z.array(z.string()),
   metadata: JsonObject,
   mode: z.string().nullable(),
+  tools: z.array(SessionTool).nullable().meta({ description: 'What a model may call in it, beside reading its files; null: all that there is, as it declares itself' }),
   user: z.string().meta({ description: 'The id of its owner' }),
   subject: Json.nullable().meta({ description: 'What it is about, as its client says it' }),
   workflowId: Id.nullable().meta({ description: 'What it is bound to' }),
@@ -114,7 +131,8 @@ const written = {
   description: z.string().max(10_000).nullable().optional(),
   tags: z.array(z.string().min(1).max(100)).max(50).optional(),
   metadata: JsonObject.optional(),
-  mode: z.string().max(100).nullable().optional(),
+  mode: z.string().max(100).nullable().optional().meta({ description: 'A `Mode` binds a session that is made to the workflow of the mode; any other text is a label' }),
+  tools: z.array(SessionTool).max(100).nullable().optional(),
   subject: Json.nullable().optional(),
   status: SessionStatus.optional().meta({ description: 'Of a bound session a command: `running` starts a round with the context as its input, `idle` cancels' }),
   currentStepId: z.string().max(5_000).nullable().optional(),
@@ -151,7 +169,13 @@ export type CreateSession = z.infer<typeof CreateSession>
 export const PutSession = z.strictObject({ id: Id, ...created, ifUpdated })
 export type PutSession = z.infer<typeof PutSession>
 
-export const UpdateSession = z.strictObject({ id: Id, ...written, ifUpdated, ...view })
+export const UpdateSession = z.strictObject({
+  id: Id,
+  ...written,
+  metadataKeys: JsonObject.optional().meta({ description: 'Single keys of the metadata to set; all others stay' }),
+  ifUpdated,
+  ...view,
+})
 export type UpdateSession = z.infer<typeof UpdateSession>
 
 export const OneSession = z.strictObject({ id: Id })
@@ -187,8 +211,8 @@ export const ListSessions = z.strictObject({
   status: SessionStatus.optional(),
   workflow: WorkflowRef.optional(),
   tag: z.string().min(1).max(100).optional(),
-  user: z.string().min(1).max(100).optional().meta({ description: 'Only those of this user; of others as an admin alone' }),
-  ...listInput(sessionFields),
+  user: z.string().min(1).max(100).optional().meta({ description: 'Only those of this user, `me` being yourself; of others as an admin alone' }),
+  ...listInput(sessionFields, whereLimits.dialectItems),
   ...view,
 })
 export type ListSessions = z.infer<typeof ListSessions>
@@ -206,7 +230,21 @@ export const SendMessage = z.strictObject({
   text: z.string().min(1).max(limits.messageChars),
   files: z.array(Id).max(limits.filesPerMessage).optional().meta({ description: 'Ids of files: the session uses them, and a document tells of each' }),
   metadata: JsonObject.optional(),
-  mode: z.string().max(100).optional().meta({ description: 'Kept in the session' }),
+  mode: z.string().max(100).optional().meta({
+    description: 'A `Mode` binds the session to the workflow of the mode, unless it is bound to one of your own; any other text is kept as a label',
+  }),
+  orMode: Mode.optional().meta({ description: 'The mode of a session that is bound to nothing yet' }),
+  tools: z.array(SessionTool).max(100).nullable().optional().meta({ description: 'What a model may call in the session from now on' }),
+  clientTools: z
+    .array(ClientTool)
+    .max(100)
+    .optional()
+    .meta({ description: 'Functions that you do yourself: a model that calls one waits for the signal `call:` and the id of its call' }),
+  history: z
+    .array(z.strictObject({ role: MessageRole, text: z.string().max(limits.messageChars) }))
+    .max(200)
+    .optional()
+    .meta({ description: 'Of a session that this makes: what was said before' }),
   title: z.string().max(5_000).optional().meta({ description: 'Of a session that this makes' }),
   idempotencyKey: z.string().min(1).max(200).optional(),
   ...view,
@@ -229,7 +267,7 @@ export const ListLines = z.strictObject({
   afterId: z.string().max(100).optional().meta({ description: 'Only what comes after the line of this id; everything, where there is none' }),
   since: z.string().max(40).optional().meta({ description: 'Only what is later than this time; microseconds count' }),
   cursor: pageInput.cursor,
-  limit: z.int().min(1).max(1_000).default(50),
+  limit: z.int().min(1).max(limits.lines).default(50),
   count: pageInput.count,
 })
 export type ListLines = z.infer<typeof ListLines>

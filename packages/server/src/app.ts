@@ -8,24 +8,39 @@ import type { MoreClaims } from './access/tokens.ts'
 import type { Dialect } from './dialects/dialect.ts'
 import { medusa } from './dialects/medusa/index.ts'
 import { orchestrator } from './dialects/orchestrator/index.ts'
+import { openai } from './dialects/openai/index.ts'
+import { playground } from './dialects/playground/index.ts'
+import { pocketbase } from './dialects/pocketbase/index.ts'
 import { orchestratorNodes } from './dialects/orchestrator/nodes.ts'
 import { pyspurNodes } from './dialects/pyspur/nodes.ts'
+import { createCollections } from './collections/collections.ts'
+import { type Declared, loadCollections } from './collections/declare.ts'
+import { createDocuments } from './documents/documents.ts'
 import { createEngine, createQueue } from './engine/index.ts'
 import { pyspur, sayable } from './dialects/pyspur/index.ts'
 import { createDoorbell } from './events/doorbell.ts'
 import { createAccounts } from './events/accounts.ts'
 import { createFeed } from './events/feed.ts'
+import { createTokens } from './events/tokens.ts'
 import { createFiles } from './files/files.ts'
 import { createNodeFiles } from './files/node-files.ts'
 import { createWrites } from './files/written.ts'
 import { createHttp } from './http/server.ts'
 import { createModels } from './models/models.ts'
+import { createModes } from './modes/modes.ts'
 import { createCatalogue } from './nodes/catalogue.ts'
 import type { AnyNode } from './nodes/contract.ts'
 import { createDiscovery } from './nodes/discovery.ts'
 import { hostAndPort } from './outside/allow-list.ts'
 import { createOutside } from './outside/outside.ts'
 import { createSandbox } from './sandbox/sandbox.ts'
+import { createChanges } from './records/changes.ts'
+import { createConnections } from './records/connections.ts'
+import { judge } from './records/judge.ts'
+import { createRecords } from './records/records.ts'
+import { createSights } from './records/sight.ts'
+import { languageOf, refuseRules, stock } from './records/stock.ts'
+import { userWriter } from './records/users.ts'
 import { createRunDeletion } from './retention/delete-run.ts'
 import { createSweeper } from './retention/sweeper.ts'
 import { createDispatcher as createQueueDispatcher } from './queues/dispatch.ts'
@@ -35,11 +50,13 @@ import { createSchedules, type Schedules } from './schedules/schedules.ts'
 import { createSessions } from './sessions/sessions.ts'
 import { type Database, byKey, openDatabase, Outage } from './store/database.ts'
 import { openOrm } from './store/orm.ts'
+import { tokenChannel } from './store/rows/events.ts'
 import { defaultWorkspace } from './store/rows/identity.ts'
 import * as pauseViews from './store/views/pauses.ts'
 import * as queueViews from './store/views/queues.ts'
 import * as scheduleViews from './store/views/schedules.ts'
 import * as runViews from './store/views/runs.ts'
+import { listChatbots } from './store/views/chatbots.ts'
 import * as sessionViews from './store/views/sessions.ts'
 import { type Time, processTime } from './store/time.ts'
 import type { Log } from './telemetry.ts'
@@ -49,6 +66,7 @@ import { createPlans } from './workflows/plans.ts'
 import { createDispatcher as createWebhookDispatcher } from './webhooks/dispatch.ts'
 import { createWebhooks } from './webhooks/webhooks.ts'
 import { createWorkflows, type Workflows } from './workflows/workflows.ts'
+import { createToolbox } from './tools/toolbox.ts'
 import { refuseWritten } from './workflows/written.ts'
 
 /** The running server, as the command line knows it. */
@@ -104,7 +122,7 @@ export interface AppParts {
   time?: Time
 }
 
-const dialects: readonly Dialect[] = [pyspur, orchestrator, medusa]
+const dialects: readonly Dialect[] = [pyspur, orchestrator, medusa, pocketbase, playground, openai]
 
 /** One token tells the clients of every dialect what they look for. */
 const claimsOf: MoreClaims = (of) => Object.fromEntries(dialects.flatMap(({ claims }) => Object.entries(claims?.(of) ?? {})))
@@ -114,11 +132,21 @@ export async function createApp(config: Config, { databaseUrl, log, nodes = [], 
   const runs = config.role !== 'api'
   // Before anything is opened: what it refuses leaves nothing behind.
   const written = await writtenIn(config.workflows, given, log)
+  const { collections, language } = await collectionsIn(config.collections, log)
   const database = openDatabase({ url: databaseUrl, max: poolSize, onError: (error) => log.debug({ err: error }, 'a connection to PostgreSQL was lost') })
   const orm = openOrm(databaseUrl)
-  const access = createAccess({ orm, database, secret: config.secret, claims: claimsOf, now: time.now, ...(config.anonymousRole && { anonymousRole: config.anonymousRole }) })
+  const access = createAccess({
+    orm,
+    database,
+    secret: config.secret,
+    claims: claimsOf,
+    operatorsModel: config.model,
+    now: time.now,
+    ...(config.anonymousRole && { anonymousRole: config.anonymousRole }),
+  })
   const audit = createAudit({ database, now: time.now, onError: (error) => log.warn({ err: error }, 'the audit log could not be written') })
-  const doorbell = createDoorbell(database)
+  const tokens = createTokens(database)
+  const doorbell = createDoorbell(database, config.role === 'worker' ? {} : { [tokenChannel]: tokens.heard })
   // Signs of life must not wait behind requests: a server that is only busy would be taken for dead.
   const pulse = openDatabase({ url: databaseUrl, max: 3, settings: inOrder, onError: (error) => log.debug({ err: error }, 'a connection to PostgreSQL was lost') })
   // What moves runs finds them by their keys, and does not wait behind lists; what it writes in batches waits behind nothing.
@@ -134,13 +162,18 @@ export async function createApp(config: Config, { databaseUrl, log, nodes = [], 
   const models = createModels({
     configured: config.modelUrl === null || config.model === null ? null : { url: config.modelUrl, key: config.modelKey, model: config.model },
     outside: toModel,
+    // A workspace names any address: it gets there as its steps do.
+    own: { endpointOf: (workspaceId) => access.model.endpointOf(workspaceId), outside },
   })
   const code = createRegistry()
   const catalogue = createCatalogue({ outside, sandbox, models, code }, nodes, [...pyspurNodes, ...orchestratorNodes])
   const workflows = createWorkflows({ database, catalogue, fits: { [pyspur.name]: sayable } })
+  const modes = createModes({ workflows })
   const plans = createPlans(catalogue)
-  const feed = createFeed({ database, doorbell })
+  const feed = createFeed({ database, doorbell, tokens })
+  const connections = createConnections({ database, doorbell, log })
   const files = createFiles({ database })
+  const documents = createDocuments()
   const sweeper = createSweeper({ database, periods: config.retention, log })
   const { engine, rounds, worker, clock } = createEngine({
     database: moving,
@@ -153,6 +186,8 @@ export async function createApp(config: Config, { databaseUrl, log, nodes = [], 
     serves: (name) => catalogue.get(name) !== undefined || code.knows(name),
     secret: (workspaceId, name) => access.secrets.reveal(workspaceId, name),
     writeFile: createWrites({ database }),
+    toolbox: createToolbox({ database, catalogue, documents, files }),
+    voices: tokens,
     metrics,
     traces,
     time,
@@ -164,19 +199,24 @@ export async function createApp(config: Config, { databaseUrl, log, nodes = [], 
   const carriers = [createQueueDispatcher({ database, doorbell, engine, metrics, log, now: time.now }), createWebhookDispatcher({ database, doorbell, engine, log, now: time.now })]
   const dispatchers = [...carriers, scheduler]
   metrics.watch({ isNodeType: (type) => catalogue.get(type) !== undefined, jobsHeld: () => worker.held, connections: () => connectionsOf([database, moving, writer]) })
+  const room = stock({ collections, language, database, writers: { users: userWriter(access) } })
   const http = await createHttp({
     parts: {
       engine,
       queues: createQueues({ database, doorbell }),
       schedules,
       webhooks: createWebhooks({ database, doorbell, vault: access.vault, now: time.now, makeId: time.newId }),
-      sessions: createSessions({ database, doorbell, rounds, files }),
+      sessions: createSessions({ database, doorbell, rounds, modes, files, feed, engine }),
       workflows,
       nodeTypes: createDiscovery(catalogue),
-      views: { ...runViews, ...pauseViews, ...queueViews, ...scheduleViews, ...sessionViews },
+      views: { ...runViews, ...pauseViews, ...queueViews, ...scheduleViews, ...sessionViews, listChatbots },
       database,
       feed,
       accounts: createAccounts(database),
+      collections,
+      records: createRecords({ room, access, database, doorbell, rounds, modes, files, now: time.now }),
+      connections,
+      changes: createChanges({ database, collections, ...createSights({ room, judge, now: Date.now }) }),
       access,
       audit,
       files,
@@ -202,10 +242,12 @@ export async function createApp(config: Config, { databaseUrl, log, nodes = [], 
   }
   const close = async (): Promise<void> => {
     await http.close(0)
+    await connections.close()
     await audit.close()
     await queue.stop()
     await doorbell.close()
-    await Promise.all([sandbox.close(), outside.close(), toModel.close(), traces.close()])
+    await tokens.close()
+    await Promise.all([documents.close(), sandbox.close(), outside.close(), toModel.close(), traces.close()])
     await orm.close()
     await Promise.all([pulse.close(), writer.close(), moving.close(), database.close()])
   }
@@ -250,6 +292,16 @@ async function writtenIn(folder: string | null, given: readonly WrittenWorkflow[
   const loaded = folder === null ? [] : await loadWorkflows(folder)
   if (folder !== null && loaded.length === 0) log.warn({ folder }, 'No module of the folder of workflows exports one')
   return once([...loaded, ...given.map((workflow) => ({ file: 'this program', workflow }))])
+}
+
+/** Throws StartRefused with all that is wrong with the file. */
+async function collectionsIn(file: string | null, log: Log) {
+  const declared: Declared = file === null ? { collections: [], warnings: [] } : await loadCollections(file)
+  for (const warning of declared.warnings) log.warn({ file }, warning)
+  const collections = createCollections(declared.collections)
+  const language = languageOf(collections)
+  if (file !== null) refuseRules(file, language, declared)
+  return { collections, language }
 }
 
 interface PublishingParts {

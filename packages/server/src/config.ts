@@ -97,6 +97,8 @@ const schema = z.object({
     .default(null),
   /** The folder of workflows in TypeScript; absolute, once loaded. Null: there are none. */
   workflows: z.string().nullable().default(null),
+  /** The file of collections that are declared; absolute, once loaded. Null: those of the core alone. */
+  collections: z.string().nullable().default(null),
   /** Null: made once and kept in the data directory. */
   secret: read('a text of at least 32 characters, or unset to have one made', (text) => (text.length >= 32 ? text : undefined))
     .nullable()
@@ -175,8 +177,14 @@ export function loadConfig(env: Environment, workingDirectory = process.cwd()): 
   const problems = [...given.flatMap(([name]) => (keys.has(name) ? [] : [unknown(name)])), ...wrong]
   const tracing = otel(env, problems)
   if (!parsed.success || problems.length > 0) throw new StartRefused(problems.join('; '))
-  const { dataDir, workflows } = parsed.data
-  const settings = { ...parsed.data, tracing, dataDir: resolve(workingDirectory, dataDir), workflows: workflows && resolve(workingDirectory, workflows) }
+  const { dataDir, workflows, collections } = parsed.data
+  const settings = {
+    ...parsed.data,
+    tracing,
+    dataDir: resolve(workingDirectory, dataDir),
+    workflows: workflows && resolve(workingDirectory, workflows),
+    collections: collections && resolve(workingDirectory, collections),
+  }
   if (settings.anonymousRole && !isLoopback(settings.host)) {
     throw new StartRefused(`SLUICE_ANONYMOUS_ROLE lets everybody in who reaches ${settings.host}: unset it, or set SLUICE_HOST to 127.0.0.1`)
   }

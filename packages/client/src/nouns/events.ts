@@ -1,4 +1,4 @@
-import type { Event, PassedEvent, ResyncEvent, SnapshotEvent, Subscribe } from '@sluice/schema'
+import type { Event, PassedEvent, ResyncEvent, SnapshotEvent, Subscribe, TokenEvent } from '@sluice/schema'
 import type { Calls } from '../calls.ts'
 import type { Input } from '../input.ts'
 import type { CallOptions } from '../options.ts'
@@ -7,7 +7,7 @@ import type { CallOptions } from '../options.ts'
  * What a stream tells. A newer server may tell of types that are not listed here: they arrive as they came, so a `switch`
  * over `type` needs a `default`.
  */
-export type FeedItem = Event | SnapshotEvent | ResyncEvent | PassedEvent
+export type FeedItem = Event | SnapshotEvent | ResyncEvent | PassedEvent | TokenEvent
 
 /** Everything that happens, live. */
 export interface Events {
@@ -17,6 +17,7 @@ export interface Events {
    * it ends after the terminal event, else never: leave the loop, or abort the signal. It connects again by itself.
    * With `current` it tells of the current run of a workflow alone, whole in a snapshot first, and of the next one once that is the current one.
    * Of events `where` picks some, as `{ type: { in: ['run.failed', 'pause.opened'] } }`; `passed` then says how far it has come without one.
+   * With `tokens`, of a run or a session, what steps say is told as well, piece by piece: live, and not again after a cut.
    * Throws `NotFoundError` (`run_missing`, `workflow_missing`, `session_missing`), `InvalidError` (`cursor_invalid`).
    */
   subscribe(what?: Input<typeof Subscribe>, options?: CallOptions): AsyncGenerator<FeedItem, void, undefined>

@@ -1,7 +1,10 @@
 import type {
+  AskSession,
+  Chatbot,
   CreateSession,
   GetSession,
   Line,
+  ListChatbots,
   ListLines,
   ListSessionEvents,
   ListSessions,
@@ -9,6 +12,7 @@ import type {
   OneMessage,
   OneSession,
   PutSession,
+  Reply,
   SendMessage,
   SentMessage,
   Session,
@@ -49,6 +53,14 @@ export interface Sessions {
    * `ConflictError` (`idempotency_conflict`), `LimitExceededError` (`lane_full`).
    */
   send(message: Input<typeof SendMessage>, options?: CallOptions): Promise<SentMessage>
+  /**
+   * `send`, and the wait for what becomes of its round: it was answered, asks something, waits for an approval or for calls of
+   * your `clientTools`, failed, was stopped, or still goes on after `waitMs`. With `results` in place of a text it goes on with
+   * what the calls gave; the same results once more change nothing. Throws `ConflictError` (`calls_pending`, `call_not_waiting`).
+   */
+  ask(message: Input<typeof AskSession>, options?: CallOptions): Promise<Reply>
+  /** Who answers in conversations: the modes, then the chatbots of the workspace; or the one of a name. */
+  chatbots(filter?: Input<typeof ListChatbots>, options?: CallOptions): Listing<Chatbot>
   /** Cancels what goes on, and what waits behind it. */
   stop(which: Input<typeof GetSession>, options?: CallOptions): Promise<Session>
   /** Messages, logs, stats and documents, oldest first; those of a `kind`, or after a number, an id or a time. */
@@ -61,6 +73,9 @@ export interface Sessions {
   events(of: Input<typeof ListSessionEvents>, options?: CallOptions): Listing<SessionEvent>
 }
 
+/** What a reply is waited for unless it is said. */
+const askMs = 300_000
+
 export const sessionsOf = ({ list, read, write, repeat, remove }: Calls): Sessions => ({
   list: (filter, options) => list('sessions.list', filter, options),
   get: (which, options) => read('sessions.get', which, options),
@@ -69,6 +84,8 @@ export const sessionsOf = ({ list, read, write, repeat, remove }: Calls): Sessio
   update: (change, options) => write('sessions.update', change, options),
   delete: (which, options) => remove('sessions.delete', which, options),
   send: (message, options) => repeat('sessions.send', keyed(message), options),
+  ask: (message, options) => repeat('sessions.ask', message.results === undefined ? keyed(message) : message, { ...options, waitMs: message.waitMs ?? askMs }),
+  chatbots: (filter, options) => list('sessions.chatbots', filter, options),
   stop: (which, options) => repeat('sessions.stop', which, options),
   lines: (of, options) => list('sessions.lines', of, options),
   deleteMessage: (which, options) => remove('sessions.deleteMessage', which, options),

@@ -9,6 +9,7 @@ import { createKeys, type Keys } from './keys.ts'
 import { deriveKeys } from './keyring.ts'
 import { asUser, createLogins, type Logins } from './logins.ts'
 import { createMembers, type Members } from './members.ts'
+import { createModelChoices, type ModelChoices } from './model-settings.ts'
 import { createPasswordTokens, type PasswordTokens } from './password-tokens.ts'
 import { createPasswords } from './passwords.ts'
 import { authorize } from './policy.ts'
@@ -32,6 +33,7 @@ export interface Access extends Credentials, Deciders, Logins, PasswordTokens, T
   keys: Keys
   secrets: Secrets
   vault: Vault
+  model: ModelChoices
   members: Members
   users: Users
   workspaces: Workspaces
@@ -46,16 +48,19 @@ export interface AccessOptions {
   anonymousRole?: Role
   /** What tokens say beside what we read of them. */
   claims?: MoreClaims
+  /** The language model of who operates the server, where workspaces have none. Unset: there is none. */
+  operatorsModel?: string | null
   /** Milliseconds since 1970; the clock of the machine unless set. */
   now?: () => number
 }
 
-export function createAccess({ orm, database, secret, anonymousRole, claims, now = Date.now }: AccessOptions): Access {
+export function createAccess({ orm, database, secret, anonymousRole, claims, operatorsModel = null, now = Date.now }: AccessOptions): Access {
   if (anonymousRole === 'owner' || anonymousRole === 'admin') throw new Error('The anonymous role is editor, operator or viewer')
   const ring = deriveKeys(secret)
   const passwords = createPasswords()
   const tokens = createTokens(ring.tokens, now, claims)
   const standings = createStandings(database, now)
+  const vault = createVault(ring.secrets)
   const credentials = createCredentials({ orm, database, tokens, standings, anonymousRole, now })
   return {
     ...credentials,
@@ -66,7 +71,8 @@ export function createAccess({ orm, database, secret, anonymousRole, claims, now
     me: (principal) => me(orm, principal),
     keys: createKeys(orm, database, standings, now),
     secrets: createSecrets(orm, database, ring.secrets, now),
-    vault: createVault(ring.secrets),
+    vault,
+    model: createModelChoices({ database, vault, operators: operatorsModel, now }),
     members: createMembers(orm, database, passwords, standings, now),
     users: createUsers(orm, database, standings, now),
     workspaces: createWorkspaces(orm, database, standings, now),

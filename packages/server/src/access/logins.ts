@@ -1,4 +1,4 @@
-import { Fault, type Login, type Refresh, type Renew, type RenewedToken, type SwitchWorkspace, type TokenPair, type User } from '@sluice/schema'
+import { Fault, type Login, type Refresh, type Renew, type RenewedToken, type Role, type SwitchWorkspace, type TokenPair, type User } from '@sluice/schema'
 import { firstMembership, memberOf } from '../store/entities/member.ts'
 import { deletePasswordTokens } from '../store/entities/password-token.ts'
 import {
@@ -15,14 +15,17 @@ import { findWorkspace } from '../store/entities/workspace.ts'
 import type { EntityManager, Orm } from '../store/orm.ts'
 import { digest, isRandomToken, randomToken } from './digest.ts'
 import { checkNewPassword, normalEmail, type Passwords } from './passwords.ts'
-import { authorize } from './policy.ts'
+import { atLeast, authorize } from './policy.ts'
 import type { Principal } from './principal.ts'
 import type { Standings } from './standings.ts'
 import { type Tokens, tokenLifetimeMs } from './tokens.ts'
 
 export interface Logins {
-  /** Throws `login_failed` for an unknown user and a wrong password alike, after as long a time; `rate_limited` when too many come at once. */
-  login(input: Login): Promise<TokenPair>
+  /**
+   * Throws `login_failed` for an unknown user and a wrong password alike, after as long a time, and for who has not at least this role;
+   * `rate_limited` when too many come at once.
+   */
+  login(input: Login & { least?: Role }): Promise<TokenPair>
   /**
    * Each refresh token works once. One that comes again ends its whole family, tokens included: it was stolen, by the first or
    * by this one. But for a minute it may come again as long as its successor was not used: then the answer was lost, and the
@@ -94,14 +97,16 @@ export function createLogins({ orm, passwords, tokens, standings, now }: LoginPa
   }
 
   return {
-    async login({ email, password, workspace }) {
+    async login({ email, password, workspace, least }) {
       const spelled = normalEmail(email)
       const user = spelled === null ? null : await orm.unit((em) => userByEmail(em, spelled))
       const right = await passwords.verify(user?.passwordHash ?? null, password)
       if (!user || !right) throw new Fault('login_failed')
       return orm.transaction(async (em) => {
         await deleteExpiredRefreshTokens(em, user.id, new Date(now()))
-        return issue(em, user, await workspaceFor(em, user, workspace))
+        const workspaceId = await workspaceFor(em, user, workspace)
+        if (least !== undefined && !atLeast((await memberOf(em, workspaceId, user.id))!.role, least)) throw new Fault('login_failed')
+        return issue(em, user, workspaceId)
       })
     },
 

@@ -234,8 +234,8 @@ async function tellSessions(tx: Tx, tellings: readonly Telling[]): Promise<void>
   await changeSessions(tx, rows, (sessions) => {
     for (const telling of tellings) {
       const session = sessions.get(telling.sessionId)
-      // Unbound meanwhile: it is its client's own.
-      if (session?.row.workflow_id === telling.workflowId) apply(telling, session, live.has(telling.sessionId))
+      // Unbound meanwhile it is its client's own; bound to another mode, what it was bound to goes on to its end.
+      if (session && session.row.workflow_id !== null) apply(telling, session, live.has(telling.sessionId))
     }
   })
   const known = new Set(rows.map((row) => row.id))

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Doorbell } from '../events/doorbell.ts'
+import { silent, type Speaker, type Voices } from '../events/tokens.ts'
 import { type Abilities, StepFailure } from '../nodes/contract.ts'
 import type { Database, Tx } from '../store/database.ts'
 import { openPausesOf } from '../store/rows/pauses.ts'
@@ -60,7 +61,8 @@ export interface WorkerParts {
   afterlife: Afterlife
   /** Starts a child run, or finds the one that this step has started; answers with its id. */
   startChild(parent: RunRow, start: ChildStart, failures: number): Promise<string>
-  abilities(row: RunRow, step: Pick<AttemptRef, 'nodeId' | 'iteration' | 'phase'>): Pick<Abilities, 'secret' | 'writeFile'>
+  abilities(row: RunRow, step: Pick<AttemptRef, 'nodeId' | 'iteration' | 'phase'>): Omit<Abilities, 'log' | 'say'>
+  voices: Voices
   observer: Observer
   /** Told how a run stands, once that is durable. */
   note(state: RunState): void
@@ -118,6 +120,7 @@ export class Holder implements Held {
   private inbox: Happening[] = []
   /** Attempts under way here, by flight and attempt. */
   private readonly inHand = new Map<string, AbortController>()
+  private readonly loggedOnce = new Set<string>()
   private readonly items: Surround['items'] = new Map()
   private readonly configs: Surround['configs'] = new Map()
   private carried: Surround['carried'] = new Map()
@@ -277,6 +280,7 @@ export class Holder implements Held {
   private report(turn: Turn): void {
     const { id: runId, workflowId, status, reason } = this.state.run
     if (!isTerminal(status) || !turn.events.some(({ type }) => type === `run.${status}`)) return
+    this.parts.voices.ended(runId)
     const facts = { runId, workflowId, status, ...(reason && { reason: reason.code, step: reason.step }) }
     if (status === 'failed' || status === 'compensated') this.parts.log.info(facts, 'A run ended')
     else this.parts.log.debug(facts, 'A run ended')
@@ -409,7 +413,11 @@ export class Holder implements Held {
     if (work.ref.phase === 'compensate') await this.stragglers(work.ref, outer)
     const logs: NonNullable<AttemptRef['logs']> = []
     const abort = new AbortController()
-    const end = () => abort.abort()
+    const speaker = this.speakerOf(work)
+    const end = (): void => {
+      abort.abort()
+      void speaker.end()
+    }
     outer.addEventListener('abort', end)
     let callOff = (): void => {}
     const began = performance.now()
@@ -420,15 +428,22 @@ export class Holder implements Held {
       })
     })
     try {
-      const running = work.run(abort.signal, this.abilities(work.ref, logs))
+      const running = work.run(abort.signal, this.abilities(work.ref, logs, speaker))
       if (work.ref.phase === 'invoke') this.noteAtWork(work.ref, running)
       const happening = await Promise.race([running, late])
+      // Before it is recorded, and so before anybody is told that the step has ended.
+      await speaker.end()
       return { ...happening, logs } as Happening
     } finally {
       callOff()
       outer.removeEventListener('abort', end)
       this.parts.observer.worked(work.node.type, performance.now() - began)
     }
+  }
+
+  private speakerOf({ ref: { nodeId, iteration, attempt, phase }, node }: Work): Speaker {
+    if (phase === 'compensate') return silent
+    return this.parts.voices.speaker({ runId: this.runId, sessionId: this.state.run.sessionId, nodeId, step: node.name, iteration, attempt })
   }
 
   private workKey({ nodeId, iteration }: AttemptRef): string {
@@ -452,12 +467,18 @@ export class Holder implements Held {
     patience.abort()
   }
 
-  private abilities(ref: AttemptRef, logs: NonNullable<AttemptRef['logs']>): Abilities {
-    const { secret, writeFile } = this.parts.abilities(this.row, ref)
+  private abilities(ref: AttemptRef, logs: NonNullable<AttemptRef['logs']>, { say }: Speaker): Abilities {
+    const { secret, writeFile, tools, documents, callTool } = this.parts.abilities(this.row, ref)
     return {
       secret: (name) => this.patiently(() => secret(name)),
       writeFile: (writing) => this.patiently(() => writeFile(writing)),
-      log(level, message) {
+      tools: () => this.patiently(tools),
+      documents: () => this.patiently(documents),
+      callTool: (call, context) => this.patiently(() => callTool(call, context)),
+      say,
+      log: (level, message, { once = false } = {}) => {
+        if (once && this.loggedOnce.has(message)) return
+        if (once) this.loggedOnce.add(message)
         if (logs.length < mostLogLines) logs.push({ level, message: message.slice(0, logLineChars) })
       },
     }

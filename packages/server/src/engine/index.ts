@@ -1,11 +1,12 @@
 import { type DecidedPause, Fault, type ReportedStep, type Run, type RunInclude } from '@sluice/schema'
 import type { Doorbell } from '../events/doorbell.ts'
-import { type Abilities, type Catalogue, StepFailure } from '../nodes/contract.ts'
+import { silence, type Voices } from '../events/tokens.ts'
+import { type Abilities, type Catalogue, StepFailure, type Toolbox, type ToolUser } from '../nodes/contract.ts'
 import type { Database } from '../store/database.ts'
 import { type Time, processTime } from '../store/time.ts'
 import { changeSessions } from '../events/sessions.ts'
 import { unbindQueues } from '../store/rows/queues.ts'
-import { liveRunsOf } from '../store/rows/runs.ts'
+import { liveRunsOf, type RunRow } from '../store/rows/runs.ts'
 import { lockSessionsOf } from '../store/rows/sessions.ts'
 import { getPause } from '../store/views/pauses.ts'
 import { currentRunId, getRun, getStep } from '../store/views/runs.ts'
@@ -54,6 +55,10 @@ export interface EngineParts {
     writer: { workspaceId: string; userId: string; workflowId: string; nodeId: string; runId: string; step: string },
     writing: Parameters<Abilities['writeFile']>[0],
   ): ReturnType<Abilities['writeFile']>
+  /** Tells what steps say, live. Unset: nobody hears of it. */
+  voices?: Voices
+  /** What models may call. Unset: nothing. */
+  toolbox?: Toolbox
   /** Unset: nobody looks. */
   metrics?: Metrics
   traces?: Traces
@@ -72,7 +77,21 @@ export interface Engines {
 }
 
 export function createEngine(parts: EngineParts): Engines {
-  const { database, writer, queue, doorbell, plans, workflows, catalogue, metrics = createMetrics(), traces = untraced, time = processTime, log } = parts
+  const {
+    database,
+    writer,
+    queue,
+    doorbell,
+    plans,
+    workflows,
+    catalogue,
+    metrics = createMetrics(),
+    traces = untraced,
+    time = processTime,
+    toolbox = noTools,
+    voices = silence,
+    log,
+  } = parts
   const observer = createObserver({ metrics, traces })
   const timed = (dueAt: number): void => clock.expect(dueAt)
   const committer = createCommitter({ database: writer, doorbell, timed, observer })
@@ -184,7 +203,11 @@ export function createEngine(parts: EngineParts): Engines {
         const writer = { workspaceId: row.workspace_id, userId: row.started_by ?? row.workspace_id, workflowId: row.workflow_id, nodeId, runId: row.id, step }
         return orFailure(() => parts.writeFile(writer, writing))
       },
+      tools: () => toolbox.offered(toolUserOf(row)),
+      documents: () => toolbox.documents(toolUserOf(row)),
+      callTool: (call, context) => orFailure(() => toolbox.call(toolUserOf(row), call, context)),
     }),
+    voices,
     observer,
     note,
     time,
@@ -193,6 +216,16 @@ export function createEngine(parts: EngineParts): Engines {
 
   return { engine, rounds: createRounds({ door, starter }), worker, clock }
 }
+
+const noTools: Toolbox = {
+  offered: async () => [],
+  documents: async () => [],
+  call: async (_of, { name }) => {
+    throw new StepFailure('tool_missing', `There is no function ${name}`, { retry: false })
+  },
+}
+
+const toolUserOf = (row: RunRow): ToolUser => ({ workspaceId: row.workspace_id, runId: row.id, sessionId: row.session_id, userId: row.started_by })
 
 /** What the server refuses a step, as a secret that is not there, is the step's failure. */
 async function orFailure<T>(ask: () => Promise<T>): Promise<T> {

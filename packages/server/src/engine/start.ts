@@ -47,6 +47,12 @@ export interface NewRound {
   workflow: string
   /** The session, where it is to be made. */
   make?: Omit<SessionRow, 'workflow_id'>
+  /** What is done to it first: a message's history holds what is said here. */
+  before?(session: OpenSession): void
+  /** The session is bound to the workflow from now on, where it is bound to this one, or to none, until now. */
+  rebinds?: { from: string | null }
+  /** What is thrown when it is bound to another one by now; a Fault unless set. */
+  moved?(): Error
   /** Whether it comes after the live ones, or is not started beside any. */
   whenLive: 'queue' | 'leave'
   /** Asked under the session's lock: what the round is started with, and what else becomes of the session. */
@@ -135,13 +141,16 @@ export function createStarter(parts: StarterParts): Starter {
   const ring = (workspaceId: string, runId: string, sessionId?: string): void =>
     doorbell.ring({ runs: [runId], workspaces: [workspaceId], ...(sessionId !== undefined && { sessions: [sessionId] }), jobs: true })
 
-  async function startRound(tx: Tx, actor: Actor, { sessionId, workflow, make, whenLive, plan }: NewRound): Promise<string | null> {
+  async function startRound(tx: Tx, actor: Actor, { sessionId, workflow, make, before, rebinds, moved, whenLive, plan }: NewRound): Promise<string | null> {
     const { workspaceId } = actor
     const found = await workflows.publishForStart(tx, actor, workflow)
     await laneHolder(tx, workspaceId, laneOf(sessionId))
     if (make && !(await addSession(tx, { ...make, workflow_id: found.workflow.id }))) throw new Fault('id_taken')
-    const { session, others } = await enter(tx, workspaceId, sessionId, found.workflow.id)
+    const entered = await enter(tx, workspaceId, sessionId, rebinds ? rebinds.from : found.workflow.id, moved)
+    const { others } = entered
     if (others && whenLive === 'leave') return null
+    if (before) await changeSession(tx, entered.session, before)
+    const session = before ? (await lockSession(tx, sessionId))! : entered.session
     const id = await nextId(tx, time, workspaceId, sessionId)
     const { change, ...planned } = plan(session)
     const given =
@@ -161,6 +170,7 @@ export function createStarter(parts: StarterParts): Starter {
       traceparent: actor.traceparent ?? null,
     })
     await changeSession(tx, session, (opened) => {
+      if (rebinds) opened.set({ workflow_id: found.workflow.id })
       change(opened, id)
       if (!others) opened.set(queued)
     })
@@ -387,11 +397,13 @@ async function nextId(tx: Tx, time: Time, workspaceId: string, sessionId: string
   return id > last ? id : newId(timeOf(last) + 1)
 }
 
-/** The session of a round under its lock, in the lane of its rounds; and whether another one is live. */
-async function enter(tx: Tx, workspaceId: string, sessionId: string, workflowId: string): Promise<{ session: SessionRow; others: boolean }> {
+const notBound = (): Error => new Fault('input_invalid', { issues: [{ path: ['sessionId'], message: 'The session is not bound to this workflow' }] })
+
+/** The session of a round under its lock, in the lane of its rounds; and whether another one is live. `bound`: the workflow that it has to be bound to; null: none. */
+async function enter(tx: Tx, workspaceId: string, sessionId: string, bound: string | null, moved = notBound): Promise<{ session: SessionRow; others: boolean }> {
   const session = await lockSession(tx, sessionId)
   if (session?.workspace_id !== workspaceId) throw new Fault('session_missing')
-  if (session.workflow_id !== workflowId) throw new Fault('input_invalid', { issues: [{ path: ['sessionId'], message: 'The session is not bound to this workflow' }] })
+  if (session.workflow_id !== bound) throw moved()
   return { session, others: (await sessionsWithRounds(tx, [sessionId])).has(sessionId) }
 }
 

@@ -1,7 +1,8 @@
 import type { Json, JsonObject, SessionStatus, SessionStep } from '@sluice/schema'
 import { limits } from '@sluice/schema'
 import type { OpenSession, Said } from '../events/sessions.ts'
-import { type RunState, type StepRow, isTerminal } from './state.ts'
+import { nodeAt } from '../workflows/graph.ts'
+import { type PauseRow, type RunState, type StepRow, isTerminal, stepKey } from './state.ts'
 import type { Turn, Usage } from './turn.ts'
 
 /**
@@ -14,7 +15,6 @@ export interface Telling {
   runId: string
   sessionId: string
   workspaceId: string
-  workflowId: string
   /** Null leaves it. */
   status: SessionStatus | null
   begins: boolean
@@ -38,7 +38,7 @@ export function tellingOf(turn: Turn): Telling | null {
   if (run.sessionId === null || (turn.events.length === 0 && turn.steps.size === 0)) return null
   const ends = isTerminal(run.status)
   const begun = run.startedAt !== null
-  const base = { runId: run.id, sessionId: run.sessionId, workspaceId: run.workspaceId, workflowId: run.workflowId, begun, ends }
+  const base = { runId: run.id, sessionId: run.sessionId, workspaceId: run.workspaceId, begun, ends }
   if (turn.wasCancelled) return { ...base, ...silence }
   const begins = turn.events.some(({ type }) => type === 'run.started')
   const isOver = ends || run.status === 'cancelling'
@@ -120,11 +120,12 @@ type Level = Extract<Said, { kind: 'log' }>['level']
 /** As much as anybody may say at once, without what no text of ours has; the whole is in the run. */
 const fit = (text: string): string => text.slice(0, limits.messageChars).replaceAll('\0', '').toWellFormed()
 
-const logged = (level: Level, message: string, at: { nodeId: string | null; step: string | null } = { nodeId: null, step: null }): Said => ({
+const logged = (level: Level, message: string, { nodeId, step }: { nodeId: string | null; step: string | null } = { nodeId: null, step: null }): Said => ({
   kind: 'log',
   level,
   message: fit(message),
-  ...at,
+  nodeId,
+  step,
 })
 
 const answered = (text: string, metadata: JsonObject = {}): Said => ({ kind: 'message', role: 'assistant', text: fit(text), metadata, files: [] })
@@ -132,6 +133,7 @@ const answered = (text: string, metadata: JsonObject = {}): Said => ({ kind: 'me
 interface StepEvent {
   nodeId: string
   step: string
+  iteration: string
   attempt: number
   error: { message: string }
   level: Level
@@ -144,30 +146,78 @@ function saidOf(turn: Turn, { type, data }: Turn['events'][number]): Said[] {
   switch (type) {
     case 'run.started':
       return [logged('info', 'The round began')]
-    case 'step.started': {
-      const { nodeId, step, attempt } = read()
-      return [logged('info', attempt > 1 ? `${step} began again (attempt ${attempt})` : `${step} began`, { nodeId, step })]
-    }
+    case 'step.started':
+      return startOf(turn, read())
     case 'step.retrying': {
-      const { nodeId, step, error } = read()
-      return [logged('warn', `${step} failed and will be tried again: ${error.message}`, { nodeId, step })]
+      const event = read()
+      return [logged('warn', `${placed(event)} failed and will be tried again: ${event.error.message}`, event)]
     }
     case 'step.failed': {
-      const { nodeId, step, error } = read()
-      return [logged('error', `${step} failed: ${error.message}`, { nodeId, step })]
+      const event = read()
+      return [logged('error', `${placed(event)} failed: ${event.error.message}`, event)]
     }
+    case 'step.completed':
+      return callsOf(turn, data)
     case 'log': {
-      const { nodeId, step, level, message } = read()
-      return [logged(level, message, { nodeId, step })]
+      const event = read()
+      return [logged(event.level, event.message, event)]
     }
-    case 'pause.opened': {
-      // A question is put to the person in the conversation, who may answer it there.
+    case 'pause.opened':
+    case 'pause.decided':
+    case 'pause.expired': {
       const pause = turn.pauses.get(read().pause.id)
-      return pause?.kind === 'question' ? [answered(pause.message, { pauseId: pause.id })] : []
+      return pause ? [pauseSaid(pause)].flatMap((said) => said ?? []) : []
     }
     default:
       return []
   }
+}
+
+/** A step as lines name it: of one in a body they say which item, or which round of a loop, counted from one. */
+const placed = ({ step, iteration }: Pick<StepEvent, 'step' | 'iteration'>): string =>
+  iteration === ''
+    ? step
+    : `${step} (${iteration
+        .split('.')
+        .map((index) => Number(index) + 1)
+        .join('.')})`
+
+/** In a body those who take their time, or act, are told of when they begin: what only computes would drown them. What fails is told of all. */
+const toldInBodies: ReadonlySet<string> = new Set(['llm', 'tool', 'subworkflow', 'signal'])
+
+function startOf({ state: { graph } }: Turn, event: StepEvent): Said[] {
+  const { nodeId, iteration, attempt } = event
+  if (attempt > 1) return [logged('info', `${placed(event)} began again (attempt ${attempt})`, event)]
+  return iteration === '' || toldInBodies.has(nodeAt(graph, nodeId, iteration)?.is ?? '') ? [logged('info', `${placed(event)} began`, event)] : []
+}
+
+const longestCall = 500
+
+/** What a model asked to be called, whoever does it. */
+function callsOf(turn: Turn, data: string): Said[] {
+  // Its output, which may be large, comes after the route, and stands in the step.
+  const event = JSON.parse(`${data.slice(0, data.indexOf(',"route":'))}}`) as StepEvent
+  const { nodeId, iteration } = event
+  const step = nodeAt(turn.state.graph, nodeId, iteration)?.is === 'llm' ? turn.steps.get(stepKey(nodeId, iteration)) : undefined
+  const output = step?.output?.value ?? null
+  const calls = isObject(output) ? output['toolCalls'] : null
+  if (!Array.isArray(calls)) return []
+  return calls.filter(isObject).map(({ name = null, arguments: given = {} }) => logged('info', `${placed(event)} calls ${shown(name)} ${shown(given)}`, event))
+}
+
+function shown(value: Json): string {
+  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  return text.length > longestCall ? `${text.slice(0, longestCall)}…` : text
+}
+
+/** A question is put to the person in the conversation, who may answer it there; an approval is asked for and given elsewhere. */
+function pauseSaid({ id, kind, status, message, nodeId, step, decision }: PauseRow): Said | null {
+  if (kind === 'question') return status === 'open' ? answered(message, { pauseId: id }) : null
+  const at = { nodeId, step }
+  if (status === 'open') return logged('warn', `Waits for approval ${id}: ${message}`, at)
+  if (!decision) return status === 'expired' ? logged('warn', `Nobody decided on approval ${id} in time`, at) : null
+  const { by, comments } = decision
+  return logged('info', `Approval ${id} was ${status} by ${by.label ?? by.id}${comments === null ? '' : `: ${comments}`}`, at)
 }
 
 function lastWordOf({ state: { run } }: Turn): Said {

@@ -12,6 +12,8 @@ export interface Rings {
   workspaces?: Iterable<string>
   /** Sessions with new events. */
   sessions?: Iterable<string>
+  /** Connections over which something else is subscribed. */
+  connections?: Iterable<string>
   /** Runs that were moved from outside: whoever holds their claim is to look. */
   holders?: Iterable<string>
   /** There are jobs to fetch. */
@@ -22,12 +24,13 @@ export interface Rings {
   unserved?: boolean
 }
 
-export type Topic = `run:${string}` | `workspace:${string}` | `session:${string}` | `holder:${string}` | 'jobs' | 'sources' | 'unserved'
+export type Topic = `run:${string}` | `workspace:${string}` | `session:${string}` | `connection:${string}` | `holder:${string}` | 'jobs' | 'sources' | 'unserved'
 
 interface News {
   runs: Set<string>
   workspaces: Set<string>
   sessions: Set<string>
+  connections: Set<string>
   holders: Set<string>
   jobs: boolean
   sources: boolean
@@ -47,7 +50,8 @@ const gatherMs = 5
 /** PostgreSQL takes 8,000 bytes a notification; with more news than that, everybody looks. */
 const mostNames = 200
 
-export function createDoorbell(database: Database): Doorbell {
+/** What else is `heard`, by channel, is heard over the same connection: what was notified before a ring, before it. */
+export function createDoorbell(database: Database, others: Parameters<typeof listen>[1] = {}): Doorbell {
   const self = randomUUID().slice(0, 8)
   const listeners = new Map<Topic, Set<() => void>>()
   let pending: News | null = null
@@ -68,12 +72,13 @@ export function createDoorbell(database: Database): Doorbell {
     for (const id of news.runs ?? []) wake(`run:${id}`)
     for (const id of news.workspaces ?? []) wake(`workspace:${id}`)
     for (const id of news.sessions ?? []) wake(`session:${id}`)
+    for (const id of news.connections ?? []) wake(`connection:${id}`)
     for (const id of news.holders ?? []) wake(`holder:${id}`)
     if (news.jobs) wake('jobs')
     if (news.sources) wake('sources')
     if (news.unserved) wake('unserved')
   }
-  const listening = listen(database, 'sluice', heard, wakeAll)
+  const listening = listen(database, { ...others, sluice: heard }, wakeAll)
 
   // One notification on its way at a time: commits that notify queue for one lock (an order of magnitude in throughput).
   async function send(): Promise<void> {
@@ -94,8 +99,8 @@ export function createDoorbell(database: Database): Doorbell {
   }
 
   return {
-    ring({ runs = [], workspaces = [], sessions = [], holders = [], jobs = false, sources = false, unserved = false }) {
-      pending ??= { runs: new Set(), workspaces: new Set(), sessions: new Set(), holders: new Set(), jobs: false, sources: false, unserved: false }
+    ring({ runs = [], workspaces = [], sessions = [], connections = [], holders = [], jobs = false, sources = false, unserved = false }) {
+      pending ??= { runs: new Set(), workspaces: new Set(), sessions: new Set(), connections: new Set(), holders: new Set(), jobs: false, sources: false, unserved: false }
       for (const id of runs) {
         pending.runs.add(id)
         wake(`run:${id}`)
@@ -107,6 +112,10 @@ export function createDoorbell(database: Database): Doorbell {
       for (const id of sessions) {
         pending.sessions.add(id)
         wake(`session:${id}`)
+      }
+      for (const id of connections) {
+        pending.connections.add(id)
+        wake(`connection:${id}`)
       }
       for (const id of holders) {
         pending.holders.add(id)
@@ -147,6 +156,7 @@ interface Message {
   runs?: string[]
   workspaces?: string[]
   sessions?: string[]
+  connections?: string[]
   holders?: string[]
   jobs?: boolean
   sources?: boolean
@@ -164,14 +174,16 @@ function newsOf(payload: string): Message | null {
 }
 
 function messageOf(from: string, news: News): object {
-  const { runs, workspaces, sessions, holders, jobs, sources, unserved } = news
+  const { runs, workspaces, sessions, connections, holders, jobs, sources, unserved } = news
   // Holders are few, and read their run each time they are rung for: they are named as long as they can be.
-  if (runs.size + workspaces.size + sessions.size + holders.size > mostNames) return { from, all: true, ...(holders.size <= mostNames && { holders: [...holders] }), jobs }
+  if (runs.size + workspaces.size + sessions.size + connections.size + holders.size > mostNames)
+    return { from, all: true, ...(holders.size <= mostNames && { holders: [...holders] }), jobs }
   return {
     from,
     runs: [...runs],
     workspaces: [...workspaces],
     ...(sessions.size > 0 && { sessions: [...sessions] }),
+    ...(connections.size > 0 && { connections: [...connections] }),
     holders: [...holders],
     jobs,
     ...(sources && { sources }),

@@ -1,4 +1,4 @@
-import { type Event, Fault, limits, type Line, type EventField, type PassedEvent, type ResyncEvent, type SnapshotEvent, type Where } from '@sluice/schema'
+import { type Event, Fault, limits, type Line, type EventField, type PassedEvent, type ResyncEvent, type SnapshotEvent, type TokenEvent, type Where } from '@sluice/schema'
 import type { Database, Tx } from '../store/database.ts'
 import { currentOf, feedRun, feedSession, freeze, isNamed, type Named, namedRun, seenBy } from '../store/rows/feeds.ts'
 import { getRun, liveRuns, resolveWorkflow } from '../store/views/runs.ts'
@@ -8,9 +8,11 @@ import type { Doorbell, Topic } from './doorbell.ts'
 import { runLog, sessionLog, workspaceLog } from './logs.ts'
 import { cursorOf, endOf, momentOf, numbered, numberOf, type Place, placeOf } from './place.ts'
 import { createScope, createSieve, type Entry, type Scope, type Sieve, type Sifted, unseen } from './sieve.ts'
-import { type Log, openTail, type Tail } from './tail.ts'
+import { withTokens } from './spoken.ts'
+import { type Follower, type Log, openTail, type Tail } from './tail.ts'
+import type { Heard, Tokens } from './tokens.ts'
 
-export type FeedItem = Event | SnapshotEvent | ResyncEvent | PassedEvent
+export type FeedItem = Event | SnapshotEvent | ResyncEvent | PassedEvent | TokenEvent
 
 /** What there was to tell at one moment, never empty. The same array for all who are told the same. */
 export type Batch = readonly FeedItem[]
@@ -23,26 +25,42 @@ export type Batch = readonly FeedItem[]
  * F3. Nothing is read ahead: a slow consumer holds one batch, of some 256 KiB or of one event.
  * F4. What a stream leaves out is passed all the same: the cursor moves over it, and a run's stream ends with the run.
  * F5. A snapshot and what follows it meet: what the snapshot shows is not told again, and nothing is missing between them.
+ * F7. What steps say is told to who asks for it, beside the log (tokens.ts): it moves no cursor, and holds no event up.
  * F6. What many follow is read, sieved and given once (tail.ts); what one of them may see never depends on the others.
  */
 export interface Feed {
   /** Of one run, of this workflow where one is named; ends after its terminal event. Without a cursor: a snapshot, and what comes after it. */
-  run(of: { workspaceId: string; runId: string; workflow?: string | undefined } & Asked, signal: AbortSignal): Promise<AsyncIterable<Batch>>
+  run(of: { workspaceId: string; runId: string; workflow?: string | undefined } & Asked & Listening, signal: AbortSignal): Promise<AsyncIterable<Batch>>
   workflow(of: { workspaceId: string; workflow: string } & Asked, signal: AbortSignal): Promise<AsyncIterable<Batch>>
   /** Of the run of this transaction id, as of any run; one that is not there yet is waited for, and told from its first event on: so says a `passed` that comes at once. A cursor is of the run that is named with it, else of this one. */
-  transaction(of: { workspaceId: string; workflow: string; transactionId: string; runId?: string | undefined } & Asked, signal: AbortSignal): Promise<AsyncIterable<Batch>>
+  transaction(
+    of: { workspaceId: string; workflow: string; transactionId: string; runId?: string | undefined } & Asked & Listening,
+    signal: AbortSignal,
+  ): Promise<AsyncIterable<Batch>>
   /** Of the current run of a workflow, whichever that is; begins with a snapshot always, and fails with `workflow_missing` when there is none to be made any more. */
   current(of: { workspaceId: string; workflow: string } & Pick<Asked, 'where'>, signal: AbortSignal): Promise<AsyncIterable<Batch>>
   /** Of one session; ends when it is deleted. A snapshot holds its newest lines. */
-  session(of: { viewer: Viewer; sessionId: string } & Asked, signal: AbortSignal): Promise<AsyncIterable<Batch>>
+  session(of: { viewer: Viewer; sessionId: string } & Asked & Listening, signal: AbortSignal): Promise<AsyncIterable<Batch>>
   /** As far as the viewer may see: of sessions their own alone, unless they are an admin. */
   workspace(of: { viewer: Viewer } & Asked, signal: AbortSignal): Promise<AsyncIterable<Batch>>
+  /** The log of a workspace page by page, as it was written: who follows it decides who is told of what. */
+  pages(workspaceId: string, signal: AbortSignal): Pages
+}
+
+export interface Pages extends Follower {
+  /** Nothing that commits from now on stands before it. */
+  end(): Promise<Place>
 }
 
 /** After which cursor, and which events: a snapshot and a resync come in any case. */
 export interface Asked {
   after?: string | undefined
   where?: Where<EventField> | undefined
+}
+
+/** Whether what steps say is told, too. */
+export interface Listening {
+  tokens?: boolean | undefined
 }
 
 /** Of a session's snapshot. */
@@ -69,7 +87,8 @@ interface Stream {
   start(): Promise<Start>
 }
 
-export function createFeed({ database, doorbell }: { database: Database; doorbell: Doorbell }): Feed {
+/** Without `tokens` there are none to tell. */
+export function createFeed({ database, doorbell, tokens }: { database: Database; doorbell: Doorbell; tokens?: Tokens }): Feed {
   const tails = new Map<Topic, Tail>()
   const starts = new WeakMap<Sifted, Promise<Start>>()
 
@@ -143,16 +162,22 @@ export function createFeed({ database, doorbell }: { database: Database; doorbel
     return { log: workspaceLog(database, workspaceId), sieve: own, after: after === undefined ? null : placeOf(after), start }
   }
 
-  function ofRun(workspaceId: string, runId: string, { after, where }: Asked, signal: AbortSignal): AsyncGenerator<Batch> {
+  function ofRun(workspaceId: string, runId: string, { after, where, tokens: listens }: Asked & Listening, signal: AbortSignal): AsyncGenerator<Batch> {
     const start = () => runStart(database, workspaceId, runId)
-    return batches({ log: runLog(database, runId), sieve: createSieve(where), after: after === undefined ? null : numberOf(after), start }, signal)
+    const stream = { log: runLog(database, runId), sieve: createSieve(where), after: after === undefined ? null : numberOf(after), start }
+    return listens ? spoken(stream, { runId }, after, signal) : batches(stream, signal)
+  }
+
+  function spoken(stream: Stream, of: Heard, after: string | undefined, signal: AbortSignal): AsyncGenerator<Batch> {
+    if (!tokens) return batches(stream, signal)
+    return withTokens({ stream: (until) => batches(stream, until), hear: (listener) => tokens.hear(of, listener), after }, signal)
   }
 
   /** Of a run that is not there yet. At once there is a word that it is waited for. */
   async function* awaited(awaiting: Awaiting, signal: AbortSignal): AsyncGenerator<Batch> {
     yield [{ type: 'passed', cursor: '0' }]
     const runId = await untilStarted(awaiting, signal)
-    if (runId !== null) yield* ofRun(awaiting.workspaceId, runId, { after: '0', where: awaiting.where }, signal)
+    if (runId !== null) yield* ofRun(awaiting.workspaceId, runId, { after: '0', where: awaiting.where, tokens: awaiting.tokens }, signal)
   }
 
   /** Null: the signal was given. */
@@ -181,15 +206,15 @@ export function createFeed({ database, doorbell }: { database: Database; doorbel
       if (run?.workspace_id !== workspaceId || (workflowId !== null && run.workflow_id !== workflowId)) throw new Fault('run_missing')
       return ofRun(workspaceId, runId, asked, signal)
     },
-    async transaction({ workspaceId, workflow, transactionId, runId, after, where }, signal) {
+    async transaction({ workspaceId, workflow, transactionId, runId, after, where, tokens: listens }, signal) {
       const named = { workflowId: await resolveWorkflow(database, workspaceId, workflow), transactionId }
       if (runId !== undefined && !(await isNamed(database, runId, named))) throw new Fault('run_missing')
       const log = workspaceLog(database, workspaceId)
       // Before it is looked for: what is written after that is read.
       const { place } = await log.end()
       const found = runId ?? (await namedRun(database, named))
-      if (found === null) return awaited({ workspaceId, named, where, log, place }, signal)
-      return (await isPassed(database, found, after)) ? over : ofRun(workspaceId, found, { after, where }, signal)
+      if (found === null) return awaited({ workspaceId, named, where, tokens: listens, log, place }, signal)
+      return (await isPassed(database, found, after)) ? over : ofRun(workspaceId, found, { after, where, tokens: listens }, signal)
     },
     async workflow({ workspaceId, workflow, ...asked }, signal) {
       const workflowId = await resolveWorkflow(database, workspaceId, workflow)
@@ -207,17 +232,22 @@ export function createFeed({ database, doorbell }: { database: Database; doorbel
         signal,
       )
     },
-    async session({ viewer, sessionId, after, where }, signal) {
+    async session({ viewer, sessionId, after, where, tokens: listens }, signal) {
       const session = await feedSession(database, sessionId)
       if (session?.workspace_id !== viewer.workspaceId || !maySee(viewer, session.owner) || (session.gone && after === undefined)) throw new Fault('session_missing')
       const start = () => sessionStart(database, viewer, sessionId)
-      return batches({ log: sessionLog(database, sessionId), sieve: createSieve(where), after: after === undefined ? null : numberOf(after), start }, signal)
+      const stream = { log: sessionLog(database, sessionId), sieve: createSieve(where), after: after === undefined ? null : numberOf(after), start }
+      return listens ? spoken(stream, { sessionId }, after, signal) : batches(stream, signal)
     },
     async workspace({ viewer, ...asked }, signal) {
       return batches(
         ofWorkspace(viewer.workspaceId, asked, visibleTo(viewer), async (tx) => ({ runs: await liveRuns(tx, viewer.workspaceId, null) })),
         signal,
       )
+    },
+    pages(workspaceId, signal) {
+      const log = workspaceLog(database, workspaceId)
+      return { ...tailOf(log).follow(signal), end: async () => (await log.end()).place }
     },
   }
 }
@@ -235,7 +265,7 @@ async function isPassed(tx: Tx, runId: string, after: string | undefined): Promi
 }
 
 /** A run that is not there, and from where on what is written may begin it. */
-interface Awaiting {
+interface Awaiting extends Listening {
   workspaceId: string
   named: Named
   where: Asked['where']

@@ -17,6 +17,7 @@ export type SessionFields = Pick<
   | 'tags'
   | 'metadata'
   | 'mode'
+  | 'tools'
   | 'subject'
   | 'status'
   | 'current_step_id'
@@ -38,6 +39,8 @@ export interface OpenSession {
   /** As it stands with what was said so far. */
   readonly row: Readonly<SessionRow>
   set(fields: Partial<SessionFields>): void
+  /** It counts as changed now, whatever was set. */
+  touch(): void
   /** The new line's id may be given. */
   say(said: Said, from: { runId: string | null; id?: string }): Line
   /** That a line is gone. */
@@ -70,6 +73,9 @@ function open(was: SessionRow, now: Date): Opened {
     set(fields) {
       for (const [name, value] of Object.entries(fields)) if (!hidden.has(name) && !isSame(value, row[name as keyof SessionFields])) dirty = true
       Object.assign(row, fields)
+    },
+    touch() {
+      dirty = true
     },
     say({ kind, ...data }, { runId, id = newId() }) {
       row.lines++
@@ -139,8 +145,8 @@ export async function changeSessions<T>(tx: Tx, rows: readonly SessionRow[], cha
 export const changeSession = <T>(tx: Tx, row: SessionRow, change: (session: OpenSession) => T): Promise<T> => changeSessions(tx, [row], (sessions) => change(sessions.get(row.id)!))
 
 function changed(was: SessionRow, row: SessionRow): Parameters<typeof saveSessions>[1][number] {
-  const sent = (name: 'metadata' | 'subject' | 'steps' | 'context'): string | null => (row[name] === was[name] ? null : row[name])
-  return { ...row, metadata: sent('metadata'), subject: sent('subject'), steps: sent('steps'), context: sent('context') }
+  const sent = (name: 'metadata' | 'tools' | 'subject' | 'steps' | 'context'): string | null => (row[name] === was[name] ? null : row[name])
+  return { ...row, metadata: sent('metadata'), tools: sent('tools'), subject: sent('subject'), steps: sent('steps'), context: sent('context') }
 }
 
 /**

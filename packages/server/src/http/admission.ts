@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { Fault } from '@sluice/schema'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { RateClass } from '../dialects/dialect.ts'
 import type { Context, Parts } from '../rpc/context.ts'
 import { wantsStream } from './caller.ts'
 import { type Face, nativeFace, ownerOf } from './face.ts'
@@ -38,6 +39,21 @@ export function createAdmission({ parts, origins, limits, addressOf, faces }: Ad
     return ticket === undefined ? identify(access, origins, headers, method, readingAt(url)) : identifyByTicket(access, ticket)
   }
 
+  async function counted(calls: number, { principal }: Identity, ip: string, reply: FastifyReply): Promise<void> {
+    const count = await limits.api(principal?.id ?? ip, calls)
+    if (!count) return
+    reply.headers(limitHeaders(count))
+    if (!count.allowed) throw limited(count)
+  }
+
+  /** The narrower of two limits is the one that a caller is told of. */
+  async function countedAs(name: RateClass, { principal }: Identity, ip: string, reply: FastifyReply): Promise<void> {
+    const count = await limits.of(name, principal?.id ?? ip)
+    if (!count) return
+    reply.headers(limitHeaders(count))
+    if (!count.allowed) throw limited(count)
+  }
+
   return {
     async admitSocket(request, query) {
       const identity = await identityOf(request, query)
@@ -47,16 +63,15 @@ export function createAdmission({ parts, origins, limits, addressOf, faces }: Ad
     },
     async admit(request, reply) {
       const { id: requestId, traceparent } = request
-      const { guarded = false } = request.routeOptions.config ?? {}
+      const { guarded = false, counted: as = null } = request.routeOptions.config ?? {}
       const ip = addressOf(request.raw)
       const asked = guarded ? { method: request.method, url: request.raw.url, headers: withoutCookies(request.headers) } : request.raw
       const identity = await identityOf(asked, wantsStream(request) ? queryOf(request.raw.url ?? '') : null)
-      const count = await limits.api(identity.principal?.id ?? ip, callsOf(request))
-      if (count) reply.headers(limitHeaders(count))
-      if (count && !count.allowed) throw limited(count)
+      await counted(callsOf(request), identity, ip, reply)
+      if (as !== null) await countedAs(as, identity, ip, reply)
       if (guarded) refuseAhead(request.headers)
       if (!identity.principal && !request.is404 && !request.routeOptions.config.open) throw identity.refusal ?? new Fault('credential_missing')
-      return { parts, ...identity, requestId, ip, traceparent, attempt: (name) => limits.login(ip, name) }
+      return { parts, ...identity, requestId, ip, traceparent, attempt: (name) => limits.login(ip, name), count: (calls) => counted(calls, identity, ip, reply) }
     },
   }
 }

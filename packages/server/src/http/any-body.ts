@@ -10,7 +10,7 @@ export function readAnyBody(headers: IncomingHttpHeaders, raw: Buffer): ReadJson
   const type = typeOf(headers['content-type'])
   if (type === 'application/json' || type.endsWith('+json')) return readBody({ ...headers, 'content-type': asJson(headers['content-type']) }, raw) ?? nothing
   if (raw.byteLength === 0) return nothing
-  const text = plain(headers, raw)
+  const text = textOf(headers, raw)
   const value = type === 'application/x-www-form-urlencoded' ? valuesOf(readQuery(text)) : text
   return { value, text: JSON.stringify(value) }
 }
@@ -33,7 +33,8 @@ const asJson = (contentType: string | undefined): string => (contentType ?? '').
 // A mark of the order of bytes is part of what was sent.
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-function plain(headers: IncomingHttpHeaders, raw: Buffer): string {
+/** A body that is a text. Throws `media_unsupported`, and `json_malformed` of what PostgreSQL cannot keep. */
+export function textOf(headers: IncomingHttpHeaders, raw: Buffer): string {
   const encoding = headers['content-encoding']
   if (encoding !== undefined && encoding.trim().toLowerCase() !== 'identity') throw new Fault('media_unsupported', { message: 'The body is compressed; send it as it is' })
   let text: string

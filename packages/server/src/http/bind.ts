@@ -1,4 +1,5 @@
 import type { OutgoingHttpHeaders } from 'node:http'
+import { limits } from '@sluice/schema'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Setting } from '../dialects/dialect.ts'
 import type { FileContent, FilesPart } from '../rpc/context.ts'
@@ -11,12 +12,14 @@ import { sseText } from './frames.ts'
 import { allowForms, receiveForm, type Form } from './form.ts'
 import { untilGone, untilLost } from './gone.ts'
 import type { ReadJson } from './json.ts'
+import { allowLooseBodies } from './loose-body.ts'
 import type { Ending, OpenStreams } from './open-streams.ts'
 import { checkPlain, queryOf } from './query.ts'
 import type { Answer, ReplyRow, Row, StreamRow } from './rows.ts'
 import { parametersOf, type Place } from './shapes.ts'
 import { cookieText } from './session-cookie.ts'
 import { endStream, sendStream, sseHeaders, type StreamOptions } from './streams.ts'
+import { tellAnswer } from './told-answers.ts'
 
 export interface BindOptions {
   files: Pick<FilesPart, 'receive' | 'discard'>
@@ -31,22 +34,26 @@ type Serve = (request: FastifyRequest, reply: FastifyReply) => Promise<void>
 
 /** Serves rows. Of the rows of a place, the one that streams is taken when the request asks for a stream, or when it is alone. */
 export function bind(app: FastifyInstance, places: readonly Place[], options: BindOptions): void {
-  const takesForms = ({ rows }: Place): boolean => rows.some((row) => row.is === 'reply' && row.takes.length > 0)
-  const takesAny = ({ rows }: Place): boolean => rows.some((row) => row.is === 'reply' && row.takesAny)
+  const some =
+    (takes: (row: ReplyRow) => boolean) =>
+    ({ rows }: Place): boolean =>
+      rows.some((row) => row.is === 'reply' && takes(row))
+  const kinds = [
+    { among: some((row) => row.takes.length > 0), allow: allowForms },
+    { among: some((row) => row.takesAny), allow: allowAnyBody },
+    { among: some((row) => row.loose), allow: allowLooseBodies },
+  ]
   bindAll(
     app,
-    places.filter((place) => !takesForms(place) && !takesAny(place)),
+    places.filter((place) => !kinds.some(({ among }) => among(place))),
     options,
   )
   // Scopes of their own: nobody else's route ever sees a body that is not JSON.
-  void app.register(async (scope) => {
-    allowForms(scope)
-    bindAll(scope, places.filter(takesForms), options)
-  })
-  void app.register(async (scope) => {
-    allowAnyBody(scope)
-    bindAll(scope, places.filter(takesAny), options)
-  })
+  for (const { among, allow } of kinds)
+    void app.register(async (scope) => {
+      allow(scope)
+      bindAll(scope, places.filter(among), options)
+    })
 }
 
 function bindAll(app: FastifyInstance, places: readonly Place[], options: BindOptions): void {
@@ -57,6 +64,7 @@ function bindAll(app: FastifyInstance, places: readonly Place[], options: BindOp
     const streamed = streaming && streamer(streaming, options)
     const { face } = rows[0]!
     const guarded = replying?.guarded ?? false
+    const room = replying?.room ?? 1
     let parameter = 0
     app.route({
       method,
@@ -64,7 +72,8 @@ function bindAll(app: FastifyInstance, places: readonly Place[], options: BindOp
       exposeHeadRoute: !guarded,
       // Two rows may name one parameter differently: the router knows it by its place.
       url: shape.replaceAll(':', '::').replace(/\{\}/g, () => `:p${parameter++}`),
-      config: { face, template: rows[0]!.path, open: rows.every((row) => row.open), guarded, slow: (replying?.takes.length ?? 0) > 0 },
+      config: { face, template: rows[0]!.path, open: rows.every((row) => row.open), guarded, slow: (replying?.takes.length ?? 0) > 0, room, counted: replying?.counted ?? null },
+      bodyLimit: room * limits.bodyBytes,
       handler: async (request, reply) => {
         if (streamed && (!replied || wantsStream(request))) await streamed(request, reply)
         else await replied!(request, reply)
@@ -80,8 +89,10 @@ function replier(row: ReplyRow, options: BindOptions): Serve {
     const form = await formOf(row, request, options)
     try {
       const input = row.ask(wireOf(request, form))
-      const answer = await answerTo(row, input, request, reply, options)
-      await give(row, answer, request, reply, options)
+      const answer = await rescuing(row, input, request, options, () =>
+        row.tells?.when(input) ? tell(row, row.tells, input, request, reply, options) : answerTo(row, input, request, reply, options),
+      )
+      if (answer) await give(row, answer, request, reply, options)
     } finally {
       // What no procedure has kept.
       if (form) await options.files.discard([...form.files.values()].flat()).catch((error: unknown) => options.report(error, request))
@@ -90,10 +101,20 @@ function replier(row: ReplyRow, options: BindOptions): Serve {
 }
 
 async function answerTo(row: ReplyRow, input: unknown, request: FastifyRequest, reply: FastifyReply, options: BindOptions): Promise<Answer> {
+  const value = await row.call(callerOf(request), input, untilLost(reply.raw))
+  // Now is when it is answered: a call may have waited for minutes.
+  return row.answer(value, settingOf(request, options), input)
+}
+
+/** Null: it was told. */
+async function tell(row: ReplyRow, tells: NonNullable<ReplyRow['tells']>, input: unknown, request: FastifyRequest, reply: FastifyReply, options: BindOptions): Promise<null> {
+  await tellAnswer(row, tells, input, request, reply, { ...options, setting: settingOf(request, options) })
+  return null
+}
+
+async function rescuing<T>(row: ReplyRow, input: unknown, request: FastifyRequest, options: BindOptions, serve: () => Promise<T>): Promise<T | Answer> {
   try {
-    const value = await row.call(callerOf(request), input, untilLost(reply.raw))
-    // Now is when it is answered: a call may have waited for minutes.
-    return row.answer(value, settingOf(request, options), input)
+    return await serve()
   } catch (error) {
     const rescued = row.rescue?.(problemOf(error), settingOf(request, options), input)
     if (rescued) return rescued
@@ -116,8 +137,15 @@ async function formOf(row: ReplyRow, request: FastifyRequest, { files: parts }: 
   return receiveForm(request, { takes: row.takes, parts, user: { workspaceId: caller.principal.workspaceId, userId: caller.principal.userId } })
 }
 
-async function give(row: ReplyRow, { status, body, cookie }: Answer, request: FastifyRequest, reply: FastifyReply, { report, stream, baseUrl }: BindOptions): Promise<void> {
+async function give(
+  row: ReplyRow,
+  { status, body, cookie, headers = {} }: Answer,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { report, stream, baseUrl }: BindOptions,
+): Promise<void> {
   if (cookie) reply.header('set-cookie', cookieText(cookie.name, cookie.kept, { secure: baseUrl(request).startsWith('https:'), now: new Date() }))
+  reply.headers(headers)
   // That it is one, its row says: `gives`.
   if (row.gives === 'bytes') await sendContent(body as FileContent, request, reply, stream).catch((error: unknown) => whileSending(error, request, reply, report))
   else if (body === undefined) void reply.code(status).send()

@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import type { RateClass } from '../dialects/dialect.ts'
 import type { Context } from '../rpc/context.ts'
 import type { Face } from './face.ts'
 
@@ -14,6 +15,10 @@ declare module 'fastify' {
     guarded?: boolean
     /** Its body may take long: it brings files. */
     slow?: boolean
+    /** How many times as large as others its body may be. */
+    room?: number
+    /** The limit that its requests count in beside that of all. */
+    counted?: RateClass | null
   }
   interface FastifyRequest {
     /** As whom procedures are called. Null on bare routes. */

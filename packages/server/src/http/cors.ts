@@ -16,7 +16,8 @@ const requestHeaders = [
   'x-api-key',
   'x-request-id',
 ]
-const replyHeaders = 'accept-ranges, content-disposition, content-range, etag, retry-after, x-request-id, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset'
+const replyHeaders =
+  'accept-ranges, content-disposition, content-range, etag, retry-after, x-request-id, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset, x-sluice-session'
 
 /** Lets pages of allowed origins read replies. Answers preflights, and tells whether this was one. */
 export type Cors = (request: FastifyRequest, reply: FastifyReply) => boolean

@@ -14,7 +14,7 @@ import { batchesOf, type StreamRow } from './rows.ts'
  * The server-sent events of a dialect.
  *
  * E1. Every message has an id, and who connects again with it is told what comes after that message, without a gap or a repeat,
- *     on any server: messages are made of the log alone.
+ *     on any server: such messages are made of the log alone. Tokens have none: they are told live, and not again.
  * E2. What is told is made once for all who ask for the same, as long as one of them is there.
  * E3. What happens once the head has come is told; who is told nothing more is answered 204, so that no browser asks again.
  * E4. Where what is missing is not kept any more, a comment says so, and the stream goes on from a snapshot.
@@ -76,19 +76,19 @@ interface Last extends Seen {
   part: number | null
 }
 
-const idOf = ({ runId, cursor, part }: Last): string => [runId, cursor, ...(part === null ? [] : [part])].join('~')
+const idOf = ({ subjectId, cursor, part }: Last): string => [subjectId, cursor, ...(part === null ? [] : [part])].join('~')
 
 function seenBy({ headers }: Wire): Last | null {
   const id = headers['last-event-id']
   if (typeof id !== 'string' || id === '') return null
   checkText(id)
-  const [, runId, cursor, part] = /^([\w-]{1,100})~(\d{1,20}(?:\.\d{1,16})?)(?:~(\d{1,4}))?$/.exec(id) ?? []
-  if (runId === undefined || cursor === undefined) throw new Fault('cursor_invalid')
-  return { runId, cursor, part: part === undefined ? null : Number(part) }
+  const [, subjectId, cursor, part] = /^([\w-]{1,100})~(\d{1,20}(?:\.\d{1,16})?)(?:~(\d{1,4}))?$/.exec(id) ?? []
+  if (subjectId === undefined || cursor === undefined) throw new Fault('cursor_invalid')
+  return { subjectId, cursor, part: part === undefined ? null : Number(part) }
 }
 
 /** An event of which not all was told is told again, but for that. */
-const cursorOf = ({ seen }: Asked): Seen | null => seen && { runId: seen.runId, cursor: seen.part === null ? seen.cursor : justBefore(seen.cursor) }
+const cursorOf = ({ seen }: Asked): Seen | null => seen && { subjectId: seen.subjectId, cursor: seen.part === null ? seen.cursor : justBefore(seen.cursor) }
 
 // ── what is told ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -129,6 +129,8 @@ function createTellings(row: DialectStream, accounts: Accounts): (asked: Asked) 
     const telling = tellingOf(said)
     let last = seen
     return async (batch) => {
+      // What is said beside the log moves nobody on.
+      if (batch[0]!.type === 'token') return telling.piece(batch)
       const { cursor, part } = last ?? {}
       last = null
       if (part === undefined || part === null || batch[0]!.cursor !== cursor) return telling.piece(batch)
@@ -142,12 +144,21 @@ function toldOf({ messages }: DialectStream, item: FeedItem, passage: Passage | 
   const { cursor } = item
   if (item.type === 'resync') return { cursor, texts: [trimmed] }
   const told = messages(item, passage, said)
-  const runId = passage?.after.run.id
+  const subjectId = subjectOf(item, passage)
   const texts = told.map(({ event, data }, at) => {
-    const id = runId === undefined ? {} : { id: idOf({ runId, cursor, part: at + 1 === told.length ? null : at + 1 }) }
+    const isLast = at + 1 === told.length
+    // Who was told a part of a snapshot is told a new one: it cannot be made again.
+    const id = subjectId === null || (item.type === 'snapshot' && !isLast) ? {} : { id: idOf({ subjectId, cursor, part: isLast ? null : at + 1 }) }
     return sseText({ ...id, ...(event !== undefined && { event }), data: JSON.stringify(data) })
   })
   return { cursor, texts }
+}
+
+/** Of which run or session it is told; null: of none, or of nothing that is kept. */
+function subjectOf(item: FeedItem, passage: Passage | null): string | null {
+  if (passage) return passage.after.run.id
+  if (item.type === 'snapshot') return item.session?.id ?? null
+  return 'subject' in item && item.subject.kind === 'session' ? item.subject.id : null
 }
 
 function bytesOf(told: readonly Told[]): Buffer | null {

@@ -10,8 +10,8 @@ export type Ending = 'credential' | 'drain'
 
 /** Every open stream and socket, so that each can be ended: when its credential dies, and when the server leaves. */
 export interface OpenStreams {
-  /** Answers with how to forget it. Throws `limit_exceeded` when a principal, or the server, has too many. */
-  add(principal: Principal, transport: StreamTransport, end: (why: Ending) => void): () => void
+  /** Answers with how to forget it. Throws `limit_exceeded` when a principal or an address, or the server, has too many. */
+  add(of: Principal | Stranger, transport: StreamTransport, end: (why: Ending) => void): () => void
   /** Ends all, and refuses new ones with `unavailable`. */
   drain(): void
   readonly size: number
@@ -21,10 +21,15 @@ export interface OpenStreams {
 /** With standings that are at most two seconds old, a dead credential is noticed within four. */
 const everyMs = 1_500
 const most = 10_000
-const mostPerPrincipal = 1_000
+const mostOfOne = 1_000
+
+/** Of whom nothing but the address is known yet. */
+export interface Stranger {
+  address: string
+}
 
 interface Group {
-  principal: Principal
+  of: Principal | Stranger
   ends: Set<(why: Ending) => void>
 }
 
@@ -38,7 +43,7 @@ export function createOpenStreams(access: Pick<AccessPart, 'stillValid'>, log: L
     if (checking) return
     checking = true
     try {
-      for (const group of groups.values()) if (!(await holds(group.principal))) for (const end of group.ends) end('credential')
+      for (const group of groups.values()) if (!('address' in group.of) && !(await holds(group.of))) for (const end of group.ends) end('credential')
     } finally {
       checking = false
     }
@@ -57,11 +62,11 @@ export function createOpenStreams(access: Pick<AccessPart, 'stillValid'>, log: L
   const timer = setInterval(() => void check(), everyMs).unref()
 
   return {
-    add(principal, transport, end) {
+    add(of, transport, end) {
       if (draining) throw new Unavailable('The server is leaving')
-      const key = keyOf(principal)
-      const group = groups.get(key) ?? { principal, ends: new Set() }
-      if (size >= most || group.ends.size >= mostPerPrincipal) throw new Fault('limit_exceeded', { message: 'Too many streams are open' })
+      const key = 'address' in of ? `from ${of.address}` : keyOf(of)
+      const group = groups.get(key) ?? { of, ends: new Set() }
+      if (size >= most || group.ends.size >= mostOfOne) throw new Fault('limit_exceeded', { message: 'Too many streams are open' })
       groups.set(key, group)
       // Its own function each time: the same one might be added twice.
       const ending = (why: Ending) => end(why)

@@ -2,7 +2,7 @@ import { callTRPCProcedure, type AnyTRPCRouter } from '@trpc/server'
 import type { z } from 'zod'
 import { authorize } from '../access/policy.ts'
 import type { Batch, FeedItem } from '../events/feed.ts'
-import type { Kept, Setting } from '../dialects/dialect.ts'
+import type { Begun, Kept, RateClass, Setting, Telling } from '../dialects/dialect.ts'
 import type { Context } from '../rpc/context.ts'
 import type { Problem } from '../rpc/faults.ts'
 import { Subscription } from '../rpc/subscription.ts'
@@ -30,6 +30,7 @@ export interface Answer {
   body: unknown
   /** What the browser is to keep in a cookie; null: nothing any more. */
   cookie?: { name: string; kept: Kept | null }
+  headers?: Readonly<Record<string, string>>
 }
 
 export interface ReplyRow extends Addressed {
@@ -40,6 +41,12 @@ export interface ReplyRow extends Addressed {
   takes: readonly BodyType[]
   /** Its body may be of any type, and is read by it. */
   takesAny: boolean
+  /** Its body says one object, as JSON or as a form. */
+  loose: boolean
+  /** How many times as large as others its body may be. */
+  room: number
+  /** The limit that its requests count in beside that of all. */
+  counted: RateClass | null
   /** Whether it does something although it is a GET: see `guarded.ts`. */
   guarded: boolean
   /** Whether the answer is a `FileContent`. */
@@ -50,6 +57,8 @@ export interface ReplyRow extends Addressed {
   answer(value: unknown, setting: Setting, input: unknown): Answer
   /** What a fault is turned into; undefined: it is answered as any other. */
   rescue?(problem: Problem, setting: Setting, input: unknown): Answer | undefined
+  /** How an answer is told while it is made, to who asks for that. */
+  tells?: { when(input: unknown): boolean; telling(begun: Begun, setting: Setting, input: unknown): Telling }
 }
 
 export interface StreamRow extends Addressed {
@@ -83,6 +92,9 @@ export function rowsOf(router: AnyTRPCRouter, face: Face = nativeFace): Row[] {
         status,
         takes,
         takesAny: false,
+        loose: false,
+        room: 1,
+        counted: null,
         guarded: method === 'GET' && type === 'mutation',
         gives: gives ?? 'json',
         permit,
@@ -128,4 +140,5 @@ export function batchesOf(value: unknown, name: string): AsyncIterable<Batch> {
   throw new Error(`${name} is found as a stream, and is no subscription`)
 }
 
-const nativeFrame = (item: FeedItem): Frame => ({ id: item.cursor, event: item.type, data: textOf(item) })
+/** A token moves nobody on: who comes back goes on after the last event. */
+const nativeFrame = (item: FeedItem): Frame => ({ ...(item.type !== 'token' && { id: item.cursor }), event: item.type, data: textOf(item) })

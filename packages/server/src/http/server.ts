@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyRequest } from 'fastify'
 import type { Dialect } from '../dialects/dialect.ts'
 import type { Parts } from '../rpc/context.ts'
@@ -19,12 +20,13 @@ import { mountDocs, type ApiPage } from './docs.ts'
 import { createFailing, factsOf, type Failing } from './failing.ts'
 import { mountHealth, mountStart } from './health.ts'
 import { hookMethods, hookPath, mountHooks } from './hooks.ts'
-import { createLimits } from './limits.ts'
+import { createLimits, type LimitOptions } from './limits.ts'
 import { addressOf, createListener, dress, type App } from './listener.ts'
 import { mountMetrics } from './metrics.ts'
 import { createOpenStreams } from './open-streams.ts'
 import { createOrigins, isLoopback } from './origins.ts'
 import { pathOf } from './query.ts'
+import { mountRealtime } from './realtime.ts'
 import { requestIdOf } from './request-id.ts'
 import { rowsOf } from './rows.ts'
 import { servedRouter } from './served.ts'
@@ -45,7 +47,7 @@ export interface HttpConfig {
   publicUrl: string | null
   trustProxy: TrustProxy
   /** Requests a minute and principal. Null: no limits. */
-  rateLimit: { api: number } | null
+  rateLimit: LimitOptions['rateLimit']
   /** What readers of /metrics show. Null: they are on this machine. */
   metricsToken: string | null
 }
@@ -114,6 +116,7 @@ export async function createHttp(options: HttpOptions): Promise<HttpServer> {
   if (serves) mountStart(app)
   if (serves && documents) mountDocs(app, documents)
   if (serves) mountHooks(app, parts)
+  if (serves) for (const dialect of dialects) if (dialect.realtime) mountRealtime(app, dialect, dialect.realtime, { parts, openStreams, report, ...(stream && { stream }) })
   if (serves) mountTrpc(app, { router, parts, openStreams, report, stream })
   bind(app, places, { files: parts.files, openStreams, report, stream, baseUrl: (request) => config.publicUrl ?? `${request.protocol}://${request.host}` })
   const reportSocket = (error: unknown, requestId: string, route: string) => failing.report(error, { requestId, route })
@@ -147,6 +150,8 @@ export async function createHttp(options: HttpOptions): Promise<HttpServer> {
         sockets.close()
         app.server.closeAllConnections()
       }, graceMs)
+      // Node takes a reply that was ended for one that has gone out, and would cut it off in the middle.
+      for (const end = performance.now() + graceMs; openStreams.size > 0 && performance.now() < end;) await sleep(10)
       await app.close()
       clearTimeout(cut)
       sockets.close()

@@ -4,6 +4,8 @@ import { createWriter, ReaderGone, type WriterOptions } from './writer.ts'
 
 export interface StreamOptions extends WriterOptions {
   heartbeatMs?: number
+  /** How long a connection is kept over which nothing is subscribed: five minutes unless set. */
+  idleMs?: number
 }
 
 export const sseHeaders = {

@@ -69,6 +69,10 @@ function contextFor(
   requestId: string,
 ): Context {
   const ip = addressOf(request)
+  const count = async (calls: number): Promise<void> => {
+    const counts = await counted.api(principal?.id ?? ip, calls)
+    if (counts && !counts.allowed) throw limited(counts)
+  }
   return {
     parts,
     principal,
@@ -77,12 +81,12 @@ function contextFor(
     // Messages have no headers of their own: what they start stands below what opened the socket.
     traceparent: incomingTraceparent(request.headers.traceparent),
     attempt: (name) => counted.login(ip, name),
+    count,
     flow: bounded.flow,
     async enter() {
       const leave = await bounded.enter()
       try {
-        const count = await counted.api(principal?.id ?? ip, 1)
-        if (count && !count.allowed) throw limited(count)
+        await count(1)
         return leave
       } catch (error) {
         leave()

@@ -39,7 +39,8 @@ export function createWriter(to: Writable, { maxBytes = limits.streamBufferBytes
       if (isTooMuch()) tooSlow()
       if (to.write(piece)) return
       if (!(await room(to, stallMs))) tooSlow()
-      if (to.destroyed) throw new ReaderGone('The connection is closed')
+      // Ended from outside, it went out all the same.
+      if (to.destroyed && !to.writableFinished) throw new ReaderGone('The connection is closed')
     },
     beat(piece) {
       if (!to.destroyed && !to.writableEnded && !to.writableNeedDrain) to.write(piece)

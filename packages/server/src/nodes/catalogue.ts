@@ -22,6 +22,7 @@ import { merge } from './library/merge.ts'
 import { output } from './library/output.ts'
 import { queuePush } from './library/queue-push.ts'
 import { queueReader } from './library/queue-reader.ts'
+import { readyTasks } from './library/ready-tasks.ts'
 import { respond } from './library/respond.ts'
 import { router } from './library/router.ts'
 import { setContext } from './library/set-context.ts'
@@ -29,6 +30,9 @@ import { signal } from './library/signal.ts'
 import { staticValue } from './library/static-value.ts'
 import { subworkflow } from './library/subworkflow.ts'
 import { template } from './library/template.ts'
+import { tool } from './library/tool.ts'
+import { tools } from './library/tools.ts'
+import { turn } from './library/turn.ts'
 import { webhook } from './library/webhook.ts'
 
 /** What the nodes of the library stand on. */
@@ -52,7 +56,7 @@ export function createCatalogue(
   const nodes: AnyNode[] = [
     ...[input, output, staticValue, template, router, merge, coalesce],
     ...[httpRequest(outside), code(sandbox), llm(models), human, signal, external, delay],
-    ...[map, loop, subworkflow, log, setContext, respond, fileWrite],
+    ...[tools, tool, turn, map, loop, subworkflow, readyTasks, log, setContext, respond, fileWrite],
     ...[counter, iterator, webhook, queueReader, queuePush],
     ...functions(written),
     ...brought,

@@ -67,8 +67,78 @@ export function passThrough({ input }: Pick<StepContext, 'input'>, passes: 'valu
   return passes === 'value' && outputs.length === 1 ? outputs[0]! : input
 }
 
+/** A function that a model may call. */
+export interface OfferedTool {
+  /** `[A-Za-z0-9_-]{1,64}`, as the model calls it. */
+  name: string
+  description: string
+  /** JSON Schema of its arguments: an object. */
+  parameters: JsonObject
+  /** `here`: the node `tool` does it · `workflow`: a child run of `workflow` · `client`: who sent the message does it, and signals. */
+  kind: 'here' | 'workflow' | 'client'
+  /** The id of the workflow that is run. */
+  workflow: string | null
+  /** A person is asked before it is called. */
+  approval: boolean
+}
+
+/** A file of a conversation, as a model is told of it. */
+export interface DocumentSummary {
+  id: string
+  name: string
+  type: 'table' | 'text' | 'json' | 'pdf' | 'other'
+  bytes: number
+  /** Of a table. */
+  rows?: number
+  columns?: {
+    name: string
+    type: 'number' | 'text' | 'date' | 'boolean'
+    /** All there are, of a column of texts with few. */
+    values?: string[]
+  }[]
+  pages?: number
+  /** How a text begins: at most 1,000 characters. */
+  preview?: string
+  /** Why it cannot be read. */
+  error?: string
+}
+
+/** What a model wants called, with which arguments. */
+export interface ToolCall {
+  name: string
+  arguments: JsonObject
+  /** No person was asked, and what wants that by now is not called. Unless set, that is for who designed the workflow. */
+  approved?: false
+}
+
+/** The run for which tools are offered and called. */
+export interface ToolUser {
+  workspaceId: string
+  runId: string
+  /** The session whose round it is. */
+  sessionId: string | null
+  /** Who started it. */
+  userId: string | null
+}
+
+/** What models may call, and what is called here. */
+export interface Toolbox {
+  /** The functions that the session allows: those of its files, of the library and of the workspace. Of a run without a session none. */
+  offered(of: ToolUser): Promise<OfferedTool[]>
+  /** The files of the session. */
+  documents(of: ToolUser): Promise<DocumentSummary[]>
+  /** Calls one of the kind `here`. What the model could do better it is told by the result; throws a StepFailure for the rest. */
+  call(of: ToolUser, call: ToolCall, context: WorkContext): Promise<StepResult>
+}
+
 /** What a node needs of the server, handed to it by the engine. */
 export interface Abilities {
+  /** As `Toolbox`, for the run of the step. */
+  tools(): Promise<OfferedTool[]>
+  documents(): Promise<DocumentSummary[]>
+  callTool(call: ToolCall, context: WorkContext): Promise<StepResult>
+  /** Tells a piece of an answer live, to who follows the run or its session; nothing of it is kept. */
+  say(piece: string): void
   /** The value of a named secret of the run's workspace. Throws a StepFailure `secret_missing`. */
   secret(name: string): Promise<string>
   /**
@@ -76,8 +146,8 @@ export interface Abilities {
    * Throws a StepFailure with the code of what refused it, as `files_full`.
    */
   writeFile(writing: { key: string; text: string; append: boolean }): Promise<{ id: string; key: string; bytes: number }>
-  /** Writes a log event of the run. */
-  log(level: 'debug' | 'info' | 'warn' | 'error', message: string): void
+  /** Writes a log event of the run; with `once`, unless this server has written the same of this run. */
+  log(level: 'debug' | 'info' | 'warn' | 'error', message: string, options?: { once?: boolean }): void
 }
 
 export interface WorkContext extends StepContext {
@@ -201,6 +271,18 @@ export type Behaviour<C> =
     }
   | { is: 'child'; child(config: C, context: StepContext): ChildRequest }
 
+/** A node type as a function for models. */
+export interface NodeTool {
+  /** A person is asked before it is called. */
+  approval: boolean
+  /** What the model is told that it does; the node type's description unless set. */
+  description?: string
+  /** Keys of the config that are not a model's to give. */
+  without?: readonly string[]
+  /** Keys that a call has to give, and not as an empty text, though a config need not. */
+  needs?: readonly string[]
+}
+
 export interface NodeDeclaration<C = unknown> {
   /** The type id; never changes once published. */
   type: string
@@ -226,6 +308,8 @@ export interface NodeDeclaration<C = unknown> {
   takesInput?: false
   /** Refused in a definition of these kinds. */
   notIn?: readonly DefinitionKind[]
+  /** Models may call it as a function whose arguments are its config. */
+  tool?: NodeTool
   /** What decoding the config cannot see: one message a path. Static: runs at validation on the config as written. */
   check?(config: JsonObject): { path: (string | number)[]; message: string }[]
   /** What a field of the config, by its dotted path, can be, given what others are; null: what its schema counts up. PURE. */

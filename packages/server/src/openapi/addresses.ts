@@ -34,6 +34,8 @@ export interface Reply extends Door {
   output: z.ZodType | undefined
   /** What its body is, where it is no JSON. */
   bodies: readonly BodyType[]
+  /** Whether its body is JSON or a form, which say the same. */
+  isLoose?: true
   /** Whether its output is bytes as they are. */
   isBytes: boolean
   /** What it may answer beside its reply, by status. */
@@ -48,6 +50,8 @@ export const Bytes = z.string().meta({ format: 'binary' })
 export interface Stream extends Door {
   /** What the data of its events is, where it is not what that of all streams is; and an event of each name. */
   tells?: { data: z.ZodType; examples: Readonly<Record<string, { summary: string; value: JsonObject }>> }
+  /** Beside a reply: how it is asked for and what it is, where that is not by the Accept header and as all streams are. */
+  asked?: string
   /** Not in the document that the API is published by. */
   isExtension?: boolean
 }

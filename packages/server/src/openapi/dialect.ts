@@ -1,6 +1,6 @@
 import { type Json, faultKinds, Fault } from '@sluice/schema'
 import { z } from 'zod'
-import { actionOf, type Dialect, type DialectRow, type DialectStream, followAction, isGuarded } from '../dialects/dialect.ts'
+import { actionOf, type Dialect, type DialectRealtime, type DialectRow, type DialectStream, followAction, isGuarded } from '../dialects/dialect.ts'
 import { problemOf, type ProblemCode } from '../rpc/faults.ts'
 import { Bytes, type Address } from './addresses.ts'
 import { describeAddresses } from './describe.ts'
@@ -9,8 +9,8 @@ import { kindOf, messageOf } from './problems.ts'
 
 /** `openapi/<name>.json`: the rows of a dialect, as they are served. */
 export function describeDialect(dialect: Dialect): Document {
-  const { title, description, mounts, credentials, tags, rows, streams = [], errors, words, meanings } = dialect
-  return describeAddresses([...rows.map(addressOf), ...streams.map(streamAt)], {
+  const { title, description, mounts, credentials, tags, rows, streams = [], realtime, bodies, errors, words, meanings } = dialect
+  return describeAddresses([...rows.map((row) => addressOf(row, bodies)), ...streams.map(streamAt), ...(realtime ? [realtimeAt(realtime)] : [])], {
     title,
     version: '0.1.0',
     description: [description, lossesOf(dialect)].join('\n\n'),
@@ -24,7 +24,7 @@ export function describeDialect(dialect: Dialect): Document {
     meanings,
     parameters: meanings.keys,
     event: z.never(),
-    streaming,
+    streaming: streams.length > 0 ? streaming : connecting,
     errors: {
       schema: errors.schema,
       example(code) {
@@ -36,7 +36,7 @@ export function describeDialect(dialect: Dialect): Document {
   })
 }
 
-function addressOf(row: DialectRow): Address {
+function addressOf(row: DialectRow, bodies: Dialect['bodies']): Address {
   const { name, method, path, summary, description, tags = [], status = 200, schemas, takes, gives, others, extension } = row
   const { reply } = schemas
   const isBytes = gives === 'bytes'
@@ -44,7 +44,7 @@ function addressOf(row: DialectRow): Address {
     id: name,
     method,
     path,
-    takes: { path: schemas.path.shape, query: schemas.query.shape, header: {}, body: schemas.body },
+    takes: { path: schemas.path.shape, query: schemas.query.shape, header: schemas.headers?.shape ?? {}, body: schemas.body },
     reply: {
       name,
       path,
@@ -56,25 +56,52 @@ function addressOf(row: DialectRow): Address {
       input: schemas.body ?? undefined,
       output: isBytes ? Bytes : reply,
       bodies: takes ? [takes] : [],
+      ...(bodies === 'loose' && !takes && !row.takesAny && { isLoose: true }),
       isBytes,
       ...(others && { others }),
       ...(extension && { isExtension: true }),
     },
-    stream: null,
+    stream: row.tells
+      ? {
+          name,
+          path,
+          action: actionOf(row),
+          summary,
+          description: undefined,
+          tags: [...tags],
+          tells: { data: row.tells.schema, examples: row.tells.examples },
+          asked: row.tells.asked,
+        }
+      : null,
+  }
+}
+
+const toldBy = (tells: DialectStream['tells']) => {
+  const examples = Object.fromEntries(Object.entries(tells).map(([event, { summary: about, example }]) => [event, { summary: about, value: example }]))
+  const kinds = [...new Set(Object.values(tells).map(({ schema }) => schema))]
+  return { data: kinds.length === 1 ? kinds[0]! : z.union(kinds), examples }
+}
+
+/** Of the connection: what is told over it is asked for by a row. */
+function realtimeAt({ name, path, summary, description, tags = [], tells }: DialectRealtime): Address {
+  return {
+    id: name,
+    method: 'GET',
+    path,
+    takes: { path: {}, query: {}, header: {}, body: null },
+    reply: null,
+    stream: { name, path, action: 'public', summary, description, tags: [...tags], tells: toldBy(tells) },
   }
 }
 
 function streamAt({ name, path, summary, description, tags = [], schemas, tells, extension }: DialectStream): Address {
-  const examples = Object.fromEntries(Object.entries(tells).map(([event, { summary: about, example }]) => [event, { summary: about, value: example }]))
-  const kinds = [...new Set(Object.values(tells).map(({ schema }) => schema))]
-  const data = kinds.length === 1 ? kinds[0]! : z.union(kinds)
   return {
     id: name,
     method: 'GET',
     path,
     takes: { path: schemas.path.shape, query: schemas.query.shape, header: {}, body: null },
     reply: null,
-    stream: { name, path, action: followAction, summary, description, tags: [...tags], tells: { data, examples }, ...(extension && { isExtension: true }) },
+    stream: { name, path, action: followAction, summary, description, tags: [...tags], tells: toldBy(tells), ...(extension && { isExtension: true }) },
   }
 }
 
@@ -82,6 +109,9 @@ const streaming = [
   'The stream is of Server-Sent Events: the name of each is its `event`, and its `data` is JSON. Its head is sent at once, and comments keep it open while nothing happens.',
   'Every event has an `id`. Sent back as `Last-Event-ID`, the stream goes on after that one and misses nothing; where what came since is not kept any more, a comment says so.',
 ].join(' ')
+
+const connecting =
+  'The stream is of Server-Sent Events: the name of each is its `event`, and its `data` is JSON. Its head is sent at once, and comments keep it open while nothing happens.'
 
 const guardedWords = 'It does something although it is a GET: no cookie is taken for a credential here, what a browser fetches ahead is refused, and a HEAD does nothing.'
 

@@ -3,6 +3,9 @@ import { join } from 'node:path'
 import type { Dialect } from '../dialects/dialect.ts'
 import { medusa } from '../dialects/medusa/index.ts'
 import { orchestrator } from '../dialects/orchestrator/index.ts'
+import { openai } from '../dialects/openai/index.ts'
+import { playground } from '../dialects/playground/index.ts'
+import { pocketbase } from '../dialects/pocketbase/index.ts'
 import { pyspur } from '../dialects/pyspur/index.ts'
 import type { Document } from './description.ts'
 import { describeDialect } from './dialect.ts'
@@ -16,7 +19,7 @@ export interface ApiDocument {
   describe(): Document
 }
 
-const dialects: readonly Dialect[] = [pyspur, orchestrator, medusa]
+const dialects: readonly Dialect[] = [pyspur, orchestrator, medusa, pocketbase, playground, openai]
 
 export const documents: readonly ApiDocument[] = [
   { name: 'sluice', title: 'Sluice', describe: describeNative },

@@ -76,6 +76,10 @@ const notes = {
   'sessions.update': { faults: ['definition_invalid', 'session_missing', 'session_stale'] },
   'sessions.delete': { faults: ['session_missing'] },
   'sessions.send': { faults: ['definition_invalid', 'session_missing', 'workflow_missing', 'file_missing', 'idempotency_conflict', 'lane_full'] },
+  'sessions.ask': {
+    faults: ['definition_invalid', 'session_missing', 'workflow_missing', 'run_missing', 'file_missing', 'idempotency_conflict', 'calls_pending', 'call_not_waiting', 'lane_full'],
+  },
+  'sessions.chatbots': { faults: ['cursor_invalid'] },
   'sessions.stop': { faults: ['session_missing'] },
   'sessions.lines': { faults: ['cursor_invalid', 'session_missing'] },
   'sessions.deleteMessage': { faults: ['session_missing', 'line_missing'] },
@@ -126,6 +130,14 @@ const notes = {
   'schedules.resume': { faults: ['schedule_missing'] },
   'schedules.start': { faults: ['schedule_missing', 'definition_invalid', 'lane_busy', 'lane_full'] },
   'schedules.delete': { faults: ['schedule_missing'] },
+
+  'collections.get': { faults: ['collection_missing'] },
+  'records.list': { faults: ['collection_missing', 'filter_invalid', 'superusers_only', 'cursor_invalid', 'limit_exceeded'] },
+  'records.get': { faults: ['collection_missing', 'record_missing', 'filter_invalid', 'superusers_only', 'limit_exceeded'] },
+  'records.create': { faults: ['collection_missing', 'record_invalid', 'record_refused', 'superusers_only', 'collection_read_only', 'filter_invalid', 'limit_exceeded'] },
+  'records.update': { faults: ['collection_missing', 'record_missing', 'record_invalid', 'superusers_only', 'collection_read_only', 'filter_invalid', 'limit_exceeded'] },
+  'records.delete': { faults: ['collection_missing', 'record_missing', 'record_in_use', 'superusers_only', 'collection_read_only', 'limit_exceeded'] },
+  'records.batch': { faults: ['batch_failed', 'limit_exceeded'] },
 
   'queues.list': { faults: ['cursor_invalid'] },
   'queues.get': { faults: ['queue_missing'] },

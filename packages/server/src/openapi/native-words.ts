@@ -11,12 +11,14 @@ export const tags = [
   { name: 'webhooks', description: 'Addresses that take what others send: each delivery starts a run, and goes to the producers that wait for it' },
   { name: 'schedules', description: 'They start runs by the clock: by a cron in a time zone, or every so often, each moment once' },
   { name: 'sessions', description: 'Conversations and guided processes: a message starts a run, and what the run says is told' },
+  { name: 'records', description: 'Sessions, workflows, runs, pauses, messages, users, and what the operator declares: in one language of filters' },
   { name: 'events', description: 'Everything that happens, live' },
   { name: 'files', description: 'What was uploaded, and what uses it' },
   { name: 'auth', description: 'Tokens' },
   { name: 'keys', description: 'API keys' },
   { name: 'queues', description: 'Durable lists of JSON values: first in, first out, and each is taken once' },
   { name: 'secrets', description: 'Credentials that nodes use, never shown again' },
+  { name: 'model', description: 'The language model that the workspace asks' },
   { name: 'users', description: 'Who can log in' },
   { name: 'members', description: 'Who belongs to the workspace, and what they may do there' },
   { name: 'audit', description: 'Who did what in the workspace' },
@@ -30,6 +32,7 @@ export const parameters = {
   sessionId: 'The id of a session',
   workflow: 'The id or the handle of a workflow',
   nodeId: 'The id of a node',
+  collection: 'The name or the id of a collection',
   webhook: 'The id or the name of a webhook',
   queue: 'The name of a queue',
   cron: 'Five fields, from minute to day of the week; or six, with the second before them',
@@ -56,7 +59,7 @@ export const parameters = {
 }
 
 export const streaming = [
-  'The stream is of Server-Sent Events. Each has the `cursor` of its data as `id` and its `type` as `event`; its `data` is one StreamEvent.',
+  'The stream is of Server-Sent Events. Each has the `cursor` of its data as `id`, but for a `token`, which has none, and its `type` as `event`; its `data` is one StreamEvent.',
   'Without a cursor a stream begins with a `snapshot`; with one (`after`, or `Last-Event-ID` when it connects again) it goes on from there and misses nothing.',
   'The events of a run end with the run. An event `error` has an ErrorBody as its data and is the last one. Types that are not known here may come: pass them by.',
   'Upgraded to a WebSocket, the same address tells the same: a message is the `data` of one such event, and its `cursor` goes back as `after`. Nothing is to be sent. It closes with 1000 when the stream has ended; 1011 (after a message that is an ErrorBody), 1012 and 1013 (read too slowly) ask to connect again after the last cursor; 4401 says that the credential has ended, 1008 that too much was sent.',

@@ -1,4 +1,4 @@
-import { faultKinds, type Json, JsonObject, type Issue, PassedEvent, RecordEvent, ResyncEvent, RunEvent, SessionEvent, SnapshotEvent } from '@sluice/schema'
+import { faultKinds, type Json, JsonObject, type Issue, PassedEvent, RecordEvent, ResyncEvent, RunEvent, SessionEvent, SnapshotEvent, TokenEvent } from '@sluice/schema'
 import * as schema from '@sluice/schema'
 import { z } from 'zod'
 import type { ProblemCode } from '../rpc/faults.ts'
@@ -43,7 +43,7 @@ const errors: ErrorForm = {
 }
 
 /** What a stream tells: the events of runs and records, and how to begin. */
-export const StreamEvent = z.union([RunEvent, RecordEvent, SessionEvent, SnapshotEvent, ResyncEvent, PassedEvent])
+export const StreamEvent = z.union([RunEvent, RecordEvent, SessionEvent, SnapshotEvent, ResyncEvent, PassedEvent, TokenEvent])
 
 /** `openapi/sluice.json` */
 export function describeNative(): Document {

@@ -20,7 +20,7 @@ export function operationAt(address: Address, parts: Parts, description: Descrip
   const { operationId, summary } = parts.operation(address)
   const { action } = (reply ?? stream)!
   const replyNote = reply ? description.notes[reply.name] : undefined
-  const own = [reply, stream].flatMap((door) => (door ? faultsAt(description.notes[door.name], door.path) : []))
+  const own = [reply, ...(stream?.asked === undefined ? [stream] : [])].flatMap((door) => (door ? faultsAt(description.notes[door.name], door.path) : []))
   const body = parts.rest(address).requestBody
   const security = action === 'public' ? [] : stream ? anyOf({ ...description.securitySchemes, ...description.streamSecuritySchemes }) : undefined
   const parameters = [...parametersAt(address, parts, description, replyNote?.example), ...(reply?.isBytes ? byteHeaders : [])]
@@ -44,6 +44,7 @@ export function operationAt(address: Address, parts: Parts, description: Descrip
 
 /** JSON unless it is said otherwise. */
 function bodiesOf({ reply }: Address, { 'application/json': json, ...others }: Content): Content {
+  if (reply?.isLoose) return { 'application/json': json!, 'multipart/form-data': json!, 'application/x-www-form-urlencoded': json! }
   if (!reply || reply.bodies.length === 0) return { 'application/json': json!, ...others }
   return Object.fromEntries(reply.bodies.map((type) => [type, type === 'multipart/form-data' ? json! : { schema: { type: 'string', format: 'binary' } }]))
 }
@@ -58,8 +59,8 @@ function paragraphs({ reply, stream }: Address, { streaming }: Description): str
   const { action, description } = (reply ?? stream)!
   return [
     ...(description === undefined ? [] : [description]),
-    ...(stream && reply ? [`With \`Accept: text/event-stream\`: ${stream.summary}.`] : []),
-    ...(stream ? [streaming] : []),
+    ...(stream && stream.asked === undefined && reply ? [`With \`Accept: text/event-stream\`: ${stream.summary}.`] : []),
+    ...(stream ? [stream.asked ?? streaming] : []),
     asks(action),
   ]
 }

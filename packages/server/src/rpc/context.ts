@@ -3,18 +3,23 @@ import type { Audit } from '../access/audit.ts'
 import type { Access, Principal } from '../access/authenticate.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Accounts } from '../events/accounts.ts'
+import type { Collections } from '../collections/collections.ts'
 import type { Feed } from '../events/feed.ts'
 import type { Files } from '../files/files.ts'
 import type { NodeFiles } from '../files/node-files.ts'
 import type { Queues } from '../queues/queues.ts'
+import type { Changes } from '../records/changes.ts'
+import type { Connections } from '../records/connections.ts'
+import type { Records } from '../records/records.ts'
 import type { RunDeletion } from '../retention/delete-run.ts'
 import type { Tx } from '../store/index.ts'
 import type * as pauseViews from '../store/views/pauses.ts'
 import type * as queueViews from '../store/views/queues.ts'
 import type * as scheduleViews from '../store/views/schedules.ts'
 import type * as runViews from '../store/views/runs.ts'
+import type * as chatbotViews from '../store/views/chatbots.ts'
 import type * as sessionViews from '../store/views/sessions.ts'
-import type { Sessions } from '../sessions/sessions.ts'
+import type { Sessions, Spoken } from '../sessions/sessions.ts'
 import type { Schedules } from '../schedules/schedules.ts'
 import type { Webhooks } from '../webhooks/webhooks.ts'
 import type { Workflows } from '../workflows/workflows.ts'
@@ -26,6 +31,7 @@ export interface AccessPart extends Pick<
 > {
   keys: Access['keys']
   secrets: Pick<Access['secrets'], 'set' | 'list' | 'delete'>
+  model: Pick<Access['model'], 'get' | 'set' | 'remove'>
   members: Pick<Access['members'], 'list' | 'invite' | 'setRole' | 'remove'>
   users: Access['users']
   workspaces: Access['workspaces']
@@ -38,6 +44,9 @@ export type WorkflowsPart = Pick<Workflows, 'list' | 'get' | 'create' | 'update'
 export type FilesPart = Pick<Files, 'receive' | 'discard' | 'keep' | 'get' | 'content' | 'list' | 'delete'>
 export type { FileContent } from '../files/files.ts'
 export type { Passage } from '../events/accounts.ts'
+export type { Spoken } from '../sessions/sessions.ts'
+export type { Change, Watched } from '../records/changes.ts'
+export type { Connection, Subscribed, SubscribedTopic } from '../records/connections.ts'
 export type { ReceivedFile } from '../files/received.ts'
 
 export interface NodeTypesPart {
@@ -54,6 +63,7 @@ export type ViewsPart = Pick<typeof runViews, 'getRun' | 'listRuns' | 'findRun' 
   Pick<typeof pauseViews, 'getPause' | 'listPauses'> &
   Pick<typeof queueViews, 'listQueues' | 'getQueueState' | 'listQueueItems' | 'getQueueItem'> &
   Pick<typeof scheduleViews, 'getSchedule' | 'listSchedules'> &
+  Pick<typeof chatbotViews, 'listChatbots'> &
   Pick<typeof sessionViews, 'listSessions' | 'listLines' | 'listSessionEvents'>
 
 /** The rooms below, assembled by `app`. A test hands in toys. */
@@ -70,6 +80,10 @@ export interface Parts {
   database: Tx
   feed: Feed
   accounts: Accounts
+  collections: Collections
+  records: Records
+  connections: Connections
+  changes: Changes
   access: AccessPart
   audit: Pick<Audit, 'record' | 'list'>
   files: FilesPart
@@ -90,8 +104,12 @@ export interface Context {
   traceparent?: string | null
   /** Counts a login under a name, and answers with how to take that back. Throws `rate_limited`. */
   attempt(name: string): Promise<() => void>
+  /** Counts calls of the principal beyond the one that the request is: it holds several. Throws `rate_limited`. */
+  count?(calls: number): Promise<void>
   /** Asked before each call where calls come without a request of their own (a WebSocket); gives back its place. */
   enter?(): Promise<() => void>
   /** Resolves when the consumer of a stream can take more, or is gone. */
   flow?(): Promise<void>
+  /** Told what is said on the way to an answer, where the caller is told of it as it comes. */
+  tell?(said: Spoken): void
 }

@@ -24,16 +24,16 @@ export const events = router({
 function follow(
   feed: Feed,
   principal: Principal,
-  { runId, workflow, transactionId, sessionId, current, where, after, lastEventId = after }: Subscribe,
+  { runId, workflow, transactionId, sessionId, current, where, tokens, after, lastEventId = after }: Subscribe,
   signal: AbortSignal,
 ): Promise<AsyncIterable<Batch>> {
   const { workspaceId } = principal
-  if (workflow !== undefined && transactionId !== undefined) return feed.transaction({ workspaceId, workflow, transactionId, runId, after: lastEventId, where }, signal)
-  if (runId !== undefined) return feed.run({ workspaceId, runId, workflow, after: lastEventId, where }, signal)
+  if (workflow !== undefined && transactionId !== undefined) return feed.transaction({ workspaceId, workflow, transactionId, runId, after: lastEventId, where, tokens }, signal)
+  if (runId !== undefined) return feed.run({ workspaceId, runId, workflow, after: lastEventId, where, tokens }, signal)
   if (workflow !== undefined) return ofWorkflow(feed, workspaceId, { workflow, current, where, after: lastEventId }, signal)
   if (sessionId === undefined) return feed.workspace({ viewer: viewerOf(principal), after: lastEventId, where }, signal)
   authorize(principal, 'sessions.use')
-  return feed.session({ viewer: viewerOf(principal), sessionId, after: lastEventId, where }, signal)
+  return feed.session({ viewer: viewerOf(principal), sessionId, after: lastEventId, where, tokens }, signal)
 }
 
 function ofWorkflow(feed: Feed, workspaceId: string, { workflow, current, where, after }: WatchWorkflow, signal: AbortSignal): Promise<AsyncIterable<Batch>> {

@@ -19,11 +19,13 @@ export interface Problem {
   retryAfter?: number
   /** What did not fit the wire of a dialect, for who says it in their own manner; `issues` says the same. */
   wire?: readonly WireIssue[]
+  /** Of several requests in one that was refused, and what it was about to do; `details` say the same. */
+  item?: { index: number; do: string; problem: Problem }
 }
 
 /** One thing wrong with what came over the wire of a dialect. */
 export interface WireIssue {
-  in: 'path' | 'query' | 'body'
+  in: 'path' | 'query' | 'headers' | 'body'
   /** With its `input`. */
   issue: z.core.$ZodIssue
   /** All that came there. */
@@ -95,7 +97,13 @@ export function problemOf(error: unknown): Problem {
 function ofFault(fault: Fault): Problem {
   const { code, kind, message, issues, details, retryAfter } = fault
   const problem: Problem = { code, kind, status: faultKinds[kind], message, issues, details, ...(retryAfter === undefined ? {} : { retryAfter }) }
-  return fault instanceof WireFault ? { ...problem, wire: fault.wire } : problem
+  const item = itemOf(fault)
+  return { ...problem, ...(fault instanceof WireFault && { wire: fault.wire }), ...(item && { item }) }
+}
+
+function itemOf({ code, details, cause }: Fault): Problem['item'] {
+  const { index, do: deed } = details
+  return code === 'batch_failed' && cause instanceof Fault && typeof index === 'number' && typeof deed === 'string' ? { index, do: deed, problem: ofFault(cause) } : undefined
 }
 
 function ofTrpc(error: TRPCError): Problem {

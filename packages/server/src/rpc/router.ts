@@ -1,13 +1,17 @@
 import { audit } from './audit.ts'
 import { auth } from './auth.ts'
+import { collections } from './collections.ts'
+import { connections } from './connections.ts'
 import { events } from './events.ts'
 import { files } from './files.ts'
 import { keys } from './keys.ts'
 import { members } from './members.ts'
+import { model } from './model.ts'
 import { nodeFiles } from './node-files.ts'
 import { nodeTypes } from './node-types.ts'
 import { pauses } from './pauses.ts'
 import { queues } from './queues.ts'
+import { records } from './records.ts'
 import { schedules } from './schedules.ts'
 import { runs } from './runs.ts'
 import { secrets } from './secrets.ts'
@@ -33,9 +37,13 @@ export const appRouter = router({
   webhooks,
   sessions,
   events,
+  collections,
+  records,
+  connections,
   auth,
   keys,
   secrets,
+  model,
   workspaces,
   members,
   users,

@@ -1,7 +1,10 @@
 import {
+  AskSession,
+  Chatbot,
   CreateSession,
   GetSession,
   Line,
+  ListChatbots,
   ListLines,
   ListSessionEvents,
   ListSessions,
@@ -10,6 +13,7 @@ import {
   OneSession,
   pageOf,
   PutSession,
+  Reply,
   SendMessage,
   SentMessage,
   Session,
@@ -57,6 +61,14 @@ export const sessions = router({
   send: can('sessions.use', at('POST', '/v1/sessions/send', 'Send a message, to a session or to a workflow in a new one'), SendMessage)
     .output(SentMessage)
     .mutation(({ ctx, input }) => ctx.parts.sessions.send(clientOf(ctx), input)),
+
+  ask: can('sessions.use', at('POST', '/v1/sessions/ask', 'Send a message, or the results of calls, and wait for what becomes of it'), AskSession)
+    .output(Reply)
+    .mutation(({ ctx, input, signal = new AbortController().signal }) => ctx.parts.sessions.ask(clientOf(ctx), input, { signal, tell: ctx.tell })),
+
+  chatbots: can('sessions.use', at('GET', '/v1/chatbots', 'List who answers in conversations: the modes, then the chatbots of the workspace'), ListChatbots)
+    .output(pageOf(Chatbot))
+    .query(({ ctx, input }) => ctx.parts.views.listChatbots(ctx.parts.database, ctx.actor.workspaceId, input)),
 
   stop: can('sessions.use', at('POST', `${one}/stop`, 'Stop what goes on in a session'), GetSession)
     .output(Session)

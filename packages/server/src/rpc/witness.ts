@@ -14,7 +14,7 @@ export interface Call {
 }
 
 /** Open to everybody, and recorded all the same when they fail: somebody tries to get in. */
-const guarded = new Set(['auth.login', 'auth.setPassword'])
+const guarded = new Set(['auth.login', 'auth.setPassword', 'records.login'])
 
 /** What the audit log is to know of a call; null when nobody stands behind it whom it could name. Other than these keys nothing of an input gets there. */
 export async function deedOf({ ctx, path, getRawInput, result }: Call): Promise<Deed | null> {

@@ -1,5 +1,17 @@
-import { type CreateSession, Fault, type Json, type OneFileOfMessage, type OneMessage, type OneSession, type PutSession, type UpdateSession } from '@sluice/schema'
+import {
+  type CreateSession,
+  Fault,
+  type Json,
+  type JsonObject,
+  type Mode,
+  type OneFileOfMessage,
+  type OneMessage,
+  type OneSession,
+  type PutSession,
+  type UpdateSession,
+} from '@sluice/schema'
 import { addSession, changeSession, removeSession } from '../events/sessions.ts'
+import { isMode } from '../modes/modes.ts'
 import type { Tx } from '../store/index.ts'
 import { newId } from '../store/ids.ts'
 import {
@@ -26,10 +38,11 @@ const drawings = 3
 export async function create(within: Within, actor: Client, input: CreateSession): Promise<string> {
   const { tx, after } = within
   const { workspaceId } = actor
-  const { id, workflow, user = actor.userId, reuse, lineIds: _ids, messages: _messages, ...written } = input
+  const { id, user = actor.userId, reuse, lineIds: _ids, messages: _messages, workflow: named, ...written } = input
+  const workflow = named ?? (isMode(input.mode) ? await workflowFor(within, actor, input.mode) : undefined)
   if (reuse !== undefined) checkReuse(input)
   await checkOwner(tx, actor, user)
-  const known = await knownTo(tx, actor, { ...input, user })
+  const known = await knownTo(within, actor, { ...input, ...(workflow !== undefined && { workflow }), user }, named === undefined)
   if (known !== null) return known
   const made = (drawn: string) => newSession(drawn, workspaceId, user, written, workflow !== undefined)
   if (workflow !== undefined && written.status === 'running') return createRunning(within, actor, workflow, made(id ?? newId()))
@@ -57,14 +70,23 @@ function checkReuse({ id, externalId, status }: CreateSession): void {
   if (status !== undefined && status !== 'idle') refuse('An empty session is idle')
 }
 
-/** The owner's session that has the external id. Throws a Fault `id_taken` where it is not the one that is asked for. */
-async function knownTo(tx: Tx, { workspaceId }: Client, { id, externalId, workflow, user }: CreateSession & { user: string }): Promise<string | null> {
+/**
+ * The owner's session that has the external id. Throws a Fault `id_taken` where it is not the one that is asked for. `byMode`:
+ * it is asked for in a mode, and may have gone over to another since.
+ */
+async function knownTo(
+  { tx, modes }: Within,
+  { workspaceId }: Client,
+  { id, externalId, workflow, user }: CreateSession & { user: string },
+  byMode: boolean,
+): Promise<string | null> {
   const known = externalId === undefined ? undefined : await sessionOfExternal(tx, workspaceId, user, externalId)
   if (!known) return null
   const bound = workflow === undefined ? null : await pinWorkflow(tx, workspaceId, workflow)
   if (bound === undefined) throw new Fault('workflow_missing')
   const details = { sessionId: known.id }
-  if ((bound?.id ?? null) !== known.workflow_id) throw new Fault('id_taken', { message: 'The external id is that of a session of another workflow', details })
+  const isAnother = (bound?.id ?? null) !== known.workflow_id && !(byMode && bound && known.workflow_id !== null && (await modes.modeOf(tx, known.workflow_id)) !== null)
+  if (isAnother) throw new Fault('id_taken', { message: 'The external id is that of a session of another workflow', details })
   if (id !== undefined && id !== known.id) throw new Fault('id_taken', { message: 'The external id is that of a session with another id', details })
   return known.id
 }
@@ -84,22 +106,52 @@ export async function checkOwner(tx: Tx, actor: Client, user: string): Promise<v
   if (!member && (isUser || user !== actor.userId)) throw new Fault('input_invalid', { issues: [{ path: ['user'], message: 'There is no such member' }] })
 }
 
-export async function update(within: Within, actor: Client, input: UpdateSession): Promise<string> {
-  const { id, ifUpdated, lineIds: _ids, messages: _messages, ...written } = input
+/** With `touch` it counts as changed, though everything may stand as it stood. */
+export async function update(within: Within, actor: Client, input: UpdateSession, touch = false): Promise<string> {
+  const { id, ifUpdated, metadataKeys, lineIds: _ids, messages: _messages, ...written } = input
   const seen = await seenSession(within.tx, actor, id)
   const fields = fieldsOf(written)
+  const merged = metadataSet(written.metadata, metadataKeys)
   const { status } = written
+  // Made, where it has to be, before anything is locked that comes after workflows.
+  const next = await reboundTo(within, actor, seen, written.mode)
   if (seen.workflow_id !== null && status !== undefined && status !== seen.status) {
-    if (status === 'running' && (await startBy(within, actor, seen, { fields, ifUpdated }))) return id
+    if (status === 'running' && (await startBy(within, actor, seen, { next, fields, merged, ifUpdated }))) return id
     if (status === 'idle') await stopRounds(within, actor, id, ifUpdated)
     if (status !== 'running' && status !== 'idle') throw statusRefused(status)
   }
   const row = await locked(within.tx, actor, id)
+  const rebound = await reboundTo(within, actor, row, written.mode)
   // Checked before its rounds were cancelled, which is a change of its own.
   if (!(row.workflow_id !== null && status === 'idle' && status !== seen.status)) expect(row, ifUpdated)
-  await changeSession(within.tx, row, (session) => session.set(row.workflow_id === null ? withStop(fields, row) : withoutDerived(fields)))
+  await changeSession(within.tx, row, (session) => {
+    session.set({ ...(row.workflow_id === null ? withStop(fields, row) : withoutDerived(fields)), ...merged(row) })
+    if (rebound !== null) session.set({ workflow_id: rebound })
+    if (touch) session.touch()
+  })
   within.after.session(actor.workspaceId, id)
   return id
+}
+
+/** Of the metadata that is sent, or else that there is then, with these keys set. */
+const metadataSet =
+  (sent: JsonObject | undefined, keys: JsonObject | undefined) =>
+  ({ metadata }: Pick<SessionRow, 'metadata'>): ReturnType<typeof fieldsOf> =>
+    keys === undefined ? {} : fieldsOf({ metadata: { ...(sent ?? (JSON.parse(metadata) as JsonObject)), ...keys } })
+
+/** The workflow of another mode, for a session that is bound to that of one; null: it stays with what it has. */
+async function reboundTo(within: Within, actor: Client, { workflow_id: bound }: SessionRow, mode: string | null | undefined): Promise<string | null> {
+  if (bound === null || !isMode(mode)) return null
+  const was = await within.modes.modeOf(within.tx, bound)
+  return was === null || was === mode ? null : workflowFor(within, actor, mode)
+}
+
+/** The workflow of a mode, which is not deleted until the transaction ends. */
+export async function workflowFor({ tx, modes }: Within, actor: Client, mode: Mode): Promise<string> {
+  for (;;) {
+    const { id } = await modes.workflowOf(tx, actor, mode)
+    if (await pinWorkflow(tx, actor.workspaceId, id)) return id
+  }
 }
 
 /** A status that is a command: a round with the context as its input. False while one is live. */
@@ -107,15 +159,18 @@ async function startBy(
   { tx, rounds, after }: Within,
   actor: Client,
   seen: SessionRow,
-  { fields, ifUpdated }: { fields: ReturnType<typeof fieldsOf>; ifUpdated: string | undefined },
+  { next, fields, merged, ifUpdated }: { next: string | null; fields: ReturnType<typeof fieldsOf>; merged: ReturnType<typeof metadataSet>; ifUpdated: string | undefined },
 ): Promise<boolean> {
   const round = await rounds.begin(tx, actor, {
     sessionId: seen.id,
-    workflow: seen.workflow_id!,
+    workflow: next ?? seen.workflow_id!,
+    ...(next !== null && { rebinds: { from: seen.workflow_id } }),
+    // Bound to another by somebody else, while we came.
+    moved: () => new Fault('session_stale'),
     whenLive: 'leave',
     plan(session) {
       expect(session, ifUpdated)
-      const kept = withoutDerived(fields)
+      const kept = { ...withoutDerived(fields), ...merged(session) }
       return { input: contextOf({ ...session, ...kept }), change: (opened) => opened.set(kept) }
     },
   })

@@ -4,9 +4,9 @@ import type { SessionFields } from '../events/sessions.ts'
 import type { SessionRow } from '../store/rows/sessions.ts'
 
 /** What clients write of a session. */
-export type Written = Omit<UpdateSession, 'id' | 'ifUpdated' | keyof SessionView>
+export type Written = Omit<UpdateSession, 'id' | 'ifUpdated' | 'metadataKeys' | keyof SessionView>
 
-const mostBytes = { metadata: limits.metadataBytes, subject: limits.metadataBytes, steps: limits.contextBytes, context: limits.contextBytes } as const
+const mostBytes = { metadata: limits.metadataBytes, tools: limits.metadataBytes, subject: limits.metadataBytes, steps: limits.contextBytes, context: limits.contextBytes } as const
 
 /** As rows keep it; what is absent is not there. Throws a Fault `input_invalid` for what is too large. */
 export function fieldsOf(written: Written): Partial<SessionFields> {
@@ -17,13 +17,14 @@ export function fieldsOf(written: Written): Partial<SessionFields> {
     if (bytes > mostBytes[name]) issues.push({ path: [name], message: `has ${bytes} bytes; ${mostBytes[name]} are allowed` })
     return json
   }
-  const { title, description, tags, metadata, mode, subject, status, currentStepId, steps, progress, context } = written
+  const { title, description, tags, metadata, mode, tools, subject, status, currentStepId, steps, progress, context } = written
   const fields: Partial<SessionFields> = {
     ...(title !== undefined && { title }),
     ...(description !== undefined && { description }),
     ...(tags !== undefined && { tags: [...new Set(tags)] }),
     ...(metadata !== undefined && { metadata: text('metadata', metadata) }),
     ...(mode !== undefined && { mode }),
+    ...(tools !== undefined && { tools: text('tools', tools) }),
     ...(subject !== undefined && { subject: text('subject', subject) }),
     ...(status !== undefined && { status }),
     ...(currentStepId !== undefined && { current_step_id: currentStepId }),
@@ -61,6 +62,7 @@ export function newSession(id: string, workspaceId: string, userId: string, inpu
     tags: [],
     metadata: '{}',
     mode: null,
+    tools: 'null',
     subject: 'null',
     status: 'idle',
     current_step_id: null,

@@ -1,12 +1,13 @@
-import { Fault, type SendMessage } from '@sluice/schema'
+import { Fault, type JsonObject, limits, type Mode, type SendMessage } from '@sluice/schema'
 import { addSession, changeSession, type OpenSession } from '../events/sessions.ts'
+import { isMode } from '../modes/modes.ts'
 import { fingerprintOf } from '../store/fingerprint.ts'
 import { newId } from '../store/ids.ts'
 import { redirectKey, takeKey } from '../store/rows/idempotency.ts'
 import { readSession, type SessionRow } from '../store/rows/sessions.ts'
 import { maySee } from '../store/views/sessions.ts'
-import { checkOwner, locked } from './change.ts'
-import { newSession } from './fields.ts'
+import { checkOwner, locked, workflowFor } from './change.ts'
+import { fieldsOf, newSession } from './fields.ts'
 import type { Client, Within } from './within.ts'
 
 /** What became of a message. */
@@ -17,7 +18,7 @@ export interface Sent {
   pauseId: string | null
 }
 
-/** The question that the message was to answer has been answered: the message is sent anew. */
+/** What the message was to answer or to start is another by now: it is sent anew. */
 export class Overtaken extends Error {
   override readonly name = 'Overtaken'
 }
@@ -30,7 +31,8 @@ export async function send(within: Within, actor: Client, given: SendMessage, ma
   const input: SendMessage = { ...given, files: [...new Set(given.files)] }
   const { idempotencyKey, lineIds: _ids, messages: _messages, ...request } = input
   const target = await targetOf(within, actor, input.to)
-  const bound = target.is === 'workflow' || (target.is === 'session' && target.row.workflow_id !== null)
+  const binding = await bindingOf(within, actor, input, target)
+  const bound = binding !== null
   const asking = mayAnswer && bound && target.is === 'session' ? await within.rounds.asks(within.tx, target.row.id) : null
   const sent: Sent = { sessionId: target.is === 'session' ? target.row.id : newId(), messageId: newId(), runId: asking?.id ?? null, pauseId: asking?.pause_id ?? null }
   const key = idempotencyKey === undefined ? null : { workspaceId: actor.workspaceId, actor: actor.principalId, key: `send:${idempotencyKey}` }
@@ -40,9 +42,12 @@ export async function send(within: Within, actor: Client, given: SendMessage, ma
     if (kept && kept.fingerprint !== fingerprint) throw new Fault('idempotency_conflict')
     if (kept) return kept.reply as Sent
   }
-  if (target.is !== 'session') await checkOwner(within.tx, actor, actor.userId)
-  if (asking) await answer(within, actor, input, sent)
-  else if (bound) sent.runId = await start(within, actor, input, sent, target)
+  if (target.is !== 'session') {
+    await checkOwner(within.tx, actor, actor.userId)
+    checkHistory(input)
+  }
+  if (asking && binding) await answer(within, actor, input, sent, binding)
+  else if (binding) sent.runId = await start(within, actor, input, sent, { target, binding })
   else await keep(within, actor, input, sent, target)
   if (input.files?.length) await enclose(within, actor, sent, input.files)
   // The round has its id only now.
@@ -59,30 +64,83 @@ async function targetOf({ tx }: Within, actor: Client, to: string | undefined): 
   return row && maySee(actor, row.user_id) ? { is: 'session', row } : { is: 'workflow', ref: to }
 }
 
+/** What the next round is of; and where the session is bound to that from now on, what it was bound to before. */
+interface Binding {
+  workflow: string
+  rebinds?: { from: string | null }
+  mode?: Mode
+}
+
+/** Null: the message starts nothing. */
+async function bindingOf(within: Within, actor: Client, { mode, orMode }: SendMessage, target: Target): Promise<Binding | null> {
+  if (target.is === 'workflow') return { workflow: target.ref }
+  const bound = target.is === 'session' ? target.row.workflow_id : null
+  const own = target.is === 'session' && isMode(target.row.mode) ? target.row.mode : undefined
+  if (bound === null) {
+    const wanted = isMode(mode) ? mode : orMode && (own ?? orMode)
+    return wanted === undefined ? null : { workflow: await workflowFor(within, actor, wanted), rebinds: { from: null }, mode: wanted }
+  }
+  const was = isMode(mode) ? await within.modes.modeOf(within.tx, bound) : null
+  if (was === null || was === mode || !isMode(mode)) return { workflow: bound }
+  return { workflow: await workflowFor(within, actor, mode), rebinds: { from: bound }, mode }
+}
+
+const metadataOf = ({ metadata = {}, clientTools }: SendMessage): JsonObject => ({ ...metadata, ...(clientTools && { clientTools }) })
+
 const said =
-  ({ text, metadata = {}, files = [], mode }: SendMessage, { messageId }: Sent) =>
+  (input: SendMessage, { messageId }: Sent, label: string | undefined = input.mode) =>
   (session: OpenSession, runId: string | null): void => {
-    if (mode !== undefined) session.set({ mode })
-    session.say({ kind: 'message', role: 'user', text, metadata, files }, { runId, id: messageId })
+    const { text, files = [], tools } = input
+    session.set({ ...(label !== undefined && { mode: label }), ...fieldsOf({ ...(tools !== undefined && { tools }) }) })
+    session.say({ kind: 'message', role: 'user', text, metadata: metadataOf(input), files }, { runId, id: messageId })
   }
 
-async function answer({ tx, rounds, after }: Within, actor: Client, input: SendMessage, sent: Sent): Promise<void> {
+function checkHistory({ history = [] }: SendMessage): void {
+  const bytes = Buffer.byteLength(JSON.stringify(history))
+  if (bytes > limits.contextBytes) throw new Fault('input_invalid', { issues: [{ path: ['history'], message: `has ${bytes} bytes; ${limits.contextBytes} are allowed` }] })
+}
+
+/** What was said before a session was made here. */
+const seeded =
+  ({ history = [] }: SendMessage) =>
+  (session: OpenSession): void => {
+    for (const { role, text } of history) session.say({ kind: 'message', role, text, metadata: {}, files: [] }, { runId: null })
+  }
+
+/** The round under way goes on with it: what the session is bound to now is what the next one is of. */
+async function answer({ tx, rounds, after }: Within, actor: Client, input: SendMessage, sent: Sent, { workflow, rebinds }: Binding): Promise<void> {
   const answered = await rounds.answer(tx, actor, sent.sessionId, input.text)
   if (answered?.runId !== sent.runId || answered.pauseId !== sent.pauseId) throw new Overtaken()
-  await changeSession(tx, await locked(tx, actor, sent.sessionId), (session) => said(input, sent)(session, answered.runId))
+  const row = await locked(tx, actor, sent.sessionId)
+  if (rebinds && row.workflow_id !== rebinds.from) throw new Overtaken()
+  await changeSession(tx, row, (session) => {
+    if (rebinds) session.set({ workflow_id: workflow })
+    said(input, sent)(session, answered.runId)
+  })
   after.passed(answered.passed)
   after.session(actor.workspaceId, sent.sessionId)
 }
 
-async function start({ tx, rounds, after }: Within, actor: Client, input: SendMessage, sent: Sent, target: Target): Promise<string | null> {
+async function start(
+  { tx, rounds, after }: Within,
+  actor: Client,
+  input: SendMessage,
+  sent: Sent,
+  { target, binding }: { target: Target; binding: Binding },
+): Promise<string | null> {
   const { sessionId, messageId } = sent
-  const message = { text: input.text, metadata: input.metadata ?? {}, files: input.files ?? [], messageId, sessionId }
+  const { workflow, rebinds, mode } = binding
+  const message = { text: input.text, metadata: metadataOf(input), files: input.files ?? [], messageId, sessionId }
+  const isNew = target.is !== 'session'
   const round = await rounds.begin(tx, actor, {
     sessionId,
-    workflow: target.is === 'session' ? target.row.workflow_id! : target.is === 'workflow' ? target.ref : '',
-    ...(target.is === 'workflow' && { make: newSession(sessionId, actor.workspaceId, actor.userId, { title: titleOf(input) }, true) }),
+    workflow,
+    ...(rebinds && !isNew && { rebinds }),
+    // Bound to another by somebody else, while we came.
+    moved: () => new Overtaken(),
+    ...(isNew && { make: newSession(sessionId, actor.workspaceId, actor.userId, { title: titleOf(input) }, true), ...(input.history && { before: seeded(input) }) }),
     whenLive: 'queue',
-    plan: () => ({ message, change: said(input, sent) }),
+    plan: () => ({ message, change: said(input, sent, mode ?? input.mode) }),
   })
   if (round !== null) after.begun(actor.workspaceId, sessionId, round)
   return round
@@ -91,7 +149,12 @@ async function start({ tx, rounds, after }: Within, actor: Client, input: SendMe
 async function keep({ tx, after }: Within, actor: Client, input: SendMessage, sent: Sent, target: Target): Promise<void> {
   const made: SessionRow = { ...newSession(sent.sessionId, actor.workspaceId, actor.userId, { title: titleOf(input) }, false), workflow_id: null }
   if (target.is === 'nobody' && !(await addSession(tx, made))) throw new Fault('id_taken')
-  await changeSession(tx, await locked(tx, actor, sent.sessionId), (session) => said(input, sent)(session, null))
+  const row = await locked(tx, actor, sent.sessionId)
+  if (row.workflow_id !== null) throw new Overtaken()
+  await changeSession(tx, row, (session) => {
+    if (target.is === 'nobody') seeded(input)(session)
+    said(input, sent)(session, null)
+  })
   after.session(actor.workspaceId, sent.sessionId)
 }
 

@@ -1,4 +1,5 @@
 import {
+  type AskSession,
   Fault,
   type CreateSession,
   type GetSession,
@@ -6,6 +7,7 @@ import {
   type OneMessage,
   type OneSession,
   type PutSession,
+  type Reply,
   type SendMessage,
   type SentMessage,
   type Session,
@@ -13,10 +15,12 @@ import {
   type UpdateSession,
 } from '@sluice/schema'
 import { getLine, getSession, seenSession } from '../store/views/sessions.ts'
+import { type AskParts, createAsk, type Waiting } from './ask.ts'
 import * as change from './change.ts'
 import { Overtaken, send } from './send.ts'
 import { alone, type Client, type Rooms, type Within } from './within.ts'
 
+export type { Spoken } from './ask.ts'
 export type { Client } from './within.ts'
 
 /**
@@ -32,6 +36,8 @@ export interface Sessions {
   delete(actor: Client, input: OneSession): Promise<void>
   /** Answers when the message and what it starts are committed. */
   send(actor: Client, input: SendMessage): Promise<SentMessage>
+  /** Sends a message, or the results of calls, and answers when the round has come to rest, or the time is up. */
+  ask(actor: Client, input: AskSession, waiting: Waiting): Promise<Reply>
   /** Cancels what is live and what waits behind it. */
   stop(actor: Client, input: GetSession): Promise<Session>
   deleteMessage(actor: Client, input: OneMessage): Promise<void>
@@ -43,7 +49,7 @@ export interface Sessions {
 
 const tries = 3
 
-export function createSessions(parts: Rooms): Sessions {
+export function createSessions(parts: Rooms & Pick<AskParts, 'feed' | 'engine'>): Sessions {
   const { database } = parts
   const within = <T>(work: (within: Within) => Promise<T>): Promise<T> => alone(parts, work)
   const read = (actor: Client, id: string, view?: SessionView): Promise<Session> => getSession(database, actor, id, view)
@@ -51,7 +57,7 @@ export function createSessions(parts: Rooms): Sessions {
   const madeOnce = (once: () => Promise<string>): Promise<string> =>
     once().catch((error: unknown) => (error instanceof Fault && error.code === 'id_taken' ? once() : Promise.reject(error)))
 
-  return {
+  const sessions: Omit<Sessions, 'ask'> = {
     get: (actor, input) => read(actor, input.id, input),
     async create(actor, input) {
       const once = () => within((each) => change.create(each, actor, input))
@@ -76,6 +82,7 @@ export function createSessions(parts: Rooms): Sessions {
       await seenSession(database, actor, id)
     },
   }
+  return { ...sessions, ask: createAsk({ ...parts, sessions }) }
 }
 
 /** What comes too late for a question starts a round: questions that come and go do not keep a message waiting. */

@@ -1,6 +1,7 @@
 import type { Actor, Rounds } from '../engine/index.ts'
 import type { Doorbell } from '../events/doorbell.ts'
 import type { Files } from '../files/files.ts'
+import type { Modes } from '../modes/modes.ts'
 import type { Database, Tx } from '../store/index.ts'
 
 /** On whose behalf. Admins act on all sessions of the workspace, others on their own. */
@@ -17,6 +18,7 @@ type Passed = Parameters<Rounds['passed']>[0]
 export interface Within {
   tx: Tx
   rounds: Rounds
+  modes: Modes
   files: FilesInUse
   after: {
     session(workspaceId: string, id: string): void
@@ -29,18 +31,19 @@ export interface Rooms {
   database: Database
   doorbell: Doorbell
   rounds: Rounds
+  modes: Modes
   files: FilesInUse
 }
 
 /** Does it in a transaction of its own. */
-export async function alone<T>({ database, doorbell, rounds, files }: Rooms, work: (within: Within) => Promise<T>): Promise<T> {
+export async function alone<T>({ database, doorbell, rounds, modes, files }: Rooms, work: (within: Within) => Promise<T>): Promise<T> {
   const tell: (() => void)[] = []
   const after: Within['after'] = {
     session: (workspaceId, id) => void tell.push(() => doorbell.ring({ workspaces: [workspaceId], sessions: [id] })),
     begun: (workspaceId, sessionId, id) => void tell.push(() => rounds.begun({ id, workspaceId, sessionId })),
     passed: (passed) => void tell.push(() => rounds.passed(passed)),
   }
-  const result = await database.transaction((tx) => work({ tx, rounds, files, after }))
+  const result = await database.transaction((tx) => work({ tx, rounds, modes, files, after }))
   for (const each of tell) each()
   return result
 }

@@ -6,10 +6,10 @@ export interface Listening {
 }
 
 /**
- * Listens on one channel over a connection of its own, and listens again when the connection is lost. What was sent in
- * between is lost too: `missed` is called after every (re)connection, so that listeners look for themselves.
+ * Listens on channels over one connection of its own, in the order of commits, and listens again when the connection is lost.
+ * What was sent in between is lost too: `missed` is called after every (re)connection, so that listeners look for themselves.
  */
-export function listen(database: Database, channel: string, heard: (payload: string) => void, missed: () => void): Listening {
+export function listen(database: Database, channels: Readonly<Record<string, (payload: string) => void>>, missed: () => void): Listening {
   let client: pg.Client | undefined
   let closed = false
   let retry: NodeJS.Timeout | undefined
@@ -29,10 +29,10 @@ export function listen(database: Database, channel: string, heard: (payload: str
       .then(async (made) => {
         if (closed) return made.end()
         client = made
-        made.on('notification', (message) => heard(message.payload ?? ''))
+        made.on('notification', ({ channel, payload = '' }) => channels[channel]?.(payload))
         made.on('error', () => lost(made))
         made.on('end', () => lost(made))
-        await made.query(`listen ${channel}`)
+        for (const channel of Object.keys(channels)) await made.query(`listen ${channel}`)
         // A silent link says nothing for ever: ask now and then whether it still stands.
         probe = setInterval(() => made.query('select 1').catch(() => lost(made)), 2_500)
         probe.unref()

@@ -28,6 +28,7 @@ import type { Database, Tx } from '../store/index.ts'
 import { countVersions, findDraft, listVersions, readSample, readVersion, type DraftRow, type WorkflowRow } from '../store/rows/workflows.ts'
 import { tooLarge } from '../store/views/listed.ts'
 import { versionView, workflowList, workflowView } from '../store/views/workflows.ts'
+import { bringAlong, type BuiltIn } from './built-in.ts'
 import { createChanging, type Fits, type TriedNode } from './change.ts'
 import { type Author, missing, resolve, type WorkflowActor } from './find.ts'
 import { outputsOf } from './outputs.ts'
@@ -54,6 +55,8 @@ export interface Workflows {
   publish(actor: WorkflowActor, input: PublishWorkflow & { expectHash?: string }): Promise<Version>
   /** What servers load from modules, at their start. */
   publishWritten(tx: Tx, actor: WorkflowActor, written: readonly WrittenDefinition[]): Promise<PublishedWritten[]>
+  /** The id of the workflow that stands for a mode in the workspace; made, or brought up to date, where it has to be. */
+  bringAlong(tx: Tx, actor: WorkflowActor, built: BuiltIn): Promise<string>
   versions(actor: WorkflowActor, input: ListVersions): Promise<Page<Version>>
   version(actor: WorkflowActor, input: OneVersion): Promise<Version>
   outputs(actor: WorkflowActor, input: ListOutputs): Promise<WorkflowOutput[]>
@@ -97,6 +100,7 @@ export function createWorkflows({ database, catalogue, fits = {} }: WorkflowsPar
     edit: inTransaction(change.edit),
     publish: inTransaction(async (tx, actor, input: PublishWorkflow & { expectHash?: string }) => versionView(await publishing.publish(tx, actor, input))),
     publishWritten: (tx, actor, written) => publishWritten(tx, { publishing, fits }, actor, written),
+    bringAlong: (tx, actor, built) => bringAlong(tx, fits, actor, built),
     async versions(actor, { workflow, cursor, offset = 0, limit, count }) {
       if (cursor !== undefined && offset > 0) throw new Fault('input_invalid', { issues: [{ path: ['offset'], message: 'a cursor and an offset exclude each other' }] })
       const { id } = await resolve(database, actor, workflow)

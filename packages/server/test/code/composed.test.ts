@@ -289,7 +289,8 @@ async function run({ workflow }: Composed, choices: readonly number[]): Promise<
   const carriedOut = async (task: Task): Promise<Happening> => {
     const evaluated = await evaluate(around(), task, new Date(play.now))
     if ('child' in evaluated) return expect.unreachable('there are no children')
-    const abilities = { log: () => {}, secret: () => expect.unreachable(), writeFile: () => expect.unreachable() }
+    const none = () => expect.unreachable()
+    const abilities = { log: () => {}, say: () => {}, secret: none, writeFile: none, tools: none, documents: none, callTool: none }
     return 'happened' in evaluated ? evaluated.happened : evaluated.work.run(new AbortController().signal, abilities)
   }
   for (; !play.rows.isTerminal(); moves++) {

@@ -284,9 +284,9 @@ const data = (event: Rows['events'][number]): Pick<StepRow, 'nodeId' | 'iteratio
 
 /** Steps are undone in the reverse order in which they settled, or were cut off: those of the run; what items undid is theirs. */
 export const undoneInReverse = (rows: Rows): void => {
-  // An item may have begun to undo a step when the end of its run came.
+  // An item may have begun to undo a step when the end of its run came, be it one that undoes nothing.
   const ending = rows.events.findIndex(({ type }) => type === 'run.compensating')
-  const early = new Set(rows.events.flatMap((event, at) => (event.type === 'step.compensating' && at < ending ? keyOf(data(event)) : [])))
+  const early = new Set(rows.events.flatMap((event, at) => (event.type === 'step.compensating' && (ending < 0 || at < ending) ? keyOf(data(event)) : [])))
   const ofRun = (step: Pick<StepRow, 'nodeId' | 'iteration'>): boolean => !early.has(keyOf(step)) && (itemOf(rows, { ...step }) === '' || rows.step(keyOf(step))?.settled !== null)
   const declared = stepsOf(rows).filter((step) => rows.graph.nodes.get(step.nodeId)!.settings.compensate && step.settled !== null)
   const order = declared

@@ -4,7 +4,7 @@ import { changeOf, writeChanges } from '../../src/engine/commit.ts'
 import { payloadOf } from '../../src/engine/payload.ts'
 import { contextWith, tellingOf } from '../../src/engine/telling.ts'
 import type { Statement, Tx } from '../../src/store/database.ts'
-import { Play } from './play.ts'
+import { graph, Play } from './play.ts'
 
 const node = (id: string, more: object = {}) => ({ id, type: 'work', ...more })
 const chain = (...ids: string[]) => ({
@@ -15,6 +15,7 @@ const chain = (...ids: string[]) => ({
 const round = (definition: ConstructorParameters<typeof Play>[0], options: ConstructorParameters<typeof Play>[1] = {}) =>
   new Play(definition, { ...options, given: { ...options.given, sessionId: '000000session00' } })
 const told = (play: Play) => tellingOf(play.turn)!
+const logs = (play: Play) => told(play).said.flatMap((said) => (said.kind === 'log' ? [`${said.level}: ${said.message}`] : []))
 const pause = (kind: 'approval' | 'question') => ({
   for: 'pause' as const,
   input: null,
@@ -62,7 +63,7 @@ describe('T1: what a session shows of its round follows from the round', () => {
     play.wait('a', { for: 'report' })
     expect(told(play).status).toBe('running')
     const asking = round(chain('a')).wait('a', pause('approval'))
-    expect(told(asking)).toMatchObject({ status: 'waiting', said: [] })
+    expect(told(asking)).toMatchObject({ status: 'waiting' })
     asking.outside({ is: 'held' })
     expect(told(asking).status).toBe('running')
     expect(told(round(chain('a')).fail('a')).status).toBe('failed')
@@ -80,9 +81,61 @@ describe('T1: what a session shows of its round follows from the round', () => {
     expect(told(play).steps!.map(({ id, status }) => `${id} ${status}`)).toEqual(['a completed', 'b completed', 'c completed'])
   })
 
-  test('a question is put in the conversation, an approval is not', () => {
+  test('a question is put in the conversation, an approval is logged: who reads along knows what it waits for', () => {
     expect(told(round(chain('a')).wait('a', pause('question'))).said).toEqual([{ kind: 'message', role: 'assistant', text: 'Which?', metadata: { pauseId: 'p1' }, files: [] }])
-    expect(told(round(chain('a')).wait('a', pause('approval'))).said).toEqual([])
+    expect(told(round(chain('a')).wait('a', pause('approval'))).said).toEqual([{ kind: 'log', level: 'warn', message: 'Waits for approval p1: Which?', nodeId: 'a', step: 'a' }])
+  })
+
+  test('what becomes of an approval is logged with who decided, and why; an answer to a question is a message of its own', () => {
+    const decided = (kind: 'approval' | 'question', action: 'approve' | 'decline' | 'override', comments: string | null = null, label: string | null = null) => {
+      const play = round(chain('a', 'b')).wait('a', pause(kind))
+      play.outside({ is: 'decided', pauseId: 'p1', action, by: { id: 'u1', label }, inputs: null, comments, key: null })
+      return logs(play)
+    }
+    expect(decided('approval', 'approve')).toEqual(['info: Approval p1 was approved by u1'])
+    expect(decided('approval', 'override', 'I know better', 'Ada')).toEqual(['info: Approval p1 was overridden by Ada: I know better'])
+    expect(decided('approval', 'decline')[0]).toBe('info: Approval p1 was declined by u1')
+    expect(decided('question', 'approve')).toEqual([])
+    const late = round(chain('a')).pause('a', { expiresInMs: 100, onExpiry: { action: 'approve' } })
+    late.now += 100
+    late.outside({ is: 'due', nodeId: 'a', iteration: '', timer: 'wait' })
+    expect(logs(late)).toEqual(['warn: Nobody decided on approval p1 in time'])
+  })
+
+  describe('of what stands in bodies', () => {
+    const body = graph({ m: { type: 'map' }, a: { parentId: 'm' }, l: { type: 'map', parentId: 'm' }, think: { type: 'llm', parentId: 'l' } }, 'a -> l')
+    const begun = () => round(body).fan('m', 2, { concurrency: 2 })
+
+    test('those who take their time or act are told of when they begin, with the item that they are of; what only computes is not', () => {
+      const play = begun()
+      expect(logs(play)).toEqual([])
+      play.complete('a', null, ['default'], '1')
+      play.fan('l', 3, { iteration: '1', concurrency: 3 })
+      expect(logs(play)).toEqual(['info: think (2.1) began', 'info: think (2.2) began', 'info: think (2.3) began'])
+    })
+
+    test('what fails, and what is tried again, is told of all', () => {
+      const failing = begun().fail('a', { iteration: '1' })
+      expect(logs(failing)[0]).toBe('error: a (2) failed: It broke')
+      const again = { ...body, nodes: body.nodes.map((each) => (each.id === 'a' ? { ...each, settings: { retry: { maxAttempts: 2, backoffMs: 10 } } } : each)) }
+      const play = round(again).fan('m', 1).fail('a', { iteration: '0' })
+      expect(logs(play)).toEqual(['warn: a (1) failed and will be tried again: It broke'])
+      play.pass(1_000)
+      expect(logs(play)).toEqual(['info: a (1) began again (attempt 2)'])
+    })
+
+    test('the node at the top that they stand in is the current step, and progress counts it when it has ended', () => {
+      const play = begun().complete('a', null, ['default'], '1')
+      expect(told(play)).toMatchObject({ currentStepId: 'm', progress: 0 })
+    })
+  })
+
+  test('what a model wants to call is told, however it is done, and no more of it than a line holds', () => {
+    const calls = (output: Json) => logs(round(graph({ think: { type: 'llm' } })).complete('think', output)).filter((line) => line.includes('calls'))
+    expect(calls({ text: '', toolCalls: [{ id: '1', name: 'query_table', arguments: { file: 'a.csv' } }] })).toEqual(['info: think calls query_table {"file":"a.csv"}'])
+    expect(calls({ toolCalls: [{ name: 'f', arguments: { text: 'x'.repeat(10_000) } }] })[0]!.length).toBeLessThan(600)
+    for (const output of [null, 'text', { toolCalls: [] }, { toolCalls: 'none' }, { toolCalls: [1, null] }] as Json[]) expect(calls(output)).toEqual([])
+    expect(logs(round(graph({ other: {} })).complete('other', { toolCalls: [{ name: 'f' }] })).filter((line) => line.includes('calls'))).toEqual([])
   })
 
   test('what it says at its end is its output where that is text, or the text under its name', () => {

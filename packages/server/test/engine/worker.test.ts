@@ -1,5 +1,7 @@
 import type { Definition } from '@sluice/schema'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { silence, type Voices } from '../../src/events/tokens.ts'
+import type { WorkerParts } from '../../src/engine/holder.ts'
 import { freshState, headOfNew } from '../../src/engine/load.ts'
 import { type Worker, createWorker } from '../../src/engine/worker.ts'
 import { type AnyNode, defineNode } from '../../src/nodes/contract.ts'
@@ -20,6 +22,21 @@ const work = defineNode({
   config: NoConfig,
   behaviour: { is: 'work', run: () => new Promise(() => {}) },
 })
+/** Says a word, and is done. */
+const saying = defineNode({
+  type: 'saying',
+  title: 'Saying',
+  description: '',
+  category: 'work',
+  config: NoConfig,
+  behaviour: {
+    is: 'work',
+    async run(_, { abilities }) {
+      abilities.say('Hello')
+      return { output: null }
+    },
+  },
+})
 /** Takes half a second at once. */
 const slow = defineNode({
   type: 'slow',
@@ -35,7 +52,7 @@ const slow = defineNode({
     },
   },
 })
-const nodes: AnyNode[] = [output, work, slow]
+const nodes: AnyNode[] = [output, work, saying, slow]
 const catalogue = { get: (type: string) => nodes.find((node) => node.type === type), list: () => nodes }
 const planOf = (name: string, definition: Definition) => ({ ...createPreparedCache(catalogue)(name, definition), missing: [] })
 const plan = planOf('work', graph({ a: { type: 'work' } }))
@@ -66,7 +83,7 @@ const run: NewRun = {
 const input = payloadOfText(run.input)
 
 /** A worker before a database that answers when it is told to. */
-function setup() {
+function setup(more: Partial<WorkerParts> = {}) {
   const asked: { name: string; answer(rows: object[]): void }[] = []
   const bells = new Map<string, () => void>()
   const nobody = (): never => expect.unreachable()
@@ -93,11 +110,13 @@ function setup() {
     door: { pass: nobody, passed: nobody } as never,
     afterlife: { isNeeded: () => false, settle: nobody },
     startChild: nobody,
-    abilities: () => ({ secret: nobody, writeFile: nobody }),
+    abilities: () => ({ secret: nobody, writeFile: nobody, tools: nobody, documents: nobody, callTool: nobody }),
+    voices: silence,
     observer: { started: () => {}, committed: () => {}, worked: () => {}, wrote: () => {}, traceparent: () => null },
     note: () => {},
     time: processTime,
     log: { error: nobody } as never,
+    ...more,
   })
   worker.start()
   return { worker, asked, bells }
@@ -146,4 +165,21 @@ test('a first turn ends in time, and what is left of a chain that takes long is 
     ['c', 'running'],
   ])
   expect(job).not.toBeNull()
+})
+
+test('what a step came to is not recorded before all that it has said is out', async () => {
+  const said: string[] = []
+  const out = Promise.withResolvers<void>()
+  const submit = vi.fn<WorkerParts['committer']['submit']>(() => new Promise(() => {}))
+  const speaker = vi.fn<Voices['speaker']>(() => ({ say: (piece: string) => void said.push(piece), end: () => out.promise }))
+  const { worker } = setup({ voices: { speaker, ended: () => {} }, committer: { submit } })
+  const beginning = (await worker.begin(run, input, planOf('saying', graph({ a: { type: 'saying' } }))))!
+  beginning.begun()
+  await vi.advanceTimersByTimeAsync(500)
+  expect(said).toEqual(['Hello'])
+  expect(speaker).toHaveBeenCalledWith({ runId: 'run', sessionId: null, nodeId: 'a', step: 'a', iteration: '', attempt: 1 })
+  expect(submit).not.toHaveBeenCalled()
+  out.resolve()
+  await vi.advanceTimersByTimeAsync(0)
+  expect(submit).toHaveBeenCalledOnce()
 })

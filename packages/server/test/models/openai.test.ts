@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { call, event, say, send, type ToyModel, toyModel } from '../../../../test/support/toy-model.ts'
+import { breakOff, call, event, refuse, say, type Script, send, type ToyModel, toyModel } from '../../../../test/support/toy-model.ts'
+import { ModelError } from '../../src/models/error.ts'
 import type { Asking, Question, Tool } from '../../src/models/model.ts'
 import { createModels } from '../../src/models/models.ts'
 import { hiding, hidingPieces } from '../../src/outside/hiding.ts'
@@ -59,6 +60,93 @@ describe('tools', () => {
       { role: 'assistant', content: '', tool_calls: [{ id: 'a', type: 'function', function: { name: 'weather', arguments: '{"city":"Rome"}' } }] },
       { role: 'tool', tool_call_id: 'a', content: 'clear' },
     ])
+  })
+
+  test('is asked in whole characters: a text that was cut in the middle of one is refused by no server', async () => {
+    toy.on('whole', say('Clear'))
+    const half = 'sunny \ud83d'
+    await complete('whole', {
+      messages: [
+        { role: 'system', content: half },
+        { role: 'user', content: half },
+        { role: 'assistant', content: half },
+        { role: 'tool', callId: 'a', content: half },
+      ],
+    })
+    expect(toy.asked('whole')[0]!.body.messages.map(({ content }) => content)).toEqual(Array.from({ length: 4 }, () => 'sunny \ufffd'))
+  })
+
+  const piecesOf = (...pieces: object[]): Script =>
+    send(
+      [
+        ...pieces.map((piece) => event({ choices: [{ index: 0, delta: { tool_calls: [piece] } }] })),
+        event({ choices: [{ index: 0, delta: {}, finish_reason: 'tool_calls' }] }),
+      ].join(''),
+    )
+  const weather = { name: 'weather', arguments: '' }
+  const [rome, oslo] = ['{"city":"Rome"}', '{"city":"Oslo"}']
+
+  test.each<[string, Script, string[]]>([
+    [
+      'in turns',
+      piecesOf(
+        { index: 0, id: 'a', function: weather },
+        { index: 1, id: 'b', function: weather },
+        { index: 0, function: { arguments: rome.slice(0, 4) } },
+        { index: 1, function: { arguments: oslo } },
+        { index: 0, function: { arguments: rome.slice(4) } },
+      ),
+      ['a', 'b'],
+    ],
+    [
+      'with gaps in their numbers, the later one first',
+      piecesOf({ index: 7, id: 'b', function: { ...weather, arguments: oslo } }, { index: 2, id: 'a', function: { ...weather, arguments: rome } }),
+      ['a', 'b'],
+    ],
+    [
+      'without numbers, in pieces',
+      piecesOf(
+        { id: 'a', function: weather },
+        { function: { arguments: rome } },
+        { id: 'b', function: weather },
+        { function: { arguments: oslo.slice(0, 5) } },
+        { function: { arguments: oslo.slice(5) } },
+      ),
+      ['a', 'b'],
+    ],
+    [
+      'all under one number',
+      piecesOf({ index: 0, id: 'a', function: { ...weather, arguments: rome } }, { index: 0, id: 'b', function: { ...weather, arguments: oslo } }),
+      ['a', 'b'],
+    ],
+    ['without numbers and ids', piecesOf({ function: { ...weather, arguments: rome } }, { function: { ...weather, arguments: oslo } }), ['call_0', 'call_1']],
+    [
+      'with empty ids',
+      piecesOf({ index: 0, id: '', function: { ...weather, arguments: rome } }, { index: 1, id: '', function: { ...weather, arguments: oslo } }),
+      ['call_0', 'call_1'],
+    ],
+    [
+      'with the id and the name in each piece',
+      piecesOf(
+        { index: 0, id: 'a', function: { ...weather, arguments: rome.slice(0, 4) } },
+        { index: 0, id: 'a', function: { ...weather, arguments: rome.slice(4) } },
+        { index: 1, id: 'b', function: { ...weather, arguments: oslo } },
+        { index: 1, id: 'b', function: weather },
+      ),
+      ['a', 'b'],
+    ],
+  ])('of two calls that come %s each is whole', async (name, script, ids) => {
+    toy.on(name, script)
+    const { toolCalls } = await complete(name, { tools: [tool('weather')] })
+    expect(toolCalls).toEqual([
+      { id: ids[0], name: 'weather', arguments: { city: 'Rome' } },
+      { id: ids[1], name: 'weather', arguments: { city: 'Oslo' } },
+    ])
+  })
+
+  test('more calls than anybody makes are no answer', async () => {
+    toy.on('mad', piecesOf(...Array.from({ length: 1_001 }, (_, at) => ({ id: `c${at}`, function: { ...weather, arguments: rome } }))))
+    await expect(complete('mad', { tools: [tool('weather')] })).rejects.toMatchObject({ code: 'answer_invalid' })
   })
 
   test.each([
@@ -174,4 +262,98 @@ test('who hangs up gets their own reason', async () => {
   await expect(heard).rejects.toThrow('enough')
   await toy.left('talker')
   await expect(complete('talker', {}, { signal: abort.signal })).rejects.toThrow('enough')
+})
+
+describe('what comes instead of an answer is told apart', () => {
+  const inBytes =
+    (...cuts: number[]): Script =>
+    async (response) => {
+      const bytes = Buffer.from(event({ choices: [{ index: 0, delta: { content: 'Grüße 🦥' }, finish_reason: 'stop' }] }))
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      for (const [at, cut] of cuts.entries()) {
+        response.write(bytes.subarray(cuts[at - 1] ?? 0, cut))
+        await new Promise((resolve) => setTimeout(resolve, 20))
+      }
+      response.end(bytes.subarray(cuts.at(-1)))
+    }
+  const sloth = Buffer.from(event({ choices: [{ index: 0, delta: { content: 'Grüße 🦥' } }] })).indexOf('🦥')
+
+  test('a character that is cut in two is one', async () => {
+    toy.on('halves', inBytes(sloth + 1, sloth + 2, sloth + 3))
+    expect((await complete('halves')).text).toBe('Grüße 🦥')
+  })
+
+  test('an answer without its mark of the end is whole once it has said why it ended', async () => {
+    toy.on('endless', send(event({ choices: [{ index: 0, delta: { content: 'Well' }, finish_reason: 'stop' }] })))
+    expect(await complete('endless')).toMatchObject({ text: 'Well', finishReason: 'stop' })
+  })
+
+  const gone =
+    (text: string): Script =>
+    async (response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      response.write(text)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      response.destroy()
+    }
+  const giant: Script = async (response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    const piece = event({ choices: [{ index: 0, delta: { content: 'x'.repeat(1_000_000) } }] })
+    while (!response.destroyed) {
+      if (!response.write(piece)) await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+  }
+  const said = (message: string, more: object = {}) => ({ message, ...more })
+  const page: Script = (response) => response.writeHead(502, { 'content-type': 'text/html' }).end('<html><h1>Bad gateway</h1></html>')
+
+  test.each<[string, Script, { code: string; retry: boolean; message?: unknown }]>([
+    ['torn in a token', gone(event({ choices: [] }).slice(0, 9)), { code: 'network', retry: true }],
+    ['the stream ends', breakOff('ends'), { code: 'cut_off', retry: true }],
+    ['a piece that is no JSON', send('data: {"choices": [{"delta": \n\n'), { code: 'answer_invalid', retry: true }],
+    ['a piece of another kind', send(event([1, 2])), { code: 'answer_invalid', retry: true }],
+    ['a page', send('<html>Welcome</html>', 'text/html; charset=utf-8'), { code: 'answer_invalid', retry: true, message: expect.stringContaining('a page') }],
+    ['a page of a proxy', page, { code: 'unavailable', retry: true }],
+    ['nothing', send(''), { code: 'cut_off', retry: true }],
+    ['more than is taken', giant, { code: 'answer_too_long', retry: false }],
+    [
+      'a refusal',
+      send(event({ choices: [{ index: 0, delta: { refusal: 'I will not' }, finish_reason: 'stop' }] })),
+      { code: 'content_filtered', retry: false, message: expect.stringContaining('I will not') },
+    ],
+    ['401', refuse(401, said('No')), { code: 'unauthorized', retry: false }],
+    ['402', refuse(402, said('Pay first')), { code: 'quota_exhausted', retry: false }],
+    ['403', refuse(403, said('No')), { code: 'unauthorized', retry: false }],
+    ['404', refuse(404, said('No such model')), { code: 'not_found', retry: false }],
+    ['408', refuse(408, said('Too slow')), { code: 'unavailable', retry: true }],
+    ['413', refuse(413, said('Too much')), { code: 'context_too_long', retry: false }],
+    ['a quota', refuse(429, said('No more', { type: 'insufficient_quota' })), { code: 'quota_exhausted', retry: false }],
+    ['429', refuse(429, said('Slow down')), { code: 'rate_limited', retry: true }],
+    ['500', refuse(500, said('Oops')), { code: 'unavailable', retry: true }],
+    ['503', refuse(503, said('Busy')), { code: 'unavailable', retry: true }],
+    ['a context that is too long', refuse(400, said("This model's maximum context length is 8192 tokens")), { code: 'context_too_long', retry: false }],
+  ])('%s', async (name, script, expected) => {
+    toy.on(name, script)
+    await expect(complete(name)).rejects.toMatchObject(expected)
+  })
+
+  test.each<[string, Record<string, string>, [least: number, most: number] | null]>([
+    ['seconds', { 'retry-after': '7' }, [7_000, 7_000]],
+    ['parts of a second', { 'retry-after': '0.25' }, [250, 250]],
+    ['milliseconds', { 'retry-after-ms': '125', 'retry-after': '9' }, [125, 125]],
+    ['a date', { 'retry-after': new Date(Date.now() + 600_000).toUTCString() }, [400_000, 600_000]],
+    ['a date that has passed', { 'retry-after': new Date(Date.now() - 60_000).toUTCString() }, null],
+    ['a year', { 'retry-after': '31536000' }, [3_600_000, 3_600_000]],
+    ['less than nothing', { 'retry-after': '-5' }, null],
+    ['something else', { 'retry-after': 'soon' }, null],
+  ])('how long a server wants to be left alone is read of %s', async (name, headers, expected) => {
+    toy.on(`after ${name}`, refuse(429, said('Slow down'), headers))
+    const failure: unknown = await complete(`after ${name}`).catch((error: unknown) => error)
+    if (!(failure instanceof ModelError)) throw failure
+    const { retryAfterMs } = failure
+    if (expected === null) expect(retryAfterMs).toBeNull()
+    else {
+      expect(retryAfterMs).toBeGreaterThanOrEqual(expected[0])
+      expect(retryAfterMs).toBeLessThanOrEqual(expected[1])
+    }
+  })
 })

@@ -20,7 +20,17 @@ export const context = (more: Partial<WorkContext> = {}): WorkContext => ({
   traceparent: null,
   now,
   signal: new AbortController().signal,
-  abilities: { secret: async () => 'sk-secret-value', log: () => {}, writeFile: async ({ key, text }) => ({ id: 'file', key, bytes: text.length }) },
+  abilities: {
+    secret: async () => 'sk-secret-value',
+    log: () => {},
+    say: () => {},
+    writeFile: async ({ key, text }) => ({ id: 'file', key, bytes: text.length }),
+    tools: async () => [],
+    documents: async () => [],
+    callTool: async ({ name }) => {
+      throw new StepFailure('tool_missing', name, { retry: false })
+    },
+  },
   ...more,
 })
 

@@ -2,6 +2,9 @@ import { Fault, faults, type FaultCode, type Json, type JsonObject } from '@slui
 import { describe, expect, test } from 'vitest'
 import { medusa } from '../../src/dialects/medusa/index.ts'
 import { orchestrator } from '../../src/dialects/orchestrator/index.ts'
+import { openai } from '../../src/dialects/openai/index.ts'
+import { playground } from '../../src/dialects/playground/index.ts'
+import { pocketbase } from '../../src/dialects/pocketbase/index.ts'
 import { pyspur } from '../../src/dialects/pyspur/index.ts'
 import { rowsOfDialect } from '../../src/http/dialect-rows.ts'
 import { describeDialect } from '../../src/openapi/dialect.ts'
@@ -11,13 +14,14 @@ import { contractOf } from './contract.ts'
 
 /** What every dialect's document promises; that of the native face has its own. */
 
-describe.for([pyspur, orchestrator, medusa].map((dialect) => [dialect.name, dialect] as const))('%s', ([, dialect]) => {
+describe.for([pyspur, orchestrator, medusa, pocketbase, playground, openai].map((dialect) => [dialect.name, dialect] as const))('%s', ([, dialect]) => {
   const contract = contractOf(describeDialect(dialect))
   const operations = [...contract.operations.values()]
 
   test('what is described is what is served, below each of its mounts', () => {
     const streamed = (dialect.streams ?? []).flatMap(({ path }) => dialect.mounts.map((mount) => `GET ${mount}${path}`))
-    const served = [...rowsOfDialect(dialect).map(({ method, path }) => `${method} ${path}`), ...streamed]
+    const told = dialect.realtime ? dialect.mounts.map((mount) => `GET ${mount}${dialect.realtime!.path}`) : []
+    const served = [...rowsOfDialect(dialect).map(({ method, path }) => `${method} ${path}`), ...streamed, ...told]
     const described = dialect.mounts.flatMap((mount) => operations.map(({ method, path }) => `${method} ${mount}${path}`))
     expect(served.toSorted()).toEqual(described.toSorted())
     expect(contract.document.servers.map(({ url }) => url)).toEqual(dialect.mounts.map((mount) => mount || '/'))

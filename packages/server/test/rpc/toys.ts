@@ -8,6 +8,7 @@ import {
   type Queue,
   type Schedule,
   type QueueItem,
+  type Record as CollectionRecord,
   type Run,
   type Session,
   type Step,
@@ -18,6 +19,7 @@ import {
 } from '@sluice/schema'
 import type { Deed } from '../../src/access/audit.ts'
 import type { Credential, Principal } from '../../src/access/authenticate.ts'
+import { createCollections } from '../../src/collections/collections.ts'
 import type { Actor } from '../../src/engine/engine.ts'
 import type { Batch, FeedItem } from '../../src/events/feed.ts'
 import type { Incoming } from '../../src/files/blobs.ts'
@@ -85,6 +87,8 @@ export const run: Run = {
   nodes: [],
   pauses: [],
 }
+
+const record: CollectionRecord = { collection: { id: 'pbc_3436149272', name: 'workflow_sessions' }, id: ids.session, values: { title: 'Talk', created: at }, instants: ['created'] }
 
 const queue: Queue = { name: 'orders', trigger: null, created: at, updated: at }
 
@@ -191,6 +195,7 @@ export const session: Session = {
   tags: [],
   metadata: {},
   mode: null,
+  tools: null,
   user: ids.user,
   subject: null,
   workflowId: ids.workflow,
@@ -407,6 +412,18 @@ export function createToys(): Toys {
         runId: null,
         pauseId: null,
       },
+      ask: {
+        session,
+        message: null,
+        runId: null,
+        state: 'answered',
+        answer: null,
+        calls: [],
+        pauseId: null,
+        asked: null,
+        reason: null,
+        usage: { promptTokens: 0, completionTokens: 0 },
+      },
       stop: session,
       deleteMessage: undefined,
       detachFile: undefined,
@@ -431,6 +448,7 @@ export function createToys(): Toys {
       listSessions: page(session),
       listLines: page(),
       listSessionEvents: page(),
+      listChatbots: page(),
     }),
     files: toy<Parts['files']>('files', memory, {
       receive: async ({ name, contentType = '' }: Incoming, source: AsyncIterable<Uint8Array>) => {
@@ -458,10 +476,24 @@ export function createToys(): Toys {
       session: async (of, signal) => feed.follow(of.after, signal),
       workspace: async (of, signal) => feed.follow(of.after, signal),
       transaction: async (of, signal) => feed.follow(of.after, signal),
+      pages: () => ({ next: async () => 'over', leave: () => {}, end: async () => ({ xid: 0n, position: 0 }) }),
     },
     accounts: { of: async (batch) => batch.map(() => null) },
+    collections: createCollections(),
+    records: toy<Parts['records']>('records', memory, {
+      list: page(),
+      get: record,
+      create: record,
+      update: record,
+      delete: undefined,
+      batch: { records: [record, null] },
+      login: { token: 'token', record },
+      renew: { token: 'token', record },
+    }),
+    connections: toy<Parts['connections']>('connections', memory, { open: undefined, subscribe: undefined, toldSoFar: undefined, close: undefined }),
+    changes: { of: async () => [] },
     access: {
-      ...toy<Omit<Parts['access'], 'keys' | 'secrets' | 'members' | 'users' | 'workspaces'>>('access', memory, {
+      ...toy<Omit<Parts['access'], 'keys' | 'secrets' | 'model' | 'members' | 'users' | 'workspaces'>>('access', memory, {
         authenticate,
         stillValid: ({ id }: Principal) => !dead.has(id),
         deciderOf: ({ userId }: Principal) => userId,
@@ -498,6 +530,11 @@ export function createToys(): Toys {
         revoke: undefined,
       }),
       secrets: toy<Parts['access']['secrets']>('secrets', memory, { list: page(), set: { name: 's', created: at, updated: at }, delete: undefined }),
+      model: toy<Parts['access']['model']>('model', memory, {
+        get: { from: 'offline', url: null, model: 'offline', hasKey: false, updated: null },
+        set: { from: 'workspace', url: 'https://api.example.com/v1', model: 'm', hasKey: true, updated: at },
+        remove: undefined,
+      }),
       members: toy<Parts['access']['members']>('members', memory, {
         list: page(member),
         invite: { ...member, created: true, setPassword: { token: 'set-it', expiresAt: at } },

@@ -13,7 +13,7 @@ const StepPath = z.object({ ...TransactionPath.shape, step_id: z.string().meta({
 const transaction = ({ workflow_id, transaction_id }: z.output<typeof TransactionPath>, seen: Seen | null) => ({
   workflow: workflowRef(workflow_id),
   transactionId: transactionRef(transaction_id),
-  ...(seen && { runId: seen.runId, lastEventId: seen.cursor }),
+  ...(seen && { runId: seen.subjectId, lastEventId: seen.cursor }),
 })
 
 const ofOne =

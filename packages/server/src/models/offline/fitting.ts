@@ -20,10 +20,13 @@ export const textOf = (value: Json): string => (typeof value === 'string' ? valu
 
 /** Whether a text has the words of a value, one after another; the text is read once for many values. */
 export function mentioning(text: string): (value: string) => boolean {
-  const said = ` ${wordsOfName(text).join(' ')} `
+  const all = wordsOfName(text)
+  const there = new Set(all)
+  const said = ` ${all.join(' ')} `
   return (value) => {
     const wanted = wordsOfName(value)
-    return wanted.length > 0 && said.includes(` ${wanted.join(' ')} `)
+    // Most are not there at all: for those the text is not gone through again.
+    return wanted.length > 0 && wanted.every((word) => there.has(word)) && said.includes(` ${wanted.join(' ')} `)
   }
 }
 

@@ -1,3 +1,4 @@
+import type { JsonObject } from '@sluice/schema'
 import { setImmediate as otherWork } from 'node:timers/promises'
 import { ModelError } from '../error.ts'
 import type { Answer, Asking, Message, Model, Question } from '../model.ts'
@@ -6,7 +7,15 @@ import { answerTo } from './answer.ts'
 import { choose } from './choose.ts'
 import type { Choice } from './choose.ts'
 import { fill } from './fill.ts'
-import { readingOf } from './reading.ts'
+import { concluded, reviewed } from './rounds/conclude.ts'
+import { planned, understanding } from './rounds/plan.ts'
+import { promptOf } from './rounds/prompt.ts'
+import type { Prompt } from './rounds/prompt.ts'
+import { taskNeeded } from './rounds/references.ts'
+import { requestOf } from './rounds/requests.ts'
+import { askedBy } from './rounds/schemas.ts'
+import { think } from './rounds/think.ts'
+import { effortOf, readingOf } from './reading.ts'
 import type { Reading } from './reading.ts'
 
 /**
@@ -22,13 +31,18 @@ const howToGetOne = 'Set SLUICE_MODEL_URL and SLUICE_MODEL to use a language mod
 /** The work is proportionate to the text; beyond this it would keep others waiting. */
 export const mostCharacters = 100_000
 
+/** Of a round of a conversation, whose files and results are read, but not searched. */
+export const mostCharactersOfRound = 4_000_000
+
 type Said = Pick<Answer, 'text' | 'toolCalls' | 'structured' | 'finishReason'>
 
 async function complete(question: Question, asking: Asking): Promise<Answer> {
   asking.signal.throwIfAborted()
   const characters = question.messages.reduce((sum, { content }) => sum + content.length, 0)
-  if (characters > mostCharacters) throw new ModelError('context_too_long', `The offline model reads at most ${mostCharacters} characters; these are ${characters}. ${howToGetOne}`)
-  const said = say(question, readingOf(question.messages))
+  const inRound = characters > mostCharactersOfRound ? null : saidInRound(question)
+  if (!inRound && characters > mostCharacters)
+    throw new ModelError('context_too_long', `The offline model reads at most ${mostCharacters} characters; these are ${characters}. ${howToGetOne}`)
+  const said = inRound ?? say(question, readingOf(question.messages))
   const calls = said.toolCalls.map(({ name, arguments: given }) => name + JSON.stringify(given)).join('')
   const all = tokensOf(said.text)
   const kept = all.slice(0, question.maxTokens ?? all.length)
@@ -53,6 +67,29 @@ async function stream(pieces: readonly string[], { signal, onToken }: Asking): P
     onToken?.(piece)
   }
 }
+
+/** What the built-in workflows ask: by what stands in their prompts. Null: it is any other question. */
+function saidInRound(question: Question): Said | null {
+  const schema = question.outputSchema
+  const asked = schema ? askedBy(schema) : null
+  const prompt = promptOf(question.messages, asked === 'plan')
+  if (prompt.text.length > mostCharacters) return null
+  if (asked === 'understanding') return structured(understanding(prompt))
+  if (asked === 'plan') return structured(planned(prompt))
+  if (asked === 'review' && prompt.results) return structured(reviewed(prompt.results, sign))
+  if (schema || typeof question.toolChoice === 'object') return null
+  const isTask = (question.tools ?? []).length > 0 || taskNeeded(prompt.text) !== null
+  if (prompt.results && !isTask) return plain(concluded(prompt.results, sign))
+  if (prompt.files === null && prompt.results === null && !asksMore(prompt)) return null
+  const thought = think(question, prompt, effortOf(), howToGetOne)
+  if ('text' in thought) return question.toolChoice === 'required' ? null : plain(thought.text)
+  const first = calls(question)
+  return { text: '', toolCalls: thought.calls.map((call, at) => ({ id: `call_${first + at}`, ...call })), finishReason: 'tool_calls' }
+}
+
+const asksMore = (prompt: Prompt): boolean => requestOf(prompt.text, []).asks.length > 1
+
+const structured = (value: JsonObject): Said => ({ text: JSON.stringify(value), toolCalls: [], structured: value, finishReason: 'stop' })
 
 function say(question: Question, reading: Reading): Said {
   const called = calling(question, reading)

@@ -16,10 +16,11 @@ export interface Reading {
 }
 
 const mostEffort = 5_000_000
+export const effortOf = (): Reading['effort'] => ({ left: mostEffort })
 /** A table that has more is none that a question could be about. */
 const mostColumns = 200
 
-export function readingOf(messages: readonly Message[], effort = { left: mostEffort }): Reading {
+export function readingOf(messages: readonly Message[], effort = effortOf()): Reading {
   const material = messages.filter(({ role }) => role === 'user' || role === 'tool').map(({ content }) => content)
   const newestFirst = material.toReversed()
   return {

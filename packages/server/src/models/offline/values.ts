@@ -48,7 +48,7 @@ const number = /(?<![\p{L}\p{N}_.,])[-+−]?\d(?:[\d.,'’]{0,30}\d)?(?![\p{L}\p
 /** Numbers in the order in which they stand; what belongs to a date is none. `1,250.50`, `1.250,50`, `1'250` and `12,5` are read. */
 export const numbersIn = (text: string): number[] => [...text.replace(anyDate, ' ').matchAll(number)].flatMap(([found]) => numberOf(found) ?? [])
 
-function numberOf(found: string): number | null {
+export function numberOf(found: string): number | null {
   const plain = found.replace(/^\+/, '').replace('−', '-').replace(/['’]/g, '')
   const [dots, commas] = [plain.split('.').length - 1, plain.split(',').length - 1]
   const decimal = dots > 0 && commas > 0 ? (plain.lastIndexOf('.') > plain.lastIndexOf(',') ? '.' : ',') : commas === 1 && !/,\d{3}$/.test(plain) ? ',' : dots === 1 ? '.' : null

@@ -6,7 +6,8 @@ const stops = new Set(
   ),
 )
 
-const stem = (word: string): string => (word.length > 3 && word.endsWith('ies') ? `${word.slice(0, -3)}y` : word.length > 3 && /[^su]s$/.test(word) ? word.slice(0, -1) : word)
+export const stem = (word: string): string =>
+  word.length > 3 && word.endsWith('ies') ? `${word.slice(0, -3)}y` : word.length > 3 && /[^su]s$/.test(word) ? word.slice(0, -1) : word
 
 /** All words of a text, in order. */
 export const wordsOf = (text: string): string[] => (text.toLowerCase().match(/[\p{L}\p{M}\p{N}]{1,60}/gu) ?? []).map(stem)

@@ -11,6 +11,11 @@ const PieceOfCall = z.object({
   function: z.object({ name: z.string().nullish(), arguments: z.string().nullish() }).nullish(),
 })
 
+type PieceOfCall = z.infer<typeof PieceOfCall>
+
+/** In one answer. */
+const mostCalls = 1_000
+
 /** No answer has more; and their sums stay numbers that every table holds. */
 const Count = z.int().min(0).max(100_000_000)
 
@@ -30,6 +35,7 @@ const Chunk = z.object({
 })
 
 interface Calling {
+  index: number
   id: string
   name: string
   arguments: string
@@ -39,13 +45,15 @@ interface Calling {
 export interface Gathered {
   text: string
   refusal: string
-  calls: Map<number, Calling>
+  calls: Calling[]
+  /** The call that pieces of this index belong to. */
+  open: Map<number, Calling>
   finish: string | null
   model: string | null
   usage: { prompt_tokens: number; completion_tokens: number } | null
 }
 
-export const nothingYet = (): Gathered => ({ text: '', refusal: '', calls: new Map(), finish: null, model: null, usage: null })
+export const nothingYet = (): Gathered => ({ text: '', refusal: '', calls: [], open: new Map(), finish: null, model: null, usage: null })
 
 /** Adds what came to what there is, and gives the text of it. Throws `answer_invalid`. */
 export function gather(gathered: Gathered, came: unknown): string {
@@ -60,12 +68,30 @@ export function gather(gathered: Gathered, came: unknown): string {
   if (choice.finish_reason) gathered.finish = choice.finish_reason
   const { content, refusal, tool_calls: pieces } = choice.delta ?? {}
   gathered.refusal += refusal ?? ''
-  for (const { index, id, function: piece } of pieces ?? []) {
-    const call = gathered.calls.get(index) ?? { id: '', name: '', arguments: '' }
-    gathered.calls.set(index, { id: call.id || (id ?? ''), name: call.name || (piece?.name ?? ''), arguments: call.arguments + (piece?.arguments ?? '') })
-  }
+  for (const piece of pieces ?? []) gatherCall(gathered, piece)
   gathered.text += content ?? ''
   return content ?? ''
+}
+
+function gatherCall({ calls, open }: Gathered, { index, id, function: piece }: PieceOfCall): void {
+  const came = { id: id ?? '', name: piece?.name ?? '', arguments: piece?.arguments ?? '' }
+  const before = open.get(index)
+  if (before && !begins(before, came)) {
+    before.id ||= came.id
+    before.name ||= came.name
+    before.arguments += came.arguments
+    return
+  }
+  if (calls.length >= mostCalls) throw invalid(`The model called more than ${mostCalls} tools at once`)
+  const call = { index, ...came }
+  calls.push(call)
+  open.set(index, call)
+}
+
+/** Some servers number no call, or all of them alike: then its id tells that it is another, or that the one before is whole. */
+function begins(before: Calling, { id, name, arguments: given }: Omit<Calling, 'index'>): boolean {
+  if (id !== '' && before.id !== '') return id !== before.id
+  return id === '' && name !== '' && given !== '' && jsonOf(before.arguments) !== undefined
 }
 
 /** The whole of what came, but for the counts. Throws a ModelError when it is no whole answer. */
@@ -79,8 +105,8 @@ export function answerOf(
   if (gathered.refusal !== '') throw new ModelError('content_filtered', `The model refused: ${hide(gathered.refusal).slice(0, 500)}`)
   if (gathered.finish === 'content_filter') throw new ModelError('content_filtered', "The model's server held the answer back by its content filter")
   const isCut = gathered.finish === 'length'
-  if (isCut && (structured || gathered.calls.size > 0)) throw new ModelError('answer_too_long', 'The answer was cut at the most tokens it may have: allow more')
-  const toolCalls = [...gathered.calls].sort(([a], [b]) => a - b).map(([at, call]) => callOf(call, at, hide))
+  if (isCut && (structured || gathered.calls.length > 0)) throw new ModelError('answer_too_long', 'The answer was cut at the most tokens it may have: allow more')
+  const toolCalls = gathered.calls.toSorted((a, b) => a.index - b.index).map((call, at) => callOf(call, at, hide))
   if (!toolCalls.every((call) => tools.some(({ name }) => name === call.name))) throw invalid('The model called a tool that it was not offered')
   const text = hide(gathered.text)
   return {

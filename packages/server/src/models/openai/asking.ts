@@ -72,14 +72,16 @@ export function paramsOf(model: string, question: Question, manner: Manner): Par
 }
 
 function messageOf(message: Message): OpenAI.ChatCompletionMessageParam {
+  // Servers refuse half a character, as a text has where something cut it.
+  const content = message.content.toWellFormed()
   switch (message.role) {
     case 'system':
     case 'user':
-      return { role: message.role, content: message.content }
+      return { role: message.role, content }
     case 'tool':
-      return { role: 'tool', tool_call_id: message.callId, content: message.content }
+      return { role: 'tool', tool_call_id: message.callId, content }
     case 'assistant': {
-      const { content, toolCalls = [] } = message
+      const { toolCalls = [] } = message
       const calls = toolCalls.map(({ id, name, arguments: given }) => ({ id, type: 'function' as const, function: { name, arguments: JSON.stringify(given) } }))
       return { role: 'assistant', content, ...(calls.length > 0 && { tool_calls: calls }) }
     }

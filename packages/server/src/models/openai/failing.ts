@@ -23,8 +23,10 @@ interface Refusal {
 
 /** Any error of asking as one of ours. Of what a server wrote, the key is blotted out and an excerpt kept. */
 export function failureOf(error: unknown, hide: (text: string) => string): ModelError {
-  if (error instanceof ModelError) return error
-  const outside = [error, error instanceof Error ? error.cause : undefined].find((each) => each instanceof OutsideError)
+  const both = [error, error instanceof Error ? error.cause : undefined]
+  const ours = both.find((each) => each instanceof ModelError)
+  if (ours) return ours
+  const outside = both.find((each) => each instanceof OutsideError)
   if (outside) return new ModelError(byOutside[outside.code], `The model could not be asked: ${outside.message}`)
   if (error instanceof SyntaxError) return new ModelError('answer_invalid', 'The model sent a piece of an answer that cannot be read')
   if (!(error instanceof Error)) return new ModelError('unavailable', 'The model could not be asked')

@@ -1,6 +1,7 @@
 import { hostOf } from '../../outside/allow-list.ts'
 import { OutsideError } from '../../outside/error.ts'
 import type { Outside } from '../../outside/outside.ts'
+import { ModelError } from '../error.ts'
 
 /** What the client library sends beside these tells of the machine it runs on, which is nobody's business. */
 const sent = new Set(['accept', 'authorization', 'content-type', 'idempotency-key'])
@@ -27,6 +28,10 @@ export function fetchOver(outside: Outside, bounds: Bounds): typeof fetch {
       ...(init.signal && { signal: init.signal }),
     })
     const close = (): null => (answer.close(), null)
+    if (answer.status < 300 && answer.headers['content-type']?.includes('text/html')) {
+      answer.close()
+      throw new ModelError('answer_invalid', `${hostOf(new URL(url))} answered with a page where a model was asked: is the address the one before /chat/completions?`)
+    }
     const body = withoutBody.has(answer.status) ? close() : streamOf(answer.body, answer.close)
     try {
       return new Response(body, { status: answer.status, headers: answer.headers })

@@ -100,6 +100,6 @@ async function askOnce({ client, name, question, asking, key }: Asked, manner: M
 
 function usageOf({ usage, text, calls }: Gathered, question: Question): Usage {
   if (usage) return { promptTokens: usage.prompt_tokens, completionTokens: usage.completion_tokens, estimated: false }
-  const said = [text, ...[...calls.values()].map((call) => call.name + call.arguments)]
+  const said = [text, ...calls.map((call) => call.name + call.arguments)]
   return { promptTokens: promptTokens(question), completionTokens: said.reduce((sum, each) => sum + countTokens(each), 0), estimated: true }
 }

@@ -17,6 +17,10 @@ export const code = (sandbox: Sandbox) =>
       source: Schema.String.annotate({ title: 'Source', description: 'The body of `async function (input) { … }`; what it returns is the output' }),
     }),
     readings: { source: 'raw' },
+    tool: {
+      approval: false,
+      description: 'Runs JavaScript: the body of an async function; what it returns is the result. It has no network, files, timers or modules, at most 5 seconds and 64 MiB.',
+    },
     behaviour: { is: 'work', run: ({ source }, context) => execute(sandbox, source, context) },
   })
 

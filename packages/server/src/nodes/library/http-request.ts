@@ -45,6 +45,8 @@ export const httpRequest = (outside: Outside) =>
     readings: { method: 'raw', 'query.**': 'value', 'body.**': 'value', 'auth.**': 'raw', onError: 'raw' },
     check: checkConfig,
     takesInput: false,
+    // A secret is for who draws a workflow to send, and to nobody else.
+    tool: { approval: true, without: ['auth', 'onError'] },
     behaviour: { is: 'work', run: (config, context) => call(outside, config, context) },
   })
 

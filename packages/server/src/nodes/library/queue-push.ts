@@ -18,6 +18,7 @@ export const queuePush = defineNode({
   }),
   readings: { queue: 'template', value: 'value', 'value.**': 'value' },
   writes: true,
+  tool: { approval: true, description: 'Pushes a value into a queue of the workspace, once', needs: ['queue', 'value'] },
   behaviour: {
     is: 'pure',
     run({ queue = '', value }, context) {

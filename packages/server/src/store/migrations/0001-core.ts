@@ -99,6 +99,15 @@ export class Core0001 extends Migration {
         primary key (workspace_id, name)
       )`)
     this.addSql(`
+      create table model_settings (
+        workspace_id text primary key references workspaces (id) on delete cascade,
+        url text not null,
+        model text not null,
+        -- Sealed for this workspace and this address. Null: the endpoint asks for none.
+        key bytea,
+        updated_at timestamptz(3) not null
+      )`)
+    this.addSql(`
       create table workflows (
         id text primary key,
         workspace_id text not null references workspaces (id) on delete cascade,
@@ -114,6 +123,10 @@ export class Core0001 extends Migration {
         extra json not null default '{}',
         -- The dialects that cannot say the draft.
         unfit text[] not null default '{}',
+        -- Of one that the server brings along: the mode it stands for, which edition of it this is, and its hash as it was brought.
+        mode text,
+        mode_edition int,
+        mode_hash text,
         -- Of its events: counted here, because the events themselves are trimmed.
         seq int not null default 0,
         created_at timestamptz(3) not null default now(),
@@ -122,6 +135,7 @@ export class Core0001 extends Migration {
       )`)
     this.addSql('create index workflows_deleted on workflows (deleted_at) where deleted_at is not null')
     this.addSql('create unique index workflows_handle on workflows (workspace_id, handle) where deleted_at is null')
+    this.addSql('create unique index workflows_mode on workflows (workspace_id, mode) where deleted_at is null and mode is not null')
     // With what a list may leave out, so that it is left out by the index alone.
     this.addSql('create index workflows_list on workflows (workspace_id, id) include (unfit) where deleted_at is null')
     this.addSql(`
@@ -360,6 +374,8 @@ export class Core0001 extends Migration {
         tags text[] not null,
         metadata json not null,
         mode text,
+        -- What a model may call in it; null: all that there is.
+        tools json not null default 'null',
         subject json not null,
         status text not null check (status in ('idle', 'running', 'waiting', 'completed', 'failed', 'stopped')),
         current_step_id text,
@@ -381,6 +397,11 @@ export class Core0001 extends Migration {
     this.addSql('create index sessions_workspace on sessions (workspace_id, id)')
     this.addSql('create index sessions_user on sessions (user_id, workspace_id, id)')
     this.addSql('create index sessions_workflow on sessions (workflow_id, id) where workflow_id is not null')
+    // Records are listed in these orders, and by this status.
+    this.addSql('create index sessions_created on sessions (workspace_id, created_at, id)')
+    this.addSql('create index sessions_user_created on sessions (user_id, workspace_id, created_at, id)')
+    this.addSql('create index sessions_updated on sessions (workspace_id, updated_at, id)')
+    this.addSql('create index sessions_status on sessions (workspace_id, status, id)')
     this.addSql('create unique index sessions_external on sessions (user_id, workspace_id, external_id) where external_id is not null')
     this.addSql(`
       create table lines (
@@ -394,7 +415,48 @@ export class Core0001 extends Migration {
         primary key (session_id, number)
       )`)
     this.addSql('create unique index lines_id on lines (session_id, id)')
+    this.addSql(`create index lines_messages on lines (id) where kind = 'message'`)
     this.addSql('create index lines_kind on lines (session_id, kind, number)')
+    // Of collections that the operator declares. What its fields say is no matter of the database: the file may change.
+    this.addSql(`
+      create table records (
+        workspace_id text not null references workspaces (id) on delete cascade,
+        -- The id of the collection.
+        collection text not null,
+        id text not null,
+        -- By field, without its id and without what the server sets.
+        data jsonb not null,
+        -- Of its events.
+        seq int not null,
+        created_at timestamptz(3) not null,
+        updated_at timestamptz(3) not null,
+        primary key (workspace_id, collection, id)
+      )`)
+    // What there is one of: a digest of the value, which may be longer than an index takes.
+    this.addSql(`
+      create table record_keys (
+        workspace_id text not null,
+        collection text not null,
+        field text not null,
+        value text not null,
+        id text not null,
+        primary key (workspace_id, collection, field, value),
+        foreign key (workspace_id, collection, id) references records (workspace_id, collection, id) on delete cascade
+      )`)
+    this.addSql('create index record_keys_record on record_keys (workspace_id, collection, id)')
+    // What refers to what, so that it is found from there.
+    this.addSql(`
+      create table record_links (
+        workspace_id text not null,
+        collection text not null,
+        id text not null,
+        field text not null,
+        -- The id of a record of the collection that the field refers to.
+        target text not null,
+        primary key (workspace_id, collection, id, field, target),
+        foreign key (workspace_id, collection, id) references records (workspace_id, collection, id) on delete cascade
+      )`)
+    this.addSql('create index record_links_target on record_links (workspace_id, target, collection, field, id)')
     this.addSql(`
       create table events (
         -- Whose log it is in; empty for a trial's, which are told to who follows that run alone.
@@ -415,6 +477,37 @@ export class Core0001 extends Migration {
       )`)
     // For retention: run events, which are nearly all, are not in it.
     this.addSql(`create index events_aged on events (at) where subject_kind <> 'run'`)
+    // Live connections whose subscriptions come in requests of their own, which may reach another server than the one that holds it.
+    this.addSql(`
+      create table connections (
+        id text primary key,
+        -- Of the client that opened it.
+        address text not null,
+        -- Who has subscribed, and so whose it is from then on.
+        principal json,
+        principal_id text,
+        workspace_id text,
+        topics text[] not null default '{}',
+        -- Of each topic what its subscription saw of all transactions, as xmin:xmax:xip; \`kept\`: it goes on where it was left.
+        since text[] not null default '{}',
+        revision int not null default 0,
+        -- By the server that holds it.
+        seen_at timestamptz(3) not null default now()
+      ) with (fillfactor = 70)`)
+    this.addSql('create index connections_seen on connections (seen_at)')
+    // How far a user was told of a topic that is kept.
+    this.addSql(`
+      create table tellings (
+        workspace_id text not null references workspaces (id) on delete cascade,
+        user_id text not null,
+        -- SHA-256 of the topic as it was subscribed.
+        topic bytea not null,
+        xid xid8 not null,
+        position bigint not null,
+        updated_at timestamptz(3) not null default now(),
+        primary key (workspace_id, user_id, topic)
+      )`)
+    this.addSql('create index tellings_age on tellings (updated_at)')
     // Runs that have gone, until their events have, too.
     this.addSql('create table runs_gone (run_id text primary key)')
     this.addSql('create index events_workspace on events (workspace_id, xid, position)')
@@ -667,7 +760,12 @@ export class Core0001 extends Migration {
       'queues',
       'idempotency',
       'runs_gone',
+      'tellings',
+      'connections',
       'events',
+      'record_links',
+      'record_keys',
+      'records',
       'lines',
       'sessions',
       'listeners',
@@ -680,6 +778,7 @@ export class Core0001 extends Migration {
       'samples',
       'versions',
       'workflows',
+      'model_settings',
       'secrets',
       'tickets',
       'password_tokens',

@@ -46,6 +46,13 @@ export async function hasEvents(tx: Tx, kind: SubjectKind, id: string): Promise<
   return rows.length > 0
 }
 
+/** On a channel of their own: nobody who is woken by rings is held up by what is said. Each less than 8,000 bytes. */
+export async function notifyTokens(tx: Pick<Tx, 'query'>, payloads: readonly string[]): Promise<void> {
+  await tx.query({ name: 'notify-tokens', text: `select pg_notify('${tokenChannel}', payload) from unnest($1::text[]) as payload` }, [payloads])
+}
+
+export const tokenChannel = 'sluice_tokens'
+
 /** Wakes the listeners of every process when the transaction commits. */
 export async function notify(tx: Tx, payload: string): Promise<void> {
   await tx.query({ name: 'notify', text: `select pg_notify('sluice', $1)` }, [payload])

@@ -18,7 +18,11 @@ export async function takeKey(tx: Tx, key: { workspaceId: string; actor: string;
     },
     [key.workspaceId, key.actor, key.key, key.fingerprint, key.reply],
   )
-  if (inserted.length > 0) return undefined
+  return inserted.length > 0 ? undefined : readKey(tx, key)
+}
+
+/** What a key was used for. Undefined: for nothing, as far as is known here. */
+export async function readKey(tx: Tx, key: { workspaceId: string; actor: string; key: string }): Promise<KeptReply | undefined> {
   const [kept] = await tx.query<KeptReply & Record<string, unknown>>(
     { name: 'idempotency-read', text: 'select fingerprint, reply from idempotency where workspace_id = $1 and actor = $2 and key = $3' },
     [key.workspaceId, key.actor, key.key],

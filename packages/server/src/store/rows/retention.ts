@@ -255,6 +255,9 @@ export const deleteTakenItems = aged(
 export const deleteAgedKeys = aged('keys', 'idempotency', 'created_at < $1', 'created_at')
 export const deleteExpiredPasswordTokens = aged('password-tokens', 'password_tokens', 'expires_at < $1', 'expires_at')
 export const deleteExpiredRefreshTokens = aged('refresh-tokens', 'refresh_tokens', 'expires_at < $1', 'expires_at')
+/** Their server is gone: it would have said so. */
+export const deleteLeftConnections = aged('connections', 'connections', 'seen_at < $1', 'seen_at')
+export const deleteAgedTellings = aged('tellings', 'tellings', 'updated_at < $1', 'updated_at')
 export const deleteExpiredTickets = aged('tickets', 'tickets', 'expires_at < $1', 'expires_at')
 export const deleteExpiredTrialStates = aged('trial-states', 'trial_states', 'expires_at < $1', 'expires_at')
 export const deleteUnusedFiles = aged('files', 'files', 'unused_at < $1', 'unused_at')

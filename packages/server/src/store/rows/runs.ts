@@ -221,9 +221,22 @@ export const liveDescendants = (tx: Tx, id: string): Promise<{ id: string; works
     [id],
   )
 
-/** Under their row locks: what the end of one has written must not be waited for while the next is. */
+/**
+ * With the rounds of the sessions that are bound to it, which may be of what those were bound to before. Under their row locks:
+ * what the end of one has written must not be waited for while the next is.
+ */
 export const liveRunsOf = (tx: Tx, workflowId: string): Promise<{ id: string }[]> =>
-  tx.query({ name: 'runs-live-of', text: 'select id from runs where workflow_id = $1 and ended_at is null order by id for no key update' }, [workflowId])
+  tx.query(
+    {
+      name: 'runs-live-of',
+      text: `
+        select id from runs where ended_at is null and id = any(array(
+          select id from runs where workflow_id = $1 and ended_at is null
+          union select runs.id from sessions join runs on session_id = sessions.id and ended_at is null where sessions.workflow_id = $1
+        )) order by id for no key update`,
+    },
+    [workflowId],
+  )
 
 // ── rounds ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 

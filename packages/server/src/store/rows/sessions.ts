@@ -13,6 +13,7 @@ export interface SessionRow {
   tags: string[]
   metadata: string
   mode: string | null
+  tools: string
   subject: string
   status: SessionStatus
   current_step_id: string | null
@@ -32,7 +33,7 @@ export interface SessionRow {
 }
 
 export const sessionColumns = `
-  id, workspace_id, user_id, workflow_id, external_id, title, description, tags, metadata::text as metadata, mode, subject::text as subject, status, current_step_id,
+  id, workspace_id, user_id, workflow_id, external_id, title, description, tags, metadata::text as metadata, mode, tools::text as tools, subject::text as subject, status, current_step_id,
   steps::text as steps, progress, context::text as context, stopped_at, seq, lines, line_at, prompt_tokens, completion_tokens, created_at, updated_at`
 
 type Stored = SessionRow & Record<string, unknown>
@@ -97,8 +98,8 @@ export async function insertSession(tx: Tx, row: SessionRow): Promise<boolean> {
       name: 'sessions-insert',
       text: `
         insert into sessions (id, workspace_id, user_id, workflow_id, external_id, title, description, tags, metadata, mode, subject, status, current_step_id, steps, progress,
-          context, stopped_at, seq, lines, line_at, created_at, updated_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9::json, $10, $11::json, $12, $13, $14::json, $15, $16::json, $17, $18, $19, $20, $21, $22)
+          context, stopped_at, seq, lines, line_at, created_at, updated_at, tools)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9::json, $10, $11::json, $12, $13, $14::json, $15, $16::json, $17, $18, $19, $20, $21, $22, $23::json)
         on conflict do nothing returning id`,
     },
     [
@@ -124,13 +125,16 @@ export async function insertSession(tx: Tx, row: SessionRow): Promise<boolean> {
       row.line_at,
       row.created_at,
       row.updated_at,
+      row.tools,
     ],
   )
   return made.length > 0
 }
 
 /** A session as it becomes; JSON that stays as it is stored is null here, and is not sent. */
-export type SessionWrite = Omit<SessionRow, 'external_id' | 'metadata' | 'subject' | 'steps' | 'context'> & { [K in 'metadata' | 'subject' | 'steps' | 'context']: string | null }
+export type SessionWrite = Omit<SessionRow, 'external_id' | 'metadata' | 'tools' | 'subject' | 'steps' | 'context'> & {
+  [K in 'metadata' | 'tools' | 'subject' | 'steps' | 'context']: string | null
+}
 
 export interface LineWrite {
   sessionId: string
@@ -156,11 +160,11 @@ const save = {
       metadata = coalesce(w.metadata, sessions.metadata), mode = w.mode, subject = coalesce(w.subject, sessions.subject), status = w.status,
       current_step_id = w.current_step_id, steps = coalesce(w.steps, sessions.steps), progress = w.progress, context = coalesce(w.context, sessions.context),
       stopped_at = w.stopped_at, seq = w.seq, lines = w.lines, line_at = w.line_at, prompt_tokens = w.prompt_tokens, completion_tokens = w.completion_tokens,
-      updated_at = w.updated_at
+      updated_at = w.updated_at, tools = coalesce(w.tools, sessions.tools)
     from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::json[], $6::json[], $7::text[], $8::json[], $9::text[], $10::text[], $11::json[], $12::real[],
-      $13::json[], $14::timestamptz[], $15::int[], $16::int[], $17::bigint[], $18::int[], $19::int[], $20::timestamptz[])
+      $13::json[], $14::timestamptz[], $15::int[], $16::int[], $17::bigint[], $18::int[], $19::int[], $20::timestamptz[], $28::json[])
       as w (id, workflow_id, title, description, tags, metadata, mode, subject, status, current_step_id, steps, progress, context, stopped_at, seq, lines, line_at,
-        prompt_tokens, completion_tokens, updated_at)
+        prompt_tokens, completion_tokens, updated_at, tools)
     where sessions.id = w.id`,
 }
 
@@ -194,6 +198,7 @@ export async function saveSessions(tx: Tx, rows: readonly SessionWrite[], lines:
     lines.map((line) => line.kind),
     lines.map((line) => line.runId),
     lines.map((line) => line.data),
+    rows.map((row) => row.tools),
   ])
 }
 
@@ -226,6 +231,10 @@ export async function deleteMessage(tx: Tx, sessionId: string, id: string): Prom
   return gone.sort((a, b) => a.number - b.number)
 }
 
+/** JSON of a message without a file, and without what its metadata says of it by its id. */
+const withoutFile = (data: string, at: '' | 'line,'): string => `
+  (case when jsonb_typeof(${data}#>'{${at}metadata,files}') = 'object' then ${data} #- array_append('{${at}metadata,files}'::text[], $3::text) else ${data} end)`
+
 /** Takes the document of a file from its message, which loses its name too, and so do the events that told of it. */
 export async function deleteDocument(tx: Tx, sessionId: string, messageId: string, fileId: string): Promise<GoneLine[]> {
   const gone = await tx.query<GoneLine & Record<string, unknown>>(
@@ -233,9 +242,9 @@ export async function deleteDocument(tx: Tx, sessionId: string, messageId: strin
       name: 'documents-delete',
       text: `
         with named as (
-          update lines set data = jsonb_set(data::jsonb, '{files}', (data::jsonb->'files') - $3::text)::json where session_id = $1 and id = $2 and kind = 'message'
+          update lines set data = jsonb_set(${withoutFile('data::jsonb', '')}, '{files}', (data::jsonb->'files') - $3::text)::json where session_id = $1 and id = $2 and kind = 'message'
         ), told as (
-          update events set data = jsonb_set(data::jsonb, '{line,files}', (data::jsonb->'line'->'files') - $3::text)::json
+          update events set data = jsonb_set(${withoutFile('data::jsonb', 'line,')}, '{line,files}', (data::jsonb->'line'->'files') - $3::text)::json
           where subject_kind = 'session' and subject_id = $1 and type = 'line.added' and data->'line'->>'kind' = 'message'
             and data->'line'->>'id' = $2
         )

@@ -81,6 +81,34 @@ export const lockDraftOf = (tx: Tx, workspaceId: string, handle: string): Promis
     ),
   )
 
+/** A workflow that the server brought along for a mode, and whether it is as it was brought. */
+export interface ModeRow {
+  id: string
+  edition: number
+  hash: string
+}
+
+export const findMode = (tx: Tx, workspaceId: string, mode: string): Promise<ModeRow | undefined> =>
+  first(
+    tx.query<ModeRow & Record<string, unknown>>(
+      { name: 'workflows-mode', text: 'select id, mode_edition as edition, mode_hash as hash from workflows where workspace_id = $1 and mode = $2 and deleted_at is null' },
+      [workspaceId, mode],
+    ),
+  )
+
+/** The mode that a workflow stands for; null: none. */
+export const modeOf = async (tx: Tx, id: string): Promise<string | null> =>
+  (await tx.query<{ mode: string | null }>({ name: 'workflows-mode-of', text: 'select mode from workflows where id = $1 and deleted_at is null' }, [id]))[0]?.mode ?? null
+
+/** Until the end of the transaction, nobody else brings modes into the workspace. */
+export async function lockModes(tx: Tx, workspaceId: string): Promise<void> {
+  await tx.query({ name: 'workflows-lock-modes', text: 'select pg_advisory_xact_lock(hashtextextended($1, 7463))' }, [workspaceId])
+}
+
+export async function markMode(tx: Tx, id: string, mode: string, { edition, hash }: Omit<ModeRow, 'id'>): Promise<void> {
+  await tx.query({ name: 'workflows-mark-mode', text: 'update workflows set mode = $2, mode_edition = $3, mode_hash = $4 where id = $1' }, [id, mode, edition, hash])
+}
+
 /** Until the end of the transaction, one server alone publishes what is written in code. */
 export async function lockWritten(tx: Tx): Promise<void> {
   await tx.query({ name: 'workflows-lock-written', text: `select pg_advisory_xact_lock(hashtextextended('workflows written in code', 0))` })

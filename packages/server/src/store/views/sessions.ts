@@ -14,6 +14,7 @@ import {
   type Session,
   type SessionEvent,
   type SessionField,
+  type SessionTool,
   type SessionView,
   type Where,
 } from '@sluice/schema'
@@ -41,6 +42,7 @@ export const sessionFrom = (row: SessionRow): Session => ({
   tags: row.tags,
   metadata: JSON.parse(row.metadata) as JsonObject,
   mode: row.mode,
+  tools: JSON.parse(row.tools) as SessionTool[] | null,
   user: row.user_id,
   subject: JSON.parse(row.subject) as Json,
   workflowId: row.workflow_id,
@@ -87,8 +89,12 @@ async function withLines(tx: Tx, sessions: readonly Session[], { lineIds = false
   }))
 }
 
+/** Of one session and kind; and of all sessions in an answer, which share them evenly. */
+const mostIds = 1_000
+const mostIdsTold = 200_000
+
 async function lineIdsOf(tx: Tx, ids: readonly string[]): Promise<Map<string, LineIds>> {
-  const newest = (kind: LineKind) => `(select id, kind, number from lines where session_id = sessions.id and kind = '${kind}' order by number desc limit 1000)`
+  const newest = (kind: LineKind) => `(select id, kind, number from lines where session_id = sessions.id and kind = '${kind}' order by number desc limit $2)`
   const rows = await tx.query<{ session_id: string; id: string; kind: LineKind }>(
     {
       name: 'view-line-ids',
@@ -97,7 +103,7 @@ async function lineIdsOf(tx: Tx, ids: readonly string[]): Promise<Map<string, Li
         cross join lateral (${newest('message')} union all ${newest('log')}) as newest
         where sessions.id = any($1) order by newest.number`,
     },
-    [ids],
+    [ids, Math.min(mostIds, Math.floor(mostIdsTold / (2 * Math.max(1, ids.length))))],
   )
   const bySession = Map.groupBy(rows, (row) => row.session_id)
   const of = (id: string, kind: LineKind) => (bySession.get(id) ?? []).filter((row) => row.kind === kind).map((row) => row.id)
@@ -134,7 +140,7 @@ export async function listSessions(tx: Tx, viewer: Viewer, asked: ListSessions):
   const { status, workflow, tag, user, lineIds, messages } = asked
   const also: Where<SessionField> = {
     status,
-    user,
+    user: user === 'me' ? viewer.userId : user,
     tags: tag === undefined ? undefined : { has: tag },
     ...(workflow !== undefined && { workflowId: await resolveWorkflow(tx, viewer.workspaceId, workflow) }),
   }

@@ -141,6 +141,7 @@ export const aSession: fc.Arbitrary<Session> = fc.record(
     description: orNull(text),
     tags: fc.constant([]),
     metadata: fc.constant({}),
+    tools: fc.constant(null),
     mode: orNull(text),
     user: id,
     subject: fc.oneof<fc.Arbitrary<Json>[]>(value, fc.record({ user_id: value }) as fc.Arbitrary<Json>),
@@ -158,6 +159,7 @@ export const aSession: fc.Arbitrary<Session> = fc.record(
   },
   {
     requiredKeys: [
+      'tools',
       ...(['id', 'title', 'description', 'tags', 'metadata', 'mode', 'user', 'subject', 'workflowId', 'status', 'currentStepId', 'steps', 'progress', 'context'] as const),
       ...(['stoppedAt', 'externalId', 'created', 'updated'] as const),
     ],

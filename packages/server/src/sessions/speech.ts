@@ -1,0 +1,45 @@
+import type { TokenEvent } from '@sluice/schema'
+
+/** What a round says, put together to one text that only ever grows. */
+export interface Speech {
+  heard(token: TokenEvent): void
+  /** The round has come to rest: what it said last, as it is kept; null where that is nothing. */
+  ends(kept: string | null): void
+}
+
+/**
+ * One who reads it piece by piece reads, where nothing went wrong, what is kept in the end. Texts that several steps say come
+ * one after another with a blank line between them. What was missed, or not said live at all, is told when the round has come
+ * to rest; where another attempt has said something else, the whole, for what was told cannot be taken back.
+ */
+export function createSpeech(tell: (text: string) => void): Speech {
+  let told = ''
+  let current = { of: '', attempt: 0, length: 0 }
+  let isWhole = true
+
+  const say = (text: string): void => {
+    if (text === '') return
+    told += text
+    tell(text)
+  }
+
+  return {
+    heard({ nodeId, iteration, attempt, offset, text }) {
+      const of = `${nodeId}/${iteration}`
+      const at = current.of === of ? current.length : 0
+      isWhole &&= offset <= at && (at === 0 || current.attempt === attempt)
+      if (!isWhole) return
+      const more = text.slice(at - offset)
+      say(at === 0 && more !== '' && told !== '' ? `\n\n${more}` : more)
+      current = { of, attempt, length: at + more.length }
+    },
+    ends(kept) {
+      if (kept === null) return
+      if (kept.startsWith(told)) say(kept.slice(told.length))
+      else if (!endsIn(kept, told) && !endsIn(told, kept)) say(`\n\n${kept}`)
+    },
+  }
+}
+
+/** Whether the one is the last of the texts that the other is put together of. */
+const endsIn = (whole: string, last: string): boolean => whole === last || whole.endsWith(`\n\n${last}`)
