@@ -1,6 +1,7 @@
 import type { Run } from '@sluice/schema'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { audit } from '../support/audit.ts'
+import { numbers, seed } from '../support/effort.ts'
 import { approval, delay, external, flow, map, post, signal, subworkflow, values } from '../support/flow.ts'
 import { Refused, type Served, type TestServer, testServer } from '../support/server.ts'
 
@@ -12,21 +13,8 @@ beforeAll(async () => {
 })
 afterAll(() => server[Symbol.asyncDispose]())
 
-/** Numbers in [0, 1) that a seed repeats. */
-function numbers(seed: number): () => number {
-  let at = seed
-  return () => {
-    at = (at + 0x6d2b79f5) | 0
-    let mixed = Math.imul(at ^ (at >>> 15), 1 | at)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
-}
-
-const seed = Number(process.env['SLUICE_TEST_SEED'] ?? Date.now() % 1_000_000)
-
 test(`whatever is asked of runs at the same moment, on two servers, each comes to one end (seed ${seed})`, async () => {
-  const random = numbers(seed)
+  const random = numbers('storm')
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!
   const undoable = { compensate: { type: 'http-request', config: { method: 'POST', url: `${server.toy.url}/ok/storm-undo` } } }
   const child = await server.workflow(flow({ e: external(), d: delay(2) }, ['e > d']))

@@ -20,10 +20,14 @@ export interface Program {
 
 const running = new Set<ChildProcess>()
 
+const variant = process.env['BROKEN_VARIANT']
+/** What is loaded before the program: the fault that it is to have. */
+const before = variant ? ['--import', new URL('../broken/load.ts', import.meta.url).href] : []
+
 /** Runs a program of ours with this Node. Its environment is what is given, and the way to programs. */
 export function start(args: readonly string[], env: Record<string, string> = {}, through: readonly string[] = []): Program {
-  const [program, ...rest] = [...through, process.execPath, ...args]
-  const child = spawn(program!, rest, { env: { PATH: process.env['PATH']!, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const [program, ...rest] = [...through, process.execPath, ...before, ...args]
+  const child = spawn(program!, rest, { env: { PATH: process.env['PATH']!, ...(variant && { BROKEN_VARIANT: variant }), ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   running.add(child)
   const said = { stdout: '', stderr: '' }
   const listeners = new Set<() => void>()

@@ -1,4 +1,4 @@
-import { Definition, type JsonObject, type Link, type Node } from '@sluice/schema'
+import { Definition, type Json, type JsonObject, type Link, type Node } from '@sluice/schema'
 import fc from 'fast-check'
 import { nodeTypes } from './toys.ts'
 
@@ -20,6 +20,8 @@ const source = fc.constantFrom(
   '{{ e.x | upcase }}',
   '((',
 )
+/** As it comes over the wire, where nothing is -0. */
+const json = (maxDepth: number): fc.Arbitrary<Json> => fc.jsonValue({ maxDepth }).map((each) => JSON.parse(JSON.stringify(each)) as Json)
 const value = fc.oneof(source, fc.integer(), fc.boolean(), fc.constant(null), fc.array(source, { maxLength: 2 }))
 const config: fc.Arbitrary<JsonObject> = fc.oneof(
   fc.constant({}),
@@ -28,8 +30,8 @@ const config: fc.Arbitrary<JsonObject> = fc.oneof(
   fc.record({ routes: fc.array(fc.record({ name: fc.constantFrom('x', 'y', 'default'), when: value }), { maxLength: 3 }) }),
   fc.record({ items: value }),
   fc.record({ while: value }),
-  fc.record({ schema: fc.oneof(value, fc.record({ type: fc.constantFrom('object', 'odd') }), fc.jsonValue({ maxDepth: 3 })) }) as fc.Arbitrary<JsonObject>,
-  fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 2 })) as fc.Arbitrary<JsonObject>,
+  fc.record({ schema: fc.oneof(value, fc.record({ type: fc.constantFrom('object', 'odd') }), json(3)) }) as fc.Arbitrary<JsonObject>,
+  fc.dictionary(fc.string(), json(2)),
 )
 const type = fc.constantFrom(...nodeTypes.map((each) => each.type), 'unheard-of')
 const settings = fc.record(
