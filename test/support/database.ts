@@ -13,10 +13,11 @@ export interface TestDatabase {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-/** A migrated database of one's own, in about 50 ms: `await using db = await testDatabase()`. */
+/** A migrated database of one's own, in about 20 ms: `await using db = await testDatabase()`. */
 export async function testDatabase(): Promise<TestDatabase> {
   const name = `test_${randomBytes(8).toString('hex')}`
-  await asAdmin(`create database ${name} template ${template}`)
+  // Copies files; the other way writes each page through the log.
+  await asAdmin(`create database ${name} template ${template} strategy file_copy`)
   const url = withDatabase(inject('postgresUrl'), name)
   const database = openDatabase({ url, max: 8 })
   const close = async () => {

@@ -1,5 +1,6 @@
+import { accessSync, constants, readdirSync, readFileSync, rmSync, statfsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { freemem, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import type { TestProject } from 'vitest/node'
@@ -7,6 +8,7 @@ import { migrateQueue } from '../../packages/server/src/app.ts'
 import { startEmbedded } from '../../packages/server/src/embedded/index.ts'
 import { migrate } from '../../packages/server/src/store/migrate.ts'
 import { createLog } from '../../packages/server/src/telemetry.ts'
+import { runs } from './processes.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -24,9 +26,15 @@ export const withDatabase = (url: string, database: string): string => {
   return address.href
 }
 
-/** One PostgreSQL for the whole run, in a directory of its own; nothing of it is left. */
+/** One PostgreSQL for the whole run, in a directory of its own; nothing of it is left. What tests put into their temporary folders is put there too. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'sluice-test-'))
+  const before = process.env['TMPDIR']
+  const room = roomyMemory() ?? tmpdir()
+  sweep(room)
+  const scratch = await mkdtemp(join(room, `sluice-test-${process.pid}-`))
+  // Workers are started with it.
+  process.env['TMPDIR'] = scratch
+  const dataDir = join(scratch, 'postgres')
   const postgres = await startEmbedded({
     dataDir,
     log: createLog({ level: 'error' }),
@@ -37,7 +45,35 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide('postgresUrl', postgres.url)
   return async () => {
     await postgres.stop(1_000)
-    await rm(dataDir, { recursive: true, force: true })
+    if (before === undefined) delete process.env['TMPDIR']
+    else process.env['TMPDIR'] = before
+    await rm(scratch, { recursive: true, force: true })
+  }
+}
+
+/** What a run left that was killed: memory, perhaps. */
+function sweep(room: string): void {
+  for (const name of readdirSync(room)) {
+    const pid = Number(/^sluice-test-(\d+)-\w+$/.exec(name)?.[1] ?? process.pid)
+    if (!runs(pid)) rmSync(join(room, name), { recursive: true, force: true })
+  }
+}
+
+/** Files in memory, where the machine has room for them: a test database takes 20 ms there, and on some disks half a second. */
+function roomyMemory(): string | null {
+  const memory = '/dev/shm'
+  const room = 8 * 2 ** 30
+  try {
+    const { bavail, bsize } = statfsSync(memory)
+    accessSync(memory, constants.W_OK)
+    // Tests install programs and start them, so it must not be mounted `noexec`.
+    const mounted = readFileSync('/proc/mounts', 'utf8')
+      .split('\n')
+      .find((line) => line.split(' ')[1] === memory)
+    const executes = mounted !== undefined && !mounted.split(' ')[3]!.split(',').includes('noexec')
+    return executes && bavail * bsize > room && freemem() > room ? memory : null
+  } catch {
+    return null
   }
 }
 
