@@ -1,0 +1,86 @@
+import type { Pause } from '@sluice/schema'
+import { clientOf } from '../../dialects/playground/server.ts'
+import { absent, askedIn, type Face, once, taken, Unsaid } from '../face.ts'
+
+interface ChatData {
+  messages: { role: string; content: string; _createdAt: number }[]
+  logs: { message: string; _createdAt: number }[]
+}
+
+/** The chat playground, whose clients poll. */
+export const playground: Face = {
+  name: 'playground',
+  title: 'Playground',
+  departures: {
+    draw: { why: 'a workflow of the playground is a conversation', tried: 'POST /api/workflows/', answered: 405 },
+    publish: { why: 'a workflow of the playground is a conversation', tried: 'POST /api/workflows/{workflow}/publish', answered: 404 },
+    decide: { why: 'what is said answers a question, and is never an approval', tried: 'POST /api/workflows/{conversation}/approve', answered: 404 },
+  },
+  conversations: true,
+  async teller({ url }, token) {
+    const client = clientOf(url, token)
+    const body = async (method: string, path: string, sent?: unknown) => taken(client.call(method, path, sent))
+    const say = (to: string, input: string) => body('POST', `/api/chat/playground/start?workflowId=${to}`, { input })
+    const dataOf = async (session: string): Promise<ChatData> => body('GET', `/api/chat/playground/wf_${session}/chatData`)
+    const inOrder = ({ messages, logs }: ChatData) =>
+      [
+        ...messages.map(({ role, content, _createdAt }) => ({ at: _createdAt, line: `${role}: ${content}` })),
+        ...logs.map(({ message, _createdAt }) => ({ at: _createdAt, line: message })),
+      ]
+        .sort((one, other) => one.at - other.at)
+        .map(({ line }) => line)
+    const conversation = ({ session }: { session: string | null }): string => {
+      if (session === null) throw new Unsaid('no conversation')
+      return session
+    }
+    return {
+      draw: async (definition, name) => (await body('POST', '/api/workflows/', { name, definition })).id,
+      publish: ({ id }) => body('POST', `/api/workflows/${id}/publish`, {}),
+      start: async ({ handle }, text) => ({ session: String((await say(handle, text)).id).replace(/^wf_/, '') }),
+      continue: (round, text) => say(`wf_${conversation(round)}`, text),
+      status: async (round) => (await body('GET', `/api/workflows/wf_${conversation(round)}/status`)).status,
+      pause: async (round) => askedIn(inOrder(await dataOf(conversation(round))).findLast((line) => line.endsWith('?')) ?? ''),
+      answer: (round, text) => say(`wf_${conversation(round)}`, text),
+      decide: (round) => body('POST', `/api/workflows/wf_${conversation(round)}/approve`, {}),
+      async watch() {
+        const since = async (round: { session: string | null }): Promise<string[]> => {
+          const all = inOrder(await dataOf(conversation(round)))
+          // What people say is in it with the rest, where they say it here.
+          return all.slice(all.findLastIndex((line) => line === 'in began')).filter((line) => !line.startsWith('user: '))
+        }
+        return {
+          paused: (round) => once('the question is told', async () => (await since(round)).find((line) => line.startsWith('assistant: May '))),
+          whole: (round) =>
+            once('the end is told', async () => {
+              const lines = await since(round)
+              return lines.some((line) => line.startsWith('The round ')) ? lines : undefined
+            }),
+          leave() {},
+        }
+      },
+      cancel: (round) => body('POST', `/api/chat/playground/wf_${conversation(round)}/stop`),
+      missing: () => body('GET', `/api/workflows/wf_${absent}`),
+      malformed: () => body('POST', '/api/chat/playground/start', '{"input": '),
+    }
+  },
+  told: (events) =>
+    events.flatMap((event) => {
+      switch (event.type) {
+        case 'step.started':
+          return [`${event.step} began`]
+        case 'pause.opened':
+          return event.pause.kind === 'question' ? [`assistant: ${event.pause.message}`] : [`Waits for approval ${event.pause.id}: ${event.pause.message}`]
+        case 'pause.decided':
+          return event.pause.kind === 'question' ? [] : [approved(event.pause)]
+        case 'run.completed':
+          return ['assistant: It is done', 'The round was completed']
+        default:
+          return []
+      }
+    }),
+}
+
+function approved({ id, status, decision }: Pause): string {
+  const { by, comments } = decision!
+  return `Approval ${id} was ${status} by ${by.label ?? by.id}${comments === null ? '' : `: ${comments}`}`
+}
