@@ -254,7 +254,11 @@ export class Holder implements Held {
     for (const child of untold) await this.cancelChild(child)
     if (!parked || this.gone) return false
     if (keepsJob && !isTerminal(this.state.run.status)) return true
-    if (keepsJob) await this.parts.afterlife.settle(this.state, this.job, () => !this.gone)
+    if (keepsJob) {
+      await this.parts.afterlife.settle(this.state, this.job, () => !this.gone)
+      // Who came meanwhile found it held here, and asks nobody: they wait to be told.
+      this.parts.note(this.state)
+    }
     this.abandon()
     return false
   }

@@ -183,3 +183,20 @@ test('what a step came to is not recorded before all that it has said is out', a
   await vi.advanceTimersByTimeAsync(0)
   expect(submit).toHaveBeenCalledOnce()
 })
+
+test('who begins to wait for a run that has ended, while its worker still tells others of that, is told when it has', async () => {
+  const settled = Promise.withResolvers<void>()
+  const noted: string[] = []
+  const { worker } = setup({
+    afterlife: { isNeeded: () => true, settle: () => settled.promise },
+    note: ({ run: { status } }) => void noted.push(status),
+    log: { debug: () => {} } as never,
+  })
+  const beginning = (await worker.begin(run, input, planOf('brief', graph({ a: { type: 'output' } }))))!
+  beginning.begun()
+  await vi.advanceTimersByTimeAsync(0)
+  expect([worker.holds('run'), noted]).toEqual([true, ['completed']])
+  settled.resolve()
+  await vi.advanceTimersByTimeAsync(0)
+  expect([worker.holds('run'), noted]).toEqual([false, ['completed', 'completed']])
+})
