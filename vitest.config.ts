@@ -25,6 +25,8 @@ export default defineConfig({
   plugins: [seeded, broken],
   test: {
     pool: 'forks',
+    // What is kept is known by the text of a file, which a variant leaves as it is.
+    ...(variant && { fsModuleCache: false }),
     maxWorkers: 2,
     // What a test starts, it ends: a run that hangs at its end is told of.
     teardownTimeout: 20_000,
