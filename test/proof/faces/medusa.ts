@@ -77,6 +77,8 @@ const lineOf = ({ event_type, step }: WorkflowEvent): string => (step ? `${event
 function toldOf(events: readonly RunEvent[]): string[] {
   const waiting = new Set<string>()
   return events.flatMap((event) => {
+    // What a run was given is no step there.
+    if ('nodeType' in event && event.nodeType.toLowerCase().startsWith('input')) return []
     switch (event.type) {
       case 'run.started':
         return ['onBegin']
