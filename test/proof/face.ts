@@ -50,6 +50,8 @@ export interface Round {
   run: string
   /** Whose round it is; null: it was started without a conversation. */
   session: string | null
+  /** Which round of the conversation it is, from 1. */
+  number: number
 }
 
 /** What a face tells of what it has begun: the run, or the conversation whose round it is. */

@@ -32,7 +32,7 @@ export interface Place extends AsyncDisposable {
   /** Of the editor, natively. */
   eye: Caller
   named(workflow: string): Promise<Named>
-  /** The round that has begun: of a conversation its newest. */
+  /** The round that has begun: of a conversation its first. */
   roundOf(workflow: Named, begun: Begun): Promise<Round>
 }
 
@@ -65,7 +65,7 @@ export async function createPlace(settings?: Record<string, string>): Promise<Pl
         'run' in begun
           ? await eye.get(begun.run)
           : await once('the conversation has a round', async () => (await eye.call<{ items: Run[] }>('GET', `/v1/runs?sessionId=${begun.session}&limit=1`)).items[0])
-      return { workflow, run: found.id, session: found.sessionId }
+      return { workflow, run: found.id, session: found.sessionId, number: 1 }
     },
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   }

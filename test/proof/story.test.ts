@@ -92,7 +92,7 @@ describe.each(faces)('$title', (face: Face) => {
     if (!says('continue')) await native().continue(first, 'Linus')
     const rounds = await place.eye.call<{ items: Run[] }>('GET', `/v1/runs?sessionId=${first.session}`)
     expect(rounds.items).toHaveLength(2)
-    const second: Round = { ...first, run: rounds.items[0]!.id }
+    const second: Round = { ...first, run: rounds.items[0]!.id, number: 2 }
     await pauseIn(second, 1)
     await tell('cancel', (teller) => teller.cancel(second))
     if (!says('cancel')) await native().cancel(second)

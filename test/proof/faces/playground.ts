@@ -1,6 +1,6 @@
 import type { Pause } from '@sluice/schema'
 import { clientOf } from '../../dialects/playground/server.ts'
-import { absent, askedIn, type Face, once, taken, Unsaid } from '../face.ts'
+import { absent, askedIn, type Face, once, type Round, taken, Unsaid } from '../face.ts'
 
 interface ChatData {
   messages: { role: string; content: string; _createdAt: number }[]
@@ -43,17 +43,18 @@ export const playground: Face = {
       answer: (round, text) => say(`wf_${conversation(round)}`, text),
       decide: (round) => body('POST', `/api/workflows/wf_${conversation(round)}/approve`, {}),
       async watch() {
-        const since = async (round: { session: string | null }): Promise<string[]> => {
+        // What people say stands between what their round does, where they say it here.
+        const told = async (round: Round): Promise<string[]> => {
           const all = inOrder(await dataOf(conversation(round)))
-          // What people say is in it with the rest, where they say it here.
-          return all.slice(all.findLastIndex((line) => line === 'in began')).filter((line) => !line.startsWith('user: '))
+          const starts = all.flatMap((line, at) => (line === began ? at : []))
+          return all.slice(starts[round.number - 1] ?? all.length, starts[round.number]).filter((line) => !line.startsWith('user: '))
         }
         return {
-          paused: (round) => once('the question is told', async () => (await since(round)).find((line) => line.startsWith('assistant: May '))),
+          paused: (round) => once('the question is told', async () => (await told(round)).find((line) => line.startsWith('assistant: May '))),
           whole: (round) =>
             once('the end is told', async () => {
-              const lines = await since(round)
-              return lines.some((line) => line.startsWith('The round ')) ? lines : undefined
+              const lines = await told(round)
+              return lines.some((line) => line !== began && line.startsWith('The round ')) ? lines : undefined
             }),
           leave() {},
         }
@@ -66,6 +67,8 @@ export const playground: Face = {
   told: (events) =>
     events.flatMap((event) => {
       switch (event.type) {
+        case 'run.started':
+          return [began]
         case 'step.started':
           return [`${event.step} began`]
         case 'pause.opened':
@@ -79,6 +82,8 @@ export const playground: Face = {
       }
     }),
 }
+
+const began = 'The round began'
 
 function approved({ id, status, decision }: Pause): string {
   const { by, comments } = decision!

@@ -1,6 +1,6 @@
 import type { Definition, JsonObject } from '@sluice/schema'
 import { clientOf } from '../../dialects/pyspur/server.ts'
-import { absent, askedIn, type Face, once, passesOf, taken } from '../face.ts'
+import { absent, askedIn, type Face, type Named, once, passesOf, taken } from '../face.ts'
 
 /** PySpur's workflow management, whose clients poll. */
 export const pyspur: Face = {
@@ -14,15 +14,19 @@ export const pyspur: Face = {
   async teller({ url }, token) {
     const client = clientOf(url, token)
     const body = async (method: string, path: string, sent?: unknown) => taken(client.call(method, path, sent))
-    const given = (more: JsonObject): JsonObject => ({ initial_inputs: { in: more } })
+    /** By the id of the input node, as its definition tells it. */
+    const given = async ({ id }: Named, more: JsonObject): Promise<JsonObject> => {
+      const { definition } = (await body('GET', `/wf/${id}/`)) as { definition: { nodes: { id: string; node_type: string }[] } }
+      return { initial_inputs: { [definition.nodes.find(({ node_type }) => /^input/i.test(node_type))!.id]: more } }
+    }
     const decide = (run: string, action: string, inputs: JsonObject) =>
       body('POST', `/wf/process_pause_action/${run}/`, { action, inputs, user_id: 'Ada', comments: 'in the words of PySpur' })
     const statusOf = async (run: string): Promise<string> => (await body('GET', `/run/${run}/status/`)).status
     return {
       draw: async (definition, name) => (await body('POST', '/wf/', { name, description: '', definition: wireOf(definition) })).id,
       publish: ({ id }) => body('POST', `/wf/${id}/versions/`, {}),
-      start: async ({ handle }, text) => ({ run: (await body('POST', `/wf/${handle}/start_run/`, given({ text, user_message: text }))).id }),
-      continue: ({ workflow, session }, text) => body('POST', `/wf/${workflow.id}/start_run/`, given({ session_id: session, user_message: text })),
+      start: async (workflow, text) => ({ run: (await body('POST', `/wf/${workflow.handle}/start_run/`, await given(workflow, { text, user_message: text }))).id }),
+      continue: async ({ workflow, session }, text) => body('POST', `/wf/${workflow.id}/start_run/`, await given(workflow, { session_id: session, user_message: text })),
       status: ({ run }) => statusOf(run),
       async pause({ run }) {
         const all = (await body('GET', '/wf/paused_workflows/?page_size=100')) as { run: { id: string }; current_pause: JsonObject }[]

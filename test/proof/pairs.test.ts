@@ -1,0 +1,126 @@
+import type { Run, RunEvent } from '@sluice/schema'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { audit } from '../support/audit.ts'
+import { agree } from './agree.ts'
+import { type FaceName, faceNames, once, type Round, type Teller, Unsaid, type Watching } from './face.ts'
+import { faces } from './faces.ts'
+import { asking, createPlace, type Place } from './place.ts'
+import { draws, faceOf, impossible, type Pair, pairs } from './plan.ts'
+import { type Standing, wordOf } from './statuses.ts'
+import { type Transports, transportsOf } from './transports.ts'
+
+/**
+ * For every ordered pair of faces: what is made in the first is run, or gone on with, in the second, watched in a third, and what it
+ * asks is answered in a fourth. All faces tell its status as the table has it, and everyone who watches is told the same events.
+ */
+
+let place: Place
+let transports: Transports
+beforeAll(async () => {
+  place = await createPlace()
+  transports = transportsOf(place.server.url, place.token)
+})
+afterAll(async () => {
+  await transports?.close()
+  await place?.[Symbol.asyncDispose]()
+})
+
+const speaker = (name: FaceName): Teller => place.tellers.get(name)!
+const told = pairs()
+
+/** Its question is open. */
+const asks = (run: string) => place.eye.wait(run, ({ status, waitingKind }) => status === 'waiting' && waitingKind === 'pause')
+
+/** A round that the first has made, where it draws nothing: natively answered, and over. */
+async function before(first: FaceName, round: Round): Promise<Round> {
+  await asks(round.run)
+  await speaker('native').answer(round, `of the first round, by ${first}`)
+  await place.eye.wait(round.run)
+  return round
+}
+
+async function begin({ first, second, goesOn }: Pick<Pair, 'first' | 'second' | 'goesOn'>, watch: (workflow: Round['workflow']) => Promise<void>): Promise<Round> {
+  const drawing = draws(first) ? first : 'native'
+  const workflow = await place.named(await speaker(drawing).draw(asking({ brief: true }), `${first} and ${second}`))
+  if (!draws(first)) await speaker('native').publish(workflow)
+  const made = draws(first) ? null : await before(first, await place.roundOf(workflow, await speaker(first).start(workflow, 'Ada')))
+  await watch(workflow)
+  if (goesOn !== 'continues') return place.roundOf(workflow, await speaker(second).start(workflow, 'Grace'))
+  await speaker(second).continue(made!, 'Grace')
+  const latest = async (): Promise<Run> => (await place.eye.call<{ items: Run[] }>('GET', `/v1/runs?sessionId=${made!.session}`)).items[0]!
+  return { ...made!, run: await once('another round', async () => ((await latest()).id === made!.run ? undefined : (await latest()).id)), number: 2 }
+}
+
+/** As all faces tell it, the table has it. Who knows conversations alone says nothing of a run without one. */
+async function standsAs(standing: Standing, round: Round): Promise<void> {
+  const words = faces.filter(({ name }) => wordOf(name, standing) !== null)
+  const told = await Promise.all(
+    words.map(({ name }) =>
+      speaker(name)
+        .status(round)
+        .catch((error: unknown) => (error instanceof Unsaid ? null : Promise.reject(error))),
+    ),
+  )
+  const wanted = words.map(({ name, conversations }) => (conversations && round.session === null ? null : wordOf(name, standing)))
+  expect(Object.fromEntries(words.map(({ name }, at) => [name, told[at]])), standing).toEqual(Object.fromEntries(words.map(({ name }, at) => [name, wanted[at]])))
+}
+
+/** The playground knows conversations alone; PocketBase, too, but for its view of runs. */
+const canWatch = (name: FaceName, { session }: Round): boolean => session !== null || name !== 'playground'
+
+async function tell({ third, fourth, ...pair }: Pair): Promise<void> {
+  const watching = new Map<FaceName, Watching>()
+  try {
+    const round = await begin(pair, async (workflow) => {
+      const able = faces.filter(({ departures }) => departures.watch === undefined)
+      await Promise.all(able.map(async ({ name }) => watching.set(name, await speaker(name).watch(workflow))))
+    })
+    expect(round.session === null).toBe(pair.goesOn === 'runs')
+    await watching.get(third)!.paused(round)
+    await asks(round.run)
+    await standsAs('waiting for a pause', round)
+    await speaker(fourth).answer(round, `by ${fourth}`)
+    await watching.get(third)!.whole(round)
+    expect(await place.eye.wait(round.run)).toMatchObject({ status: 'completed' })
+    await standsAs('completed', round)
+
+    const events = await place.eye.events(round.run)
+    audit(events)
+    const answer = events.find((event): event is Extract<RunEvent, { type: 'pause.decided' }> => event.type === 'pause.decided')!
+    expect(answer.pause.decision).toMatchObject({ action: 'approve', inputs: { text: `by ${fourth}` }, by: { id: place.userId } })
+    await Promise.all(transports.all.map(async ({ name, events: all }) => expect(await all(round.run), name).toEqual(events)))
+    for (const [name, { whole }] of watching) if (canWatch(name, round)) agree(faceOf(name), await whole(round), events)
+  } finally {
+    for (const { leave } of watching.values()) leave()
+  }
+}
+
+test('each face plays each part that it can', () => {
+  const parts = (part: 'first' | 'second' | 'third' | 'fourth') => [...new Set(told.map((pair) => pair[part]))].toSorted()
+  expect(told.length + impossible.length).toBe(faceNames.length * (faceNames.length - 1))
+  expect(parts('first')).toEqual([...faceNames].toSorted())
+  expect(parts('second')).toEqual([...faceNames].toSorted())
+  for (const [part, chapter] of [
+    ['third', 'watch'],
+    ['fourth', 'answer'],
+  ] as const)
+    expect(parts(part)).toEqual(
+      faces
+        .filter(({ departures }) => departures[chapter] === undefined)
+        .map(({ name }) => name)
+        .toSorted(),
+    )
+})
+
+describe.each(faceNames)('what is made in %s', (first) => {
+  test('is run or continued, watched and answered in every other', { timeout: 120_000 }, async () => {
+    const mine = told.filter((pair) => pair.first === first)
+    const outcomes = await Promise.allSettled(mine.map(tell))
+    const wrong = mine.flatMap((pair, at) => (outcomes[at]!.status === 'rejected' ? [{ ...pair, error: outcomes[at]!.reason as unknown }] : []))
+    expect(wrong).toEqual([])
+  })
+})
+
+test.for(impossible)('what is made in $first cannot be run in $second', async ({ first, second, answered }) => {
+  await expect(begin({ first, second, goesOn: 'runs' }, async () => {})).rejects.toMatchObject({ status: answered })
+})
