@@ -1,8 +1,9 @@
 /** One request, sent again and again over connections that are kept. */
 export interface Repeated {
   url: string
-  path: string
-  method: 'GET' | 'POST'
+  /** Of several, each in its turn. */
+  path: string | readonly string[]
+  method: 'GET' | 'POST' | 'PATCH'
   token: string
   body?: string
   /** What each answer has to be. */

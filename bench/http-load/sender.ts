@@ -11,7 +11,10 @@ function sending({ url, path, method, token, body, expect }: Repeated): () => Pr
   // A connection for each request in flight.
   const pool = new Pool(url, { connections: null, pipelining: 1, headersTimeout: 90_000, bodyTimeout: 90_000 })
   const headers = { authorization: `Bearer ${token}`, ...(body !== undefined && { 'content-type': 'application/json' }) }
+  const paths = typeof path === 'string' ? [path] : path
+  let sent = 0
   return async () => {
+    const path = paths[sent++ % paths.length]!
     const { statusCode, body: answer } = await pool.request({ path, method, headers, body: body ?? null })
     const text = await answer.text()
     if (statusCode !== expect.statusCode || !text.includes(expect.text)) throw new Error(`${method} ${path}: ${statusCode} ${text.slice(0, 500)}`)

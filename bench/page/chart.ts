@@ -1,4 +1,5 @@
 import { count } from './figure.ts'
+import { escaped } from './svg.ts'
 
 export interface Series {
   name: string
@@ -112,5 +113,3 @@ function apart(heights: readonly number[]): number[] {
 const text = (px: number, py: number, words: string, more = ''): string => `<text x="${round(px)}" y="${round(py)}" ${more}>${escaped(words)}</text>`
 
 const round = (value: number): number => Math.round(value * 10) / 10
-
-const escaped = (words: string): string => words.replaceAll('&', '&amp;').replaceAll('<', '&lt;')

@@ -5,6 +5,7 @@ import { account } from './account.ts'
 export interface Caller {
   url: string
   token: string
+  userId: string
   /** A JSON call; throws for an answer that is not 2xx. */
   call(method: string, path: string, body?: object): Promise<unknown>
   /** Answers with the workflow's id. */
@@ -12,9 +13,9 @@ export interface Caller {
 }
 
 export async function logIn(url: string): Promise<Caller> {
-  const { token } = (await callAt(url, '')('POST', '/v1/auth/login', { email: account.email, password: account.password })) as { token: string }
+  const { token, user } = (await callAt(url, '')('POST', '/v1/auth/login', { email: account.email, password: account.password })) as { token: string; user: { id: string } }
   const call = callAt(url, token)
-  return { url, token, call, draw: async (definition) => ((await call('POST', '/v1/workflows', { name: 'Measured', definition })) as { id: string }).id }
+  return { url, token, userId: user.id, call, draw: async (definition) => ((await call('POST', '/v1/workflows', { name: 'Measured', definition })) as { id: string }).id }
 }
 
 const callAt =

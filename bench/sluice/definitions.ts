@@ -67,3 +67,13 @@ export const inputThenSteps: Definition = {
   nodes: [{ id: 'input', type: 'input' }, ...threeSteps.nodes],
   links: [{ source: 'input', target: 'first' }, ...threeSteps.links],
 }
+
+/** Says the same to everybody: what each face can start. */
+export const chat: Definition = {
+  kind: 'chatbot',
+  nodes: [
+    { id: 'in', type: 'input' },
+    { id: 'end', type: 'template', config: { text: 'It is done' } },
+  ],
+  links: [{ source: 'in', target: 'end' }],
+}

@@ -11,8 +11,8 @@ export interface Served extends Caller {
   close(): Promise<void>
 }
 
-/** As `npm start` runs it, but that its requests are not limited: a load of one principal would be refused. */
-export async function openServed(databaseUrl: string): Promise<Served> {
+/** As `npm start` runs it, but that its requests are not limited: a load of one principal would be refused. More settings as the environment gives them. */
+export async function openServed(databaseUrl: string, more: Record<string, string> = {}): Promise<Served> {
   await migrate(databaseUrl, { also: () => migrateQueue(databaseUrl) })
   const settings = loadConfig({
     SLUICE_PORT: '0',
@@ -21,6 +21,7 @@ export async function openServed(databaseUrl: string): Promise<Served> {
     SLUICE_ADMIN_PASSWORD: account.password,
     SLUICE_RATE_LIMIT: 'off',
     SLUICE_LOG_LEVEL: 'error',
+    ...more,
   })
   const log = createLog({ level: settings.logLevel, write: (line) => void process.stderr.write(line) })
   const app = await createApp({ ...settings, secret: account.secret }, { databaseUrl, log, nodes: [step] })

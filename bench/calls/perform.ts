@@ -1,0 +1,64 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { startLoader } from '../http-load/loader.ts'
+import type { Repeated } from '../http-load/requests.ts'
+import { openMeters } from '../meters/meters.ts'
+import type { Place } from '../race.ts'
+import { quantile } from '../statistics.ts'
+import type { OpenCalls } from './calls.ts'
+
+/** For the process of the server: each of these calls, in this order. */
+export interface Task extends Place {
+  /** The address of the module that exports `open`. */
+  from: string
+  calls: readonly string[]
+  inFlight: readonly number[]
+  seconds: number
+}
+
+/** Costs are those of one call, those of what it began included. */
+export type CallFigures = Record<'perSecond' | 'p50' | 'p99' | 'statements' | 'cpuNode' | 'cpuPostgres', number>
+
+export type CallResult = { name: string; figures: CallFigures[] } | { name: string; failed: string }
+
+/** Filled by then, before each number in flight. */
+const warmShare = 0.5
+
+export async function* perform({ from, calls, inFlight, seconds, databaseUrl, postgresPid }: Task): AsyncGenerator<CallResult> {
+  const meters = await openMeters(databaseUrl, postgresPid)
+  const { open } = (await import(from)) as { open: OpenCalls }
+  const { requests, settled, close } = await open(databaseUrl)
+
+  async function figuresOf(request: Repeated): Promise<CallFigures[]> {
+    const loader = await startLoader(request)
+    const figures: CallFigures[] = []
+    try {
+      for (const each of inFlight) {
+        const load = await loader.load(each)
+        await sleep(seconds * warmShare * 1000)
+        await load.take()
+        await meters.read()
+        await sleep(seconds * 1000)
+        const ended = await load.take()
+        const { ms, statements, cpuNode, cpuPostgres } = await meters.read()
+        await load.stop()
+        if (ended.length === 0) throw new Error('None ended within the time')
+        const ofOne = (amount: number): number => amount / ended.length
+        const [p50, p99] = [quantile(ended, 0.5), quantile(ended, 0.99)]
+        figures.push({ perSecond: ended.length / (ms / 1000), p50, p99, statements: ofOne(statements), cpuNode: ofOne(cpuNode), cpuPostgres: ofOne(cpuPostgres) })
+      }
+    } finally {
+      await loader.close()
+      await settled?.()
+    }
+    return figures
+  }
+
+  for (const name of calls) {
+    yield await figuresOf(requests[name]!).then(
+      (figures) => ({ name, figures }),
+      (error: unknown) => ({ name, failed: error instanceof Error ? error.message : String(error) }),
+    )
+  }
+  await close()
+  await meters.close()
+}

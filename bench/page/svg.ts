@@ -1,0 +1,1 @@
+export const escaped = (words: string): string => words.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
