@@ -20,7 +20,8 @@ async function tried({ name, caughtBy }: Variant): Promise<{ caught: boolean; sa
   const folder = mkdtempSync(join(tmpdir(), 'sluice-broken-'))
   const file = join(folder, 'results.json')
   try {
-    const literally = caughtBy.test.replace(/[$()*+.?[\\\]^{|}]/g, '\\$&')
+    // As it stands in the source: what is put into it when it runs may be anything.
+    const literally = caughtBy.test.replaceAll(/[$()*+.?[\\\]^{|}]/g, '\\$&').replaceAll(/%[a-z]/g, '.*')
     const project = caughtBy.file.startsWith('packages/') ? 'rooms' : 'house'
     const args = ['run', '--project', project, '--reporter=json', `--outputFile.json=${file}`, caughtBy.file, '-t', literally]
     const child = spawn(join(root, 'node_modules/.bin/vitest'), args, { cwd: root, env: { ...process.env, BROKEN_VARIANT: name }, stdio: 'ignore' })
