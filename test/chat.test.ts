@@ -41,8 +41,8 @@ describe('a start that is a round', () => {
     const session = await create({ workflow: flow_.id })
     const run = await server.start(flow_.id, { sessionId: session.id, input: { q: 'a' }, message: { text: 'Hello', metadata: { from: 'web' } } })
     expect(await messages(session)).toMatchObject([{ role: 'user', text: 'Hello', runId: run.id, metadata: { from: 'web' }, files: [] }])
-    expect((await server.call<Session>('GET', `/v1/sessions/${session.id}`)).status).toBe('running')
     await server.wait(run.id, 'parked')
+    expect((await server.call<Session>('GET', `/v1/sessions/${session.id}`)).status).toBe('waiting')
     await server.call('POST', '/v1/steps/report', { run: { id: run.id }, step: 'wait', outcome: 'completed', output: null })
     await server.wait(run.id, 'finished')
     expect((await messages(session)).map(({ role, text, runId }) => [role, text, runId])).toEqual([

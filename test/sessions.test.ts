@@ -173,7 +173,7 @@ describe('a bound session', () => {
     expect(message).toMatchObject({ role: 'user', text: 'Hello', runId })
     await parked(runId!)
     const under = await get(session)
-    expect(under).toMatchObject({ status: 'running', currentStepId: 'work', progress: 33 })
+    expect(under).toMatchObject({ status: 'waiting', currentStepId: 'work', progress: 33 })
     expect((under.steps as SessionStep[]).map(({ id, name, type, status, endedAt }) => [id, name, type, status, endedAt !== null])).toEqual([
       ['in', 'in', 'input', 'completed', true],
       ['work', 'The work', 'external', 'waiting', false],
@@ -401,8 +401,8 @@ describe('a bound session', () => {
     const flow = await slow()
     const made = await create({ workflow: flow.id })
     const [one, two] = [await server.start(flow, { sessionId: made.id, input: 1 }), await server.start(flow, { sessionId: made.id, input: 2 })]
-    expect(await get(made)).toMatchObject({ status: 'running' })
     await parked(one.id)
+    expect(await get(made)).toMatchObject({ status: 'waiting' })
     expect((await server.get(two.id)).status).toBe('queued')
     await report(one.id, 'work')
     await parked(two.id)
@@ -625,7 +625,7 @@ describe('a stop', () => {
     expect((await server.wait(runId!)).status).toBe('cancelled')
     await server.toy.came('hold-child', 2)
     expect(await of()).toEqual(told)
-    expect(await get(session)).toMatchObject({ status: 'running', stoppedAt: null })
+    expect(await get(session)).toMatchObject({ status: 'waiting', stoppedAt: null })
     const before = Date.parse((await server.get(runId!)).endedAt!)
     expect(Date.parse((await server.get(next.runId!)).startedAt!)).toBeGreaterThanOrEqual(before)
     const again = await stop(session)

@@ -74,6 +74,8 @@ export interface Teller {
   continue(round: Round, text: string): Promise<unknown>
   /** In the words of the face. Throws `Unsaid` where it tells of conversations alone, and the run is of none. */
   status(round: Round): Promise<string>
+  /** How each of its steps stands, by its name, where the face tells steps; what it tells of none is left out. */
+  steps?(round: Round): Promise<Record<string, string>>
   /** The text of what is asked. */
   pause(round: Round): Promise<string>
   answer(round: Round, text: string): Promise<unknown>

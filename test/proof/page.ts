@@ -1,5 +1,5 @@
 import { type Chapter, chapters, type Face } from './face.ts'
-import { standings, wordOf } from './statuses.ts'
+import { standings, stepFaces, stepStandings, stepWord, wordOf } from './statuses.ts'
 
 /** docs/faces.md, out of what the tests of the story and of the statuses hold. */
 export function pageOf(faces: readonly Face[]): string {
@@ -40,6 +40,13 @@ export function pageOf(faces: readonly Face[]): string {
     table(
       ['', ...worded.map(({ title }) => title)],
       standings.map((standing) => [standing, ...worded.map(({ name }) => `\`${wordOf(name, standing)}\``)]),
+    ),
+    '',
+    'A step: the task of PySpur, `invoke` of Medusa, and where the state of the Orchestrator has it.',
+    '',
+    table(
+      ['', ...stepFaces.map((name) => faces.find((face) => face.name === name)!.title)],
+      stepStandings.map((standing) => [standing, ...stepFaces.map((name) => (stepWord(name, standing) === null ? '' : `\`${stepWord(name, standing)}\``))]),
     ),
     '',
   ].join('\n')

@@ -1,12 +1,11 @@
 import type { Run, RunEvent } from '@sluice/schema'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { audit } from '../support/audit.ts'
-import { agree } from './agree.ts'
-import { type FaceName, faceNames, once, type Round, type Teller, Unsaid, type Watching } from './face.ts'
+import { agree, standsAs } from './agree.ts'
+import { type FaceName, faceNames, once, type Round, type Teller, type Watching } from './face.ts'
 import { faces } from './faces.ts'
 import { asking, createPlace, type Place } from './place.ts'
 import { draws, faceOf, impossible, type Pair, pairs } from './plan.ts'
-import { type Standing, wordOf } from './statuses.ts'
 import { type Transports, transportsOf } from './transports.ts'
 
 /**
@@ -51,20 +50,6 @@ async function begin({ first, second, goesOn }: Pick<Pair, 'first' | 'second' | 
   return { ...made!, run: await once('another round', async () => ((await latest()).id === made!.run ? undefined : (await latest()).id)), number: 2 }
 }
 
-/** As all faces tell it, the table has it. Who knows conversations alone says nothing of a run without one. */
-async function standsAs(standing: Standing, round: Round): Promise<void> {
-  const words = faces.filter(({ name }) => wordOf(name, standing) !== null)
-  const told = await Promise.all(
-    words.map(({ name }) =>
-      speaker(name)
-        .status(round)
-        .catch((error: unknown) => (error instanceof Unsaid ? null : Promise.reject(error))),
-    ),
-  )
-  const wanted = words.map(({ name, conversations }) => (conversations && round.session === null ? null : wordOf(name, standing)))
-  expect(Object.fromEntries(words.map(({ name }, at) => [name, told[at]])), standing).toEqual(Object.fromEntries(words.map(({ name }, at) => [name, wanted[at]])))
-}
-
 /** The playground knows conversations alone; PocketBase, too, but for its view of runs. */
 const canWatch = (name: FaceName, { session }: Round): boolean => session !== null || name !== 'playground'
 
@@ -78,11 +63,11 @@ async function tell({ third, fourth, ...pair }: Pair): Promise<void> {
     expect(round.session === null).toBe(pair.goesOn === 'runs')
     await watching.get(third)!.paused(round)
     await asks(round.run)
-    await standsAs('waiting for a pause', round)
+    await standsAs(place, 'waiting for a pause', round)
     await speaker(fourth).answer(round, `by ${fourth}`)
     await watching.get(third)!.whole(round)
     expect(await place.eye.wait(round.run)).toMatchObject({ status: 'completed' })
-    await standsAs('completed', round)
+    await standsAs(place, 'completed', round)
 
     const events = await place.eye.events(round.run)
     audit(events)

@@ -66,3 +66,39 @@ export function wordOf(face: FaceName, standing: Standing): string | null {
   if (face === 'sdk' || face === 'native') return core
   return face === 'orchestrator' ? canvas.join(', ') : words[face]
 }
+
+// ── of steps ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export const stepStandings = [
+  'pending',
+  'running',
+  'waiting for a pause',
+  'waiting for a signal',
+  'retrying',
+  'completed',
+  'failed',
+  'skipped by a route',
+  'skipped after a failure',
+  'cancelled',
+] as const
+export type StepStanding = (typeof stepStandings)[number]
+
+type StepFace = 'pyspur' | 'medusa' | 'orchestrator'
+
+/** PySpur's task, Medusa's `invoke`, and where the Orchestrator's state has the node, if anywhere. */
+const steps: Record<StepStanding, Record<StepFace, string | null>> = {
+  pending: { pyspur: 'PENDING', medusa: 'not_started/idle', orchestrator: null },
+  running: { pyspur: 'RUNNING', medusa: 'invoking/waiting_response', orchestrator: 'executing' },
+  'waiting for a pause': { pyspur: 'PAUSED', medusa: 'invoking/waiting_response', orchestrator: 'executing' },
+  'waiting for a signal': { pyspur: 'RUNNING', medusa: 'invoking/waiting_response', orchestrator: 'executing' },
+  retrying: { pyspur: 'RUNNING', medusa: 'invoking/temp_failure', orchestrator: 'executing' },
+  completed: { pyspur: 'COMPLETED', medusa: 'done/ok', orchestrator: 'completed' },
+  failed: { pyspur: 'FAILED', medusa: 'failed/permanent_failure', orchestrator: null },
+  'skipped by a route': { pyspur: 'CANCELED', medusa: 'skipped/ok', orchestrator: null },
+  'skipped after a failure': { pyspur: 'CANCELED', medusa: 'skipped_failure/idle', orchestrator: null },
+  cancelled: { pyspur: 'CANCELED', medusa: 'dormant/idle', orchestrator: null },
+}
+
+export const stepFaces: readonly StepFace[] = ['pyspur', 'medusa', 'orchestrator']
+/** Null: the face does not tell it. */
+export const stepWord = (face: StepFace, standing: StepStanding): string | null => steps[standing][face]

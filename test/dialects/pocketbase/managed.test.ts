@@ -92,13 +92,13 @@ describe('a session that is bound to a workflow', () => {
     const session = await bound(await slow(), { context: { n: 1 } })
     expect(session).toMatchObject({ status: 'idle' })
     expect(await runsOf(session)).toEqual([])
-    expect(await change(session, { status: 'running', context: { n: 2 } })).toMatchObject({ status: 'running', context: { n: 2 } })
+    expect(await change(session, { status: 'running', context: { n: 2 } })).toMatchObject({ context: { n: 2 } })
     const [run, ...others] = await runsOf(session)
     expect(others).toEqual([])
     expect((await base.server.get(run!)).input).toEqual({ n: 2 })
-
-    expect(await change(session, { status: 'running' })).toMatchObject({ status: 'running' })
-    expect(await change(session, { title: 'B', context: { n: 3 } })).toMatchObject({ status: 'running', title: 'B', context: { n: 3 } })
+    await shows(session, 'waiting')
+    expect(await change(session, { status: 'running' })).toMatchObject({ status: 'waiting' })
+    expect(await change(session, { title: 'B', context: { n: 3 } })).toMatchObject({ status: 'waiting', title: 'B', context: { n: 3 } })
     expect(await runsOf(session)).toHaveLength(1)
   })
 
@@ -111,7 +111,7 @@ describe('a session that is bound to a workflow', () => {
     expect((await records().getList(1, 1, { filter: `id = "${session.id}" && status = "idle"` })).totalItems).toBe(1)
     // It says so again, as a client does that sends back what it has read.
     expect(await change(session, { status: 'idle' })).toMatchObject({ status: 'idle' })
-    expect(await change(session, { status: 'running' })).toMatchObject({ status: 'running' })
+    await change(session, { status: 'running' })
     expect(await runsOf(session)).toHaveLength(2)
   })
 
@@ -123,13 +123,14 @@ describe('a session that is bound to a workflow', () => {
 
   test('keeps its steps and the step under way, whoever sends others, and takes no other status', async () => {
     const session = await bound(await slow(), { status: 'running', currentStepId: 'mine', steps: [{ id: 'mine' }] })
-    const running = await once(session, (now) => now['currentStepId'] === 'work')
+    const running = await shows(session, 'waiting')
+    expect(running).toMatchObject({ currentStepId: 'work' })
     expect(await change(session, { currentStepId: 'mine', steps: [] })).toMatchObject({ currentStepId: 'work', steps: running['steps'] })
-    for (const status of ['waiting', 'completed', 'failed']) {
+    for (const status of ['completed', 'failed']) {
       expect(await refusal(change(session, { status }))).toMatchObject({ status: 400, message: 'Failed to update record.', data: { status: { code: 'validation_invalid_value' } } })
     }
     expect(await refusal(bound(await quick(), { status: 'completed' }))).toMatchObject({ status: 400, data: { status: { code: 'validation_invalid_value' } } })
-    expect(await get(session)).toMatchObject({ status: 'running' })
+    expect(await get(session)).toMatchObject({ status: 'waiting' })
   })
 
   test('stays bound to what it was made with, which has to be there', async () => {

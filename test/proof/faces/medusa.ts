@@ -6,6 +6,11 @@ import { absent, askedIn, type Face, hearing, once } from '../face.ts'
 const prefix = '/admin/workflows-executions'
 const noPeople = 'a report is of a step that waits for one: who may decide for a person, it does not say'
 
+interface Execution {
+  state: string
+  execution: { steps: Record<string, { id: string; definition: { action: string }; invoke: { state: string; status: string } }> }
+}
+
 /** Medusa's workflow executions, by its own SDK. */
 export const medusa: Face = {
   name: 'medusa',
@@ -22,7 +27,7 @@ export const medusa: Face = {
   async teller({ url }, token) {
     const sdk = medusaSdk(url)
     await sdk.client.setToken(token)
-    const get = (path: string) => sdk.client.fetch<{ workflow_execution: { state: string } }>(`${prefix}${path}`)
+    const get = (path: string) => sdk.client.fetch<{ workflow_execution: Execution }>(`${prefix}${path}`)
     const post = <T>(path: string, body: object) => sdk.client.fetch<T>(`${prefix}${path}`, { method: 'POST', body })
     const succeed = (workflow: string, run: string, step_id: string) => post(`/${workflow}/steps/success`, { transaction_id: run, step_id, response: {} })
     return {
@@ -34,6 +39,11 @@ export const medusa: Face = {
       },
       continue: ({ session }, text) => post(`/${session}/run`, { input: { text } }),
       status: async ({ run }) => (await get(`/wf_exec_${run}`)).workflow_execution.state,
+      async steps({ run }) {
+        const { workflow_execution } = await get(`/wf_exec_${run}`)
+        const steps = Object.values(workflow_execution.execution.steps).filter(({ id }) => id !== '_root')
+        return Object.fromEntries(steps.map(({ definition, invoke }) => [definition.action, `${invoke.state}/${invoke.status}`]))
+      },
       pause: async ({ run }) => askedIn(await get(`/wf_exec_${run}`)),
       answer: ({ workflow, run }) => succeed(workflow.handle, run, 'ask'),
       decide: ({ workflow, run }) => succeed(workflow.handle, run, 'allow'),

@@ -3,7 +3,7 @@ import { WebSocket } from 'ws'
 import type { Message } from '../../../packages/server/src/dialects/orchestrator/messages.ts'
 import { clientOf } from '../../dialects/orchestrator/server.ts'
 import { described } from '../../dialects/orchestrator/socket.ts'
-import { absent, askedIn, type Face, hearing, taken } from '../face.ts'
+import { absent, askedIn, type Face, hearing, taken, Unsaid } from '../face.ts'
 
 const noPeople = 'it has no word for a decision: what waits for a person is a node that goes on'
 
@@ -55,6 +55,14 @@ export const orchestrator: Face = {
         leave()
         const [first] = heard.items
         return `${status}, ${first?.type === 'state_sync' ? first.state.status : ''}`
+      },
+      async steps({ workflow, run }) {
+        const { heard, leave } = await watch(workflow.id, `?task_id=${run}`)
+        leave()
+        const [first] = heard.items
+        if (first?.type !== 'state_sync') throw new Unsaid('no state')
+        const { executing_nodes, completed_nodes } = first.state
+        return Object.fromEntries([...Object.keys(executing_nodes).map((id) => [id, 'executing']), ...completed_nodes.map(({ node_id }) => [node_id, 'completed'])])
       },
       async pause({ workflow, run }) {
         const { heard, leave } = await watch(workflow.id, `?task_id=${run}`)

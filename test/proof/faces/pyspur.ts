@@ -28,6 +28,10 @@ export const pyspur: Face = {
       start: async (workflow, text) => ({ run: (await body('POST', `/wf/${workflow.handle}/start_run/`, await given(workflow, { text, user_message: text }))).id }),
       continue: async ({ workflow, session }, text) => body('POST', `/wf/${workflow.id}/start_run/`, await given(workflow, { session_id: session, user_message: text })),
       status: ({ run }) => statusOf(run),
+      async steps({ run }) {
+        const tasks = (await body('GET', `/run/${run}/tasks/`)) as { node_id: string; status: string }[]
+        return Object.fromEntries(tasks.map(({ node_id, status }) => [node_id, status]))
+      },
       async pause({ run }) {
         const all = (await body('GET', '/wf/paused_workflows/?page_size=100')) as { run: { id: string }; current_pause: JsonObject }[]
         return askedIn(all.find((each) => each.run.id === run)?.current_pause['pause_message'] ?? null)

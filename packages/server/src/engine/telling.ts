@@ -73,7 +73,7 @@ const silence = {
 const statuses = {
   queued: 'running',
   running: 'running',
-  waiting: 'running',
+  waiting: 'waiting',
   cancelling: 'stopped',
   compensating: 'running',
   completed: 'completed',
@@ -82,8 +82,8 @@ const statuses = {
   compensated: 'failed',
 } as const
 
-const statusOf = ({ status, waitingKind, heldAt }: RunState['run']): SessionStatus =>
-  status === 'waiting' && waitingKind === 'pause' && heldAt === null ? 'waiting' : statuses[status]
+/** Whatever it waits for, a release too, nothing moves until that comes. */
+const statusOf = ({ status, heldAt }: RunState['run']): SessionStatus => (heldAt === null ? statuses[status] : 'waiting')
 
 const touchesTop = (turn: Turn): boolean => [...turn.steps.values()].some((step) => step.iteration === '')
 

@@ -57,15 +57,16 @@ test('C5: the run is written before its session is locked', async () => {
 })
 
 describe('T1: what a session shows of its round follows from the round', () => {
-  test('running while it moves, waiting for a pause alone, and ended as it ended', () => {
+  test('running while it moves, waiting whatever it waits for or while it is held, and ended as it ended', () => {
     const play = round(chain('a', 'b'))
     expect(told(play)).toMatchObject({ begins: true, status: 'running', currentStepId: 'a', progress: 0 })
     play.wait('a', { for: 'report' })
-    expect(told(play).status).toBe('running')
+    expect(told(play).status).toBe('waiting')
     const asking = round(chain('a')).wait('a', pause('approval'))
     expect(told(asking)).toMatchObject({ status: 'waiting' })
     asking.outside({ is: 'held' })
-    expect(told(asking).status).toBe('running')
+    expect(told(asking).status).toBe('waiting')
+    expect(told(round(chain('a')).outside({ is: 'held' })).status).toBe('waiting')
     expect(told(round(chain('a')).fail('a')).status).toBe('failed')
     const done = gathered(round(chain('a')).complete('a'), null)
     expect(told(done)).toMatchObject({ status: 'completed', progress: 100, ends: true })
