@@ -1,0 +1,184 @@
+import type { Json, JsonObject } from '@sluice/schema'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Answer, ask, bearer, type Door, doors } from './faces.ts'
+import { type Site, site } from './site.ts'
+import { filled, type Kind, kindsIn, nobodys, type Things, type World } from './world.ts'
+
+/**
+ * Two workspaces, full of everything. The owner of the second asks for all that there is to ask for, by every way, with an id of the
+ * first in each place that takes one: in paths, queries, headers and bodies. What is answered is what is answered to an id that
+ * nobody has; and nothing of the first is told or changed.
+ */
+
+let here: Site
+let first: World
+let second: World
+beforeAll(async () => {
+  here = await site()
+  first = await here.world('one')
+  second = await here.world('two')
+})
+afterAll(() => here[Symbol.asyncDispose]())
+
+/** A kind of name goes where an id of its thing does, too. */
+const alsoNamed: Partial<Record<Kind, Kind>> = { workflow: 'handle', chatbot: 'chatbotHandle', webhook: 'webhookName', workspace: 'workspaceHandle' }
+
+/** What a stranger sends: in one place what is another's, else what is their own; and in all places what is another's. */
+interface Case {
+  door: Door
+  sent: JsonObject
+  at: string
+  /** The same with what is of others. */
+  input(others: Things): JsonObject
+}
+
+function casesOf(door: Door, own: Things): Case[] {
+  return door.entry.sends.flatMap((sent) => {
+    const named = kindsIn(JSON.stringify(sent))
+    const said = (which: (place: number) => boolean, others: Things, kindOf: (kind: Kind) => Kind = (kind) => kind): JsonObject =>
+      filled(sent, (kind, place) => (which(place) ? others[kindOf(kind)] : own[kind])) as JsonObject
+    const cases: Case[] = named.flatMap((kind, place) =>
+      [kind, alsoNamed[kind]]
+        .filter((each) => each !== undefined)
+        .map((as) => ({
+          door,
+          sent,
+          at: `${JSON.stringify(sent)} with @${as} of another in place ${place + 1}`,
+          input: (others) =>
+            said(
+              (each) => each === place,
+              others,
+              () => as,
+            ),
+        })),
+    )
+    if (named.length > 1) cases.push({ door, sent, at: `${JSON.stringify(sent)} all of another`, input: (others) => said(() => true, others) })
+    return cases
+  })
+}
+
+const idForm = /(?<![a-z0-9])0[a-z0-9]{14}(?![a-z0-9])/g
+const timeForm = /\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)?/g
+
+/** What an answer says, without what is of its request alone. Of what was made or changed, neither new ids nor times; what was named comes as its kind. */
+function told({ status, headers, text }: Answer, others: Things, isNew: boolean): Json {
+  let plain = text.replaceAll(/("requestId":|"request_id":)"[^"]*"/g, '$1""')
+  for (const [kind, thing] of Object.entries(others).sort(([, one], [, other]) => other.length - one.length)) plain = plain.replaceAll(thing, `<${kind}>`)
+  if (isNew)
+    plain = plain
+      .replaceAll(idForm, '<id>')
+      .replaceAll(timeForm, '<time>')
+      .replaceAll(/"(secret|token|refreshToken|access|refresh|ticket|address|prefix|hash)":"[^"]*"/g, '"$1":""')
+      .replaceAll(/\d{10,}(\.\d+)?/g, '<number>')
+  const { date: _date, 'x-request-id': _id, 'content-length': length, etag: _etag, ...rest } = headers
+  const kept = Object.entries(rest).map(([name, value]) => {
+    let shown = value
+    for (const [kind, thing] of Object.entries(others)) shown = shown.replaceAll(thing, `<${kind}>`)
+    return [name, isNew ? shown.replaceAll(idForm, '<id>') : shown] as [string, string]
+  })
+  return { status, headers: { ...Object.fromEntries(kept), ...(!isNew && length !== undefined && { 'content-length': length }) }, text: plain }
+}
+
+/** Everything of a workspace that stands in the database: each row of each table that says whose it is, or hangs on one that does. */
+async function rowsOf(workspace: string): Promise<Map<string, string[]>> {
+  const { database } = here.server.db
+  const tables = await database.query<{ name: string }>(
+    `select table_name as name from information_schema.columns where table_schema = 'public' and column_name = 'workspace_id' order by 1`,
+  )
+  const hangs: Record<string, string> = {
+    workspaces: 'id = $1',
+    users: 'id in (select user_id from members where workspace_id = $1)',
+    steps: 'run_id in (select id from runs where workspace_id = $1)',
+    signals: 'run_id in (select id from runs where workspace_id = $1)',
+    timers: 'run_id in (select id from runs where workspace_id = $1)',
+    versions: 'workflow_id in (select id from workflows where workspace_id = $1)',
+    samples: 'workflow_id in (select id from workflows where workspace_id = $1)',
+    node_files: 'workflow_id in (select id from workflows where workspace_id = $1)',
+    lines: 'session_id in (select id from sessions where workspace_id = $1)',
+    deliveries: 'webhook_id in (select id from webhooks where workspace_id = $1)',
+    file_uses: 'file_id in (select id from files where workspace_id = $1)',
+    file_chunks: 'file_id in (select id from files where workspace_id = $1)',
+    password_tokens: 'user_id in (select user_id from members where workspace_id = $1)',
+  }
+  const asked = [...tables.map(({ name }) => [name, 'workspace_id = $1'] as const), ...Object.entries(hangs)]
+  const found = new Map<string, string[]>()
+  for (const [name, where] of asked) {
+    const rows = await database.query<{ row: string }>(`select md5(t::text) || ' ' || left(t::text, 300) as row from ${name} t where ${where}`, [workspace])
+    found.set(name, rows.map(({ row }) => row).toSorted())
+  }
+  return found
+}
+
+/** Ids and names of a workspace: what no other may be told unless it said it first. */
+async function tracesOf({ things, mark }: World): Promise<Set<string>> {
+  const rows = await rowsOf(things.workspace)
+  const { database } = here.server.db
+  const ids = new Set([...rows.values()].flat().flatMap((row) => row.slice(33).match(idForm) ?? []))
+  const admin = await database.query<{ id: string }>(`select id from users where email = 'admin@sluice.local'`)
+  for (const { id } of admin) ids.delete(id)
+  return new Set([...ids, ...Object.values(things), mark])
+}
+
+const tracesIn = (text: string, traces: ReadonlySet<string>, sent: string): string[] => [...traces].filter((trace) => text.includes(trace) && !sent.includes(trace))
+
+/** Tries until one of them is not much slower than the other, or it is plain that it always is. */
+async function isSlower(one: () => Promise<Answer>, other: () => Promise<Answer>): Promise<boolean> {
+  const [ones, others]: [number[], number[]] = [[], []]
+  for (let round = 0; round < 8; round++) {
+    ones.push((await one()).ms)
+    others.push((await other()).ms)
+    if (Math.abs(Math.min(...ones) - Math.min(...others)) < 100) return false
+  }
+  return true
+}
+
+const strangers = doors.filter(({ entry }) => !entry.ends)
+const asks = (door: Door, input: JsonObject, { token }: World): Promise<Answer> => ask(here.server.url, door.request(input), bearer(token))
+
+test('what names nothing of another shows nothing of another', async () => {
+  const traces = await tracesOf(first)
+  expect(traces.size).toBeGreaterThan(60)
+  for (const door of strangers)
+    for (const sent of door.entry.sends) {
+      if (!door.reads) continue
+      const input = filled(sent, (kind) => second.things[kind]) as JsonObject
+      const answer = await asks(door, input, second)
+      expect(tracesIn(answer.text, traces, JSON.stringify(input)), `${door.name} ${JSON.stringify(input)}`).toEqual([])
+    }
+})
+
+test('an id of another workspace is answered as one that nobody has, by every way, in every place', { timeout: 300_000 }, async () => {
+  const traces = await tracesOf(first)
+  const before = await rowsOf(first.things.workspace)
+  const nobody = nobodys(first.things)
+  const problems: string[] = []
+  let count = 0
+  for (const door of strangers)
+    for (const { at, input } of casesOf(door, second.things)) {
+      count++
+      const [another, lost] = [input(first.things), input(nobody)]
+      const answer = await asks(door, another, second)
+      const expected = await asks(door, lost, second)
+      const where = `${door.name} ${at}`
+      if (answer.status >= 500) problems.push(`${where}: ${answer.status} ${answer.text.slice(0, 300)}`)
+      const traced = tracesIn(answer.text, traces, JSON.stringify(another))
+      if (traced.length > 0 && door.id !== 'audit.list') problems.push(`${where}: tells ${traced.join(', ')}`)
+      const { shared } = door.entry
+      if (shared && answer.status === shared.status) continue
+      const isNew = answer.status < 400
+      const [is, should] = [told(answer, first.things, isNew), told(expected, nobody, isNew)]
+      if (JSON.stringify(is) !== JSON.stringify(should)) problems.push(`${where}:\n  is     ${JSON.stringify(is).slice(0, 700)}\n  should ${JSON.stringify(should).slice(0, 700)}`)
+      else if (
+        Math.abs(answer.ms - expected.ms) > 100 &&
+        (await isSlower(
+          () => asks(door, another, second),
+          () => asks(door, lost, second),
+        ))
+      )
+        problems.push(`${where}: takes another time`)
+    }
+  expect(problems.join('\n')).toBe('')
+  expect(count).toBeGreaterThan(500)
+  const after = await rowsOf(first.things.workspace)
+  for (const [table, rows] of before) expect([table, after.get(table)]).toEqual([table, rows])
+})
