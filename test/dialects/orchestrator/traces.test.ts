@@ -2,6 +2,7 @@ import type { Run, RunEvent } from '@sluice/schema'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Message } from '../../../packages/server/src/dialects/orchestrator/messages.ts'
 import { messageOf } from '../../../packages/server/src/dialects/orchestrator/stream.ts'
+import { cases, long } from '../../support/effort.ts'
 import { createRig, type Rig, type Server } from '../../support/rig.ts'
 import { type Canvas, draw } from './canvas.ts'
 import { clientOf, ok, type Orchestrator, orchestratorServer } from './server.ts'
@@ -97,59 +98,64 @@ describe('of workflows whose server is killed in the middle', () => {
   })
   afterAll(() => rig[Symbol.asyncDispose]())
 
-  test.for([20, 45])('when %i results were told: each comes to the same end elsewhere, with nothing recorded or told twice', { timeout: 180_000 }, async (results) => {
+  test.for(long ? [20, 45, 70] : [30])(
+    'when %i results were told: each comes to the same end elsewhere, with nothing recorded or told twice',
+    { timeout: 180_000 },
+    async (results) => {
+      const first = await rig.serve()
+      const followed: Followed[] = []
+      for (const trace of traces) followed.push(await follow(first, trace))
+      const enough = reads(followed, results)
+      const asked = Promise.allSettled(followed.map(({ canvas }) => clientAt(first).call('GET', `${canvas.at}/start_execution/`)))
+      const live = () => rig.database.query<{ id: string }>('select id from runs where ended_at is null')
+      await enough
+      // The first results may be told before a second run was begun.
+      await vi.waitFor(async () => expect((await live()).length, 'some are in the middle').toBeGreaterThan(1), { timeout: 20_000, interval: 5 })
+      await first.kill()
+      await asked
+      expect((await live()).length, 'some were in the middle').toBeGreaterThan(0)
+
+      const second = await rig.serve()
+      const client = clientAt(second)
+      for (const each of followed) {
+        await each.before.closed()
+        each.after = watchAt(second, each.canvas)
+        await each.after.told('the state', isOf('state_sync'))
+      }
+      for (const { trace, canvas, before, after } of followed) {
+        // Whose start was lost asks again, as a client does that was not answered.
+        const status = await client.call('GET', `${canvas.at}/task_status/`)
+        const { task_id } = status.status === 200 ? status.body : await ok(client.call('GET', `${canvas.at}/start_execution/`))
+        await rig.ended([task_id], 60_000)
+        await after!.told('the end', (message) => isEnd(message) || isState('completed')(message) || isState('failed')(message))
+
+        const record = await recordOf(second, task_id)
+        expect(twiceIn(record), trace.what).toEqual([])
+        const lines = linesOf(
+          record.flatMap((event) => messageOf(event) ?? []),
+          canvas,
+          trace.shows,
+        )
+        expect(byNode(lines), trace.what).toEqual(byNode(trace.told))
+        expect(
+          toldTooOften(
+            [...before.messages, ...after!.messages].flatMap((message) => linesOf([message], canvas, trace.shows)),
+            lines,
+          ),
+          trace.what,
+        ).toEqual([])
+      }
+    },
+  )
+
+  test('a counter of hundreds: each of its numbers is recorded once, and told once', { timeout: 180_000 }, async () => {
+    const most = cases(400, 1_000)
     const first = await rig.serve()
-    const followed: Followed[] = []
-    for (const trace of traces) followed.push(await follow(first, trace))
-    const enough = reads(followed, results)
-    const asked = Promise.allSettled(followed.map(({ canvas }) => clientAt(first).call('GET', `${canvas.at}/start_execution/`)))
-    const live = () => rig.database.query<{ id: string }>('select id from runs where ended_at is null')
-    await enough
-    // The first results may be told before a second run was begun.
-    await vi.waitFor(async () => expect((await live()).length, 'some are in the middle').toBeGreaterThan(1), { timeout: 20_000, interval: 5 })
-    await first.kill()
-    await asked
-    expect((await live()).length, 'some were in the middle').toBeGreaterThan(0)
-
-    const second = await rig.serve()
-    const client = clientAt(second)
-    for (const each of followed) {
-      await each.before.closed()
-      each.after = watchAt(second, each.canvas)
-      await each.after.told('the state', isOf('state_sync'))
-    }
-    for (const { trace, canvas, before, after } of followed) {
-      // Whose start was lost asks again, as a client does that was not answered.
-      const status = await client.call('GET', `${canvas.at}/task_status/`)
-      const { task_id } = status.status === 200 ? status.body : await ok(client.call('GET', `${canvas.at}/start_execution/`))
-      await rig.ended([task_id], 60_000)
-      await after!.told('the end', (message) => isEnd(message) || isState('completed')(message) || isState('failed')(message))
-
-      const record = await recordOf(second, task_id)
-      expect(twiceIn(record), trace.what).toEqual([])
-      const lines = linesOf(
-        record.flatMap((event) => messageOf(event) ?? []),
-        canvas,
-        trace.shows,
-      )
-      expect(byNode(lines), trace.what).toEqual(byNode(trace.told))
-      expect(
-        toldTooOften(
-          [...before.messages, ...after!.messages].flatMap((message) => linesOf([message], canvas, trace.shows)),
-          lines,
-        ),
-        trace.what,
-      ).toEqual([])
-    }
-  })
-
-  test('a counter of 1,000: each of its numbers is recorded once, and told once', { timeout: 180_000 }, async () => {
-    const first = await rig.serve()
-    const canvas = await draw(clientAt(first), { nodes: { count: counter(1, 1_000), seen: gives('{"seen": {{ data.counter.current }}}') }, connections: ['count > seen'] })
+    const canvas = await draw(clientAt(first), { nodes: { count: counter(1, most), seen: gives('{"seen": {{ data.counter.current }}}') }, connections: ['count > seen'] })
     const before = watchAt(first, canvas)
     await before.told('the idle state', isState('idle'))
     const { task_id } = await ok(clientAt(first).call('GET', `${canvas.at}/start_execution/`))
-    await before.told('the 300th', (message) => message.type === 'node_completed' && seenIn(message) === 300)
+    await before.told('the 120th', (message) => message.type === 'node_completed' && seenIn(message) === 120)
     await first.kill()
     await before.closed()
     const [{ status } = { status: '' }] = await rig.database.query<{ status: string }>('select status from runs where id = $1', [task_id])
@@ -160,13 +166,13 @@ describe('of workflows whose server is killed in the middle', () => {
     await rig.ended([task_id], 90_000)
     await after.told('the end', (message) => isEnd(message) || isState('completed')(message))
     const record = await recordOf(second, task_id)
-    const numbers = Array.from({ length: 1_000 }, (_, at) => at + 1)
+    const numbers = Array.from({ length: most }, (_, at) => at + 1)
     expect(record.flatMap((event) => (event.type === 'step.completed' && event.nodeId === canvas.ids['seen'] ? [(event.output as { seen: number }).seen] : []))).toEqual(numbers)
     expect(twiceIn(record)).toEqual([])
     const told = [...before.messages, ...after.messages].flatMap((message) => seenIn(message) ?? [])
     expect(new Set(told).size, 'none is told twice').toBe(told.length)
     expect(told, 'in order').toEqual(told.toSorted((one, other) => one - other))
-    expect((await second.call<Run>('GET', `/v1/runs/${task_id}`)).body.nodes.find(({ nodeId }) => nodeId === canvas.ids['seen'])).toMatchObject({ counts: { completed: 1_000 } })
+    expect((await second.call<Run>('GET', `/v1/runs/${task_id}`)).body.nodes.find(({ nodeId }) => nodeId === canvas.ids['seen'])).toMatchObject({ counts: { completed: most } })
   })
 
   test('one that takes what a webhook brings, and is stopped then: no delivery is lost or taken twice, and it is idle for who comes back', { timeout: 180_000 }, async () => {
