@@ -181,7 +181,7 @@ describe('what a session is bound to', () => {
     const held = await send(session.id)
     await server.wait(held.runId!, 'parked')
     const next = await send(session.id, { mode: 'Actionplan' })
-    expect(next.session).toMatchObject({ mode: 'Actionplan', status: 'running' })
+    expect(next.session).toMatchObject({ mode: 'Actionplan', status: 'waiting' })
     expect(await kindOf(next.session.workflowId)).toBe('Actionplan')
     await report(held.runId!, 'hold')
     await server.wait(next.runId!, 'finished')

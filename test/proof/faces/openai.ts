@@ -3,6 +3,9 @@ import { absent, type Face, Unsaid } from '../face.ts'
 
 const own = 'a completion is the answer to the message that was sent, and to no other'
 
+/** What a person is asked. */
+const wanted = /(?:May|Should) [\w ]+\?/
+
 /** The gateway of OpenAI's chat completions, by its own library. */
 export const openai: Face = {
   name: 'openai',
@@ -11,7 +14,7 @@ export const openai: Face = {
     draw: { why: 'models are listed and asked, and made elsewhere', tried: 'POST /v1/models', answered: 405 },
     publish: { why: 'models are listed and asked, and made elsewhere', tried: 'POST /v1/models/{model}', answered: 405 },
     status: { why: own, tried: 'GET /v1/chat/completions/{id}', answered: 404 },
-    decide: { why: 'what is said answers a question, and is never an approval', tried: 'POST /v1/chat/completions/{id}/approve', answered: 404 },
+    decide: { why: 'what is said answers a question, and is never an approval', tried: 'POST /v1/chat/completions', answered: 'nothing' },
     watch: { why: own, tried: 'GET /v1/chat/completions/{id}', answered: 404 },
     cancel: { why: 'who leaves a stream does not stop the round: it is stopped as a session', tried: 'DELETE /v1/chat/completions/{id}', answered: 404 },
   },
@@ -36,10 +39,13 @@ export const openai: Face = {
       async pause({ session }) {
         const answer = said.get(session ?? '')
         if (answer === undefined) throw new Unsaid('another was asked')
-        return /(?:May|Should) [\w ]+\?/.exec(answer)?.[0] ?? ''
+        return wanted.exec(answer)?.[0] ?? ''
       },
       answer: ({ workflow, session }, text) => ask(workflow.handle, text, session!),
-      decide: ({ session }) => client.post(`/chat/completions/${session}/approve`, { body: {} }),
+      async decide({ workflow, session }) {
+        await ask(workflow.handle, 'approve', session!)
+        if (wanted.test(said.get(session!)!)) throw new Unsaid('it is still to be approved')
+      },
       watch: ({ id }) => client.get(`/chat/completions/${id}`),
       cancel: ({ session }) => client.delete(`/chat/completions/${session}`),
       missing: () => client.models.retrieve(absent),

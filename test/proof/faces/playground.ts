@@ -14,7 +14,7 @@ export const playground: Face = {
   departures: {
     draw: { why: 'a workflow of the playground is a conversation', tried: 'POST /api/workflows/', answered: 405 },
     publish: { why: 'a workflow of the playground is a conversation', tried: 'POST /api/workflows/{workflow}/publish', answered: 404 },
-    decide: { why: 'what is said answers a question, and is never an approval', tried: 'POST /api/workflows/{conversation}/approve', answered: 404 },
+    decide: { why: 'what is said answers a question, and is never an approval', tried: 'POST /api/chat/playground/start', answered: 'nothing' },
   },
   conversations: true,
   async teller({ url }, token) {
@@ -41,7 +41,10 @@ export const playground: Face = {
       status: async (round) => (await body('GET', `/api/workflows/wf_${conversation(round)}/status`)).status,
       pause: async (round) => askedIn(inOrder(await dataOf(conversation(round))).findLast((line) => line.endsWith('?')) ?? ''),
       answer: (round, text) => say(`wf_${conversation(round)}`, text),
-      decide: (round) => body('POST', `/api/workflows/wf_${conversation(round)}/approve`, {}),
+      async decide(round) {
+        await say(`wf_${conversation(round)}`, 'approve')
+        if (!inOrder(await dataOf(conversation(round))).some((line) => line.startsWith('Approval '))) throw new Unsaid('nothing was approved')
+      },
       async watch() {
         // What people say stands between what their round does, where they say it here.
         const told = async (round: Round): Promise<string[]> => {
