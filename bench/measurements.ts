@@ -1,17 +1,17 @@
 import { approval } from './approval/approval.ts'
+import { collections } from './collections/collections.ts'
 import { growth } from './growth/growth.ts'
 import { idle } from './idle/idle.ts'
 import type { Measurement } from './measurement.ts'
 import { profile } from './profile/profile.ts'
 import { reading } from './reading/reading.ts'
 import { reads } from './reads/reads.ts'
-import { records } from './records/records.ts'
 import { starts } from './starts/starts.ts'
 import { subscribers } from './subscribers/subscribers.ts'
 import { throughput } from './throughput/throughput.ts'
 
 /** In the order in which they are done; each has its place in docs/performance.md. */
-export const measurements = { throughput, profile, approval, reading, reads, starts, records, subscribers, idle, growth } satisfies Record<string, Measurement>
+export const measurements = { throughput, profile, approval, reading, reads, starts, collections, subscribers, idle, growth } satisfies Record<string, Measurement>
 
 export type MeasurementName = keyof typeof measurements
 

@@ -24,7 +24,7 @@ const warmInFlight = 16
 /** Those in flight tend to end together, in waves: fewer than these would show the wave, not the rate. */
 const fewestTurns = 2
 /** Beyond the time, for those that are slow. */
-const patienceMs = 20_000
+export const patienceMs = 20_000
 /** Who gives no figures for so long is wedged: beyond three times the patience, for opening and for the end of those in flight. */
 export const silenceMs = (seconds: number): number => seconds * 1000 * (1 + 2 * warmShare) + 3 * patienceMs + 50_000
 const sliceMs = 50
@@ -52,7 +52,7 @@ export async function* perform({ field, contestant, databaseUrl, postgresPid, in
 }
 
 /** All that ended in so many seconds, and until there are so many of them. */
-async function gather(load: Load, seconds: number, fewest: number): Promise<number[]> {
+export async function gather(load: Load, seconds: number, fewest: number): Promise<number[]> {
   const end = performance.now() + seconds * 1000
   await sleep(seconds * 1000)
   let ended = await load.take()

@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { startLoader } from '../http-load/loader.ts'
 import type { Repeated } from '../http-load/requests.ts'
 import { openMeters } from '../meters/meters.ts'
+import { gather } from '../perform.ts'
 import type { Place } from '../race.ts'
 import { quantile } from '../statistics.ts'
 import type { OpenCalls } from './calls.ts'
@@ -22,6 +22,8 @@ export type CallResult = { name: string; figures: CallFigures[] } | { name: stri
 
 /** Filled by then, before each number in flight. */
 const warmShare = 0.5
+/** Those in flight tend to end together, in waves. */
+const fewestTurns = 2
 
 export async function* perform({ from, calls, inFlight, seconds, databaseUrl, postgresPid }: Task): AsyncGenerator<CallResult> {
   const meters = await openMeters(databaseUrl, postgresPid)
@@ -34,11 +36,9 @@ export async function* perform({ from, calls, inFlight, seconds, databaseUrl, po
     try {
       for (const each of inFlight) {
         const load = await loader.load(each)
-        await sleep(seconds * warmShare * 1000)
-        await load.take()
+        await gather(load, seconds * warmShare, each)
         await meters.read()
-        await sleep(seconds * 1000)
-        const ended = await load.take()
+        const ended = await gather(load, seconds, each * fewestTurns)
         const { ms, statements, cpuNode, cpuPostgres } = await meters.read()
         await load.stop()
         if (ended.length === 0) throw new Error('None ended within the time')

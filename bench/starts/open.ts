@@ -22,7 +22,7 @@ export const open: OpenCalls<Start> = async (databaseUrl) => {
   const several: string[] = []
   for (let at = 0; at < canvases; at++) several.push(await draw(chat))
 
-  const post = (path: Repeated['path'], body: object, statusCode = 200, text = 'id'): Repeated => ({
+  const post = (path: Repeated['path'], body: object, statusCode = 200, text = 'd"'): Repeated => ({
     url,
     path,
     method: 'POST',

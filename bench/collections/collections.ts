@@ -7,7 +7,7 @@ import { type RecordCall, records as calls } from './contestants.ts'
 const inFlight = [1, 16]
 
 /** Records of declared collections, written and read. */
-export const records: Measurement = {
+export const collections: Measurement = {
   compares: Object.keys(calls),
   async measure(measuring) {
     // A million records are made for each round.
