@@ -49,6 +49,8 @@ export function createListener(trustProxy: Trust, failing: Failing): App {
     bodies.stop()
     done()
   })
+  // Node would answer 417 by itself, in no form. What is expected of us beside 100-continue we do not know, and may pass over.
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, async (request: FastifyRequest, bytes: Buffer) => {
     bodies.came(request.raw)

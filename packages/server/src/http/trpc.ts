@@ -68,6 +68,8 @@ async function serve(request: FastifyRequest, reply: FastifyReply, { router, par
   })
   reply.code(response.status)
   for (const [name, value] of response.headers) if (!kept.has(name)) reply.header(name, value)
+  // Of a request that it cannot read tRPC says so without a type.
+  if (response.headers.get('content-type')?.startsWith('text/plain')) reply.header('content-type', 'application/json')
   const isEvents = response.headers.get('content-type')?.startsWith('text/event-stream') === true
   request.isStream = isEvents
   if (response.body && (isEvents || response.headers.has('transfer-encoding'))) await streamed(reply, response.body, isEvents ? context : null, openStreams, stream)

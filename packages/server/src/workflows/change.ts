@@ -22,14 +22,13 @@ import { onceUnder } from '../store/rows/idempotency.ts'
 import {
   changeSamples,
   dropNodes,
-  findDraft,
   handlesLike,
   handleTaken,
   hideWorkflow,
   insertWorkflow,
+  lockDraft,
   lockWhole,
   namesLike,
-  pinWorkflow,
   updateWorkflow,
   type DraftRow,
   type NewWorkflow,
@@ -127,10 +126,9 @@ export function createChanging(fits: Fits): Changing {
     duplicate: async (tx, actor, { idempotencyKey, ...input }) =>
       made({ tx, actor, verb: 'duplicate', key: idempotencyKey }, input, async () => {
         const { workflow, suffix = '', handle } = input
-        // Pinned: who deletes it waits, and then finds that the copy uses its files.
-        const { id } = (await pinWorkflow(tx, actor.workspaceId, workflow)) ?? missing(workflow)
-        const source = (await findDraft(tx, actor.workspaceId, id)) ?? missing(workflow)
-        const { description, draft: definition, extra } = source
+        // Under its lock: who deletes it, or a file of one of its nodes, waits, and then finds that the copy uses the files too.
+        const source = (await lockDraft(tx, actor.workspaceId, workflow)) ?? missing(workflow)
+        const { id, description, draft: definition, extra } = source
         const copy = await draw(tx, actor, { name: nameWith(input.name ?? source.name, suffix), ...(handle && { handle }), description, definition, extra, ifNameTaken: 'suffix' })
         await shareUses(tx, 'workflow', id, copy)
         await copyNodeFiles(tx, id, copy, newId)

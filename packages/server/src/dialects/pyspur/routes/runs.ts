@@ -210,6 +210,7 @@ export const runRows: readonly DialectRow[] = [
     example: { path: examples.oneRun, reply: [{ ...examples.run, parent_run_id: examples.run.id, run_type: 'parent' }] },
     ask: (said) => ({ where: { parentRunId: run(said).id }, whole: true, limit: 100, ...listedWith }),
     answer: listed,
+    onFault: ({ code }) => (code === 'run_missing' ? [] : undefined),
   }),
 
   route('runs.delete', {

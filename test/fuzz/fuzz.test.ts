@@ -1,0 +1,87 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { flow, template } from '../support/flow.ts'
+import { type TestDatabase, testDatabase } from '../support/database.ts'
+import { cases, seed } from '../support/effort.ts'
+import { callerOf } from '../support/server.ts'
+import { leakIn } from './answers.ts'
+import { audit } from './audit.ts'
+import { campaign, type Report, slowest } from './campaign.ts'
+import { targets } from './operations.ts'
+import { admin, type Fuzzed, fuzzedServer } from './server.ts'
+
+/**
+ * Every operation of every face is met with what its schema asks for, bound to things that are there, and with that spoiled: a third
+ * of it valid, the rest attacks. Whatever comes, the server answers as its documents say, soon, and is what it was before.
+ * `SLUICE_FUZZ_REQUESTS` says how many requests; `SLUICE_TEST_SEED` which.
+ */
+const requests = Number(process.env['SLUICE_FUZZ_REQUESTS'] ?? cases(10_000, 100_000))
+/** Of one server: more of them are others after it. */
+const most = 25_000
+
+const MiB = 1024 * 1024
+
+/** What is never answered with success, and why. */
+const unwelcome: Readonly<Record<string, string>> = {}
+
+describe('hostile input', () => {
+  let db: TestDatabase
+  let server: Fuzzed
+  let report: Report
+
+  beforeAll(
+    async () => {
+      db = await testDatabase()
+      server = await fuzzedServer({ SLUICE_DATABASE_URL: db.url })
+      report = await campaign(server, { requests: Math.min(requests, most) })
+    },
+    300_000 + requests * 100,
+  )
+  afterAll(async () => {
+    await server?.[Symbol.asyncDispose]()
+    await db?.close()
+  })
+
+  test('no answer is a 5xx, leaks what is ours, or is other than its document says', () => {
+    const told = report.findings.slice(0, 20).map(({ target, attack, verdict, curl }) => `${target} (${attack}): ${verdict}\n  ${curl}`)
+    expect(told, `${report.findings.length} of ${report.requests} requests of the seed ${seed}`).toEqual([])
+  })
+
+  test('every operation of every face was met, with valid requests and others, and answered the valid ones', () => {
+    const rounds = Math.floor(report.requests / (targets.length * 3))
+    const blind = targets.flatMap(({ name }) => {
+      const { valid = 0, mutated = 0, welcome = 0 } = report.met.get(name) ?? {}
+      const enough = valid >= rounds && mutated >= rounds * 2
+      return enough && (welcome > 0 || rounds < 5 || unwelcome[name] !== undefined) ? [] : [`${name}: ${valid} valid, of which ${welcome} were welcome, and ${mutated} others`]
+    })
+    expect(blind).toEqual([])
+    const all = [...report.met.values()]
+    const sum = (of: 'valid' | 'welcome'): number => all.reduce((total, met) => total + met[of], 0)
+    expect(sum('welcome') / sum('valid')).toBeGreaterThan(1 / 3)
+  })
+
+  test('the process lives, its log tells of no bug and of no secret', () => {
+    expect(server.lives(), server.program.stderr().slice(-2_000)).toBe(true)
+    const log = server.log()
+    expect(log.length).toBeGreaterThan(report.requests / 4)
+    expect(log.flatMap(({ level, text }) => (['warn', 'error', 'fatal'].includes(String(level)) ? [text.slice(0, 1_500)] : []))).toEqual([])
+    expect(log.flatMap(({ text }) => leakIn(text, report.hidden) ?? []).slice(0, 5)).toEqual([])
+  })
+
+  test('nothing holds the event loop: no turn of it takes two seconds of the processor', () => {
+    expect(report.held.toSorted((a, b) => b.turnMs - a.turnMs).filter(({ turnMs }) => turnMs > 2_000)).toEqual([])
+    expect(slowest(report.slow).filter(({ ms }) => ms > 30_000)).toEqual([])
+  })
+
+  test('its memory is bounded', async () => {
+    expect(Math.max(...server.memory().map(({ rss }) => rss))).toBeLessThan(1_500 * MiB)
+    expect((await server.collected()).heap).toBeLessThan(400 * MiB)
+  })
+
+  test('it still works, and nothing is left half-written', { timeout: 120_000 }, async () => {
+    const { token } = await callerOf(server.url, '').call<{ token: string }>('POST', '/v1/auth/login', admin)
+    const caller = callerOf(server.url, token)
+    const run = await caller.run(flow({ in: 'input', out: template('Hello {{ input.name }}') }, ['in > out']), { input: { name: 'Ada' } })
+    expect([run.status, run.output]).toEqual(['completed', { out: { text: 'Hello Ada' } }])
+    await expect.poll(() => audit(db.database), { timeout: 60_000, interval: 1_000 }).toEqual([])
+  })
+})
