@@ -2,6 +2,7 @@ import { approval } from './approval/approval.ts'
 import { collections } from './collections/collections.ts'
 import { growth } from './growth/growth.ts'
 import { idle } from './idle/idle.ts'
+import { latency } from './latency/latency.ts'
 import type { Measurement } from './measurement.ts'
 import { profile } from './profile/profile.ts'
 import { reading } from './reading/reading.ts'
@@ -11,7 +12,7 @@ import { subscribers } from './subscribers/subscribers.ts'
 import { throughput } from './throughput/throughput.ts'
 
 /** In the order in which they are done; each has its place in docs/performance.md. */
-export const measurements = { throughput, profile, approval, reading, reads, starts, collections, subscribers, idle, growth } satisfies Record<string, Measurement>
+export const measurements = { throughput, profile, approval, reading, reads, starts, collections, latency, subscribers, idle, growth } satisfies Record<string, Measurement>
 
 export type MeasurementName = keyof typeof measurements
 
