@@ -193,7 +193,7 @@ const values: readonly Json[] = [
   '@precise@',
   '@tiny@',
   { length: 1e9 },
-  { toString: 1, valueOf: 1, toJSON: 1, then: 1 },
+  { toString: 1, valueOf: 1, toJSON: 1, hasOwnProperty: 1 },
   { $ref: '#/x', type: 'file', path: '/etc/passwd', filename: 'x', bytes: 1 },
 ]
 
@@ -220,7 +220,7 @@ function placesIn(value: Json, found: Place[] = []): Place[] {
   if (value === null || typeof value !== 'object') return found
   const keys = Array.isArray(value) ? value.keys() : Object.keys(value)
   for (const key of keys) {
-    found.push({ holder: value, key } as Place)
+    found.push({ holder: value, key })
     if (found.length < 400) placesIn((value as JsonObject)[key]!, found)
   }
   return found

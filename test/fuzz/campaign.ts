@@ -78,10 +78,11 @@ export async function campaign(server: Fuzzed, { requests, beside = 10 }: Campai
       const at = next++
       if (at > 0 && at % 250 === 0) {
         tellHeld(server, before, report, spans)
-        await cast.renew()
+        // What its things are made with are valid requests, too.
+        await cast.renew().catch((error: unknown) => report.findings.push({ target: 'the things of a scene', attack: 'none', verdict: String(error), curl: '' }))
       }
       const { target, isValid } = queue[at]!
-      await meet({ server, sender, cast, random, report, spans }, target, isValid)
+      await meet({ server, sender, cast, random: createRandom(`fuzz ${at}`), report, spans }, target, isValid)
     }
   }
   await Promise.all(Array.from({ length: beside }, worker))
@@ -103,7 +104,7 @@ interface Cast {
   /** A credential of the owner's in another workspace. */
   within(workspace: string): Promise<string>
   /** Of a principal: by name, or of any of them. */
-  credential(of: 'owner' | 'any', scene: Scene): Promise<[string, string] | null>
+  credential(of: 'owner' | 'any', scene: Scene, random: Random): Promise<[string, string] | null>
   ids(): readonly string[]
 }
 
@@ -150,7 +151,7 @@ async function createCast({ url }: Fuzzed, random: Random, report: Report): Prom
     scene: () => scenes.at(-1)!,
     renew,
     within,
-    async credential(of, scene) {
+    async credential(of, scene, random) {
       const bearer = (text: string): [string, string] => ['authorization', `Bearer ${text}`]
       if (of === 'owner') return bearer(token)
       const drawn = random.whole(20)
@@ -190,10 +191,10 @@ async function meet({ server, sender, cast, random, report, spans }: Stage, targ
   const credential = open
     ? null
     : isValid && !spends
-      ? await cast.credential('owner', scene)
+      ? await cast.credential('owner', scene, random)
       : spends
         ? (['authorization', '@token@'] as [string, string])
-        : await cast.credential('any', scene)
+        : await cast.credential('any', scene, random)
   if (credential) draft.headers.push(credential)
   const request: Attacked = isValid ? { attack: 'none', wire: wireOf(draft), there: true } : attacked(draft, random, { ids: cast.ids() })
   if (isValid && target.id === 'workspaces.delete') {

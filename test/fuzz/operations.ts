@@ -71,7 +71,7 @@ const trpcTargets: Target[] = Object.entries(proceduresOf(servedRouter(dialects)
 
 export const targets: readonly Target[] = [...restTargets, ...trpcTargets]
 
-export const schemasOf = ({ contract }: Target): Record<string, JsonObject> => contract.document.components.schemas as unknown as Record<string, JsonObject>
+export const schemasOf = ({ contract }: Target): Record<string, JsonObject> => contract.document.components.schemas
 
 /** Every body of an error that any of the documents knows. */
 export const isAnError = (body: Json): boolean => [...contracts.values()].some((contract) => errorSchemas(contract).some((schema) => contract.check(body, schema) === null))

@@ -2,7 +2,7 @@ import type { Json, JsonObject } from '@sluice/schema'
 import type { Random } from './random.ts'
 import type { Target } from './operations.ts'
 import { schemasOf } from './operations.ts'
-import { type Bind, createMaker, type Maker } from './values.ts'
+import { type Bind, createMaker, type Maker, textOf } from './values.ts'
 
 /** A file or a field of a form. */
 export interface Part {
@@ -52,8 +52,6 @@ function procedureDraft(target: Target, input: Json): Draft {
   if (target.method === 'POST') return { target, method: 'POST', path, query: [], headers: [], body: input }
   return { target, method: 'GET', path, query: [['input', JSON.stringify(input)]], headers: target.over === 'subscription' ? [['accept', 'text/event-stream']] : [] }
 }
-
-const textOf = (value: Json): string => (typeof value === 'string' ? value : JSON.stringify(value))
 
 function restDraft(target: Target, random: Random, maker: Maker): Draft {
   const operation = target.operation!

@@ -73,7 +73,7 @@ export async function createScene(url: string, { admin, token }: { admin: Caller
   }
   const files = await Promise.all([0, 1, 2].map(() => file('/v1/files')))
   add('file', ...files.map((each) => ((each['files'] as JsonObject[])[0] as Told)['id']!))
-  for (const at of [0, 1]) add('nodeFile', String((await file(`/v1/workflows/${main}/nodes/receipt/files?key=k${at}`))['id']))
+  for (const at of [0, 1]) add('nodeFile', ((await file(`/v1/workflows/${main}/nodes/receipt/files?key=k${at}`)) as Told)['id']!)
 
   for (const at of [0, 1]) {
     const session = await made('/v1/sessions', { title: `Talk ${number} ${at}`, status: 'idle', context: { text: 'x' } })

@@ -40,8 +40,8 @@ const deepest = 5
 
 export function createMaker(components: Record<string, JsonObject>, random: Random, bind: Bind): Maker {
   const resolve = (schema: JsonObject): Schema => {
-    const { $ref } = schema as Schema
-    return $ref === undefined ? (schema as Schema) : resolve(components[$ref.split('/').at(-1)!] ?? {})
+    const { $ref }: Schema = schema
+    return $ref === undefined ? schema : resolve(components[$ref.split('/').at(-1)!] ?? {})
   }
 
   function object({ properties = {}, required = [], additionalProperties, propertyNames }: Schema, depth: number): JsonObject {
@@ -54,7 +54,7 @@ export function createMaker(components: Record<string, JsonObject>, random: Rand
     if (typeof additionalProperties === 'object' && Object.keys(properties).length === 0 && depth < deepest)
       for (let left = random.whole(3); left > 0; left--) {
         const key = propertyNames ? value(propertyNames, 'key', deepest) : `key${random.whole(9)}`
-        made[String(key)] = value(additionalProperties, 'value', depth + 1)
+        made[textOf(key)] = value(additionalProperties, 'value', depth + 1)
       }
     return made
   }
@@ -135,3 +135,5 @@ const unlikely = /^(cursor|revision|ifUpdated|where|filter|idempotencyKey|idempo
 
 /** The only address that values name: one that no step may call. */
 export const nowhere = 'http://127.0.0.1:9'
+
+export const textOf = (value: Json): string => (typeof value === 'string' ? value : JSON.stringify(value))

@@ -24,6 +24,8 @@ export function createListener(trustProxy: Trust, failing: Failing): App {
     http: {
       headersTimeout: 10_000,
       connectionsCheckingInterval: 5_000,
+      // Node would refuse a request without one by itself, in no form: see `server.ts`.
+      requireHostHeader: false,
       // An upgrade to anything else (h2c) is a plain request.
       shouldUpgradeCallback: ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === 'websocket',
     },

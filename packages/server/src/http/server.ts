@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Fault } from '@sluice/schema'
 import type { FastifyRequest } from 'fastify'
 import type { Dialect } from '../dialects/dialect.ts'
 import type { Parts } from '../rpc/context.ts'
@@ -167,6 +168,7 @@ const isPrivate = ({ host, publicUrl, trustProxy }: HttpConfig): boolean => isLo
 function addSteps(app: App, { cors, admission, failing, log }: { cors: Cors; admission: Admission; failing: Failing; log: Log }): void {
   app.addHook('onRequest', async (request, reply) => {
     dress(request, reply)
+    if (request.headers.host === undefined && request.raw.httpVersion !== '1.0') throw new Fault('input_invalid', { message: 'The request names no host' })
     if (cors(request, reply)) return reply.send()
     if (request.routeOptions.config?.bare) return
     request.caller = await admission.admit(request, reply)

@@ -108,7 +108,7 @@ const notes = {
   'nodeFiles.change': { faults: ['workflow_missing', 'node_missing', 'file_missing', 'key_taken', 'file_too_large', 'files_full'] },
   'nodeFiles.delete': { faults: ['workflow_missing', 'node_missing', 'file_missing'] },
 
-  'keys.list': { faults: ['cursor_invalid'] },
+  'keys.list': { faults: ['cursor_invalid', 'user_missing'] },
   'keys.create': { faults: ['limit_exceeded'] },
   'keys.revoke': { faults: ['key_missing'] },
 

@@ -50,6 +50,7 @@ export const collectionRows: readonly DialectRow[] = [
     params: CollectionPath,
     query: FieldsQuery,
     reply: CollectionModel,
+    faults: ['collection_missing'],
     example: { path: { collection: 'workflow_sessions' }, reply: examples.collection },
     ask({ query }) {
       shownBy(query.fields)
