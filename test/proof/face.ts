@@ -76,6 +76,8 @@ export interface Teller {
   status(round: Round): Promise<string>
   /** How each of its steps stands, by its name, where the face tells steps; what it tells of none is left out. */
   steps?(round: Round): Promise<Record<string, string>>
+  /** The ids of the runs of a workflow, newest first, where the face lists runs. */
+  runs?(workflow: Named): Promise<string[]>
   /** The text of what is asked. */
   pause(round: Round): Promise<string>
   answer(round: Round, text: string): Promise<unknown>

@@ -61,6 +61,9 @@ async function tell({ third, fourth, ...pair }: Pair): Promise<void> {
       await Promise.all(able.map(async ({ name }) => watching.set(name, await speaker(name).watch(workflow))))
     })
     expect(round.session === null).toBe(pair.goesOn === 'runs')
+    // From the first event on, and live from the next one.
+    const streams = Promise.all(transports.all.map(async ({ name, events }) => [name, await events(round.run)] as const))
+    streams.catch(() => {})
     await watching.get(third)!.paused(round)
     await asks(round.run)
     await standsAs(place, 'waiting for a pause', round)
@@ -73,8 +76,11 @@ async function tell({ third, fourth, ...pair }: Pair): Promise<void> {
     audit(events)
     const answer = events.find((event): event is Extract<RunEvent, { type: 'pause.decided' }> => event.type === 'pause.decided')!
     expect(answer.pause.decision).toMatchObject({ action: 'approve', inputs: { text: `by ${fourth}` }, by: { id: place.userId } })
-    await Promise.all(transports.all.map(async ({ name, events: all }) => expect(await all(round.run), name).toEqual(events)))
+    for (const [name, all] of await streams) expect(all, name).toEqual(events)
     for (const [name, { whole }] of watching) if (canWatch(name, round)) agree(faceOf(name), await whole(round), events)
+    const runs = (await place.eye.call<{ items: Run[] }>('GET', `/v1/runs?workflow=${round.workflow.id}`)).items
+    expect(runs.map(({ version }) => version)).toEqual(draws(pair.first) ? [1] : [1, 1])
+    for (const [name, { runs: listed }] of place.tellers) if (listed) expect(await listed(round.workflow), `what ${name} lists`).toEqual(runs.map(({ id }) => id))
   } finally {
     for (const { leave } of watching.values()) leave()
   }
@@ -101,8 +107,8 @@ describe.each(faceNames)('what is made in %s', (first) => {
   test('is run or continued, watched and answered in every other', { timeout: 120_000 }, async () => {
     const mine = told.filter((pair) => pair.first === first)
     const outcomes = await Promise.allSettled(mine.map(tell))
-    const wrong = mine.flatMap((pair, at) => (outcomes[at]!.status === 'rejected' ? [{ ...pair, error: outcomes[at]!.reason as unknown }] : []))
-    expect(wrong).toEqual([])
+    const wrong = mine.flatMap(({ second, third, fourth }, at) => (outcomes[at]!.status === 'rejected' ? [`${second}, ${third}, ${fourth}: ${outcomes[at]!.reason}`] : []))
+    expect(wrong.join('\n')).toBe('')
   })
 })
 

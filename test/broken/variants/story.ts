@@ -73,6 +73,15 @@ export const variants: readonly Variant[] = [
     caughtBy: story,
   },
   {
+    name: 'end-told-late',
+    promise: 'one engine, all faces',
+    breaks: 'leaves who waits for the end of a round unheard for two seconds, when they came while its worker settled what follows',
+    file: src('engine/holder.ts'),
+    find: '      this.parts.note(this.state)\n    }\n    this.abandon()',
+    replace: '    }\n    this.abandon()',
+    caughtBy: { file: 'packages/server/test/engine/worker.test.ts', test: 'who begins to wait for a run that has ended' },
+  },
+  {
     name: 'viewers-converse',
     promise: 'C7',
     breaks: 'lets who may only read begin rounds of conversations',

@@ -115,19 +115,3 @@ test('a workflow made by the SDK is seen, run, watched and decided in the words 
   await spur.call('PUT', `/wf/${made.id}/`, { name: seen.name, description: '', definition: seen.definition })
   expect((await sluice.workflows.get({ workflow: made.id })).draft).toMatchObject(kept.draft)
 })
-
-test('the events of a workspace tell of runs begun either way, in one order', async () => {
-  const { body: made } = await spur.call('POST', '/wf/', {
-    name: 'Watched',
-    definition: definitionOf({ nodes: [begins({ text: 'string' }), ends({ said: 'input_node.text' })], links: [link('input_node', 'OutputNode_1')] }),
-  })
-  const ids = [
-    (await spur.call('POST', `/wf/${made.id}/runv2/`, { initial_inputs: { input_node: { text: 'one' } } })).body.id,
-    (await sluice.runs.start({ workflow: made.id, input: { text: 'two' }, wait: { until: 'finished' } })).id,
-  ]
-  for (const id of ids) expect((await spur.call('GET', `/run/${id}/`)).body.outputs.OutputNode_1).toEqual({ said: id === ids[0] ? 'one' : 'two' })
-  expect((await spur.call('GET', `/wf/${made.id}/runs/`)).body.map(({ id }: { id: string }) => id)).toEqual(ids.toReversed())
-  expect((await sluice.runs.list({ workflow: made.id })).items.map(({ id }) => id)).toEqual(ids.toReversed())
-  // One version, whoever started it.
-  expect((await spur.call('GET', `/wf/${made.id}/versions/`)).body).toHaveLength(1)
-})

@@ -44,6 +44,10 @@ export const medusa: Face = {
         const steps = Object.values(workflow_execution.execution.steps).filter(({ id }) => id !== '_root')
         return Object.fromEntries(steps.map(({ definition, invoke }) => [definition.action, `${invoke.state}/${invoke.status}`]))
       },
+      async runs({ handle }) {
+        const { workflow_executions: all } = await sdk.client.fetch<{ workflow_executions: { id: string }[] }>(prefix, { query: { workflow_id: handle, fields: 'id' } })
+        return all.map(({ id }) => id.replace(/^wf_exec_/, ''))
+      },
       pause: async ({ run }) => askedIn(await get(`/wf_exec_${run}`)),
       answer: ({ workflow, run }) => succeed(workflow.handle, run, 'ask'),
       decide: ({ workflow, run }) => succeed(workflow.handle, run, 'allow'),

@@ -23,6 +23,7 @@ export const native: Face = {
       start: async ({ handle }, text) => ({ session: (await call<SentMessage>('POST', '/v1/sessions/send', { to: handle, text })).session.id }),
       continue: ({ session }, text) => call('POST', '/v1/sessions/send', { to: session, text }),
       status: async ({ run }) => (await call<Run>('GET', `/v1/runs/${run}`)).status,
+      runs: async ({ id }) => (await call<{ items: Run[] }>('GET', `/v1/runs?workflow=${id}`)).items.map((run) => run.id),
       pause: async ({ run }) => (await openPause(run)).message,
       answer: ({ run }, text) => decide(run, { inputs: { text } }),
       decide: ({ run }) => decide(run, { comments: 'by REST' }),

@@ -45,6 +45,8 @@ export const pocketbase: Face = {
         if (session === null) throw new Unsaid('no conversation')
         return (await sessions.getOne<Row>(session)).status
       },
+      runs: async ({ id }) =>
+        (await pb.collection('runs').getList<Row>(1, 100, { filter: pb.filter('workflow = {:id}', { id }), sort: '-created,-id' })).items.map((run) => run.id),
       pause: async ({ run }) => (await openPause(run)).message,
       answer: ({ run }) => decide(run),
       decide: ({ run }) => decide(run),

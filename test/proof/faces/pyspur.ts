@@ -32,6 +32,7 @@ export const pyspur: Face = {
         const tasks = (await body('GET', `/run/${run}/tasks/`)) as { node_id: string; status: string }[]
         return Object.fromEntries(tasks.map(({ node_id, status }) => [node_id, status]))
       },
+      runs: async ({ id }) => ((await body('GET', `/wf/${id}/runs/`)) as { id: string }[]).map((run) => run.id),
       async pause({ run }) {
         const all = (await body('GET', '/wf/paused_workflows/?page_size=100')) as { run: { id: string }; current_pause: JsonObject }[]
         return askedIn(all.find((each) => each.run.id === run)?.current_pause['pause_message'] ?? null)

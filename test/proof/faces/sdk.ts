@@ -20,6 +20,7 @@ export const sdk: Face = {
       start: async ({ handle }, text) => ({ run: (await sluice.workflow(handle).start({ text })).id }),
       continue: ({ session }, text) => sluice.session(session!).send(text).sent,
       status: async ({ run }) => (await sluice.run(run)).status,
+      runs: async ({ id }) => (await sluice.workflow(id).runs()).items.map((run) => run.id),
       pause: async ({ run }) => (await openPause(run)).message,
       answer: async ({ run }, text) => sluice.pauses.approve((await openPause(run)).id, { inputs: { text } }),
       decide: async ({ run }) => sluice.pauses.approve((await openPause(run)).id, { comments: 'by the SDK' }),
