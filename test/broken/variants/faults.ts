@@ -48,7 +48,7 @@ export const variants: readonly Variant[] = [
     file: src('embedded/lock.ts'),
     find: 'if (found !== null && holder && isAlive(holder)) throw inUse(directory, holder)',
     replace: 'if (found === null && holder && isAlive(holder)) throw inUse(directory, holder)',
-    caughtBy: { file: 'packages/server/test/embedded/embedded.test.ts', test: 'two processes on one data directory' },
+    caughtBy: { file: 'packages/server/test/embedded/lock.test.ts', test: 'a lock that is held is refused, naming the process and the address of its holder' },
   },
   {
     name: 'claims-kept',
