@@ -1,6 +1,7 @@
-import type { Run, RunEvent } from '@sluice/schema'
+import type { Definition, Run, RunEvent } from '@sluice/schema'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { audit } from '../support/audit.ts'
+import { approval, flow, post, router, values } from '../support/flow.ts'
 import { agree, standsAs } from './agree.ts'
 import { type FaceName, faceNames, once, type Round, type Teller, type Watching } from './face.ts'
 import { faces } from './faces.ts'
@@ -53,13 +54,16 @@ async function begin({ first, second, goesOn }: Pick<Pair, 'first' | 'second' | 
 /** The playground knows conversations alone; PocketBase, too, but for its view of runs. */
 const canWatch = (name: FaceName, { session }: Round): boolean => session !== null || name !== 'playground'
 
+/** By all who can. */
+async function watchedBy(workflow: Round['workflow']): Promise<Map<FaceName, Watching>> {
+  const able = faces.filter(({ departures }) => departures.watch === undefined)
+  return new Map(await Promise.all(able.map(async ({ name }) => [name, await speaker(name).watch(workflow)] as const)))
+}
+
 async function tell({ third, fourth, ...pair }: Pair): Promise<void> {
-  const watching = new Map<FaceName, Watching>()
+  let watching = new Map<FaceName, Watching>()
   try {
-    const round = await begin(pair, async (workflow) => {
-      const able = faces.filter(({ departures }) => departures.watch === undefined)
-      await Promise.all(able.map(async ({ name }) => watching.set(name, await speaker(name).watch(workflow))))
-    })
+    const round = await begin(pair, async (workflow) => void (watching = await watchedBy(workflow)))
     expect(round.session === null).toBe(pair.goesOn === 'runs')
     // From the first event on, and live from the next one.
     const streams = Promise.all(transports.all.map(async ({ name, events }) => [name, await events(round.run)] as const))
@@ -109,6 +113,53 @@ describe.each(faceNames)('what is made in %s', (first) => {
     const outcomes = await Promise.allSettled(mine.map(tell))
     const wrong = mine.flatMap(({ second, third, fourth }, at) => (outcomes[at]!.status === 'rejected' ? [`${second}, ${third}, ${fourth}: ${outcomes[at]!.reason}`] : []))
     expect(wrong.join('\n')).toBe('')
+  })
+})
+
+describe('a run that does not complete is told alike by everyone who watches', () => {
+  const undone = (path: string) => ({ compensate: { type: 'http-request', config: { method: 'POST', url: place.server.toy.url + path } } })
+  const refusing = () => post(`${place.server.toy.url}/refuse/told`)
+  const ends: Record<string, [definition: () => Definition, end: (run: string) => Promise<unknown>, status: string]> = {
+    failed: [() => flow({ in: 'input', bad: refusing() }, ['in > bad']), async () => {}, 'failed'],
+    undone: [
+      () =>
+        flow(
+          {
+            in: 'input',
+            again: post(`${place.server.toy.url}/fail/1/told-again`, { settings: { retry: { maxAttempts: 2, backoffMs: 1 }, ...undone('/ok/told-undone') } }),
+            choose: router({ yes: 'false' }),
+            never: values({}),
+            bad: refusing(),
+          },
+          ['in > again > choose > bad', 'choose.yes > never'],
+        ),
+      async () => {},
+      'compensated',
+    ],
+    cancelled: [() => flow({ in: 'input', ask: approval() }, ['in > ask']), async (run) => (await asks(run), place.eye.call('POST', `/v1/runs/${run}/cancel`, {})), 'cancelled'],
+    declined: [
+      () => flow({ in: 'input', a: values({}, { settings: undone('/ok/told-declined') }), ask: approval() }, ['in > a > ask']),
+      async (run) => (await asks(run), place.eye.decide((await place.eye.pauses(run))[0]!, 'decline')),
+      'cancelled',
+    ],
+  }
+
+  test.for(Object.entries(ends))('%s', async ([name, [definition, end, status]]) => {
+    const native = speaker('native')
+    const workflow = await place.named(await native.draw({ ...definition(), kind: 'chatbot' }, `Ends ${name}`))
+    const watching = await watchedBy(workflow)
+    try {
+      const round = await place.roundOf(workflow, await native.start(workflow, 'Ada'))
+      const streams = Promise.all(transports.all.map(async ({ name: transport, events }) => [transport, await events(round.run)] as const))
+      await end(round.run)
+      expect((await place.eye.wait(round.run)).status).toBe(status)
+      const events = await place.eye.events(round.run)
+      audit(events)
+      for (const [transport, all] of await streams) expect(all, transport).toEqual(events)
+      for (const [watcher, { whole }] of watching) agree(faceOf(watcher), await whole(round), events)
+    } finally {
+      for (const { leave } of watching.values()) leave()
+    }
   })
 })
 

@@ -87,9 +87,10 @@ globalThis.fetch = async (input, init) => {
 
 const lineOf = ({ event_type, step }: WorkflowEvent): string => (step ? `${event_type} ${step.definition.action}` : event_type)
 
-/** As its engine tells it of an execution in which nothing fails: somebody who answers makes it resume. */
+/** As its engine tells it: it resumes when somebody has answered, or the time of another attempt has come, and always goes back where it does not complete. */
 function toldOf(events: readonly RunEvent[]): string[] {
   const waiting = new Set<string>()
+  let isGoingBack = false
   return events.flatMap((event) => {
     // What a run was given is no step there.
     if ('nodeType' in event && event.nodeType.toLowerCase().startsWith('input')) return []
@@ -97,7 +98,14 @@ function toldOf(events: readonly RunEvent[]): string[] {
       case 'run.started':
         return ['onBegin']
       case 'step.started':
+        return [...(event.attempt > 1 ? ['onResume'] : []), `onStepBegin ${event.step}`]
+      case 'step.retrying':
+      case 'step.failed':
+        return [...(waiting.delete(event.nodeId) ? ['onResume'] : []), `onStepFailure ${event.step}`]
+      case 'step.compensating':
         return [`onStepBegin ${event.step}`]
+      case 'step.compensated':
+        return [`onCompensateStepSuccess ${event.step}`]
       case 'step.waiting':
         waiting.add(event.nodeId)
         return [`onStepAwaiting ${event.step}`]
@@ -105,8 +113,13 @@ function toldOf(events: readonly RunEvent[]): string[] {
         return [...(waiting.delete(event.nodeId) ? ['onResume'] : []), `onStepSuccess ${event.step}`]
       case 'run.completed':
         return ['onFinish']
+      case 'run.compensating':
+        isGoingBack = true
+        return ['onCompensateBegin']
+      case 'run.failed':
+      case 'run.compensated':
       case 'run.cancelled':
-        return ['onCompensateBegin', 'onFinish']
+        return [...(isGoingBack ? [] : ['onCompensateBegin']), 'onFinish']
       default:
         return []
     }

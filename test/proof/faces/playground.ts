@@ -73,13 +73,22 @@ export const playground: Face = {
         case 'run.started':
           return [began]
         case 'step.started':
-          return [`${event.step} began`]
+          return [event.attempt === 1 ? `${event.step} began` : `${event.step} began again (attempt ${event.attempt})`]
+        case 'step.retrying':
+          return [`${event.step} failed and will be tried again: ${event.error.message}`]
+        case 'step.failed':
+          return [`${event.step} failed: ${event.error.message}`]
         case 'pause.opened':
           return event.pause.kind === 'question' ? [`assistant: ${event.pause.message}`] : [`Waits for approval ${event.pause.id}: ${event.pause.message}`]
         case 'pause.decided':
           return event.pause.kind === 'question' ? [] : [approved(event.pause)]
         case 'run.completed':
           return ['assistant: It is done', 'The round was completed']
+        case 'run.cancelled':
+          return [event.reason.code === 'pause_declined' ? `The round ended: ${event.reason.message}` : 'The round was stopped']
+        case 'run.failed':
+        case 'run.compensated':
+          return [`The round failed: ${event.reason.message}`]
         default:
           return []
       }
