@@ -1,3 +1,4 @@
+import { limits } from '@sluice/schema'
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Outage } from '../store/database.ts'
@@ -193,7 +194,7 @@ export function createWorker(parts: WorkerParts): Worker {
         if (row.lane !== null && row.lane_live === null && !(await patient(() => enter(row, job)))) return
         first.push({ is: 'started' })
       } else first.push({ is: 'claimed' })
-      if (row.deaths >= 5) first.push({ is: 'poisoned' })
+      if (row.deaths >= limits.workerDeaths) first.push({ is: 'poisoned' })
     }
     // The claim had lapsed and came back to us: what is under way here is of an older epoch, and cannot count any more.
     held.get(row.id)?.abandon()
