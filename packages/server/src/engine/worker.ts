@@ -1,6 +1,6 @@
-import { limits } from '@sluice/schema'
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { limits } from '@sluice/schema'
 import { Outage } from '../store/database.ts'
 import { openPausesOf } from '../store/rows/pauses.ts'
 import { type NewRun, type RunRow, claimRuns, deathsOf, enterLane, lanePeers, lockLane, rowOfNew, runRevisions, setMissing } from '../store/rows/runs.ts'
