@@ -4,6 +4,7 @@ import { growth } from './growth/growth.ts'
 import { idle } from './idle/idle.ts'
 import { latency } from './latency/latency.ts'
 import type { Measurement } from './measurement.ts'
+import { medusa } from './medusa/medusa.ts'
 import { profile } from './profile/profile.ts'
 import { reading } from './reading/reading.ts'
 import { reads } from './reads/reads.ts'
@@ -12,7 +13,7 @@ import { subscribers } from './subscribers/subscribers.ts'
 import { throughput } from './throughput/throughput.ts'
 
 /** In the order in which they are done; each has its place in docs/performance.md. */
-export const measurements = { throughput, profile, approval, reading, reads, starts, collections, latency, subscribers, idle, growth } satisfies Record<string, Measurement>
+export const measurements = { throughput, profile, approval, reading, reads, starts, collections, latency, medusa, subscribers, idle, growth } satisfies Record<string, Measurement>
 
 export type MeasurementName = keyof typeof measurements
 

@@ -1,0 +1,4 @@
+import { executing } from './requests.ts'
+import { openMedusa, workflow } from './server.ts'
+
+export const open = executing(async (databaseUrl) => ({ ...(await openMedusa(databaseUrl)), workflow }))
