@@ -79,23 +79,23 @@ export const entries: Readonly<Record<string, Entry>> = {
 
 /** Every door but those at which something is told for as long as one listens. */
 export const doors: readonly Door[] = Object.entries(entries).flatMap(([id, entry]) => {
-  if (entry.holds) return []
   const operation = documented.get(id)
   const dialect = id.split('.')[0]! in dialectEntries ? id.split('.')[0]! : null
   const procedure = procedures.find(({ name }) => name === (dialect === null ? id : `dialects.${id}`))
-  const takesFiles = operation?.requestBody?.content['multipart/form-data'] !== undefined
+  if (entry.holds || procedure?.type === 'subscription') return []
+  const takesFiles = operation !== undefined && isForm(operation)
   const made: Door[] = []
   const common = { id, dialect, entry, operation: operation ?? null }
   if (operation)
     made.push({ ...common, name: `rest ${id}`, over: 'rest', reads: operation.method === 'GET' && procedure?.type === 'query', request: (input) => restRequest(operation, input) })
   // A file comes over REST: JSON has none.
-  if (procedure && procedure.type !== 'subscription' && !takesFiles)
+  if (procedure && !takesFiles)
     made.push({
       ...common,
       name: `trpc ${procedure.name}`,
       over: 'trpc',
       reads: procedure.type === 'query',
-      request: (input) => trpcRequest(procedure, dialect === null ? input : partsOf(operation!, input)),
+      request: (input) => trpcRequest(procedure, dialect === null ? input : saidOf(operation!, input)),
     })
   return made
 })
@@ -117,17 +117,25 @@ function partsOf(operation: Operation, input: JsonObject): { path: JsonObject; q
   return { ...parts, ...(operation.requestBody && (Object.keys(body).length > 0 || operation.requestBody.required) && { body }) }
 }
 
+/** Where an object in JSON will not do. */
+const isForm = ({ requestBody }: Operation): boolean => requestBody?.content['multipart/form-data'] !== undefined && requestBody.content['application/json'] === undefined
+
+/** As a procedure of a dialect takes it. */
+function saidOf(operation: Operation, input: JsonObject): object {
+  const { headers, ...parts } = partsOf(operation, input)
+  return { ...parts, ...(Object.keys(headers).length > 0 && { headers }) }
+}
+
 function restRequest(operation: Operation, input: JsonObject): Request {
   const { path: inPath, query, headers, body } = partsOf(operation, input)
   const path = operation.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(textOf(inPath[name] ?? '')))
   const search = new URLSearchParams()
   for (const [key, value] of Object.entries(query)) for (const each of Array.isArray(value) ? value : [value]) search.append(key, textOf(each))
-  const isForm = operation.requestBody?.content['multipart/form-data'] !== undefined
   return {
     method: operation.method,
     path: path + (search.size > 0 ? `?${search.toString()}` : ''),
-    headers: { accept: 'application/json', ...headers, ...(body && !isForm && { 'content-type': 'application/json' }) },
-    ...(body && { body: isForm ? formOf(body) : JSON.stringify(body) }),
+    headers: { accept: 'application/json', ...headers, ...(body && !isForm(operation) && { 'content-type': 'application/json' }) },
+    ...(body && { body: isForm(operation) ? formOf(body) : JSON.stringify(body) }),
   }
 }
 
@@ -157,15 +165,14 @@ export interface Answer {
 
 export async function ask(url: string, { method, path, headers, body }: Request, credential: Record<string, string>): Promise<Answer> {
   const begun = performance.now()
-  const response = await fetch(url + path, {
-    method,
-    headers: { ...headers, ...credential },
-    ...(body !== undefined && { body }),
-    redirect: 'manual',
-    signal: AbortSignal.timeout(20_000),
-  })
-  const text = await response.text()
-  return { status: response.status, headers: Object.fromEntries(response.headers), text, ms: performance.now() - begun }
+  try {
+    const signal = AbortSignal.timeout(20_000)
+    const response = await fetch(url + path, { method, headers: { ...headers, ...credential }, ...(body !== undefined && { body }), redirect: 'manual', signal })
+    const text = await response.text()
+    return { status: response.status, headers: Object.fromEntries(response.headers), text, ms: performance.now() - begun }
+  } catch (cause) {
+    throw new Error(`no answer to ${method} ${path} ${typeof body === 'string' ? body : ''}`, { cause })
+  }
 }
 
 export const bearer = (token: string): Record<string, string> => (token === '' ? {} : { authorization: `Bearer ${token}` })

@@ -1,6 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Json, JsonObject } from '@sluice/schema'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Answer, ask, bearer, type Door, doors } from './faces.ts'
+import { streamDoors } from './listening.ts'
+import type { Entry } from './operations.ts'
 import { type Site, site } from './site.ts'
 import { filled, type Kind, kindsIn, nobodys, type Things, type World } from './world.ts'
 
@@ -25,15 +28,14 @@ const alsoNamed: Partial<Record<Kind, Kind>> = { workflow: 'handle', chatbot: 'c
 
 /** What a stranger sends: in one place what is another's, else what is their own; and in all places what is another's. */
 interface Case {
-  door: Door
   sent: JsonObject
   at: string
   /** The same with what is of others. */
   input(others: Things): JsonObject
 }
 
-function casesOf(door: Door, own: Things): Case[] {
-  return door.entry.sends.flatMap((sent) => {
+function casesOf({ entry }: { entry: Pick<Entry, 'sends'> }, own: Things): Case[] {
+  return entry.sends.flatMap((sent) => {
     const named = kindsIn(JSON.stringify(sent))
     const said = (which: (place: number) => boolean, others: Things, kindOf: (kind: Kind) => Kind = (kind) => kind): JsonObject =>
       filled(sent, (kind, place) => (which(place) ? others[kindOf(kind)] : own[kind])) as JsonObject
@@ -41,7 +43,6 @@ function casesOf(door: Door, own: Things): Case[] {
       [kind, alsoNamed[kind]]
         .filter((each) => each !== undefined)
         .map((as) => ({
-          door,
           sent,
           at: `${JSON.stringify(sent)} with @${as} of another in place ${place + 1}`,
           input: (others) =>
@@ -52,31 +53,34 @@ function casesOf(door: Door, own: Things): Case[] {
             ),
         })),
     )
-    if (named.length > 1) cases.push({ door, sent, at: `${JSON.stringify(sent)} all of another`, input: (others) => said(() => true, others) })
+    if (named.length > 1) cases.push({ sent, at: `${JSON.stringify(sent)} all of another`, input: (others) => said(() => true, others) })
     return cases
   })
 }
 
 const idForm = /(?<![a-z0-9])0[a-z0-9]{14}(?![a-z0-9])/g
-const timeForm = /\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)?/g
 
-/** What an answer says, without what is of its request alone. Of what was made or changed, neither new ids nor times; what was named comes as its kind. */
-function told({ status, headers, text }: Answer, others: Things, isNew: boolean): Json {
-  let plain = text.replaceAll(/("requestId":|"request_id":)"[^"]*"/g, '$1""')
-  for (const [kind, thing] of Object.entries(others).sort(([, one], [, other]) => other.length - one.length)) plain = plain.replaceAll(thing, `<${kind}>`)
-  if (isNew)
-    plain = plain
-      .replaceAll(idForm, '<id>')
-      .replaceAll(timeForm, '<time>')
-      .replaceAll(/"(secret|token|refreshToken|access|refresh|ticket|address|prefix|hash)":"[^"]*"/g, '"$1":""')
-      .replaceAll(/\d{10,}(\.\d+)?/g, '<number>')
+/** What an answer says, without what is of its request alone. What was named comes as its kind; of what was made or changed only what there is to read in it. */
+function told({ status, headers, text }: Answer, others: Things, changes: boolean): Json {
+  const isMade = changes && status < 400
+  const named = (said: string): string => Object.entries(others).reduce((plain, [kind, thing]) => plain.replaceAll(thing, `<${kind}>`), said)
+  const plain = named(text.replaceAll(/("requestId":|"request_id":)"[^"]*"/g, '$1""'))
   const { date: _date, 'x-request-id': _id, 'content-length': length, etag: _etag, ...rest } = headers
-  const kept = Object.entries(rest).map(([name, value]) => {
-    let shown = value
-    for (const [kind, thing] of Object.entries(others)) shown = shown.replaceAll(thing, `<${kind}>`)
-    return [name, isNew ? shown.replaceAll(idForm, '<id>') : shown] as [string, string]
-  })
-  return { status, headers: { ...Object.fromEntries(kept), ...(!isNew && length !== undefined && { 'content-length': length }) }, text: plain }
+  const kept = Object.entries(rest).map(([name, value]) => [name, isMade ? named(value).replaceAll(idForm, '<id>') : named(value)] as const)
+  return {
+    status,
+    headers: { ...Object.fromEntries(kept), ...(!isMade && length !== undefined && { 'content-length': length }) },
+    text: isMade ? keysOf(plain) : changes ? plain.replaceAll(idForm, '<id>') : plain,
+  }
+}
+
+/** The keys of an object, and of those within. */
+function keysOf(text: string): string {
+  if (!text.startsWith('{')) return text === '' ? '' : 'not an object'
+  const object = JSON.parse(text) as JsonObject
+  return Object.entries(object)
+    .flatMap(([key, value]) => [key, ...(value && typeof value === 'object' && !Array.isArray(value) ? Object.keys(value).map((inner) => `${key}.${inner}`) : [])])
+    .join(' ')
 }
 
 /** Everything of a workspace that stands in the database: each row of each table that says whose it is, or hangs on one that does. */
@@ -103,7 +107,9 @@ async function rowsOf(workspace: string): Promise<Map<string, string[]>> {
   const asked = [...tables.map(({ name }) => [name, 'workspace_id = $1'] as const), ...Object.entries(hangs)]
   const found = new Map<string, string[]>()
   for (const [name, where] of asked) {
-    const rows = await database.query<{ row: string }>(`select md5(t::text) || ' ' || left(t::text, 300) as row from ${name} t where ${where}`, [workspace])
+    // The server that holds a connection says every few seconds that it does.
+    const row = name === 'connections' ? `(to_jsonb(t) - 'seen_at')::text` : 't::text'
+    const rows = await database.query<{ row: string }>(`select md5(${row}) || ' ' || left(${row}, 300) as row from ${name} t where ${where}`, [workspace])
     found.set(name, rows.map(({ row }) => row).toSorted())
   }
   return found
@@ -132,7 +138,8 @@ async function isSlower(one: () => Promise<Answer>, other: () => Promise<Answer>
   return true
 }
 
-const strangers = doors.filter(({ entry }) => !entry.ends)
+/** Those that change nothing first: what the second makes of its own, under whatever name, it is shown. */
+const strangers = doors.filter(({ entry }) => !entry.ends).toSorted((one, other) => Number(other.reads) - Number(one.reads))
 const asks = (door: Door, input: JsonObject, { token }: World): Promise<Answer> => ask(here.server.url, door.request(input), bearer(token))
 
 test('what names nothing of another shows nothing of another', async () => {
@@ -147,26 +154,50 @@ test('what names nothing of another shows nothing of another', async () => {
     }
 })
 
+test('what is told for as long as one listens is no more of another than of nobody', async () => {
+  const traces = await tracesOf(first)
+  const nobody = nobodys(first.things)
+  const problems: string[] = []
+  for (const door of streamDoors)
+    for (const { at, input } of casesOf(door, second.things)) {
+      const both = await Promise.all([first.things, nobody].map(async (others) => ({ others, listening: await door.open(here.server.url, input(others), bearer(second.token)) })))
+      // Refused or ended, or something is told, or nothing is for a while.
+      const [is, should] = await Promise.all(
+        both.map(async ({ others, listening }) => {
+          await Promise.race([listening.ended, sleep(300)])
+          const text = listening.text()
+          const traced = tracesIn(text, traces, JSON.stringify(input(others)))
+          if (traced.length > 0) problems.push(`${door.name} ${at}: tells ${traced.join(', ')}`)
+          listening.close()
+          return JSON.stringify(told({ status: listening.status, headers: {}, text: listening.status < 400 && text.includes('snapshot') ? '' : text, ms: 0 }, others, false))
+        }),
+      )
+      if (is !== should) problems.push(`${door.name} ${at}:\n  is     ${is}\n  should ${should}`)
+    }
+  expect(problems.join('\n')).toBe('')
+})
+
 test('an id of another workspace is answered as one that nobody has, by every way, in every place', { timeout: 300_000 }, async () => {
   const traces = await tracesOf(first)
   const before = await rowsOf(first.things.workspace)
-  const nobody = nobodys(first.things)
+  const [nobody, spare] = [nobodys(first.things), nobodys(first.things, 'gone')]
   const problems: string[] = []
   let count = 0
   for (const door of strangers)
-    for (const { at, input } of casesOf(door, second.things)) {
+    for (const { sent, at, input } of casesOf(door, second.things)) {
       count++
-      const [another, lost] = [input(first.things), input(nobody)]
+      const { shared } = door.entry
+      const isClaim = shared !== undefined && kindsIn(JSON.stringify(sent)).includes(shared.kind)
+      // What makes a thing of that name would give it to somebody.
+      const [another, lost] = [input(first.things), input(isClaim ? spare : nobody)]
       const answer = await asks(door, another, second)
       const expected = await asks(door, lost, second)
       const where = `${door.name} ${at}`
       if (answer.status >= 500) problems.push(`${where}: ${answer.status} ${answer.text.slice(0, 300)}`)
       const traced = tracesIn(answer.text, traces, JSON.stringify(another))
       if (traced.length > 0 && door.id !== 'audit.list') problems.push(`${where}: tells ${traced.join(', ')}`)
-      const { shared } = door.entry
-      if (shared && answer.status === shared.status) continue
-      const isNew = answer.status < 400
-      const [is, should] = [told(answer, first.things, isNew), told(expected, nobody, isNew)]
+      if (isClaim && answer.status === shared.status) continue
+      const [is, should] = [told(answer, first.things, isMade), told(expected, nobody, !door.reads)]
       if (JSON.stringify(is) !== JSON.stringify(should)) problems.push(`${where}:\n  is     ${JSON.stringify(is).slice(0, 700)}\n  should ${JSON.stringify(should).slice(0, 700)}`)
       else if (
         Math.abs(answer.ms - expected.ms) > 100 &&

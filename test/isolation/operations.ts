@@ -7,7 +7,7 @@ import type { JsonObject, Role } from '@sluice/schema'
 export interface Entry {
   /** The least role that may; `public` asks for no credential, `anyone` for any at all. */
   least: Role | 'public' | 'anyone'
-  /** What a key's scopes must reach; null: nothing in particular. */
+  /** What a key's scopes must reach, each of them; null: nothing in particular. */
   scope: string | null
   /** What is sent: the first for roles too. Names of headers have a dash. */
   sends: readonly JsonObject[]
@@ -17,8 +17,8 @@ export interface Entry {
   ends?: true
   /** It is a stream: opened where those are. */
   holds?: true
-  /** What comes of a thing of one's own under another's id is refused in its own words: one name space for all. By status, with the reason. */
-  shared?: { status: number; why: string }
+  /** Something new under another's name is refused with this status, because the names of its kind are one name space for all. */
+  shared?: { kind: 'session' | 'workspaceHandle'; status: number; why: string }
 }
 
 const of = (least: Entry['least'], scope: string | null, ...sends: JsonObject[]): Entry => ({ least, scope, sends: sends.length > 0 ? sends : [{}] })
@@ -86,7 +86,7 @@ export const core: Readonly<Record<string, Entry>> = {
     { where: { id: '@run' } },
     { where: { workflowId: '@workflow' } },
   ),
-  'runs.get': runsRead({ id: '@run', include: ['version', 'pauses', 'steps', 'outputs'] }),
+  'runs.get': runsRead({ id: '@run' }, { id: '@run', include: ['version', 'pauses', 'steps', 'outputs'] }),
   'runs.find': runsRead({ workflow: '@workflow', transactionId: '@transaction' }),
   'runs.current': runsRead({ workflow: '@workflow' }, { workflow: '@workflow', run: '@run' }),
   'runs.wait': runsRead({ id: '@run', until: 'parked', ms: 2_000 }),
@@ -129,18 +129,18 @@ export const core: Readonly<Record<string, Entry>> = {
 
   'schedules.list': to('schedules.read', 'viewer')({ limit: 100, count: true }, { workflow: '@workflow', count: true }, { where: { id: '@schedule' } }),
   'schedules.get': to('schedules.read', 'viewer')({ id: '@schedule' }),
-  'schedules.create': to('schedules.manage', 'editor')({ workflow: '@workflow', cron: '30 2 1 1 *' }),
-  'schedules.update': to('schedules.manage', 'editor')({ id: '@schedule', name: 'mine' }),
+  'schedules.create': to('schedules.manage runs.start', 'editor')({ workflow: '@workflow', cron: '30 2 1 1 *' }),
+  'schedules.update': to('schedules.manage runs.start', 'editor')({ id: '@schedule', name: 'mine' }),
   'schedules.pause': to('schedules.control', 'operator')({ id: '@schedule' }),
   'schedules.resume': to('schedules.control', 'operator')({ id: '@schedule' }),
-  'schedules.start': to('schedules.control', 'operator')({ id: '@schedule' }),
+  'schedules.start': to('schedules.control runs.start', 'operator')({ id: '@schedule' }),
   'schedules.delete': to('schedules.manage', 'editor')({ id: '@schedule' }),
   'schedules.preview': to('schedules.read', 'viewer')({ cron: '30 2 1 1 *', after: '2026-03-26T12:00:00Z', count: 2 }),
 
   'webhooks.create': to('webhooks.manage', 'editor')({ name: 'new-hook' }, { name: 'triggers', trigger: { workflow: '@workflow' } }, { name: '@webhookName' }),
   'webhooks.list': to('webhooks.read', 'viewer')({ limit: 100, count: true }, { where: { id: '@webhook' } }),
   'webhooks.get': to('webhooks.read', 'viewer')({ webhook: '@webhook' }),
-  'webhooks.update': to('webhooks.manage', 'editor')({ webhook: '@webhook', trigger: { workflow: '@workflow' } }),
+  'webhooks.update': to('webhooks.manage', 'editor')({ webhook: '@webhook', idHeader: 'x-id' }, { webhook: '@webhook', trigger: { workflow: '@workflow' } }),
   'webhooks.rotate': to('webhooks.manage', 'editor')({ webhook: '@webhook' }),
   'webhooks.delete': to('webhooks.manage', 'editor')({ webhook: '@webhook' }),
   'webhooks.deliveries': to('webhooks.read', 'viewer')({ webhook: '@webhook', count: true }, { webhook: '@webhook', where: { id: '@delivery' } }),
@@ -151,11 +151,11 @@ export const core: Readonly<Record<string, Entry>> = {
   'sessions.get': talks({ id: '@session', lineIds: true, messages: 100 }),
   'sessions.create': {
     ...talks({ title: 'New' }, { workflow: '@chatbot' }, { user: '@user' }, { externalId: '@externalId' }, { id: '@session', title: 'Mine' }),
-    shared: { status: 409, why: taken },
+    shared: { kind: 'session', status: 409, why: taken },
   },
   'sessions.put': {
     ...talks({ id: '@session', title: 'Mine' }, { id: '0isolation0put1', workflow: '@chatbot' }, { id: '0isolation0put2', user: '@user' }),
-    shared: { status: 409, why: taken },
+    shared: { kind: 'session', status: 409, why: taken },
   },
   'sessions.update': talks({ id: '@session', title: 'Mine', metadata: { a: 1 } }),
   'sessions.delete': talks({ id: '@session' }),
@@ -213,7 +213,7 @@ export const core: Readonly<Record<string, Entry>> = {
   ),
   'records.delete': to('records.write', 'operator')({ collection: 'notes', id: '@note' }, { collection: 'workflow_sessions', id: '@session' }),
   'records.login': { ...of('public', null, { collection: 'users', email: '@email', password: 'not this one' }), ends: true },
-  'records.renew': of('anyone', null, { collection: 'users' }),
+  'records.renew': { ...of('anyone', null, { collection: 'users' }), keys: false },
   'records.batch': to('records.write', 'operator')(
     { requests: [{ do: 'create', collection: 'notes', values: { text: 'mine' } }] },
     { requests: [{ do: 'create', collection: 'notes', values: { text: 'mine', about: '@note' } }] },
@@ -234,7 +234,7 @@ export const core: Readonly<Record<string, Entry>> = {
   'auth.ticket': of('anyone', null, {}),
 
   'keys.list': to('keys.manage', 'viewer')({ limit: 100, count: true }, { userId: '@user' }, { where: { id: '@key' } }),
-  'keys.create': to('keys.manage', 'viewer')({ name: 'New', scopes: [] }),
+  'keys.create': to('keys.manage', 'viewer')({ name: 'New', scopes: ['keys.manage'] }),
   'keys.revoke': to('keys.manage', 'viewer')({ id: '@key' }),
   'secrets.list': to('secrets.list', 'editor')({ limit: 100, count: true }, { where: { name: '@secret' } }),
   'secrets.set': to('secrets.manage', 'admin')({ name: '@secret', value: 'mine' }),
@@ -246,7 +246,7 @@ export const core: Readonly<Record<string, Entry>> = {
   'workspaces.get': to('workspaces.read', 'viewer')({ workspace: '@workspace' }),
   'workspaces.create': {
     ...to('workspaces.manage', 'owner')({ name: 'New' }, { name: 'New', handle: '@workspaceHandle' }),
-    shared: { status: 409, why: 'Handles of workspaces are one name space for all' },
+    shared: { kind: 'workspaceHandle', status: 409, why: 'Handles of workspaces are one name space for all' },
   },
   'workspaces.update': to('workspaces.manage', 'owner')({ workspace: '@workspace', name: 'Mine' }),
   'workspaces.delete': to('workspaces.manage', 'owner')({ workspace: '@workspace' }),
@@ -256,10 +256,10 @@ export const core: Readonly<Record<string, Entry>> = {
   'members.remove': to('members.manage', 'admin')({ userId: '@user' }),
   'users.list': to('users.read', 'viewer')({ limit: 100, count: true }, { where: { id: '@user' } }),
   'users.get': to('users.read', 'viewer')({ id: '@user' }),
-  'users.update': to('users.manage', 'viewer')({ id: '@user', name: 'Mine' }, { id: '@self', defaultWorkspace: '@workspace' }),
-  'users.delete': to('users.manage', 'viewer')({ id: '@user' }),
+  'users.update': { ...to('users.manage', 'viewer')({ id: '@user', name: 'Mine' }, { id: '@self', defaultWorkspace: '@workspace' }), keys: false },
+  'users.delete': { ...to('users.manage', 'viewer')({ id: '@user' }), keys: false },
   'users.changePassword': { ...of('anyone', null, { current: 'not this one', next: 'one two three four' }), keys: false },
-  'users.resetPassword': to('users.manage', 'viewer')({ id: '@user' }),
+  'users.resetPassword': { ...to('users.manage', 'viewer')({ id: '@user' }), keys: false },
   'audit.list': to('audit.read', 'admin')(
     { limit: 100, count: true },
     { principal: '@user' },
@@ -310,7 +310,7 @@ const pocketbase: Readonly<Record<string, Entry>> = {
   recordsUpdate: to('records.write', 'operator')({ collection: 'notes', id: '@note', about: '@note' }, { collection: 'workflow_sessions', id: '@session', title: 'Mine' }),
   recordsDelete: to('records.write', 'operator')({ collection: 'notes', id: '@note' }, { collection: 'workflow_sessions', id: '@session' }),
   authWithPassword: { ...of('public', null, { collection: 'users', identity: '@email', password: 'not this one' }), ends: true },
-  authRefresh: of('anyone', null, { collection: 'users' }),
+  authRefresh: { ...of('anyone', null, { collection: 'users' }), keys: false },
   authMethods: of('public', null, { collection: 'users' }),
   collectionsList: to('records.admin', 'admin')(),
   collectionsView: to('records.admin', 'admin')({ collection: 'workflow_sessions' }),
@@ -330,12 +330,14 @@ const pocketbase: Readonly<Record<string, Entry>> = {
 
 const spurred: JsonObject = { name: 'Mine', description: '', definition: { nodes: [], links: [] } }
 const approve: JsonObject = { inputs: {}, user_id: 'me', action: 'APPROVE' }
-const spurStart = runsStart(
+const spurStart = to('runs.start workflows.read pauses.read', 'operator')(
   { workflow_id: '@workflow', initial_inputs: { in: {} } },
   { workflow_id: '@chatbot', initial_inputs: { in: { user_message: 'Hello', session_id: '@session' } } },
-  { workflow_id: '@workflow', initial_inputs: { in: {} }, parent_run_id: '@run' },
-  { workflow_id: '@workflow', initial_inputs: { in: {} }, files: { in: ['@testFile'] } },
+  { workflow_id: '@quick', initial_inputs: { in: {} }, parent_run_id: '@run' },
+  { workflow_id: '@quick', initial_inputs: { in: {} }, files: { in: ['@testFile'] } },
 )
+/** PySpur's runs come with their version and their pauses. */
+const spurRuns = to('runs.read workflows.read pauses.read', 'viewer')
 const onWorkflow: JsonObject = { workflow_id: '@workflow' }
 const onRun: JsonObject = { run_id: '@run' }
 
@@ -348,24 +350,28 @@ const pyspur: Readonly<Record<string, Entry>> = {
   deleteWorkflow: to('workflows.delete', 'editor')(onWorkflow),
   duplicateWorkflow: mayEdit(onWorkflow),
   getWorkflowOutputVariables: mayRead(onWorkflow),
-  uploadTestFiles: to('files.use', 'operator')({ ...onWorkflow, node_id: 'in', files: ['a,b'] }),
+  uploadTestFiles: to('files.use workflows.edit', 'editor')({ ...onWorkflow, node_id: 'in', files: ['a,b'] }),
   getTestFile: to('files.read', 'viewer')({ ...onWorkflow, name: '@testFile' }),
   getWorkflowVersions: mayRead(onWorkflow),
-  listPausedWorkflows: runsRead({ page_size: 100 }),
+  listPausedWorkflows: spurRuns({ page_size: 100 }),
   getPauseHistory: to('pauses.read', 'viewer')(onRun),
-  processPauseAction: to('pauses.decide', 'operator')({ ...onRun, ...approve }, { run_id: '@pause', ...approve }, { ...onRun, ...approve, user_id: '@user' }),
+  processPauseAction: to('pauses.decide runs.read workflows.read pauses.read', 'operator')(
+    { ...onRun, ...approve },
+    { run_id: '@pause', ...approve },
+    { ...onRun, ...approve, user_id: '@user' },
+  ),
   runWorkflow: spurStart,
   runWorkflowV2: spurStart,
   startRun: spurStart,
   runPartialWorkflow: tries({ ...onWorkflow, node_id: 'in', initial_inputs: { in: {} } }),
-  getWorkflowRuns: runsRead({ ...onWorkflow, page_size: 100 }, { ...onWorkflow, status: 'PAUSED' }),
-  cancelWorkflow: runsControl(onRun),
-  listRuns: runsRead({ page_size: 100, parent_only: false }),
-  getRun: runsRead(onRun),
-  getRunStatus: runsRead(onRun),
-  getRunStatusOfDeployment: runsRead(onRun),
-  getRunTasks: runsRead(onRun),
-  getRunChildren: runsRead(onRun),
+  getWorkflowRuns: spurRuns({ ...onWorkflow, page_size: 100 }, { ...onWorkflow, status: 'PAUSED' }),
+  cancelWorkflow: to('runs.control workflows.read pauses.read', 'operator')(onRun),
+  listRuns: spurRuns({ page_size: 100, parent_only: false }),
+  getRun: spurRuns(onRun),
+  getRunStatus: spurRuns(onRun),
+  getRunStatusOfDeployment: spurRuns(onRun),
+  getRunTasks: spurRuns(onRun),
+  getRunChildren: spurRuns(onRun),
   deleteRun: to('runs.delete', 'editor')(onRun),
   createSession: talks(
     { user_id: 'me', workflow_id: '@chatbot' },
@@ -456,10 +462,19 @@ const reported = to('runs.report', 'operator')(
   { workflow_id: '@workflow', transaction_id: '@run', step_id: 'ship', response: 1 },
 )
 
+/** An execution comes with the graph of its version. */
+const execution = to('runs.read workflows.read', 'viewer')
+
 const medusa: Readonly<Record<string, Entry>> = {
-  GetWorkflowsExecutions: runsRead({ limit: 1_000 }, { workflow_id: ['@workflow', '@handle'] }, { transaction_id: ['@transaction', '@run'] }, { q: '@transaction' }, { q: '@run' }),
-  GetWorkflowsExecutionsId: runsRead({ id: 'wf_exec_@run' }, { id: '@run' }),
-  GetWorkflowsExecutionsWorkflow_idTransaction_id: runsRead(onTransaction, { workflow_id: '@workflow', transaction_id: '@run' }),
+  GetWorkflowsExecutions: execution(
+    { limit: 1_000 },
+    { workflow_id: ['@workflow', '@handle'] },
+    { transaction_id: ['@transaction', '@run'] },
+    { q: '@transaction' },
+    { q: '@run' },
+  ),
+  GetWorkflowsExecutionsId: execution({ id: 'wf_exec_@run' }, { id: '@run' }),
+  GetWorkflowsExecutionsWorkflow_idTransaction_id: execution(onTransaction, { workflow_id: '@workflow', transaction_id: '@run' }),
   PostWorkflowsExecutionsWorkflow_idRun: runsStart({ workflow_id: '@workflow' }, onTransaction),
   PostWorkflowsExecutionsWorkflow_idStepsSuccess: reported,
   PostWorkflowsExecutionsWorkflow_idStepsFailure: reported,

@@ -5,11 +5,12 @@ import { describeDialect } from '../../packages/server/src/openapi/dialect.ts'
 import { contractOf } from '../../packages/server/test/openapi/contract.ts'
 import { send } from '../openapi/sending.ts'
 import { approval, external, flow, signal } from '../support/flow.ts'
+import { openRealtime } from './listening.ts'
 import { admin, type Caller, callerOf } from '../support/server.ts'
 
 /** All that the tests of isolation name things by: ids, and names that count in one workspace. */
 export const kinds = [
-  ...['workflow', 'handle', 'run', 'transaction', 'pause', 'idempotency'],
+  ...['workflow', 'handle', 'run', 'transaction', 'pause', 'idempotency', 'quick'],
   ...['chatbot', 'chatbotHandle', 'session', 'message', 'round', 'log', 'externalId', 'file', 'nodeFile', 'testFile'],
   ...['canvas', 'node', 'link', 'canvasFile', 'task', 'trial'],
   ...['queue', 'queueItem', 'schedule', 'webhook', 'webhookName', 'delivery', 'hook'],
@@ -41,9 +42,12 @@ export function filled(value: Json, thing: (kind: Kind, place: number) => string
 export const markOf = (name: string): string => `marked-${name}`
 
 /** What nobody has, as long as the thing and of its form. */
-export function nobodys(things: Things): Things {
-  const other = (text: string): string => text.replaceAll(/\b0[a-z0-9]{14}\b/g, (id) => `0${id.slice(8)}${id.slice(1, 8)}`).replaceAll('made', 'lost')
-  return Object.fromEntries(Object.entries(things).map(([kind, thing]) => [kind, other(thing)])) as unknown as Things
+export function nobodys(things: Things, word: 'lost' | 'gone' = 'lost'): Things {
+  const turn = word === 'lost' ? 8 : 5
+  const other = (text: string): string => text.replaceAll(/\b0[a-z0-9]{14}\b/g, (id) => `0${id.slice(turn)}${id.slice(1, turn)}`).replaceAll('made', word)
+  // A connection's id is of no form.
+  const turned = (text: string): string => text.slice(turn) + text.slice(0, turn)
+  return Object.fromEntries(Object.entries(things).map(([kind, thing]) => [kind, kind === 'client' ? turned(thing) : other(thing)])) as unknown as Things
 }
 
 export interface World {
@@ -89,6 +93,7 @@ export async function furnish(url: string, token: string, name: string, workspac
   const { id: run } = await caller.start(workflow, start)
   const [pause] = await caller.pauses(run)
 
+  const { id: quick } = await caller.workflow(flow({ in: 'input', out: 'output' }, ['in > out']), `Quick ${mark}`)
   const chatbotHandle = made('bot')
   const bot = {
     ...flow({ in: 'input', which: { type: 'human', config: { kind: 'question', message: `Which ${mark}?` } }, out: 'output' }, ['in > which > out']),
@@ -152,10 +157,9 @@ export async function furnish(url: string, token: string, name: string, workspac
   await call('PUT', '/v1/model', { url: 'https://api.example.com/v1', model: mark, key: mark })
   const note = await call<Made>('POST', '/v1/collections/notes/records', { values: { text: mark } })
 
-  const gone = new AbortController()
-  const client = await connected(url, token, ['workflow_sessions/*'], gone.signal)
+  const connection = await openRealtime(url, ['workflow_sessions/*'], { authorization: `Bearer ${token}` })
   const things: Things = {
-    ...{ workflow, handle, run, transaction, pause: pause!.id, idempotency },
+    ...{ workflow, handle, run, transaction, pause: pause!.id, idempotency, quick },
     ...{
       chatbot,
       chatbotHandle,
@@ -171,7 +175,7 @@ export async function furnish(url: string, token: string, name: string, workspac
     ...{ canvas, node, link, canvasFile, task, trial },
     ...{ queue, queueItem: pushed.ids[0], schedule, webhook: hooked.id, webhookName, delivery: delivered.id, hook: hooked.address.split('/').slice(-2).join('/') },
     ...{ key, user, email, self: me.id, secret, note: note.id, workspace, workspaceHandle: `made-${name}` },
-    client,
+    client: connection.client,
   }
   return {
     things,
@@ -179,30 +183,7 @@ export async function furnish(url: string, token: string, name: string, workspac
     token,
     mark,
     async [Symbol.asyncDispose]() {
-      gone.abort()
+      connection.close()
     },
   }
-}
-
-/** A connection of PocketBase's realtime over which the topics are subscribed to. Its id. */
-async function connected(url: string, token: string, subscriptions: string[], signal: AbortSignal): Promise<string> {
-  const response = await fetch(`${url}/api/realtime`, { headers: { accept: 'text/event-stream' }, signal })
-  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader()
-  let text = ''
-  while (!/"clientId":"([^"]+)"/.test(text)) {
-    const { value, done } = await reader.read()
-    if (done) throw new Error('no connection')
-    text += value
-  }
-  void (async () => {
-    for (;;) if ((await reader.read()).done) return
-  })().catch(() => {})
-  const clientId = /"clientId":"([^"]+)"/.exec(text)![1]!
-  const told = await fetch(`${url}/api/realtime`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
-    body: JSON.stringify({ clientId, subscriptions }),
-  })
-  if (told.status !== 204) throw new Error(`not subscribed: ${told.status} ${await told.text()}`)
-  return clientId
 }

@@ -207,7 +207,7 @@ export function createConnections({ database, doorbell, log }: { database: Datab
         topics: names,
         keys: names.map((name) => (keeps.has(name) ? keyOf(name) : null)),
       })
-      if (!taken) throw refused(await addressOfConnection(database, id), address)
+      if (!taken) throw refused(await addressOfConnection(database, { id, workspaceId: principal.workspaceId }), address)
       doorbell.ring({ connections: [id] })
     },
     async toldSoFar({ userId, workspaceId }, topic) {

@@ -63,9 +63,10 @@ export async function subscribeConnection(tx: Tx, { id, address, workspaceId, pr
   return rows.length > 0
 }
 
-/** From where it was opened. */
-export async function addressOfConnection(tx: Tx, id: string): Promise<string | undefined> {
-  const [row] = await tx.query<{ address: string }>({ name: 'connections-address', text: 'select address from connections where id = $1' }, [id])
+/** From where it was opened, as far as this workspace may know of it: whoever has subscribed over it decides whose it is. */
+export async function addressOfConnection(tx: Tx, { id, workspaceId }: { id: string; workspaceId: string }): Promise<string | undefined> {
+  const text = 'select address from connections where id = $1 and (workspace_id is null or workspace_id = $2)'
+  const [row] = await tx.query<{ address: string }>({ name: 'connections-address', text }, [id, workspaceId])
   return row?.address
 }
 
