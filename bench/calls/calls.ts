@@ -56,12 +56,12 @@ export async function askAll<Name extends string>(measuring: Measuring, { from, 
     if (ended !== null) throw new Error(ended)
     for (const result of results) {
       found.set(result.name, [...(found.get(result.name) ?? []), result])
-      if ('failed' in result) failed.set(result.name, `\`${result.name}\` failed: ${firstLine(result.failed)}.`)
-      else say(`${result.name.padEnd(26)} ${result.figures.map(({ perSecond, p50 }, at) => `${inFlight[at]}: ${figure(perSecond)}/s, p50 ${figure(p50)} ms`).join('   ')}`)
+      if (result.failed !== null) failed.set(result.name, `\`${result.name}\` failed ${firstLine(result.failed).slice(0, 200)}.`)
+      say(`${result.name.padEnd(26)} ${result.figures.map(({ perSecond, p50 }, at) => `${inFlight[at]}: ${figure(perSecond)}/s, p50 ${figure(p50)} ms`).join('   ')}`)
     }
   }
   const over = (name: string, level: number): CallFigures | undefined => {
-    const all = (found.get(name) ?? []).flatMap((result) => ('figures' in result ? (result.figures[level] ?? []) : []))
+    const all = (found.get(name) ?? []).flatMap((result) => result.figures[level] ?? [])
     return all.length > 0 ? medians(all) : undefined
   }
   return { of: new Map(names.map((name) => [name, inFlight.map((_, level) => over(name, level))])), failed: [...failed.values()] }

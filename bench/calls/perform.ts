@@ -18,7 +18,12 @@ export interface Task extends Place {
 /** Costs are those of one call, those of what it began included. */
 export type CallFigures = Record<'perSecond' | 'p50' | 'p99' | 'statements' | 'cpuNode' | 'cpuPostgres', number>
 
-export type CallResult = { name: string; figures: CallFigures[] } | { name: string; failed: string }
+/** As many figures as numbers in flight that it got through, and why there are no more of them. */
+export interface CallResult {
+  name: string
+  figures: CallFigures[]
+  failed: string | null
+}
 
 /** Filled by then, before each number in flight. */
 const warmShare = 0.5
@@ -30,9 +35,10 @@ export async function* perform({ from, calls, inFlight, seconds, databaseUrl, po
   const { open } = (await import(from)) as { open: OpenCalls }
   const { requests, settled, close } = await open(databaseUrl)
 
-  async function figuresOf(request: Repeated): Promise<CallFigures[]> {
+  async function measure(name: string, request: Repeated): Promise<CallResult> {
     const loader = await startLoader(request)
     const figures: CallFigures[] = []
+    let failed: string | null = null
     try {
       for (const each of inFlight) {
         const load = await loader.load(each)
@@ -46,19 +52,15 @@ export async function* perform({ from, calls, inFlight, seconds, databaseUrl, po
         const [p50, p99] = [quantile(ended, 0.5), quantile(ended, 0.99)]
         figures.push({ perSecond: ended.length / (ms / 1000), p50, p99, statements: ofOne(statements), cpuNode: ofOne(cpuNode), cpuPostgres: ofOne(cpuPostgres) })
       }
-    } finally {
-      await loader.close()
-      await settled?.()
+    } catch (error) {
+      failed = `with ${inFlight[figures.length]} in flight: ${error instanceof Error ? error.message : String(error)}`
     }
-    return figures
+    await loader.close()
+    await settled?.()
+    return { name, figures, failed }
   }
 
-  for (const name of calls) {
-    yield await figuresOf(requests[name]!).then(
-      (figures) => ({ name, figures }),
-      (error: unknown) => ({ name, failed: error instanceof Error ? error.message : String(error) }),
-    )
-  }
+  for (const name of calls) yield await measure(name, requests[name]!)
   await close()
   await meters.close()
 }

@@ -68,6 +68,7 @@ export const open: OpenCalls<RecordCall> = async (databaseUrl) => {
       'record-create-pocketbase': asked('POST', `/api/collections/${written}/records`, 200, values),
       'record-update': asked('PATCH', each, 200, { values: { pages: 321 } }),
       'record-get': asked('GET', each, 200),
+      'record-newest-1m': asked('GET', at(many, '?limit=30&sort=-created'), 200),
       'record-list-10k': asked('GET', at(few, found), 200),
       'record-list-1m': asked('GET', at(many, found), 200),
       'record-batch-50': asked('POST', '/v1/records/batch', 200, { requests: Array.from({ length: 50 }, () => ({ do: 'create', collection: written, values })) }),

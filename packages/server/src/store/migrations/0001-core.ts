@@ -432,6 +432,8 @@ export class Core0001 extends Migration {
         updated_at timestamptz(3) not null,
         primary key (workspace_id, collection, id)
       )`)
+    // Newest first is what nearly every list asks for. No value of a record is in it: a change of one writes no index.
+    this.addSql('create index records_made on records (workspace_id, collection, created_at, id)')
     // What there is one of: a digest of the value, which may be longer than an index takes.
     this.addSql(`
       create table record_keys (
