@@ -20,6 +20,9 @@ beforeAll(async () => {
 })
 afterAll(() => server[Symbol.asyncDispose]())
 
+/** Of a round that will wait: it may do so already when the answer is made. */
+const goesOn = expect.stringMatching(/^(running|waiting)$/)
+
 let people = 0
 async function member(role: string): Promise<{ id: string; token: string }> {
   const email = `person${++people}@example.com`
@@ -169,7 +172,7 @@ describe('a bound session', () => {
   test('answers a message: its round is committed with it, and its status, current step, steps and progress are those of the round', async () => {
     const flow = await workflow({ in: 'input', work: external({ title: 'The work' }), answer: template('You said {{ input.text }}') }, ['in > work > answer'])
     const { session, message, runId } = await send(flow.id, 'Hello')
-    expect(session).toMatchObject({ title: 'Hello', workflowId: flow.id, status: 'running' })
+    expect(session).toMatchObject({ title: 'Hello', workflowId: flow.id, status: goesOn })
     expect(message).toMatchObject({ role: 'user', text: 'Hello', runId })
     await parked(runId!)
     const under = await get(session)
@@ -207,7 +210,7 @@ describe('a bound session', () => {
   test('takes running as a command: a round with the context as its input, or nothing while one is live; a status that is equal is none', async () => {
     const made = await create({ workflow: (await slow()).id, context: { topic: 'old' } })
     const running = await update(made, { status: 'running', context: { topic: 'AI' } })
-    expect(running).toMatchObject({ status: 'running', context: { topic: 'AI' } })
+    expect(running).toMatchObject({ status: goesOn, context: { topic: 'AI' } })
     const [round] = await rounds(made)
     expect((await server.get(round!.id)).input).toEqual({ topic: 'AI' })
     await parked(round!.id)
@@ -600,7 +603,7 @@ describe('a stop', () => {
     for (const { runId: id } of waiting) expect((await server.get(id!)).status).toBe('cancelled')
     expect((await lines(session)).filter((line) => waiting.some(({ runId: id }) => line.runId === id)).map(({ kind }) => kind)).toEqual(['message', 'message'])
     const next = await send(session.id, 'four')
-    expect(next.session).toMatchObject({ status: 'running', stoppedAt: null })
+    expect(next.session).toMatchObject({ status: goesOn, stoppedAt: null })
     await parked(next.runId!)
     await report(next.runId!, 'work')
     await ended(session)
