@@ -118,7 +118,9 @@ function partsOf(operation: Operation, input: JsonObject): { path: JsonObject; q
 }
 
 /** Where an object in JSON will not do. */
-const isForm = ({ requestBody }: Operation): boolean => requestBody?.content['multipart/form-data'] !== undefined && requestBody.content['application/json'] === undefined
+function isForm({ requestBody }: Operation): boolean {
+  return requestBody?.content['multipart/form-data'] !== undefined && requestBody.content['application/json'] === undefined
+}
 
 /** As a procedure of a dialect takes it. */
 function saidOf(operation: Operation, input: JsonObject): object {

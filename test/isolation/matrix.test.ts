@@ -197,7 +197,7 @@ test('an id of another workspace is answered as one that nobody has, by every wa
       const traced = tracesIn(answer.text, traces, JSON.stringify(another))
       if (traced.length > 0 && door.id !== 'audit.list') problems.push(`${where}: tells ${traced.join(', ')}`)
       if (isClaim && answer.status === shared.status) continue
-      const [is, should] = [told(answer, first.things, isMade), told(expected, nobody, !door.reads)]
+      const [is, should] = [told(answer, first.things, !door.reads), told(expected, nobody, !door.reads)]
       if (JSON.stringify(is) !== JSON.stringify(should)) problems.push(`${where}:\n  is     ${JSON.stringify(is).slice(0, 700)}\n  should ${JSON.stringify(should).slice(0, 700)}`)
       else if (
         Math.abs(answer.ms - expected.ms) > 100 &&

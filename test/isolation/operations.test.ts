@@ -40,7 +40,7 @@ function placesIn(schema: JsonObject, root: JsonObject, at = '', depth = 0): str
   if (additionalProperties && typeof additionalProperties === 'object') found.push(...placesIn(additionalProperties as JsonObject, root, `${at}{}`, depth + 1))
   for (const [key, inner] of Object.entries((properties as Record<string, JsonObject> | undefined) ?? {})) {
     const path = at === '' ? key : `${at}.${key}`
-    if (namesOne.test(key) || saysSo.test(String(inner['description'] ?? ''))) found.push(path)
+    if (namesOne.test(key) || (typeof inner['description'] === 'string' && saysSo.test(inner['description']))) found.push(path)
     found.push(...placesIn(inner, root, path, depth + 1))
   }
   return found

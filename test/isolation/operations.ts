@@ -46,7 +46,6 @@ const calling: JsonObject = {
   links: [{ source: 'in', target: 'sub' }],
 }
 const taken = 'Ids are one name space for all workspaces: one that is taken is refused, and nothing else is told'
-const emails = 'A person has one account by their email in all workspaces'
 
 export const core: Readonly<Record<string, Entry>> = {
   'workflows.list': mayRead({ limit: 100, count: true }, { where: { id: '@workflow' } }, { where: { handle: '@handle' } }),

@@ -17,8 +17,8 @@ import { filled, nobodys, owner, password, type Things, type World } from './wor
  */
 
 const roles = ['viewer', 'operator', 'editor', 'admin', 'owner'] as const satisfies readonly Role[]
-const mayAsRole = (role: Role, least: Entry['least']): boolean =>
-  least === 'public' || least === 'anyone' || roles.indexOf(role as (typeof roles)[number]) >= roles.indexOf(least as (typeof roles)[number])
+const rankOf = (least: Entry['least']): number => (least === 'public' || least === 'anyone' ? 0 : roles.indexOf(least))
+const mayAsRole = (role: Role, least: Entry['least']): boolean => rankOf(role) >= rankOf(least)
 
 let here: Site
 let world: World
@@ -154,7 +154,7 @@ test('one decision, however the credential is shown: as a bearer, bare, as a coo
     const { least, ends, scope, keys: forKeys = true } = door.entry
     // Over tRPC the address is the same for all.
     if (least === 'public' || ends || (!long && door.over === 'trpc' && door.dialect !== null)) continue
-    const at = least === 'anyone' ? 0 : roles.indexOf(least as (typeof roles)[number])
+    const at = rankOf(least)
     for (const role of at > 0 ? [roles[at - 1]!, roles[at]!] : [roles[at]!]) {
       const should: Decision = mayAsRole(role, least) ? 'let in' : 'forbidden'
       const [token, key] = [tokens.get(role)!, keysOf.get(role)!]
