@@ -5,7 +5,7 @@ import { fingerprintOf } from '../store/fingerprint.ts'
 import { newId } from '../store/ids.ts'
 import { takeKey } from '../store/rows/idempotency.ts'
 import { type PauseRecord, lastPauseOf, openPausesOf, readPause } from '../store/rows/pauses.ts'
-import { readRun, runByItself, runOfTransaction } from '../store/rows/runs.ts'
+import { readRun, runByItself, runOfPause, runOfTransaction } from '../store/rows/runs.ts'
 import type { GraphNode } from '../workflows/graph-node.ts'
 import { configOf } from '../workflows/config.ts'
 import { checkValue } from '../workflows/json-schema.ts'
@@ -40,11 +40,18 @@ export function createAnswers(parts: { database: Database; door: Door; workflows
 
   return {
     async decide(actor, input) {
-      const pause = input.id === undefined ? await onlyPause(database, actor, input.runId!) : await readPause(database, actor.workspaceId, input.id)
+      // At once, on two connections: each statement in a row is a part of what a person's answer takes to be followed.
+      const [pause, run] =
+        input.id === undefined
+          ? [await onlyPause(database, actor, input.runId!), undefined]
+          : await Promise.all([readPause(database, actor.workspaceId, input.id), runOfPause(database, input.id)])
       if (!pause) throw input.id === undefined ? await noPause(database, actor, input.runId!) : new Fault('pause_missing')
       // What was read a moment ago is what it was opened with; whether it still is open, the locked run says.
-      await door.passFreely(pause.run_id, actor.workspaceId, async (state, _row, tx) =>
-        decisionOf(actor, input, pause.status === 'open' && state.pauses.has(pause.id) ? pause : await readPause(tx, actor.workspaceId, pause.id)),
+      await door.passFreely(
+        pause.run_id,
+        actor.workspaceId,
+        async (state, _row, tx) => decisionOf(actor, input, pause.status === 'open' && state.pauses.has(pause.id) ? pause : await readPause(tx, actor.workspaceId, pause.id)),
+        run,
       )
       return pause.id
     },

@@ -54,9 +54,10 @@ export interface Door {
   pass(id: string, workspaceId: string | null, ask: (state: RunState, row: RunRow, tx: Tx) => Happening[] | Promise<Happening[]>, tx?: Tx): Promise<Passed>
   /**
    * The same for what is asked most, tried first without the lock: where nobody works on the run it is claimed with the change,
-   * in one statement together with the turns of others. `ask` writes nothing, and may be asked twice.
+   * in one statement together with the turns of others. `ask` writes nothing, and may be asked twice. The run's row may be given
+   * by who has just read it: where it has moved since, the change does not hold, and it is done under the lock.
    */
-  passFreely(id: string, workspaceId: string, ask: (state: RunState, row: RunRow, tx: Tx) => Happening[] | Promise<Happening[]>): Promise<Passed>
+  passFreely(id: string, workspaceId: string, ask: (state: RunState, row: RunRow, tx: Tx) => Happening[] | Promise<Happening[]>, read?: RunRow): Promise<Passed>
   /** Rings for what was committed. */
   passed(passed: Passed): void
   /**
@@ -119,9 +120,9 @@ export function createDoor(parts: DoorParts): Door {
   }
 
   /** Null where it is to be done under the lock: somebody works on the run, or it has moved meanwhile, or nobody here has room. */
-  async function claimFreely(id: string, workspaceId: string, ask: Parameters<Door['passFreely']>[2]): Promise<Passed | null> {
+  async function claimFreely(id: string, workspaceId: string, ask: Parameters<Door['passFreely']>[2], read?: RunRow): Promise<Passed | null> {
     // The run first: what is read of it then is as old at most, and if it is younger, the change will not hold.
-    const row = await readRun(database, id)
+    const row = read ?? (await readRun(database, id))
     if (row?.workspace_id !== workspaceId) return null
     const plan = await plans.of(database, row)
     const [steps, pauses, signals] = await Promise.all([stepsOf(database, [id]), openPausesOf(database, [id]), keptSignalsOf(database, [id])])
@@ -187,8 +188,8 @@ export function createDoor(parts: DoorParts): Door {
         throw error
       }
     },
-    async passFreely(id, workspaceId, ask) {
-      const passed = await inTurn(id, () => claimFreely(id, workspaceId, ask))
+    async passFreely(id, workspaceId, ask, read) {
+      const passed = await inTurn(id, () => claimFreely(id, workspaceId, ask, read))
       if (!passed) return door.pass(id, workspaceId, ask)
       passed.begun!()
       return passed

@@ -88,6 +88,15 @@ export async function readRun(tx: Tx, id: string): Promise<RunRow | undefined> {
   return rows[0]
 }
 
+/** The run that this pause is of. */
+export async function runOfPause(tx: Tx, pauseId: string): Promise<RunRow | undefined> {
+  const rows = await tx.query<RunRow & Record<string, unknown>>(
+    { name: 'runs-of-pause', text: `select ${columns} from runs where id = (select run_id from pauses where id = $1)` },
+    [pauseId],
+  )
+  return rows[0]
+}
+
 export interface NewRun {
   id: string
   workspaceId: string
