@@ -33,7 +33,10 @@ export default defineConfig({
     projects: [
       { extends: true, test: { ...bounds, name: 'rooms', include: ['packages/*/test/**/*.test.ts'] } },
       // Starts PostgreSQL once for all of them. Many start servers, which takes its time where much else runs.
-      { extends: true, test: { ...bounds, testTimeout: 60_000, name: 'house', include: ['test/**/*.test.ts'], globalSetup: ['test/support/postgres.ts'] } },
+      {
+        extends: true,
+        test: { ...bounds, testTimeout: 60_000, name: 'house', include: ['test/**/*.test.ts'], setupFiles: ['test/support/traffic.ts'], globalSetup: ['test/support/postgres.ts'] },
+      },
     ],
   },
 })

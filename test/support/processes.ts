@@ -21,13 +21,18 @@ export interface Program {
 const running = new Set<ChildProcess>()
 
 const variant = process.env['BROKEN_VARIANT']
-/** What is loaded before the program: the fault that it is to have. */
-const before = variant ? ['--import', new URL('../broken/load.ts', import.meta.url).href] : []
+/** A folder for what goes over the wire: traffic.ts. */
+const traffic = process.env['SLUICE_TEST_TRAFFIC']
+/** What is loaded before the program: the fault that it is to have, and who notes what it answers. */
+const before = [...(variant ? ['../broken/load.ts'] : []), ...(traffic ? ['./traffic.ts'] : [])].flatMap((path) => ['--import', new URL(path, import.meta.url).href])
 
 /** Runs a program of ours with this Node. Its environment is what is given, and the way to programs. */
 export function start(args: readonly string[], env: Record<string, string> = {}, through: readonly string[] = []): Program {
   const [program, ...rest] = [...through, process.execPath, ...before, ...args]
-  const child = spawn(program!, rest, { env: { PATH: process.env['PATH']!, ...(variant && { BROKEN_VARIANT: variant }), ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(program!, rest, {
+    env: { PATH: process.env['PATH']!, ...(variant && { BROKEN_VARIANT: variant }), ...(traffic && { SLUICE_TEST_TRAFFIC: traffic }), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   running.add(child)
   const said = { stdout: '', stderr: '' }
   const listeners = new Set<() => void>()

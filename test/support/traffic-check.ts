@@ -1,0 +1,182 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Json, JsonObject } from '@sluice/schema'
+import { committed, type Contract, contractOf, type Operation } from '../../packages/server/test/openapi/contract.ts'
+import type { Body, Exchange } from './traffic.ts'
+
+/** Whether what went over the wire in the tests is as the documents say. Run by `npm test`, and by hand: `node test/support/traffic-check.ts FOLDER`. */
+
+interface Place {
+  face: string
+  contract: Contract
+  operation: Operation
+  shape: RegExp
+  literals: number
+}
+
+const faces = ['sluice', 'pyspur', 'orchestrator', 'medusa', 'pocketbase', 'playground', 'openai']
+const contracts = new Map(faces.map((face) => [face, contractOf(committed(face))] as const))
+const escaped = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)
+
+const places: readonly Place[] = [...contracts].flatMap(([face, contract]) =>
+  contract.document.servers.flatMap(({ url }) =>
+    [...contract.operations.values()].map((operation): Place => {
+      const path = (url === '/' ? '' : url) + operation.path
+      const shape = new RegExp(
+        `^${path
+          .split(/\{\w+\}/)
+          .map(escaped)
+          .join('[^/]+')}$`,
+      )
+      return { face, contract, operation, shape, literals: path.replaceAll(/\{\w+\}/g, '').length }
+    }),
+  ),
+)
+
+/** As the server: a literal segment wins over a parameter. */
+function placeOf({ method, url }: Exchange): Place | undefined {
+  const [path = ''] = url.split('?', 1)
+  return places.filter(({ operation, shape }) => operation.method === method && shape.test(path)).sort((one, other) => other.literals - one.literals)[0]
+}
+
+/** Every body of an error that any of the documents knows. */
+const errors = [...contracts.values()].flatMap((contract) => {
+  const schemas = [...contract.operations.values()].flatMap(({ responses }) =>
+    Object.entries(responses).flatMap(([status, { content }]) => (status < '400' || !content?.['application/json'] ? [] : [JSON.stringify(content['application/json'].schema)])),
+  )
+  return [...new Set(schemas)].map((text) => ({ contract, schema: JSON.parse(text) as JsonObject }))
+})
+const isAnError = (body: unknown): boolean => errors.some(({ contract, schema }) => contract.check(body, schema) === null)
+
+const shown = (value: unknown): string => (JSON.stringify(value) ?? '').slice(0, 600)
+
+/** What a request says that its operation has no part for: that it is refused for it, no document says of each operation. */
+const saysMore = ({ requestBody }: Operation, { sent }: Exchange): boolean => !sent.empty && (!requestBody || !requestBody.content[sent.type])
+
+/** What is wrong with an exchange; null: nothing. */
+export function flawOf(exchange: Exchange): string | null {
+  const { method, url, status, answered } = exchange
+  const place = placeOf(exchange)
+  if (!place)
+    return status < 400 || answered.json === undefined || isAnError(answered.json) || isProcedure(url)
+      ? null
+      : `${method} ${status} in no form of an error: ${shown(answered.json)}`
+  const { face, operation, contract } = place
+  const named = `${face} ${operation.id} ${status}`
+  // Of every operation: headers too large, a rate, a server that is about to leave.
+  if (answered.json !== undefined && isAnError(answered.json)) {
+    if (status === 431 || status === 429 || status === 503 || status === 507) return null
+    if ([400, 413, 415].includes(status) && saysMore(operation, exchange)) return null
+  }
+  const said = operation.responses[status] ?? operation.responses['default']
+  if (!said) return status === 304 ? null : `${named} is not described: ${shown(answered.json)}`
+  const flaw = answerFlaw(contract, said.content, answered, url, status) ?? (status < 300 ? requestFlaw(contract, operation, exchange) : null)
+  return flaw === null ? null : `${named} ${flaw}`
+}
+
+const isProcedure = (url: string): boolean => url.startsWith('/trpc')
+
+function answerFlaw(contract: Contract, content: Operation['responses'][string]['content'], answered: Body, url: string, status: number): string | null {
+  if (!content) return answered.empty ? null : `has a body, of which nothing is said: ${answered.type}`
+  if (answered.empty && answered.type === '') return 'has no body'
+  const media = content[answered.type] ?? content['*/*'] ?? Object.entries(content).find(([name]) => name.endsWith('/*') && answered.type.startsWith(name.slice(0, -1)))?.[1]
+  if (!media) return `is ${answered.type || 'of no type'}, which is not described`
+  if (answered.type === 'text/event-stream') return streamFlaw(contract, media.schema, answered.text ?? '')
+  // Who asks for some fields gets those alone.
+  if (answered.json === undefined || (status < 300 && /[?&]fields=/.test(url))) return null
+  const flaw = contract.check(answered.json, media.schema)
+  return flaw === null ? null : `answers otherwise: ${flaw.slice(0, 500)}: ${shown(answered.json)}`
+}
+
+function streamFlaw(contract: Contract, schema: JsonObject, text: string): string | null {
+  for (const message of text.split('\n\n').slice(0, -1)) {
+    const data = message.split('\n').flatMap((line) => (line.startsWith('data:') ? [line.slice(5).trim()] : []))
+    if (data.join('') === '' || data.join('') === '[DONE]') continue
+    let item: Json
+    try {
+      item = JSON.parse(data.join('\n')) as Json
+    } catch {
+      return `has a message that is no JSON: ${message.slice(0, 300)}`
+    }
+    const flaw = contract.check(item, schema)
+    if (flaw !== null) return `streams otherwise: ${flaw.slice(0, 500)}: ${message.slice(0, 400)}`
+  }
+  return null
+}
+
+function requestFlaw(contract: Contract, operation: Operation, { url, sent }: Exchange): string | null {
+  const media = operation.requestBody?.content['application/json']
+  if (media && sent.json !== undefined) {
+    const flaw = contract.check(sent.json, media.schema)
+    if (flaw !== null) return `took what it is not said to take: ${flaw.slice(0, 500)}: ${shown(sent.json)}`
+  }
+  if (operation.requestBody?.required && sent.empty) return 'took a request without the body that it is said to need'
+  const query = new URLSearchParams(url.split('?', 2)[1] ?? '')
+  for (const { in: where, name, required, schema } of operation.parameters) {
+    if (where !== 'query') continue
+    const values = query.getAll(name)
+    if (required && values.length === 0) return `needs no ${name}, though it is said to`
+    if (values.length > 0 && !readings(values).some((value) => contract.check(value, schema) === null)) return `took ${name}=${values.join()}, which it is not said to take`
+  }
+  return null
+}
+
+/** What a query may mean by its text. */
+function readings(values: string[]): unknown[] {
+  const parsed = values.flatMap((text): unknown[] => {
+    try {
+      return [JSON.parse(text)]
+    } catch {
+      return []
+    }
+  })
+  return [values[0], values, ...parsed, parsed]
+}
+
+export interface Findings {
+  exchanges: number
+  /** Each flaw once, with a place where it was seen. */
+  flaws: string[]
+  seen: number
+  operations: number
+  /** `face operation status` that are described, and that nothing has been answered with. */
+  never: string[]
+}
+
+export function findingsIn(folder: string): Findings {
+  const flaws = new Map<string, string>()
+  const met = new Set<string>()
+  let exchanges = 0
+  for (const file of readdirSync(folder))
+    for (const line of readFileSync(join(folder, file), 'utf8').split('\n')) {
+      if (line === '') continue
+      exchanges++
+      let exchange: Exchange
+      try {
+        exchange = JSON.parse(line) as Exchange
+      } catch {
+        // The process was killed as it wrote.
+        continue
+      }
+      const place = placeOf(exchange)
+      if (place) met.add(`${place.face} ${place.operation.id} ${exchange.status}`)
+      const flaw = flawOf(exchange)
+      if (flaw !== null && !flaws.has(flaw.slice(0, 160))) flaws.set(flaw.slice(0, 160), `${flaw}\n    ${exchange.method} ${exchange.url}   by ${exchange.by}`)
+    }
+  const described = [...contracts].flatMap(([face, contract]) =>
+    [...contract.operations.values()].flatMap(({ id, responses }) => Object.keys(responses).map((status) => `${face} ${id} ${status}`)),
+  )
+  const operations = new Set(described.map((each) => each.replace(/ \S+$/, '')))
+  const seen = new Set([...met].map((each) => each.replace(/ \S+$/, '')))
+  return { exchanges, flaws: [...flaws.values()], seen: seen.size, operations: operations.size, never: described.filter((each) => !met.has(each)) }
+}
+
+if (import.meta.main) {
+  const { exchanges, flaws, seen, operations, never } = findingsIn(process.argv[2]!)
+  for (const flaw of flaws) process.stdout.write(`${flaw}\n`)
+  const missed = never.filter((each) => /2\d\d$/.test(each))
+  process.stdout.write(
+    `${exchanges} exchanges of ${seen} of ${operations} operations; ${flaws.length} flaws; described and never answered with: ${never.length}, of them successes: ${missed.join(', ') || 'none'}\n`,
+  )
+  process.exitCode = flaws.length > 0 ? 1 : 0
+}
