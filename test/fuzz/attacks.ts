@@ -39,6 +39,7 @@ const deep = (levels: number, as: 'list' | 'object'): Json => {
 }
 
 const liquid = [
+  '{% for a in (1..900) %}{% for b in (1..900) %}{% for c in (1..900) %}{{ a | plus: b }}{% endfor %}{% endfor %}{% endfor %}',
   '{% for a in (1..1000000000) %}{% for b in (1..1000000000) %}x{% endfor %}{% endfor %}',
   '{{ "x" | append: "y" | replace: "", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" | replace: "", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" | replace: "", "aaaaaaaaaaaaaaaaaaaaaaaaaa" }}',
   '{% include "/etc/passwd" %}{% render "../../package.json" %}',
@@ -305,6 +306,44 @@ const malformed: Attack = (draft, random) => {
     () => '"\\',
   ]
   return there(saying(draft, random.pick(spoil)()))
+}
+
+/** Expressions where they are evaluated at once: a node that is tried. */
+const expressions: Attack = (draft, random) => {
+  const [type, config] = random.pick<[string, JsonObject]>([
+    ['template', { text: random.pick(liquid) }],
+    ['template', { text: random.pick(jinja) }],
+    ['router', { mode: 'first', routes: [{ name: 'a', when: random.pick(cel) }] }],
+    ['map', { items: random.pick(cel) }],
+    [
+      'code',
+      {
+        source: random.pick([
+          'while (true) {}',
+          'const a = []; while (true) a.push(new Array(1e6).fill(1))',
+          'throw new Error("x".repeat(1e7))',
+          'return (function f() { return f() })()',
+          'return "x".repeat(5e6)',
+          'return globalThis.process ?? this.constructor.constructor("return process")()',
+        ]),
+      },
+    ],
+  ])
+  const data = { a: random.pick<Json>(['x'.repeat(20_000), deep(50, 'object'), [1, 2, 3]]), text: 'hello' }
+  if (draft.target.face === 'orchestrator') {
+    const body = { form_data: config, input_data: data, timeout: 2 }
+    return there(
+      draft.target.inParts
+        ? saying(draft, JSON.stringify({ path: { identifier: type }, body }))
+        : { ...draft, path: draft.path.map((part) => (part.isOpen ? { ...part, text: type } : part)), body },
+    )
+  }
+  const body = { config, data, timeoutMs: 2_000 }
+  return there(
+    draft.target.over === 'trpc'
+      ? saying(draft, JSON.stringify({ ...body, type }))
+      : { ...draft, path: draft.path.map((part) => (part.isOpen ? { ...part, text: type } : part)), body },
+  )
 }
 
 const oversize: Attack = (draft, random) => {
@@ -686,6 +725,7 @@ const all: readonly [name: string, weight: number, attack: Attack, fits: (draft:
   ['wrong values', 10, wrong, (draft) => saidIn(draft) !== undefined],
   ['keys of prototypes', 2, protoKeys, (draft) => saidIn(draft) !== undefined],
   ['malformed JSON', 5, malformed, (draft) => saidIn(draft) !== undefined],
+  ['expressions', 15, expressions, ({ target: { id } }) => id === 'nodeTypes.try' || id === 'executeNodeType'],
   ['too large', 0.3, oversize, (draft) => saidIn(draft) !== undefined],
   ['wrong query', 6, queryValue, () => true],
   ['broken query', 3, queryRaw, () => true],

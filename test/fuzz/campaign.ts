@@ -1,5 +1,5 @@
 import type { JsonObject } from '@sluice/schema'
-import { type Caller, callerOf } from '../support/server.ts'
+import { type Caller, callerOf, Refused } from '../support/server.ts'
 import { attacked, type Attacked } from './attacks.ts'
 import { isOutage, judge, type Verdict } from './answers.ts'
 import { type Target, targets } from './operations.ts'
@@ -8,6 +8,7 @@ import { curlOf, type Draft, validDraft, type Wire, wireOf } from './request.ts'
 import { binding, createScene, freshRefresh, password, type Scene } from './scene.ts'
 import { type Answer, createSender, type Sender } from './send.ts'
 import { admin, type Fuzzed, secret } from './server.ts'
+import { converse, type SocketName, socketNames } from './sockets.ts'
 
 /** How often an operation was met, and how it went. */
 export interface Met {
@@ -82,23 +83,46 @@ export async function campaign(server: Fuzzed, { requests, beside = 10 }: Campai
         await cast.renew().catch((error: unknown) => report.findings.push({ target: 'the things of a scene', attack: 'none', verdict: String(error), curl: '' }))
       }
       const { target, isValid } = queue[at]!
-      await meet({ server, sender, cast, random: createRandom(`fuzz ${at}`), report, spans }, target, isValid)
+      const stage = { server, sender, cast, random: createRandom(`fuzz ${at}`), report, spans }
+      await (typeof target === 'string' ? talk(stage, target, isValid) : meet(stage, target, isValid))
     }
   }
   await Promise.all(Array.from({ length: beside }, worker))
+  await insist({ server, sender, cast, random, report, spans })
   sender.close()
+  cast.close()
   tellHeld(server, before, report, spans)
   return report
 }
 
+interface Turn {
+  target: Target | SocketName
+  isValid: boolean
+}
+
+/** Conversations over a socket in one round: of six kinds, and over tRPC's everything can be said. */
+const talks: readonly SocketName[] = [...socketNames, 'socket /trpc', 'socket /trpc', 'socket /trpc', 'socket /trpc', 'socket /ws/workflow/{workflow_id}/']
+
 /** Round after round of all operations, mixed: in each one valid request and two that are not. */
-function order(random: Random, requests: number): { target: Target; isValid: boolean }[] {
-  const queue: { target: Target; isValid: boolean }[] = []
-  while (queue.length < requests) queue.push(...random.shuffled(targets.flatMap((target) => [true, false, false].map((isValid) => ({ target, isValid })))))
+function order(random: Random, requests: number): Turn[] {
+  const queue: Turn[] = []
+  while (queue.length < requests) queue.push(...random.shuffled([...targets, ...talks].flatMap((target) => [true, false, false].map((isValid) => ({ target, isValid })))))
   return queue.slice(0, requests)
 }
 
+/** What was not welcome once is asked for again, of things that nobody has touched: chance alone must not tell that nothing is ever answered. */
+async function insist(stage: Stage): Promise<void> {
+  const { report, cast, server } = stage
+  const cold = targets.filter(({ name }) => (report.met.get(name)?.welcome ?? 0) === 0 && (report.met.get(name)?.valid ?? 0) > 0)
+  for (const [at, target] of cold.entries()) {
+    if (at % 12 === 0) await cast.renew()
+    for (let tries = 0; tries < 6 && report.met.get(target.name)!.welcome === 0 && server.lives(); tries++)
+      await meet({ ...stage, random: createRandom(`${target.name} ${tries}`) }, target, true)
+  }
+}
+
 interface Cast {
+  close(): void
   scene(): Scene
   renew(): Promise<void>
   /** A credential of the owner's in another workspace. */
@@ -106,6 +130,17 @@ interface Cast {
   /** Of a principal: by name, or of any of them. */
   credential(of: 'owner' | 'any', scene: Scene, random: Random): Promise<[string, string] | null>
   ids(): readonly string[]
+}
+
+/** Asked again while the server says that it is busy: what else runs on this machine may keep it so. */
+async function comingAgain<T>(ask: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++)
+    try {
+      return await ask()
+    } catch (error) {
+      if (tries === 5 || !(error instanceof Refused) || error.status !== 503) throw error
+      await new Promise((resolve) => setTimeout(resolve, 1_000))
+    }
 }
 
 /** Everybody who asks, and the things that they ask for. */
@@ -136,19 +171,26 @@ async function createCast({ url }: Fuzzed, random: Random, report: Report): Prom
       () => false,
     )
     if (!alive) owner = callerOf(url, (token = await login()))
-    const made = await createScene(url, { admin: owner, token }, number++, pyspur)
+    const made = await comingAgain(() => createScene(url, { admin: owner, token }, number++, pyspur))
     scenes.push(made)
     report.hidden.push(...made.secrets)
     if (scenes.length <= 3) return
-    foreign.push(...random.shuffled(scenes.shift()!.ids).slice(0, 10))
+    const past = scenes.shift()!
+    past.close()
+    foreign.push(...random.shuffled(past.ids).slice(0, 10))
     foreign.splice(0, Math.max(0, foreign.length - 200))
-    // A user owns a hundred of them at most.
+    // A user has a hundred of each at most.
     const { items } = await owner.call<{ items: { id: string; handle: string }[] }>('GET', '/v1/workspaces?limit=100')
     for (const { id } of items.filter(({ handle }) => handle !== 'default').slice(6)) await drop(id).catch(() => {})
+    const keys = await owner.call<{ items: { id: string; name: string; revokedAt: string | null }[] }>('GET', '/v1/keys?limit=100')
+    for (const { id } of keys.items.filter(({ name, revokedAt }) => name !== 'fuzz' && revokedAt === null).slice(6)) await owner.call('DELETE', `/v1/keys/${id}`).catch(() => {})
   }
   await renew()
   return {
     scene: () => scenes.at(-1)!,
+    close: () => {
+      for (const scene of scenes) scene.close()
+    },
     renew,
     within,
     async credential(of, scene, random) {
@@ -186,7 +228,7 @@ async function meet({ server, sender, cast, random, report, spans }: Stage, targ
     random,
     binding(target, scene, () => `${report.requests}-${count++}`),
   )
-  const open = /login|setPassword|authWithPassword|PostActor_type/i.test(target.id)
+  const open = /login|auth\.setPassword|authWithPassword|PostActor_type/i.test(target.id)
   const spends = endsLogin.test(target.id)
   const credential = open
     ? null
@@ -211,6 +253,34 @@ async function meet({ server, sender, cast, random, report, spans }: Stage, targ
   note(report, target, draft, { ...request, wire }, answer, isValid, server)
 }
 
+async function talk({ server, cast, random, report, spans }: Stage, name: SocketName, isValid: boolean): Promise<void> {
+  const scene = cast.scene()
+  const [, bearer = ''] = (await cast.credential('owner', scene, random)) ?? []
+  const from = Date.now()
+  report.requests++
+  const { verdict, welcome, said } = await converse(name, {
+    url: server.url,
+    token: bearer.replace('Bearer ', ''),
+    scene,
+    random,
+    prey: { ids: cast.ids() },
+    isValid,
+    hidden: report.hidden,
+    unique: () => `${report.requests}-${count++}`,
+  })
+  spans.push({ from, to: Date.now(), what: `${name}: ${said.slice(0, 500)}` })
+  const met = metOf(report, name)
+  met[isValid ? 'valid' : 'mutated']++
+  if (isValid && welcome) met.welcome++
+  if (verdict !== null) report.findings.push({ target: name, attack: isValid ? 'none' : 'over a socket', verdict, curl: said })
+}
+
+function metOf(report: Report, name: string): Met {
+  const met = report.met.get(name) ?? { valid: 0, welcome: 0, mutated: 0, statuses: new Map<number, number>() }
+  report.met.set(name, met)
+  return met
+}
+
 /** With a credential got just now in the place of those that are spent by their use. */
 async function freshened(wire: Wire, scene: Scene): Promise<Wire> {
   const text = wire.body?.toString('latin1') ?? ''
@@ -225,8 +295,7 @@ async function freshened(wire: Wire, scene: Scene): Promise<Wire> {
 }
 
 function note(report: Report, target: Target, _draft: Draft, { attack, wire, there }: Attacked, answer: Answer, isValid: boolean, server: Fuzzed): void {
-  const met = report.met.get(target.name) ?? { valid: 0, welcome: 0, mutated: 0, statuses: new Map<number, number>() }
-  report.met.set(target.name, met)
+  const met = metOf(report, target.name)
   met[isValid ? 'valid' : 'mutated']++
   if (isValid && answer.status >= 200 && answer.status < 300) met.welcome++
   met.statuses.set(answer.status, (met.statuses.get(answer.status) ?? 0) + 1)

@@ -8,6 +8,7 @@ import { audit } from './audit.ts'
 import { campaign, type Report, slowest } from './campaign.ts'
 import { targets } from './operations.ts'
 import { admin, type Fuzzed, fuzzedServer } from './server.ts'
+import { socketNames } from './sockets.ts'
 
 /**
  * Every operation of every face is met with what its schema asks for, bound to things that are there, and with that spoiled: a third
@@ -20,8 +21,22 @@ const most = 25_000
 
 const MiB = 1024 * 1024
 
+const byHttp = 'files come over HTTP alone'
+const closed = 'nobody registers by themselves'
 /** What is never answered with success, and why. */
-const unwelcome: Readonly<Record<string, string>> = {}
+const unwelcome: Readonly<Record<string, string>> = {
+  'trpc files.upload': byHttp,
+  'trpc nodeFiles.add': byHttp,
+  'trpc dialects.pyspur.uploadTestFiles': byHttp,
+  'trpc dialects.playground.uploadFile': byHttp,
+  'trpc dialects.orchestrator.uploadNodeFile': byHttp,
+  'trpc dialects.orchestrator.updateNodeFile': byHttp,
+  'trpc dialects.orchestrator.patchNodeFile': byHttp,
+  'medusa PostActor_typeAuth_provider_register': closed,
+  'trpc dialects.medusa.PostActor_typeAuth_provider_register': closed,
+  'orchestrator register': closed,
+  'trpc dialects.orchestrator.register': closed,
+}
 
 describe('hostile input', () => {
   let db: TestDatabase
@@ -47,11 +62,12 @@ describe('hostile input', () => {
   })
 
   test('every operation of every face was met, with valid requests and others, and answered the valid ones', () => {
-    const rounds = Math.floor(report.requests / (targets.length * 3))
-    const blind = targets.flatMap(({ name }) => {
+    const names = [...targets.map(({ name }) => name), ...socketNames]
+    const rounds = Math.floor(Math.min(requests, most) / ((targets.length + 2 * socketNames.length) * 3))
+    const blind = names.flatMap((name) => {
       const { valid = 0, mutated = 0, welcome = 0 } = report.met.get(name) ?? {}
       const enough = valid >= rounds && mutated >= rounds * 2
-      return enough && (welcome > 0 || rounds < 5 || unwelcome[name] !== undefined) ? [] : [`${name}: ${valid} valid, of which ${welcome} were welcome, and ${mutated} others`]
+      return enough && (welcome > 0 || unwelcome[name] !== undefined) ? [] : [`${name}: ${valid} valid, of which ${welcome} were welcome, and ${mutated} others`]
     })
     expect(blind).toEqual([])
     const all = [...report.met.values()]
@@ -63,7 +79,10 @@ describe('hostile input', () => {
     expect(server.lives(), server.program.stderr().slice(-2_000)).toBe(true)
     const log = server.log()
     expect(log.length).toBeGreaterThan(report.requests / 4)
-    expect(log.flatMap(({ level, text }) => (['warn', 'error', 'fatal'].includes(String(level)) ? [text.slice(0, 1_500)] : []))).toEqual([])
+    // An outage is none of its own: a machine that does much else lets PostgreSQL wait.
+    const told = log.filter(({ level, msg }) => level === 'error' || level === 'fatal' || (level === 'warn' && msg !== 'A request met an outage'))
+    expect(told.map(({ text }) => text.slice(0, 1_500))).toEqual([])
+    expect(report.outages).toBeLessThan(report.requests / 100)
     expect(log.flatMap(({ text }) => leakIn(text, report.hidden) ?? []).slice(0, 5)).toEqual([])
   })
 

@@ -68,7 +68,7 @@ function restDraft(target: Target, random: Random, maker: Maker): Draft {
   for (const [, text, name] of operation.path.matchAll(/([^{}]+)|\{(\w+)\}/g))
     draft.path.push(name === undefined ? { text: text!, isOpen: false } : { text: textOf(values.get(name) ?? 'x'), isOpen: true })
   const content = operation.requestBody?.content
-  if (!content || (!operation.requestBody!.required && random.chance(0.3))) return draft
+  if (!content || (!operation.requestBody!.required && random.chance(0.15))) return draft
   const type = random.chance(0.7) ? Object.keys(content)[0]! : random.pick(Object.keys(content))
   if (type === 'multipart/form-data') draft.form = formOf(content[type]!.schema, random, maker, schemasOf(target))
   else if (type === 'application/json') draft.body = bodyOf(content[type]!, random, maker)
@@ -91,7 +91,8 @@ function parameterOf({ name, schema, example }: { name: string; schema: JsonObje
 }
 
 function bodyOf({ schema, example }: { schema: JsonObject; example?: unknown }, random: Random, maker: Maker): Json {
-  return example !== undefined && random.chance(0.65) ? maker.rebound(example as Json) : maker.value(schema, '')
+  const isFree = schema['properties'] === undefined && schema['propertyNames'] !== undefined
+  return example !== undefined && (isFree || random.chance(0.65)) ? maker.rebound(example as Json) : maker.value(schema, '')
 }
 
 function formOf(schema: JsonObject, random: Random, maker: Maker, components: Record<string, JsonObject>): Part[] {
@@ -129,7 +130,7 @@ const others: Readonly<Record<string, (bind: Bind, random: Random) => JsonObject
   'workflows.watch': (bind, random) => ({ workflow: bind('workflow', random)!, ...(random.chance(0.3) && { after: 0 }) }),
   'records.login': (bind, random) => ({ collection: 'users', email: bind('email', random)!, password: bind('password', random) ?? 'x' }),
   'records.renew': () => ({ collection: 'users' }),
-  'connections.subscribe': () => ({ connection: 'oXq2ZzB7vYk1WcTn5RfLs8Ud0MjHa3EpGi6KtNye', topics: [] }),
+  'connections.subscribe': (bind, random) => ({ connection: bind('connection', random)!, topics: [] }),
 }
 
 // ── as it goes over the wire ───────────────────────────────────────────────────────────────────────────────────────────

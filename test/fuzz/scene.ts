@@ -16,6 +16,8 @@ export interface Scene {
   password: string
   /** What must never be told to anybody, but in the answer that makes it. */
   secrets: readonly string[]
+  /** Ends the connection that is held open for it. */
+  close(): void
   /** Logs its user in, anew. */
   login(): Promise<{ token: string; refreshToken: string }>
 }
@@ -30,6 +32,13 @@ const fails: Definition = flow(
   ['order > receipt'],
 )
 const chats: Definition = { ...flow({ order: 'input', receipt: template('You said {{ input.text }}') }, ['order > receipt']), kind: 'chatbot' }
+
+/** What is drawn on a canvas: nodes that publish, and go on for a while. */
+const forms: readonly [string, JsonObject][] = [
+  ['static-value', { values: { a: 1 } }],
+  ['log', { message: 'x' }],
+  ['delay', { ms: 60_000 }],
+]
 
 export const password = 'a password of the fuzzed'
 
@@ -55,10 +64,13 @@ export async function createScene(url: string, { admin, token }: { admin: Caller
   add('transaction', ...started.map((_, at) => `order-${number}-${at}`))
   const ended = await Promise.all([0, 1].map(() => made<{ id: string }>('/v1/runs', { workflow: short, wait: { until: 'finished', ms: 5_000 } })))
   add('ended', ...ended.map(({ id }) => id))
-  const waits = await Promise.all([0, 1].map((at) => made<{ id: string }>('/v1/runs', { workflow: shipping, transactionId: `ship-${number}-${at}`, wait: parked })))
+  const waits = await Promise.all([0, 1, 2, 3].map((at) => made<{ id: string }>('/v1/runs', { workflow: shipping, transactionId: `ship-${number}-${at}`, wait: parked })))
   add('reported', ...waits.map(({ id }) => id))
   add('reported.workflow', shipping)
   add('reported.transaction', ...waits.map((_, at) => `ship-${number}-${at}`))
+  const held = await Promise.all([0, 1, 2].map(() => made<{ id: string }>('/v1/runs', { workflow: shipping, wait: parked })))
+  for (const { id } of held) await made(`/v1/runs/${id}/hold`, {})
+  add('held', ...held.map(({ id }) => id))
   const retrying = await made<{ id: string }>('/v1/runs', { workflow: failing, wait: parked })
   add('retrying', retrying.id)
   const pauses = await admin.call<{ items: { id: string }[] }>('GET', `/v1/pauses?workflow=${main}&limit=100`)
@@ -109,14 +121,16 @@ export async function createScene(url: string, { admin, token }: { admin: Caller
     const run = await made(`/wf/${drawing['id']}/start_run/`, { initial_inputs: { input_node: { input_1: 'Hello' } } })
     add('pyspur.run', run['id']!)
   }
+  for (const at of [0, 1]) add('pyspur.session', (await made('/session/', { user_id: `customer ${number} ${at}`, workflow_id: chatbot }))['id']!)
   const canvas = await made('/api/workflow/', { name: `Canvas ${number}`, description: 'x' })
   add('orchestrator.workflow', canvas['id']!)
   const nodes = await Promise.all(
-    ['static-value', 'log', 'delay'].map((nodeTemplate) => made(`/api/workflow/${canvas['id']}/nodes/add/`, { nodeTemplate, position: { x: 1, y: 2 }, form_values: {} })),
+    forms.map(([nodeTemplate, form_values]) => made(`/api/workflow/${canvas['id']}/nodes/add/`, { nodeTemplate, position: { x: 1, y: 2 }, form_values })),
   )
   add('node', ...nodes.map(({ id }) => id!))
   const link = await made(`/api/workflow/${canvas['id']}/connections/add/`, { source: nodes[0]!['id'], target: nodes[1]!['id'] })
   add('link', link['id']!)
+  add('orchestrator.run', (await made(`/api/workflow/${canvas['id']}/start_execution/`, {}))['task_id']!)
   const form = new FormData()
   form.append('file', new Blob(['a,b\n'], { type: 'text/csv' }), 'a.csv')
   form.append('key', 'k')
@@ -126,8 +140,23 @@ export async function createScene(url: string, { admin, token }: { admin: Caller
     headers: { authorization: `Bearer ${token}` },
   })
   if (kept.ok) add('orchestrator.nodeFile', String(((await kept.json()) as Told)['id']))
+  const tests = new FormData()
+  tests.append('workflow_id', drawing['id']!)
+  tests.append('node_id', 'input_node')
+  tests.append('files', new Blob(['%PDF-1.7'], { type: 'application/pdf' }), 'a.pdf')
+  const uploaded = await fetch(`${url}/wf/upload_test_files/`, { method: 'POST', body: tests, headers: { authorization: `Bearer ${token}` } })
+  if (uploaded.ok) add('testFile', ((await uploaded.json()) as Record<string, string[]>)['input_node']![0]!.split('/').at(-1)!)
+  const live = new AbortController()
+  const connection = await fetch(`${url}/api/realtime`, { headers: { accept: 'text/event-stream' }, signal: live.signal })
+  const reader = connection.body!.getReader()
+  add('connection', /"clientId":"([^"]+)"/.exec(new TextDecoder().decode((await reader.read()).value))?.[1] ?? 'none')
+  // Somebody has to read what is told over it.
+  void (async () => {
+    while (!(await reader.read()).done);
+  })().catch(() => {})
   return {
     things,
+    close: () => live.abort(),
     ids: Object.entries(things).flatMap(([kind, ids]) => (/secret|password/i.test(kind) ? [] : ids)),
     email,
     password,
@@ -147,7 +176,7 @@ export function binding(target: Target, scene: Scene, unique: () => string): Bin
     return from && random.pick(from)
   }
   const own = kindsById(face, id)
-  const logsIn = /login|auth-with|authWithPassword|PostActor_type/i.test(id) && !/register/.test(id)
+  const logsIn = /login|authWithPassword|PostActor_type/i.test(id) && !/register/.test(id)
   return (name, random): Json | undefined => {
     if (logsIn && /^(email|identity|username)$/.test(name)) return scene.email
     if (logsIn && name === 'password') return scene.password
@@ -229,6 +258,9 @@ const rarely =
 const special: Readonly<Record<string, Special>> = {
   nodeId: ({ random }) => random.pick(['order', 'receipt']),
   version: () => 1,
+  idempotencyKey: ({ unique }) => `i-${unique()}`,
+  'Idempotency-Key': ({ unique }) => `i-${unique()}`,
+  'idempotency-key': ({ unique }) => `i-${unique()}`,
   ms: ({ random }) => random.whole(100),
   waitMs: ({ random }) => random.whole(100),
   timeoutMs: ({ random }) => 1 + random.whole(200),
@@ -261,6 +293,7 @@ const special: Readonly<Record<string, Special>> = {
   'medusa PostWorkflowsExecutionsWorkflow_idRun transaction_id': ({ unique }) => `t-${unique()}`,
   'sluice runs.retryStep id': ({ of }) => of('retrying'),
   'sluice runs.retryStep step': () => 'receipt',
+  'sluice runs.release id': ({ of }) => of('held'),
   'sluice runs.fork id': ({ of }) => of('ended'),
   'sluice runs.fork step': () => 'receipt',
   'sluice runs.delete id': ({ of }) => of('ended'),
@@ -272,6 +305,64 @@ const special: Readonly<Record<string, Special>> = {
   'sluice sessions.ask to': ({ of, random }) => of(random.pick(['session', 'chatbot'])),
   'sluice sessions.put id': ({ of }) => of('session'),
   'sluice auth.login workspace': () => undefined,
+  'sluice users.resetPassword id': ({ of }) => of('user'),
+  'sluice auth.switch workspace': () => 'default',
+  'sluice sessions.detachFile id': ({ scene }) => scene.things['session']![0],
+  'sluice sessions.detachFile messageId': ({ scene }) => scene.things['message']![0],
+  'sluice sessions.detachFile fileId': ({ scene }) => scene.things['file']![0],
+  'sluice sessions.deleteMessage id': ({ scene }) => scene.things['session']![0],
+  'sluice sessions.deleteMessage messageId': ({ scene }) => scene.things['message']![0],
+  'playground deleteFileFromMessage workflowId': ({ scene }) => scene.things['session']![0],
+  'playground deleteFileFromMessage messageId': ({ scene }) => scene.things['message']![0],
+  'playground deleteFileFromMessage fileId': ({ scene }) => scene.things['file']![0],
+  'playground deleteMessage workflowId': ({ scene }) => scene.things['session']![0],
+  'playground deleteMessage messageId': ({ scene }) => scene.things['message']![0],
+  'medusa PostWorkflowsExecutionsWorkflow_idStepsSuccess workflow_id': ({ of }) => of('reported.workflow'),
+  'medusa PostWorkflowsExecutionsWorkflow_idStepsSuccess transaction_id': ({ of }) => of('reported.transaction'),
+  'medusa PostWorkflowsExecutionsWorkflow_idStepsFailure workflow_id': ({ of }) => of('reported.workflow'),
+  'medusa PostWorkflowsExecutionsWorkflow_idStepsFailure transaction_id': ({ of }) => of('reported.transaction'),
+  'orchestrator getNodeFile node_id': ({ scene }) => scene.things['node']![0],
+  'orchestrator updateNodeFile node_id': ({ scene }) => scene.things['node']![0],
+  'orchestrator patchNodeFile node_id': ({ scene }) => scene.things['node']![0],
+  'orchestrator deleteNodeFile node_id': ({ scene }) => scene.things['node']![0],
+  'sluice nodeFiles.get nodeId': () => 'receipt',
+  'sluice nodeFiles.change nodeId': () => 'receipt',
+  'sluice nodeFiles.delete nodeId': () => 'receipt',
+  'sluice nodeFiles.* workflow': ({ scene }) => scene.things['workflow']![0],
+  'sluice nodeFiles.change key': ({ unique }) => `k-${unique().slice(0, 60)}`,
+  'sluice nodeFiles.add key': ({ unique }) => `k-${unique().slice(0, 60)}`,
+  'pocketbase authWithPassword collection': () => 'users',
+  'pocketbase authRefresh collection': () => 'users',
+  'pocketbase authMethods collection': () => 'users',
+  connection: ({ of }) => of('connection'),
+  clientId: ({ of }) => of('connection'),
+  'pocketbase url': () => undefined,
+  'pocketbase user': ({ of }) => of('user'),
+  'pocketbase fields': rarely(() => 'id'),
+  'pocketbase requests': ({ of }) => [
+    {
+      method: 'POST',
+      url: '/api/collections/workflow_sessions/records',
+      body: { title: 'One of several', status: 'idle', currentStepId: 'a', steps: [], context: {}, user: of('user')! },
+    },
+  ],
+  'pyspur name': ({ of }) => of('testFile'),
+  'pyspur createWorkflow name': ({ unique }) => `Drawing ${unique()}`,
+  'pyspur updateWorkflow name': ({ unique }) => `Drawing ${unique()}`,
+  'pyspur initial_inputs': () => ({ input_node: { input_1: 'Hello' } }),
+  'pyspur runPartialWorkflow node_id': () => 'input_node',
+  'orchestrator getFieldOptions identifier': () => 'http-request',
+  'orchestrator getFieldOptions parent_field': () => 'method',
+  'orchestrator getFieldOptions parent_value': () => 'GET',
+  'orchestrator getFieldOptions dependent_field': () => 'auth_type',
+  'orchestrator executeNodeType identifier': () => 'template',
+  'orchestrator executeNodeType form_data': () => ({ text: 'Hello {{ input.key }}' }),
+  'orchestrator executeAndSaveNode node_id': ({ scene }) => scene.things['node']![0],
+  'orchestrator executeAndSaveNode form_values': () => ({ values: { a: 1 } }),
+  'sluice nodeTypes.options type': () => 'router',
+  'sluice nodeTypes.options field': () => 'mode',
+  'sluice nodeTypes.try type': () => 'template',
+  'sluice nodeTypes.try config': ({ random }) => ({ text: random.pick(['Hello', '{{ data.a }} and {{ data.b | upcase }}', '{% for i in (1..9) %}{{ i }}{% endfor %}']) }),
   'sluice workspaces.get workspace': () => 'default',
   'sluice workspaces.update workspace': () => 'default',
   'sluice workspaces.update handle': () => 'default',

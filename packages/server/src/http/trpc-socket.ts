@@ -42,12 +42,15 @@ export function trpcSocket(router: AnyTRPCRouter, options: SocketRouteOptions): 
           register(socket, bounded, who, options.openStreams)
           return contextFor(who, bounded, options, request, requestId)
         },
-        onError: ({ error }) => options.report(error, requestId, trpcPath),
+        onError: ({ error }) => void (isBrokenFrame(error.cause) || options.report(error, requestId, trpcPath)),
       })
       connect(socket, request)
     },
   }
 }
+
+/** What a client sends that is no WebSocket: it is cut off, and nothing here is wrong. */
+const isBrokenFrame = (cause: unknown): boolean => cause instanceof Error && 'code' in cause && String(cause.code).startsWith('WS_ERR_')
 
 async function told(parts: Parts, identity: Identity, params: Record<string, string | undefined> | null): Promise<Identity> {
   const who = identity.principal || !params ? identity : await identifyByParams(parts.access, params, false)
