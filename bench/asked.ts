@@ -20,7 +20,7 @@ const compared = measurementNames.flatMap((name) => measurements[name].compares)
 export const usage = `npm run bench -- [options]
   --only NAME    a measurement (${measurementNames.join(', ')})
                  or some of those compared (${compared.join(', ')}); may be given again
-  --seconds N    of one figure, after its warm-up; 3 unless given
+  --seconds N    of one figure, after its warm-up; 2.5 unless given
   --rounds N     medians are taken over so many; 3 unless given
   --quick        one round of one second, fewer points: to see that it works
   --write        write docs/performance.md though it is quick or not whole`
@@ -47,7 +47,7 @@ export function readAsked(args: readonly string[]): Asked | 'help' {
   return {
     measurements: measurementNames.filter((name) => only.length === 0 || only.includes(name) || measurements[name].compares.some((each) => chosen.includes(each))),
     wants: (name) => chosen.length === 0 || chosen.includes(name),
-    seconds: positive('--seconds', values.seconds) ?? (quick ? 1 : 3),
+    seconds: positive('--seconds', values.seconds) ?? (quick ? 1 : 2.5),
     rounds: Math.ceil(positive('--rounds', values.rounds) ?? (quick ? 1 : 3)),
     quick,
     whole: only.length === 0,

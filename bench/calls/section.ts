@@ -4,7 +4,7 @@ import { table } from '../page/table.ts'
 import { sectionOf } from '../page/words.ts'
 import { figure } from '../page/figure.ts'
 import type { Chart, Measuring } from '../measurement.ts'
-import { type CallResults, type Calls, secondsOf } from './calls.ts'
+import { type CallResults, type Calls, mostRounds, secondsOf } from './calls.ts'
 
 export interface CallsPage<Name extends string> {
   calls: Calls<Name>
@@ -32,7 +32,7 @@ export function callsSection<Name extends string>(measuring: Measuring, { of, fa
       table(['', ...levels, 'statements', 'CPU ms Node', 'CPU ms PostgreSQL'], rows),
       failed.join(' '),
       [...of.keys()].map((name) => `- \`${name}\`: ${calls[name]}`).join('\n'),
-      `Medians of ${measuring.rounds}, ${figure(secondsOf(measuring))} s each after a warm-up; one server is asked all of them in turn, a new one on a fresh database in each round. Costs are those with ${inFlight[last]} in flight.`,
+      `Medians of ${Math.min(mostRounds, measuring.rounds)}, ${figure(secondsOf(measuring))} s each after a warm-up; one server is asked all of them in turn, a new one on a fresh database in each round. Costs are those with ${inFlight[last]} in flight.`,
       notMeasured,
     ),
     charts,

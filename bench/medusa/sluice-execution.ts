@@ -1,4 +1,4 @@
-import { completedRun } from '../reading/completed-run.ts'
+import { completedRun } from '../sluice/completed-run.ts'
 import { openServed } from '../sluice/served.ts'
 import { reading } from './requests.ts'
 

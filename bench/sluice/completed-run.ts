@@ -1,5 +1,5 @@
-import { threeSteps } from '../sluice/definitions.ts'
-import type { Served } from '../sluice/served.ts'
+import { threeSteps } from './definitions.ts'
+import type { Served } from './served.ts'
 
 /** The id of a run of three steps that has completed. */
 export async function completedRun(served: Served): Promise<string> {
