@@ -36,6 +36,8 @@ export interface Door {
   reads: boolean
   dialect: string | null
   entry: Entry
+  /** What of its entry can be said by this way: a path has all its parts. */
+  sends: readonly JsonObject[]
   operation: Operation | null
   request(input: JsonObject): Request
 }
@@ -85,9 +87,16 @@ export const doors: readonly Door[] = Object.entries(entries).flatMap(([id, entr
   if (entry.holds || procedure?.type === 'subscription') return []
   const takesFiles = operation !== undefined && isForm(operation)
   const made: Door[] = []
-  const common = { id, dialect, entry, operation: operation ?? null }
+  const common = { id, dialect, entry, sends: entry.sends, operation: operation ?? null }
   if (operation)
-    made.push({ ...common, name: `rest ${id}`, over: 'rest', reads: operation.method === 'GET' && procedure?.type === 'query', request: (input) => restRequest(operation, input) })
+    made.push({
+      ...common,
+      name: `rest ${id}`,
+      sends: entry.sends.filter((sent) => operation.parameters.every((parameter) => parameter.in !== 'path' || Object.hasOwn(sent, parameter.name))),
+      over: 'rest',
+      reads: operation.method === 'GET' && procedure?.type === 'query',
+      request: (input) => restRequest(operation, input),
+    })
   // A file comes over REST: JSON has none.
   if (procedure && !takesFiles)
     made.push({
@@ -165,10 +174,10 @@ export interface Answer {
   ms: number
 }
 
-export async function ask(url: string, { method, path, headers, body }: Request, credential: Record<string, string>): Promise<Answer> {
+export async function ask(url: string, { method, path, headers, body }: Request, credential: Record<string, string>, withinMs = 20_000): Promise<Answer> {
   const begun = performance.now()
   try {
-    const signal = AbortSignal.timeout(20_000)
+    const signal = AbortSignal.timeout(withinMs)
     const response = await fetch(url + path, { method, headers: { ...headers, ...credential }, ...(body !== undefined && { body }), redirect: 'manual', signal })
     const text = await response.text()
     return { status: response.status, headers: Object.fromEntries(response.headers), text, ms: performance.now() - begun }

@@ -34,8 +34,8 @@ interface Case {
   input(others: Things): JsonObject
 }
 
-function casesOf({ entry }: { entry: Pick<Entry, 'sends'> }, own: Things): Case[] {
-  return entry.sends.flatMap((sent) => {
+function casesOf({ sends }: Pick<Entry, 'sends'>, own: Things): Case[] {
+  return sends.flatMap((sent) => {
     const named = kindsIn(JSON.stringify(sent))
     const said = (which: (place: number) => boolean, others: Things, kindOf: (kind: Kind) => Kind = (kind) => kind): JsonObject =>
       filled(sent, (kind, place) => (which(place) ? others[kindOf(kind)] : own[kind])) as JsonObject
@@ -146,7 +146,7 @@ test('what names nothing of another shows nothing of another', async () => {
   const traces = await tracesOf(first)
   expect(traces.size).toBeGreaterThan(60)
   for (const door of strangers)
-    for (const sent of door.entry.sends) {
+    for (const sent of door.sends) {
       if (!door.reads) continue
       const input = filled(sent, (kind) => second.things[kind]) as JsonObject
       const answer = await asks(door, input, second)
@@ -159,7 +159,7 @@ test('what is told for as long as one listens is no more of another than of nobo
   const nobody = nobodys(first.things)
   const problems: string[] = []
   for (const door of streamDoors)
-    for (const { at, input } of casesOf(door, second.things)) {
+    for (const { at, input } of casesOf(door.entry, second.things)) {
       const both = await Promise.all([first.things, nobody].map(async (others) => ({ others, listening: await door.open(here.server.url, input(others), bearer(second.token)) })))
       // Refused or ended, or something is told, or nothing is for a while.
       const [is, should] = await Promise.all(

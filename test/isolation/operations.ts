@@ -45,6 +45,8 @@ const calling: JsonObject = {
   ],
   links: [{ source: 'in', target: 'sub' }],
 }
+/** A record of PocketBase's collection, but for whose it is. */
+const session: JsonObject = { title: 'Mine', status: 'idle', currentStepId: 'a', steps: [{ id: 'a' }], context: { a: 1 } }
 const taken = 'Ids are one name space for all workspaces: one that is taken is refused, and nothing else is told'
 
 export const core: Readonly<Record<string, Entry>> = {
@@ -72,7 +74,8 @@ export const core: Readonly<Record<string, Entry>> = {
   'runs.start': runsStart(
     { workflow: '@workflow', input: {} },
     { workflow: '@workflow', input: {}, transactionId: '@transaction', idempotencyKey: '@idempotency' },
-    { workflow: '@chatbot', input: {}, sessionId: '@session', lane: { key: '@session', whenBusy: 'join' } },
+    { workflow: '@chatbot', input: {}, sessionId: '@session' },
+    { workflow: '@workflow', input: {}, lane: { key: '@session', whenBusy: 'join' } },
   ),
   'runs.list': runsRead(
     { limit: 100, count: true },
@@ -203,8 +206,8 @@ export const core: Readonly<Record<string, Entry>> = {
   'records.create': to('records.write', 'operator')(
     { collection: 'notes', values: { text: 'mine' } },
     { collection: 'notes', values: { text: 'mine', about: '@note' } },
-    { collection: 'workflow_sessions', values: { title: 'Mine', status: 'idle', workflow: '@chatbot' } },
-    { collection: 'workflow_sessions', values: { title: 'Mine', status: 'idle', user: '@user' } },
+    { collection: 'workflow_sessions', values: { ...session, user: '@self', workflow: '@chatbot' } },
+    { collection: 'workflow_sessions', values: { ...session, user: '@user' } },
   ),
   'records.update': to('records.write', 'operator')(
     { collection: 'notes', id: '@note', values: { about: '@note' } },
@@ -303,8 +306,8 @@ const pocketbase: Readonly<Record<string, Entry>> = {
   recordsCreate: to('records.write', 'operator')(
     { collection: 'notes', text: 'mine' },
     { collection: 'notes', text: 'mine', about: '@note' },
-    { collection: 'workflow_sessions', title: 'Mine', status: 'idle', workflow: '@chatbot' },
-    { collection: 'workflow_sessions', title: 'Mine', status: 'idle', user: '@user' },
+    { collection: 'workflow_sessions', ...session, user: '@self', workflow: '@chatbot' },
+    { collection: 'workflow_sessions', ...session, user: '@user' },
   ),
   recordsUpdate: to('records.write', 'operator')({ collection: 'notes', id: '@note', about: '@note' }, { collection: 'workflow_sessions', id: '@session', title: 'Mine' }),
   recordsDelete: to('records.write', 'operator')({ collection: 'notes', id: '@note' }, { collection: 'workflow_sessions', id: '@session' }),
@@ -330,7 +333,7 @@ const pocketbase: Readonly<Record<string, Entry>> = {
 const spurred: JsonObject = { name: 'Mine', description: '', definition: { nodes: [], links: [] } }
 const approve: JsonObject = { inputs: {}, user_id: 'me', action: 'APPROVE' }
 const spurStart = to('runs.start workflows.read pauses.read', 'operator')(
-  { workflow_id: '@workflow', initial_inputs: { in: {} } },
+  { workflow_id: '@quick', initial_inputs: { in: {} } },
   { workflow_id: '@chatbot', initial_inputs: { in: { user_message: 'Hello', session_id: '@session' } } },
   { workflow_id: '@quick', initial_inputs: { in: {} }, parent_run_id: '@run' },
   { workflow_id: '@quick', initial_inputs: { in: {} }, files: { in: ['@testFile'] } },
@@ -390,7 +393,7 @@ const onCanvas: JsonObject = { workflow_id: '@canvas' }
 const onNode: JsonObject = { ...onCanvas, node_id: '@node' }
 const onLink: JsonObject = { ...onCanvas, connection_id: '@link' }
 const onFile: JsonObject = { ...onNode, file_id: '@canvasFile' }
-const ends: JsonObject = { source_node: '@node', target_node: '@node' }
+const ends: JsonObject = { source_node: '@source', target_node: '@node' }
 
 const orchestrator: Readonly<Record<string, Entry>> = {
   createWorkflow: mayEdit({ name: 'New' }),
@@ -424,7 +427,7 @@ const orchestrator: Readonly<Record<string, Entry>> = {
   executeAndSaveNode: tries({ ...onNode, input_data: {}, session_id: '@trial' }),
   listConnections: mayRead(onCanvas),
   createConnection: mayEdit({ ...onCanvas, ...ends, source_handle: 'other' }),
-  addConnection: mayEdit({ ...onCanvas, source: '@node', target: '@node', sourceHandle: 'another' }),
+  addConnection: mayEdit({ ...onCanvas, source: '@source', target: '@node', sourceHandle: 'another' }),
   getConnection: mayRead(onLink),
   updateConnection: mayEdit({ ...onLink, ...ends }),
   patchConnection: mayEdit({ ...onLink, source_handle: 'yes' }),
@@ -435,7 +438,7 @@ const orchestrator: Readonly<Record<string, Entry>> = {
   getNodeFile: mayRead(onFile),
   deleteNodeFile: mayEdit(onFile),
   updateNodeFile: mayEdit({ ...onFile, file: ['a'] }),
-  patchNodeFile: mayEdit({ ...onFile, key: 'mine' }),
+  patchNodeFile: mayEdit({ ...onFile, key: 'mine', file: ['a'] }),
   getNodeTree: palette(),
   listNodeTypes: palette(),
   countNodeTypes: palette(),
@@ -456,10 +459,7 @@ const orchestrator: Readonly<Record<string, Entry>> = {
 // ── Medusa ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 const onTransaction: JsonObject = { workflow_id: '@workflow', transaction_id: '@transaction' }
-const reported = to('runs.report', 'operator')(
-  { ...onTransaction, step_id: 'ship', response: 1 },
-  { workflow_id: '@workflow', transaction_id: '@run', step_id: 'ship', response: 1 },
-)
+const reported = to('runs.report', 'operator')({ ...onTransaction, step_id: 'ship', response: 1 })
 
 /** An execution comes with the graph of its version. */
 const execution = to('runs.read workflows.read', 'viewer')
@@ -473,7 +473,7 @@ const medusa: Readonly<Record<string, Entry>> = {
     { q: '@run' },
   ),
   GetWorkflowsExecutionsId: execution({ id: 'wf_exec_@run' }, { id: '@run' }),
-  GetWorkflowsExecutionsWorkflow_idTransaction_id: execution(onTransaction, { workflow_id: '@workflow', transaction_id: '@run' }),
+  GetWorkflowsExecutionsWorkflow_idTransaction_id: execution(onTransaction, { workflow_id: '@canvas', transaction_id: '@task' }),
   PostWorkflowsExecutionsWorkflow_idRun: runsStart({ workflow_id: '@workflow' }, onTransaction),
   PostWorkflowsExecutionsWorkflow_idStepsSuccess: reported,
   PostWorkflowsExecutionsWorkflow_idStepsFailure: reported,
@@ -542,7 +542,7 @@ export const streamEntries: Readonly<Record<string, StreamEntry>> = {
   '/v1/sessions/{sessionId}/events': { ...tells(['sse', 'websocket'], { sessionId: '@session' }), least: 'operator' },
   '/v1/workflows/{workflow}/events': tells(['sse', 'websocket'], { workflow: '@workflow' }),
   '/admin/workflows-executions/{workflow_id}/subscribe': tells(['sse'], { workflow_id: '@workflow' }),
-  '/admin/workflows-executions/{workflow_id}/{transaction_id}/subscribe': tells(['sse'], onTransaction, { workflow_id: '@workflow', transaction_id: '@run' }),
+  '/admin/workflows-executions/{workflow_id}/{transaction_id}/subscribe': tells(['sse'], onTransaction, { workflow_id: '@canvas', transaction_id: '@task' }),
   '/admin/workflows-executions/{workflow_id}/{transaction_id}/{step_id}/subscribe': tells(['sse'], { ...onTransaction, step_id: 'ship' }),
   '/api/chat/playground/{workflowId}/events': { ...tells(['sse'], { workflowId: '@session' }), least: 'operator' },
   '/ws/workflow/{workflow_id}/': tells(['websocket'], { workflow_id: '@canvas' }),

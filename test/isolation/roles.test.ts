@@ -73,7 +73,7 @@ const decisionOf = (status: number): Decision => (status === 401 ? 'unknown' : s
 const nobodysInput = (sent: JsonObject): JsonObject => filled(sent, (kind) => nobody[kind]) as JsonObject
 
 async function decided(door: Door, credential: Record<string, string>): Promise<Decision> {
-  const { status, text } = await ask(here.server.url, door.request(nobodysInput(door.entry.sends[0]!)), credential)
+  const { status, text } = await ask(here.server.url, door.request(nobodysInput(door.sends[0]!)), credential)
   // Nobody registers themselves: its clients are told that it is not to be had.
   if (status >= 500 && door.id !== 'orchestrator.register') throw new Error(`${door.name}: ${status} ${text}`)
   // A batch tells within what became of its members.

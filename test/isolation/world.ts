@@ -12,7 +12,7 @@ import { admin, type Caller, callerOf } from '../support/server.ts'
 export const kinds = [
   ...['workflow', 'handle', 'run', 'transaction', 'pause', 'idempotency', 'quick'],
   ...['chatbot', 'chatbotHandle', 'session', 'message', 'round', 'log', 'externalId', 'file', 'nodeFile', 'testFile'],
-  ...['canvas', 'node', 'link', 'canvasFile', 'task', 'trial'],
+  ...['canvas', 'source', 'node', 'link', 'canvasFile', 'task', 'trial'],
   ...['queue', 'queueItem', 'schedule', 'webhook', 'webhookName', 'delivery', 'hook'],
   ...['key', 'user', 'email', 'self', 'secret', 'note', 'workspace', 'workspaceHandle', 'client'],
 ] as const
@@ -172,7 +172,7 @@ export async function furnish(url: string, token: string, name: string, workspac
       nodeFile,
       testFile: path.split('/').at(-1)!,
     },
-    ...{ canvas, node, link, canvasFile, task, trial },
+    ...{ canvas, source: producer, node, link, canvasFile, task, trial },
     ...{ queue, queueItem: pushed.ids[0], schedule, webhook: hooked.id, webhookName, delivery: delivered.id, hook: hooked.address.split('/').slice(-2).join('/') },
     ...{ key, user, email, self: me.id, secret, note: note.id, workspace, workspaceHandle: `made-${name}` },
     client: connection.client,
