@@ -24,7 +24,7 @@ const fewestSeconds = 5
 
 /** CPU in milliseconds a second. */
 type Rest = Record<'memoryNode' | 'memoryPostgres' | 'cpuNode' | 'cpuPostgres', number>
-type Figures = Rest & Record<'firstMs' | 'readyMs', number>
+type Figures = Rest & Record<'firstMs' | 'coldMs' | 'readyMs', number>
 
 /** The server itself, which does nothing: how soon it is there, and what it takes. */
 export const idle: Measurement = {
@@ -37,14 +37,14 @@ export const idle: Measurement = {
     const found = await takeTurns({ ...measuring, rounds: 1 }, names, (name) => inDirectory(name, paused, { ...measuring, seconds }))
     const of = new Map([...found].map(([name, [figures]]) => [name, figures!]))
     const label = { 'idle-empty': 'nothing in it', 'idle-paused': `${count(paused)} runs wait` }
-    const head = ['`npm start`', 'first start ms', 'start ms', 'MB Node', 'MB PostgreSQL', 'CPU ms/s Node', 'CPU ms/s PostgreSQL']
+    const head = ['`npm start`', 'first start ms', 'start ms, nothing compiled', 'start ms', 'MB Node', 'MB PostgreSQL', 'CPU ms/s Node', 'CPU ms/s PostgreSQL']
     const rows = [...of].map(([name, each]) => [label[name], ...cells(each)])
     return { markdown: sectionOf(table(head, rows), `Medians of ${rounds}, ${figure(seconds)} s of rest each. ${notMeasured}`), charts: [], aims: aimsOf(of, paused) }
   },
 }
 
 const cells = (each: Figures): string[] => [
-  ...[each.firstMs, each.readyMs].map(figure),
+  ...[each.firstMs, each.coldMs, each.readyMs].map(figure),
   ...[each.memoryNode, each.memoryPostgres].map(megabytes),
   ...[each.cpuNode, each.cpuPostgres].map(figure),
 ]
@@ -58,6 +58,7 @@ function aimsOf(of: Map<Name, Figures>, paused: number): Aim[] {
   const ofMany = `what ${count(paused)} paused runs take at rest`
   return [
     under('a start on an initialised data directory, until the server is ready', 2_000, empty?.readyMs, ' ms'),
+    under('a start with nothing compiled, until the server is ready', 5_000, empty?.coldMs, ' ms'),
     under("memory of the server's process at rest", 150, mega(empty?.memoryNode), ' MB'),
     atMost(`${ofMany}: memory of the server's process`, nothing.megabytes, mega(more('memoryNode')), ' MB'),
     atMost(`${ofMany}: CPU of the server's process`, nothing.cpuMs, more('cpuNode'), ' ms/s'),
@@ -74,9 +75,10 @@ async function inDirectory(name: Name, paused: number, { rounds, seconds, signal
       if (name === 'idle-paused') await pauseRuns(paused, { url, dataDir })
       return readyMs
     })
+    const coldMs = await withServer(dataDir, signal, async ({ readyMs }) => readyMs, join(dataDir, 'compiled'))
     const found: Figures[] = []
     for (let round = 0; round < rounds; round++)
-      found.push(await withServer(dataDir, signal, async (server) => ({ firstMs, readyMs: server.readyMs, ...(await atRest(server, seconds)) })))
+      found.push(await withServer(dataDir, signal, async (server) => ({ firstMs, coldMs, readyMs: server.readyMs, ...(await atRest(server, seconds)) })))
     const figures = medians(found)
     say(`${name.padEnd(15)} ready after ${figure(figures.readyMs)} ms, ${megabytes(figures.memoryNode)} MB`)
     return figures
@@ -100,6 +102,7 @@ async function atRest({ pid, postgresPid }: ServerProcess, seconds: number): Pro
 }
 
 const notMeasured =
-  'The first start makes the data directory; the others find it as the first left it, and with it the runs that wait, which are copies of the rows of one that the server paused. ' +
+  'All faces are served, as they always are. The first start makes the data directory; the others find it as the first left it, and with it the runs that wait, which are copies of the rows of one that the server paused. ' +
+  'A start with nothing compiled reads and compiles all of its code, as the very first one after an installation does. ' +
   'The memory of Node is that of its whole process (RSS), that of PostgreSQL of all its processes with what they share counted once (PSS). ' +
   'Not measured here: `npm` itself, which comes before, a start after a crash, and what else the memory of the machine holds of the database.'

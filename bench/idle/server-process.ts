@@ -23,12 +23,12 @@ const main = inServer('src/main.ts')
 /** Where `npm start` has what was compiled kept. */
 const compiled = inServer('node_modules/.cache/compiled')
 
-/** Starts it in this data directory, which the first one makes, and stops it when the work is done. */
-export async function withServer<T>(dataDir: string, signal: AbortSignal, work: (server: ServerProcess) => Promise<T>): Promise<T> {
+/** Starts it in this data directory, which the first one makes, and stops it when the work is done. Without what was `compiled` before, in a folder of its own. */
+export async function withServer<T>(dataDir: string, signal: AbortSignal, work: (server: ServerProcess) => Promise<T>, kept = compiled): Promise<T> {
   const begun = performance.now()
   const env = {
     PATH: process.env['PATH'],
-    NODE_COMPILE_CACHE: compiled,
+    NODE_COMPILE_CACHE: kept,
     SLUICE_DATA_DIR: dataDir,
     SLUICE_PORT: '0',
     SLUICE_SECRET: account.secret,

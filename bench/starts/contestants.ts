@@ -5,7 +5,7 @@ export const starts = {
   'start-native': 'native `POST /v1/runs`, answered when the run is accepted',
   'start-trpc': 'tRPC `runs.start`, likewise',
   'start-pyspur': 'PySpur `POST /wf/{id}/start_run/`',
-  'start-orchestrator': 'Orchestrator `POST /api/workflow/{id}/start_execution/`, of 256 workflows in turn: one of them has one run at a time',
+  'start-orchestrator': 'Orchestrator `POST /api/workflow/{id}/start_execution/`, of 128 workflows in turn: one of them has one run at a time',
   'start-medusa': 'Medusa `POST /admin/workflows-executions/{id}/run`',
   'start-pocketbase': 'PocketBase `POST /api/collections/workflow_sessions/records` with the status `running`: a conversation, its first message, its run',
   'start-playground': 'playground `POST /api/chat/playground/start`: the same',
