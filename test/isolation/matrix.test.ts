@@ -2,10 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Json, JsonObject } from '@sluice/schema'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Answer, ask, bearer, type Door, doors } from './faces.ts'
-import { streamDoors } from './listening.ts'
+import { flow } from '../support/flow.ts'
+import { type Listening, openRealtime, streamDoors } from './listening.ts'
 import type { Entry } from './operations.ts'
 import { type Site, site } from './site.ts'
-import { filled, type Kind, kindsIn, nobodys, type Things, type World } from './world.ts'
+import { filled, type Kind, kindsIn, nobodys, password, type Things, type World } from './world.ts'
 
 /**
  * Two workspaces, full of everything. The owner of the second asks for all that there is to ask for, by every way, with an id of the
@@ -175,6 +176,68 @@ test('what is told for as long as one listens is no more of another than of nobo
       if (is !== should) problems.push(`${door.name} ${at}:\n  is     ${is}\n  should ${should}`)
     }
   expect(problems.join('\n')).toBe('')
+})
+
+/** What belongs to one user of a workspace, and to its admins. */
+const owned = new Set<Kind>(['session', 'message', 'log', 'file'])
+
+test('to a colleague who is no admin what is another user’s is as what is nobody’s', { timeout: 120_000 }, async () => {
+  const email = 'operator@made.example'
+  await first.caller.call('POST', '/v1/members', { email, role: 'operator', password })
+  const { token } = await first.caller.call<{ token: string }>('POST', '/v1/auth/login', { email, password }, { as: '' })
+  const [nobody, spare] = [nobodys(first.things), nobodys(first.things, 'gone')]
+  const problems: string[] = []
+  let count = 0
+  for (const door of strangers)
+    for (const sent of door.sends) {
+      const named = kindsIn(JSON.stringify(sent))
+      if (named.length === 0 || !named.every((kind) => owned.has(kind)) || !/^(sessions|files|records)\./.test(door.entry.scope ?? '')) continue
+      count++
+      const isClaim = door.entry.shared !== undefined && named.includes(door.entry.shared.kind)
+      const asked = (of: Things): Promise<Answer> => ask(here.server.url, door.request(filled(sent, (kind) => of[kind]) as JsonObject), bearer(token))
+      const others = isClaim ? spare : nobody
+      const [answer, expected] = [await asked(first.things), await asked(others)]
+      if (isClaim && answer.status === door.entry.shared?.status) continue
+      const [is, should] = [JSON.stringify(told(answer, first.things, !door.reads)), JSON.stringify(told(expected, others, !door.reads))]
+      if (is !== should) problems.push(`${door.name} ${JSON.stringify(sent)}:\n  is     ${is.slice(0, 600)}\n  should ${should.slice(0, 600)}`)
+    }
+  expect(problems.join('\n')).toBe('')
+  expect(count).toBeGreaterThan(40)
+})
+
+test('whoever listens hears what happens in their own workspace, and nothing of what happens in another at the same time', { timeout: 120_000 }, async () => {
+  const url = here.server.url
+  const own = bearer(second.token)
+  const open = new Map<string, Listening>()
+  for (const door of streamDoors) if (kindsIn(JSON.stringify(door.entry.sends[0])).length === 0) open.set(door.name, await door.open(url, {}, own))
+  open.set('realtime', await openRealtime(url, ['workflow_sessions/*', 'notes/*'], own))
+  // A ticket of the second workspace opens what is its own, and nothing of the first.
+  const ticket = async (): Promise<string> => (await second.caller.call<{ ticket: string }>('POST', '/v1/auth/ticket', {})).ticket
+  for (const [of, status] of [
+    [first, 404],
+    [second, 200],
+  ] as const) {
+    const listening = await streamDoors.find(({ name }) => name === 'sse /v1/runs/{runId}/events')!.open(url, { runId: of.things.run, ticket: await ticket() }, {})
+    expect(listening.status).toBe(status)
+    listening.close()
+  }
+  const happen = async ({ caller, things, mark }: World, last: string): Promise<void> => {
+    await caller.run(flow({ in: 'input', out: 'output' }, ['in > out']), { input: { mark }, tags: [mark] })
+    await caller.call('POST', '/v1/sessions/send', { to: things.session, text: `${mark} ${last}` })
+    await caller.call('POST', '/v1/collections/notes/records', { values: { text: `${mark} ${last}` } })
+    await caller.call('PATCH', `/v1/sessions/${things.session}`, { title: `${mark} ${last}` })
+  }
+  await happen(first, 'first')
+  await happen(second, 'first')
+  await Promise.all([happen(first, 'second'), happen(second, 'second')])
+  await happen(first, 'third')
+  await happen(second, 'the last')
+  const traces = await tracesOf(first)
+  for (const [name, listening] of open) {
+    await expect.poll(() => listening.text().includes('the last'), { timeout: 20_000, message: `${name} flows` }).toBe(true)
+    expect([name, tracesIn(listening.text(), traces, '')]).toEqual([name, []])
+    listening.close()
+  }
 })
 
 test('an id of another workspace is answered as one that nobody has, by every way, in every place', { timeout: 300_000 }, async () => {

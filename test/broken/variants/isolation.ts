@@ -1,3 +1,127 @@
 import type { Variant } from '../variant.ts'
 
-export const variants: readonly Variant[] = []
+const src = (path: string): string => `packages/server/src/${path}`
+const matrix = (test: string): Variant['caughtBy'] => ({ file: 'test/isolation/matrix.test.ts', test })
+const roles = (test: string): Variant['caughtBy'] => ({ file: 'test/isolation/roles.test.ts', test })
+const anIdOfAnother = matrix('an id of another workspace is answered as one that nobody has')
+
+/** Of what keeps workspaces apart, and of who may do what. */
+export const variants: readonly Variant[] = [
+  {
+    name: 'run-of-any-workspace',
+    promise: 'C7',
+    breaks: 'shows a run to whoever knows its id',
+    file: src('store/views/run-record.ts'),
+    find: 'where runs.id = asked.id and runs.workspace_id = asked.workspace_id offset 0',
+    replace: 'where runs.id = asked.id and (runs.workspace_id = asked.workspace_id or true) offset 0',
+    caughtBy: anIdOfAnother,
+  },
+  {
+    name: 'list-of-all-workspaces',
+    promise: 'C7',
+    breaks: 'lists the schedules of everybody',
+    file: src('store/views/schedules.ts'),
+    find: "scope: 'workspace_id = $1'",
+    replace: "scope: '(workspace_id = $1 or true)'",
+    caughtBy: matrix('what names nothing of another shows nothing of another'),
+  },
+  {
+    name: 'control-of-any-run',
+    promise: 'C7',
+    breaks: 'cancels, holds and decides for whoever knows the id of a run',
+    file: src('engine/door.ts'),
+    find: 'if (!row || (workspaceId !== null && row.workspace_id !== workspaceId))',
+    replace: 'if (!row)',
+    caughtBy: anIdOfAnother,
+  },
+  {
+    name: 'workflow-in-a-body-of-anybody',
+    promise: 'Identifiers inside bodies',
+    breaks: 'takes the id of any workflow that a body names',
+    file: src('store/views/runs.ts'),
+    find: 'select id from workflows where workspace_id = $1 and (id = $2 or handle = $2) and deleted_at is null order by id = $2 desc limit 1',
+    replace: 'select id from workflows where (workspace_id = $1 or true) and (id = $2 or handle = $2) and deleted_at is null order by id = $2 desc limit 1',
+    caughtBy: anIdOfAnother,
+  },
+  {
+    name: 'round-in-a-session-of-another',
+    promise: 'Identifiers inside bodies',
+    breaks: 'starts a run in the session of another workspace that a body names',
+    file: src('engine/start.ts'),
+    find: 'if (session?.workspace_id !== workspaceId)',
+    replace: 'if (!session)',
+    caughtBy: anIdOfAnother,
+  },
+  {
+    name: 'stream-of-any-run',
+    promise: 'C7',
+    breaks: 'tells the events of a run to whoever knows its id',
+    file: src('events/feed.ts'),
+    find: 'if (run?.workspace_id !== workspaceId || (',
+    replace: 'if (!run || (',
+    caughtBy: matrix('what is told for as long as one listens is no more of another than of nobody'),
+  },
+  {
+    name: 'log-of-all-workspaces',
+    promise: 'C7',
+    breaks: 'tells the events of all workspaces to whoever follows one',
+    file: src('store/rows/feeds.ts'),
+    find: "firstOf('workspace_id = $3 and (xid, position)",
+    replace: "firstOf('(workspace_id = $3 or true) and (xid, position)",
+    caughtBy: matrix('whoever listens hears what happens in their own workspace'),
+  },
+  {
+    name: 'connection-of-another-told',
+    promise: 'C7',
+    breaks: 'tells that a connection of another workspace is there',
+    file: src('store/rows/connections.ts'),
+    find: 'and (workspace_id is null or workspace_id = $2)',
+    replace: 'and (workspace_id is null or workspace_id = $2 or true)',
+    caughtBy: anIdOfAnother,
+  },
+  {
+    name: 'sessions-of-colleagues',
+    promise: 'C7',
+    breaks: "hands whoever is in the workspace what is another user's",
+    file: src('access/policy.ts'),
+    find: "if (foreign && rule.others && !atLeast(principal.role, rule.others)) return 'hide'",
+    replace: '',
+    caughtBy: matrix('to a colleague who is no admin'),
+  },
+  {
+    name: 'roles-unread',
+    promise: 'C7',
+    breaks: 'lets everybody do what nobody was refused',
+    file: src('access/policy.ts'),
+    find: 'return atLeast(principal.role, rule.least) && (',
+    replace: 'return (',
+    caughtBy: roles('each operation, by each way, is for who the product says'),
+  },
+  {
+    name: 'scopes-unread',
+    promise: 'C7',
+    breaks: 'lets a key do all that its user may',
+    file: src('access/policy.ts'),
+    find: '(rule.anyScope || covers(principal.scopes, action))',
+    replace: '(rule.anyScope || covers(null, action))',
+    caughtBy: roles('a key reaches what its scopes say'),
+  },
+  {
+    name: 'cookies-from-anywhere',
+    promise: 'Browsers',
+    breaks: 'takes a session cookie from the page of any origin',
+    file: src('http/identify.ts'),
+    find: 'cookie !== undefined && origins.takesCookie(headers, method) ?',
+    replace: 'cookie !== undefined && (origins.takesCookie(headers, method) || true) ?',
+    caughtBy: roles('one decision, however the credential is shown'),
+  },
+  {
+    name: 'streams-that-outlive-credentials',
+    promise: 'Identity',
+    breaks: 'goes on telling whoever has logged out',
+    file: src('http/open-streams.ts'),
+    find: 'return await access.stillValid(principal)',
+    replace: 'return (await access.stillValid(principal)) || true',
+    caughtBy: { file: 'test/isolation/dying.test.ts', test: 'all that a token has open ends with logout' },
+  },
+]
