@@ -69,7 +69,7 @@ const saysMore = ({ parameters, requestBody }: Operation, { path, body }: Wire):
 
 function operationSays({ operation, contract }: Target, wire: Wire, { status, headers, text }: Answer, body: Json | undefined): Verdict {
   const said = operation!.responses[status] ?? operation!.responses['default']
-  if (status === 431 || (!said && [400, 413, 415].includes(status) && saysMore(operation!, wire)))
+  if (status === 431 || (!said && [400, 413, 415, 422].includes(status) && saysMore(operation!, wire)))
     return body !== undefined && isAnError(body) ? null : `${status} in no form of an error: ${shown(text)}`
   if (!said) return `${status}, which is not described: ${shown(text)}`
   if (!said.content) return text === '' ? null : `${status} with a body that is not described: ${shown(text)}`

@@ -308,28 +308,30 @@ const malformed: Attack = (draft, random) => {
   return there(saying(draft, random.pick(spoil)()))
 }
 
-/** Expressions where they are evaluated at once: a node that is tried. */
-const expressions: Attack = (draft, random) => {
-  const [type, config] = random.pick<[string, JsonObject]>([
-    ['template', { text: random.pick(liquid) }],
-    ['template', { text: random.pick(jinja) }],
-    ['router', { mode: 'first', routes: [{ name: 'a', when: random.pick(cel) }] }],
-    ['map', { items: random.pick(cel) }],
-    [
-      'code',
-      {
-        source: random.pick([
-          'while (true) {}',
-          'const a = []; while (true) a.push(new Array(1e6).fill(1))',
-          'throw new Error("x".repeat(1e7))',
-          'return (function f() { return f() })()',
-          'return "x".repeat(5e6)',
-          'return globalThis.process ?? this.constructor.constructor("return process")()',
-        ]),
-      },
-    ],
-  ])
-  const data = { a: random.pick<Json>(['x'.repeat(20_000), deep(50, 'object'), [1, 2, 3]]), text: 'hello' }
+const code = [
+  'while (true) {}',
+  'const a = []; while (true) a.push(new Array(1e6).fill(1))',
+  'throw new Error("x".repeat(1e7))',
+  'return (function f() { return f() })()',
+  'return "x".repeat(5e6)',
+  'return globalThis.process ?? this.constructor.constructor("return process")()',
+]
+
+/** Every expression that should not be, as the config of a node that evaluates it. */
+export const bombs: readonly [type: string, config: JsonObject][] = [
+  ...[...liquid, ...jinja].map((text): [string, JsonObject] => ['template', { text }]),
+  ...cel.flatMap((when): [string, JsonObject][] => [
+    ['router', { mode: 'first', routes: [{ name: 'a', when }] }],
+    ['map', { items: when }],
+  ]),
+  ...code.map((source): [string, JsonObject] => ['code', { source }]),
+]
+
+/** Where they are evaluated at once: a node that is tried. */
+const expressions: Attack = (draft, random) => bomb(draft, random.pick(bombs), random.pick<Json>(['x'.repeat(20_000), deep(50, 'object'), [1, 2, 3]]))
+
+export function bomb(draft: Draft, [type, config]: (typeof bombs)[number], value: Json = 'x'): Omit<Attacked, 'attack'> {
+  const data = { a: value, text: 'hello' }
   if (draft.target.face === 'orchestrator') {
     const body = { form_data: config, input_data: data, timeout: 2 }
     return there(

@@ -1,10 +1,10 @@
 import type { JsonObject } from '@sluice/schema'
 import { type Caller, callerOf, Refused } from '../support/server.ts'
-import { attacked, type Attacked } from './attacks.ts'
+import { attacked, type Attacked, bomb, bombs } from './attacks.ts'
 import { isOutage, judge, type Verdict } from './answers.ts'
 import { type Target, targets } from './operations.ts'
 import { createRandom, type Random } from './random.ts'
-import { curlOf, type Draft, validDraft, type Wire, wireOf } from './request.ts'
+import { curlOf, validDraft, type Wire, wireOf } from './request.ts'
 import { binding, createScene, freshRefresh, password, type Scene } from './scene.ts'
 import { type Answer, createSender, type Sender } from './send.ts'
 import { admin, type Fuzzed, secret } from './server.ts'
@@ -89,6 +89,7 @@ export async function campaign(server: Fuzzed, { requests, beside = 10 }: Campai
   }
   await Promise.all(Array.from({ length: beside }, worker))
   await insist({ server, sender, cast, random, report, spans })
+  await explode({ server, sender, cast, random, report, spans })
   sender.close()
   cast.close()
   tellHeld(server, before, report, spans)
@@ -115,9 +116,28 @@ async function insist(stage: Stage): Promise<void> {
   const { report, cast, server } = stage
   const cold = targets.filter(({ name }) => (report.met.get(name)?.welcome ?? 0) === 0 && (report.met.get(name)?.valid ?? 0) > 0)
   for (const [at, target] of cold.entries()) {
-    if (at % 12 === 0) await cast.renew()
-    for (let tries = 0; tries < 6 && report.met.get(target.name)!.welcome === 0 && server.lives(); tries++)
+    if (at % 6 === 0) await cast.renew()
+    for (let tries = 0; tries < 10 && report.met.get(target.name)!.welcome === 0 && server.lives(); tries++)
       await meet({ ...stage, random: createRandom(`${target.name} ${tries}`) }, target, true)
+  }
+}
+
+/** Each expression that should not be, once. */
+async function explode({ server, sender, cast, random, report, spans }: Stage): Promise<void> {
+  const target = targets.find(({ name }) => name === 'sluice nodeTypes.try')!
+  for (const each of bombs) {
+    const draft = validDraft(
+      target,
+      random,
+      binding(target, cast.scene(), () => ''),
+    )
+    const credential = await cast.credential('owner', cast.scene(), random)
+    const request = { attack: 'expressions', ...bomb({ ...draft, headers: credential ? [credential] : [] }, each) }
+    report.requests++
+    const from = Date.now()
+    const answer = await sender.send(request.wire, { patienceMs })
+    spans.push({ from, to: Date.now(), what: JSON.stringify(each).slice(0, 300) })
+    note(report, target, request, answer, false, server)
   }
 }
 
@@ -250,7 +270,7 @@ async function meet({ server, sender, cast, random, report, spans }: Stage, targ
   const from = Date.now()
   const answer = await sender.send(wire, { patienceMs: patience })
   spans.push({ from, to: Date.now(), what: `${target.name} (${request.attack}): ${curlOf(server.url, wire).slice(0, 500)}` })
-  note(report, target, draft, { ...request, wire }, answer, isValid, server)
+  note(report, target, { ...request, wire }, answer, isValid, server)
 }
 
 async function talk({ server, cast, random, report, spans }: Stage, name: SocketName, isValid: boolean): Promise<void> {
@@ -294,7 +314,7 @@ async function freshened(wire: Wire, scene: Scene): Promise<Wire> {
   }
 }
 
-function note(report: Report, target: Target, _draft: Draft, { attack, wire, there }: Attacked, answer: Answer, isValid: boolean, server: Fuzzed): void {
+function note(report: Report, target: Target, { attack, wire, there }: Attacked, answer: Answer, isValid: boolean, server: Fuzzed): void {
   const met = metOf(report, target.name)
   met[isValid ? 'valid' : 'mutated']++
   if (isValid && answer.status >= 200 && answer.status < 300) met.welcome++

@@ -2,7 +2,7 @@ import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { flow } from '../support/flow.ts'
-import { inTurn, type TestServer, testServer } from '../support/server.ts'
+import { inTurn, refusal, type TestServer, testServer } from '../support/server.ts'
 
 /** What requests of no sense have found, each as a test of its own. */
 describe('what fuzzing has found', () => {
@@ -41,7 +41,8 @@ describe('what fuzzing has found', () => {
   test('what tRPC cannot read of a batch it says as JSON', async () => {
     const eleven = Array.from({ length: 11 }, () => 'auth.me').join()
     const response = await fetch(`${server.url}/trpc/${eleven}?batch=1&input=%7B%7D`, { headers: { authorization: `Bearer ${server.token}` } })
-    expect([response.status, response.headers.get('content-type')]).toEqual([400, 'application/json'])
+    expect(response.status).toBe(400)
+    expect(response.headers.get('content-type')).toMatch(/^application\/json\b/)
     expect(await response.json()).toMatchObject({ error: { data: { code: 'input_invalid' } } })
   })
 
@@ -61,6 +62,12 @@ describe('what fuzzing has found', () => {
     for (const run of ['000000000000000', '(a+)+$']) expect(await server.call('GET', `/run/${encodeURIComponent(run)}/children/`)).toEqual([])
   })
 
+  test('a template that is nested too deeply is told to be that', async () => {
+    const text = `${'{% if true %}'.repeat(2_000)}x${'{% endif %}'.repeat(2_000)}`
+    const refused = await refusal(server.call('POST', '/v1/node-types/template/try', { config: { text } }))
+    expect([refused.status, refused.issues.map(({ message }) => message.replace(/ \(at .*/, ''))]).toEqual([400, ['The template is nested too deeply or makes too much']])
+  })
+
   test('a copy is made of a workflow while the file of one of its nodes goes: it has the file, or has none', async () => {
     const { id } = await server.workflow(flow({ a: 'input' }))
     const add = async (key: string): Promise<string> => {
@@ -74,10 +81,10 @@ describe('what fuzzing has found', () => {
       return ((await response.json()) as { id: string }).id
     }
     await inTurn(
-      Array.from({ length: 12 }, (_, at) => `k${at}`),
+      Array.from({ length: 6 }, (_, at) => `k${at}`),
       async (key) => {
         const file = await add(key)
-        const copies = Array.from({ length: 4 }, () => server.call<{ id: string }>('POST', `/v1/workflows/${id}/duplicate`, {}))
+        const copies = Array.from({ length: 3 }, () => server.call<{ id: string }>('POST', `/v1/workflows/${id}/duplicate`, {}))
         await Promise.all([...copies, server.call('DELETE', `/v1/workflows/${id}/nodes/a/files/${file}`)])
         for (const copy of await Promise.all(copies)) {
           const { items } = await server.call<{ items: { file: { id: string } }[] }>('GET', `/v1/workflows/${copy.id}/nodes/a/files`)

@@ -40,7 +40,7 @@ export interface Talk {
   unique(): string
 }
 
-const patienceMs = 20_000
+const patienceMs = 45_000
 /** Of what is said where nothing has to be answered. */
 const lingerMs = 150
 

@@ -84,9 +84,12 @@ function attempt<T>(work: () => T): T {
     const { originalError, message, token } = error as Partial<LiquidError> & { token?: { begin?: number } }
     if (originalError instanceof ExpressionError) throw new ExpressionError(originalError.message, { offset: token?.begin, cause: error })
     const words = originalError?.message ?? message ?? 'The template failed'
-    throw new ExpressionError(error instanceof RangeError ? 'The template is nested too deeply or makes too much' : words.replace(/, line:\d+, col:\d+$/, ''), {
-      offset: token?.begin,
-      cause: error,
-    })
+    throw new ExpressionError(
+      [error, originalError].some((each) => each instanceof RangeError) ? 'The template is nested too deeply or makes too much' : words.replace(/, line:\d+, col:\d+$/, ''),
+      {
+        offset: token?.begin,
+        cause: error,
+      },
+    )
   }
 }

@@ -27,7 +27,7 @@ const logIn = route('records.login', {
   query: RecordQuery,
   body: AuthWithPassword,
   reply: AuthResult,
-  faults: ['login_failed', 'collection_missing', 'rate_limited'],
+  faults: ['login_failed', 'credential_invalid', 'collection_missing', 'rate_limited'],
   example: { path: { collection: 'users' }, body: { identity: examples.user.email, password: 'correct horse battery' }, reply: { record: examples.user, token: examples.token } },
   ask({ path, query, body: { identity, password } }) {
     // What cannot be read is refused before anybody is logged in.
