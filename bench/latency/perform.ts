@@ -69,10 +69,11 @@ export async function* perform({ databaseUrl, transports, seconds, inFlight }: T
 }
 
 /** The id of a run of it that has completed. */
-const runOf = async ({ call }: Served, workflow: string): Promise<string> => ((await call('POST', '/v1/runs', { workflow, wait: { until: 'finished' } })) as { id: string }).id
+const runOf = async ({ call }: Pick<Served, 'call'>, workflow: string): Promise<string> =>
+  ((await call('POST', '/v1/runs', { workflow, wait: { until: 'finished' } })) as { id: string }).id
 
 /** Runs one after another; the ids of those that completed. */
-async function oneByOne(served: Served, workflow: string, seconds: number): Promise<string[]> {
+export async function oneByOne(served: Pick<Served, 'call'>, workflow: string, seconds: number): Promise<string[]> {
   const ids: string[] = []
   const end = performance.now() + seconds * 1000
   while (performance.now() < end) {
@@ -84,7 +85,7 @@ async function oneByOne(served: Served, workflow: string, seconds: number): Prom
 }
 
 /** What PostgreSQL says of when each run's end was committed: the moment it began to write it to disk. */
-function createLatencies(client: pg.Client): (runs: readonly string[], arrivals: readonly Arrival[]) => Promise<number[]> {
+export function createLatencies(client: pg.Client): (runs: readonly string[], arrivals: readonly Arrival[]) => Promise<number[]> {
   return async (runs, arrivals) => {
     const { rows } = await client.query<{ id: string; at: number }>(
       `select subject_id as id, (extract(epoch from pg_xact_commit_timestamp(xid::xid)) * 1000)::float8 as at
@@ -98,7 +99,7 @@ function createLatencies(client: pg.Client): (runs: readonly string[], arrivals:
   }
 }
 
-function openListener() {
+export function openListener() {
   const child = fork(fileURLToPath(new URL('listener.ts', import.meta.url)))
   const ended = new Promise<void>((resolve) => child.on('exit', () => resolve()))
   return {

@@ -13,6 +13,12 @@ export interface Served extends Caller {
 
 /** As `npm start` runs it, but that its requests are not limited: a load of one principal would be refused. More settings as the environment gives them. */
 export async function openServed(databaseUrl: string, more: Record<string, string> = {}): Promise<Served> {
+  const { url, close } = await openApp(databaseUrl, more)
+  return { ...(await logIn(url)), close }
+}
+
+/** The same of any role: nobody can log in at a worker. */
+export async function openApp(databaseUrl: string, more: Record<string, string> = {}): Promise<{ url: string; close(): Promise<void> }> {
   await migrate(databaseUrl, { also: () => migrateQueue(databaseUrl) })
   const settings = loadConfig({
     SLUICE_PORT: '0',
@@ -26,7 +32,7 @@ export async function openServed(databaseUrl: string, more: Record<string, strin
   const log = createLog({ level: settings.logLevel, write: (line) => void process.stderr.write(line) })
   const app = await createApp({ ...settings, secret: account.secret }, { databaseUrl, log, nodes: [step] })
   return {
-    ...(await logIn(app.url)),
+    url: app.url,
     async close() {
       await app.drain()
       await app.close()
