@@ -25,7 +25,7 @@ export type Result = Record<'perSecond' | 'p50' | 'p99' | 'cpuServers' | 'cpuPos
 const waitMs = 60_000
 
 export async function* perform({ databaseUrl, postgresPid, roles, seconds, inFlight }: Task): AsyncGenerator<Result> {
-  const servers = []
+  const servers: Server[] = []
   for (const role of roles) servers.push(await openServer(databaseUrl, role))
   const serving = servers.filter((_, at) => roles[at] !== 'worker')
   const callers = await Promise.all(serving.map(({ url }) => logIn(url)))
