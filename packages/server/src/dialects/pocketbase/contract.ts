@@ -59,7 +59,7 @@ export const HealthCheck = z.record(z.string(), Json)
 export const AuthWithPassword = z.object({ identity: z.string().min(1).max(255), password: z.string().min(1).max(255), identityField: z.literal(['', 'email']).optional() })
 
 /** As `fields` of the query leave it. */
-export const AuthResult = z.record(z.string(), Json)
+export const AuthResult = z.looseObject({ token: z.string().optional(), record: RecordModel.optional() })
 export const AuthMethods = z.record(z.string(), Json)
 
 // ── errors ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -35,6 +35,8 @@ export const meanings: Dialect['meanings'] = {
     identity: 'The email',
     password: 'From 1 to 255 characters',
     identityField: 'What `identity` is: `email`, or not said',
+    token: 'What to send as `Authorization`',
+    record: 'Who logged in',
 
     // errors
     data: 'What is wrong, by the name of the field: `{code, message, params?}`',
