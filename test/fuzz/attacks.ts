@@ -55,7 +55,7 @@ const liquid = [
 ]
 const cel = [
   '[1,2,3,4,5,6,7,8,9].map(a, [1,2,3,4,5,6,7,8,9].map(b, [1,2,3,4,5,6,7,8,9].map(c, [1,2,3,4,5,6,7,8,9].map(d, [1,2,3,4,5,6,7,8,9].map(e, [1,2,3,4,5,6,7,8,9].map(f, [1,2,3,4,5,6,7,8,9].map(g, a+b+c+d+e+f+g)))))))',
-  '"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!".matches("^(a+)+$")',
+  '"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!".matches("^(a+)+$")',
   `${'('.repeat(3_000)}1${')'.repeat(3_000)}`,
   `${'!'.repeat(5_000)}true`,
   Array.from({ length: 3_000 }, () => '1').join(' + '),
