@@ -7,6 +7,7 @@ import { Outage } from '../store/index.ts'
 import { migrate } from '../store/migrate.ts'
 import { StartRefused } from '../store/refused.ts'
 import { type Log, createLog } from '../telemetry.ts'
+import { addBackup } from './backup.ts'
 import { besideServer, withDatabase } from './database.ts'
 import { haltOnSignals } from './halt.ts'
 import { type MakeKey, addKeys } from './keys.ts'
@@ -51,6 +52,7 @@ export async function main(argv: readonly string[], load: () => Promise<House>):
     .option('--check', 'write nothing; fail when a document in the folder is not up to date')
     .action((folder: string, { check = false }: { check?: boolean }) => run(() => describeApis(folder, check))())
   addKeys(program, (work) => run((settings, house) => work(settings, async () => (await house()).createKey))())
+  addBackup(program, (work) => run((settings) => work(settings, logFor(settings)))())
   const users = program.command('users').description('look after users')
   users
     .command('reset-password')

@@ -19,7 +19,7 @@ export interface Cluster {
   args: string[]
 }
 
-const major = '18'
+export const major = '18'
 const user = 'sluice'
 const database = 'postgres'
 

@@ -10,6 +10,8 @@ import { endOrphan, launch, shutDown } from './postmaster.ts'
 import type { Postmaster } from './postmaster.ts'
 import { signal } from './processes.ts'
 
+export { major } from './cluster.ts'
+
 export interface EmbeddedOptions {
   /** Made on first use. One server at a time. */
   dataDir: string
