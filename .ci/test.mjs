@@ -52,14 +52,22 @@ if (asked.broken) {
   const { code } = await run(process.execPath, [join(root, 'test/broken/check.ts'), ...named], 'inherit')
   process.exit(code)
 }
-for (const [name, program, args] of checks) {
+for (const [name, program, args] of checks) await check(name, program, args)
+const traffic = mkdtempSync(join(tmpdir(), 'sluice-traffic-'))
+process.env.SLUICE_TEST_TRAFFIC = traffic
+add(await vitest())
+delete process.env.SLUICE_TEST_TRAFFIC
+// All that the servers of the tests were asked and answered, against the documents.
+await check('traffic', process.execPath, [join(root, 'test/support/traffic-check.ts'), traffic, '150'], true)
+rmSync(traffic, { recursive: true, force: true })
+finish()
+
+async function check(name, program, args, told = false) {
   const started = Date.now()
   const { code, output } = await run(program, args, 'pipe')
-  process.stdout.write(`${code === 0 ? 'ok  ' : 'FAIL'} ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)\n${code === 0 ? '' : output}`)
+  process.stdout.write(`${code === 0 ? 'ok  ' : 'FAIL'} ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)\n${code === 0 && !told ? '' : output}`)
   add({ passed: Number(code === 0), failed: Number(code !== 0) })
 }
-add(await vitest())
-finish()
 
 function finish() {
   process.stdout.write(`${total.passed} passed, ${total.failed} failed\n`)
