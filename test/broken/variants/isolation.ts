@@ -44,12 +44,12 @@ export const variants: readonly Variant[] = [
     caughtBy: anIdOfAnother,
   },
   {
-    name: 'round-in-a-session-of-another',
+    name: 'file-in-a-body-of-anybody',
     promise: 'Identifiers inside bodies',
-    breaks: 'starts a run in the session of another workspace that a body names',
-    file: src('engine/start.ts'),
-    find: 'if (session?.workspace_id !== workspaceId)',
-    replace: 'if (!session)',
+    breaks: 'lets a message use any file that it names',
+    file: src('store/rows/files.ts'),
+    find: 'where id = any($3) and ${within} order by id for no key update',
+    replace: 'where id = any($3) and (${within} or true) order by id for no key update',
     caughtBy: anIdOfAnother,
   },
   {
