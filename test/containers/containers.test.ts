@@ -26,7 +26,7 @@ beforeAll(async () => {
   // On the disk of the repository: what was downloaded for it is linked, not copied.
   await mkdir(here('../containers/.generated'), { recursive: true })
   folder = await mkdtemp(here('../containers/.generated/image-'))
-  const { stdout } = await run('git', ['ls-files', '-z'], { cwd: root })
+  const { stdout } = await run('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: root })
   // What was downloaded once is not downloaded again: the home of who runs the tests, and their way to the registry.
   const network = Object.entries(process.env).filter(([name]) => /^(npm_config_|pnpm_config_|https?_proxy$|no_proxy$|node_extra_ca_certs$|ssl_cert_)/i.test(name)) as [
     string,
