@@ -230,4 +230,22 @@ export const variants: readonly Variant[] = [
     replace: 'if (isSameDecision(actor, input, pause) || true) return []',
     caughtBy: { file: 'test/faults/decided.test.ts', test: 'out of 8 different ones on one pause' },
   },
+  {
+    name: 'backups-without-their-log',
+    promise: 'backups',
+    breaks: 'copies the files of a PostgreSQL at work, and not what makes them whole',
+    file: src('embedded/backup.ts'),
+    find: 'for (const name of log.toSorted())',
+    replace: 'for (const name of log.toSorted().slice(0, 0))',
+    caughtBy: { file: 'test/backup.test.ts', test: 'a backup of a server at work, restored elsewhere' },
+  },
+  {
+    name: 'damaged-backups-restored',
+    promise: 'backups',
+    breaks: 'lays out a backup whatever its sums say',
+    file: src('embedded/backup.ts'),
+    find: 'Object.entries(wanted).some(([name, sum]) => found.get(name) !== sum)',
+    replace: "Object.entries(wanted).some(([name]) => name === '')",
+    caughtBy: { file: rooms('embedded/backup.test.ts'), test: 'one that was cut off anywhere, changed, or lacks a file' },
+  },
 ]
