@@ -6,7 +6,7 @@ const wanted: Readonly<Record<string, string>> = {
     select subject_kind, subject_id, count(*)::int as events, min(seq) as first, max(seq) as last from events
     group by subject_kind, subject_id having max(seq) - min(seq) + 1 <> count(*)
       -- Of a session that was deleted that alone is told.
-      or (min(seq) <> 1 and not (count(*) = 1 and min(type) = 'session.deleted'))`,
+      or (min(seq) <> 1 and not (count(*) = 1 and min(type) = 'deleted'))`,
   'a run has told of all its events': `
     select id, seq from runs where seq <> coalesce((select max(seq) from events where subject_kind = 'run' and subject_id = runs.id), 0)`,
   'a run that has ended tells so once, at last': `

@@ -1,4 +1,5 @@
 import { Fault, type Login, type Refresh, type Renew, type RenewedToken, type Role, type SwitchWorkspace, type TokenPair, type User } from '@sluice/schema'
+import { sqlState } from '../store/database.ts'
 import { firstMembership, memberOf } from '../store/entities/member.ts'
 import { deletePasswordTokens } from '../store/entities/password-token.ts'
 import {
@@ -58,6 +59,8 @@ export interface LoginParts {
   now: () => number
 }
 
+const foreignKeyViolation = '23503'
+
 /** Renewed with every refresh: a client that comes once a month stays logged in. */
 const refreshLifetimeMs = 30 * 24 * 3_600_000
 /** Of a login, by its tokens alone. Shorter than that of its refresh token, which its tokens live by. */
@@ -78,7 +81,21 @@ export function createLogins({ orm, passwords, tokens, standings, now }: LoginPa
     const refreshToken = randomToken()
     const end = provenAt === null ? Infinity : provenAt.getTime() + renewableMs
     const expiresAt = new Date(Math.min(now() + refreshLifetimeMs, end))
-    await insertRefreshToken(em, { hash: digest(refreshToken), family, replaces, userId: user.id, workspaceId, tokenEpoch: user.tokenEpoch, provenAt, usedAt: null, expiresAt })
+    await insertRefreshToken(em, {
+      hash: digest(refreshToken),
+      family,
+      replaces,
+      userId: user.id,
+      workspaceId,
+      tokenEpoch: user.tokenEpoch,
+      provenAt,
+      usedAt: null,
+      expiresAt,
+    }).catch((error: unknown) => {
+      // The workspace, or the user, was deleted since it was read: there is nothing to log in to.
+      if (sqlState(error) === foreignKeyViolation) throw new Fault('credential_invalid', { cause: error })
+      throw error
+    })
     const token = await tokens.sign({
       userId: user.id,
       workspaceId,
