@@ -122,6 +122,6 @@ export const variants: readonly Variant[] = [
     file: src('http/open-streams.ts'),
     find: 'return await access.stillValid(principal)',
     replace: 'return (await access.stillValid(principal)) || true',
-    caughtBy: { file: 'test/isolation/dying.test.ts', test: 'all that a token has open ends with logout' },
+    caughtBy: { file: 'test/isolation/dying.test.ts', test: 'all that a token has open ends with' },
   },
 ]
