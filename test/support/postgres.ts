@@ -1,5 +1,5 @@
 import { accessSync, constants, readdirSync, readFileSync, rmSync, statfsSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { freemem, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
@@ -32,6 +32,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const room = roomyMemory() ?? tmpdir()
   sweep(room)
   const scratch = await mkdtemp(join(room, `sluice-test-${process.pid}-`))
+  // Some tests are another user.
+  await chmod(scratch, 0o711)
   // Workers are started with it.
   process.env['TMPDIR'] = scratch
   const dataDir = join(scratch, 'postgres')
