@@ -40,8 +40,8 @@ export interface Rig extends AsyncDisposable {
   database: Database
   databaseUrl: string
   receiver: Receiver
-  /** Another server. Its port is free, its database the rig's unless told otherwise. */
-  serve(settings?: { databaseUrl?: string; env?: Record<string, string> }): Promise<Server>
+  /** Another server. Its port is free, its database the rig's unless told otherwise; `node` is what Node itself is told. */
+  serve(settings?: { databaseUrl?: string; env?: Record<string, string>; node?: readonly string[] }): Promise<Server>
   /** A workflow whose http steps run one after another; answers with its id. */
   chain(steps: readonly string[]): Promise<string>
   workflow(definition: Definition): Promise<string>
@@ -66,8 +66,8 @@ export async function createRig(given: { databaseUrl?: string } = {}): Promise<R
     database,
     databaseUrl,
     receiver: service,
-    async serve({ databaseUrl: url = databaseUrl, env = {} } = {}) {
-      const program = start([main, 'serve'], {
+    async serve({ databaseUrl: url = databaseUrl, env = {}, node = [] } = {}) {
+      const program = start([...node, main, 'serve'], {
         SLUICE_DATABASE_URL: url,
         SLUICE_PORT: '0',
         SLUICE_SECRET: secret,

@@ -1,7 +1,7 @@
 import pg from 'pg'
 import type { Log } from '../telemetry.ts'
 import { Outage, outage, sqlState } from './database.ts'
-import { migrations } from './migrations/index.ts'
+import { migrations as ours } from './migrations/index.ts'
 import { StartRefused } from './refused.ts'
 
 export interface MigrateOptions {
@@ -9,6 +9,8 @@ export interface MigrateOptions {
   also?: () => Promise<void>
   /** Told what is allowed but unwise. */
   log?: Log
+  /** The schema of this program, unless given: that of an earlier one, for tests of upgrades. */
+  migrations?: typeof ours
 }
 
 /** One lock for all that changes the schema: "sluice" in ASCII. */
@@ -21,7 +23,7 @@ const lockMs = 120_000
  * wait and find it done. Throws StartRefused for a PostgreSQL that is too old or a schema that is newer than we are, and
  * Outage when it cannot be reached.
  */
-export async function migrate(url: string, { also, log }: MigrateOptions = {}): Promise<{ applied: string[] }> {
+export async function migrate(url: string, { also, log, migrations = ours }: MigrateOptions = {}): Promise<{ applied: string[] }> {
   const client = new pg.Client({ connectionString: url, application_name: 'sluice migrate', connectionTimeoutMillis: 5_000, keepAlive: true })
   // The connection may go while nothing waits on it; what comes next on it fails and says so.
   client.on('error', () => {})
@@ -31,7 +33,7 @@ export async function migrate(url: string, { also, log }: MigrateOptions = {}): 
     await client.query(`set lock_timeout = ${lockMs}`)
     await client.query('select pg_advisory_lock($1)', [lockKey]).catch(lockError)
     // Ends with the connection at the latest: a process killed here leaves no lock.
-    const applied = await applyPending(client, url)
+    const applied = await applyPending(client, url, migrations)
     await also?.()
     return { applied }
   } catch (error) {
@@ -63,14 +65,14 @@ export function checkServer({ version, name, fsync }: Server, log: Pick<Log, 'wa
   if (fsync === 'off') log?.warn('fsync is off in PostgreSQL: acknowledged work can be lost when its machine stops')
 }
 
-async function applyPending(client: pg.Client, url: string): Promise<string[]> {
+async function applyPending(client: pg.Client, url: string, migrations: typeof ours): Promise<string[]> {
   const known = migrations.map(({ name }) => name)
   const done = await executed(client)
   const foreign = done.filter((name) => !known.includes(name))
   if (foreign.length > 0)
     throw new StartRefused(`The database was migrated by a newer Sluice (${foreign.join(', ')}). Start that version, or set SLUICE_DATABASE_URL to another database.`)
   const pending = known.filter((name) => !done.includes(name))
-  if (pending.length > 0) await up(url)
+  if (pending.length > 0) await up(url, migrations)
   return pending
 }
 
@@ -85,7 +87,7 @@ async function executed(client: pg.Client): Promise<string[]> {
 }
 
 /** Loads what migrates only now: a start that finds nothing to do has it behind it sooner. */
-async function up(url: string): Promise<void> {
+async function up(url: string, migrations: typeof ours): Promise<void> {
   const { MikroORM } = await import('@mikro-orm/postgresql')
   const { Migrator } = await import('@mikro-orm/migrations')
   const migrationsList = await Promise.all(migrations.map(async ({ name, load }) => ({ name, class: await load() })))
