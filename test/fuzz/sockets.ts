@@ -196,7 +196,7 @@ function oddity(message: JsonObject, { random, prey, token }: Talk): string {
     () => JSON.stringify(Array.from({ length: random.pick([0, 1, 10, 11, 1_000]) }, () => message)),
     () => JSON.stringify({ method: 'connectionParams', data: { token } }),
     () => JSON.stringify({ method: 'connectionParams', data: { token: 'x'.repeat(10_000), __proto__: 1 } }),
-    () => '{"__proto__":{"method":"query"},"id":1,"method":"query","params":{"path":"auth.me"}}',
+    () => '{"__proto__":{"method":"query"},"id":777,"method":"query","params":{"path":"auth.me"}}',
     () => 'null',
     () => '[]',
     () => '"PING"',
