@@ -8,7 +8,7 @@ import { startEmbedded } from '../../packages/server/src/embedded/index.ts'
 import { migrations } from '../../packages/server/src/store/migrations/index.ts'
 import { createLog } from '../../packages/server/src/telemetry.ts'
 import { approval, delay, external, flow, map, signal, subworkflow, type FlowNode } from '../support/flow.ts'
-import { type Program, eventually, here, start } from '../support/processes.ts'
+import { type Program, endAll, eventually, here, start } from '../support/processes.ts'
 import { receiver } from '../support/receiver.ts'
 import { admin, type Caller, callerOf } from '../support/server.ts'
 import { type Given, secret, taken } from './state.ts'
@@ -159,6 +159,7 @@ try {
   await writeFile(out, state)
   process.stdout.write(`Wrote ${out}: ${state.length} bytes\n`)
 } finally {
+  endAll()
   await service.close()
   await postgres.stop(1_000)
   await rm(folder, { recursive: true, force: true })

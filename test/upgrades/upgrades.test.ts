@@ -3,10 +3,10 @@ import { globSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Json, Page, Pause, Run, Session } from '@sluice/schema'
 import pg from 'pg'
-import { expect, inject, test } from 'vitest'
+import { afterEach, expect, inject, test } from 'vitest'
 import { migrations } from '../../packages/server/src/store/migrations/index.ts'
 import { withDatabase } from '../support/postgres.ts'
-import { here, start } from '../support/processes.ts'
+import { endAll, here, runs, start } from '../support/processes.ts'
 import { type Rig, type Server, createRig } from '../support/rig.ts'
 import { callerOf } from '../support/server.ts'
 import { type Given, restored, secret } from './state.ts'
@@ -18,6 +18,8 @@ const collections = { SLUICE_COLLECTIONS: here('../upgrades/collections.json') }
 /** What Node is told for a server of the next version. */
 const next = ['--import', new URL('./next.ts', import.meta.url).href]
 const known = migrations.map(({ name }) => name)
+
+afterEach(endAll)
 
 /** A rig over a state; its database goes with it. */
 async function over(state: string): Promise<Rig & { given: Given }> {
@@ -98,44 +100,44 @@ test.for(states)(
   async (state) => {
     await using rig = await over(state)
     const { given } = rig
-    const { runs } = given
+    const { runs: begun } = given
     const [server, other] = await Promise.all([rig.serve({ node: next, env: collections }), rig.serve({ node: next, env: collections })])
     expect(await applied(rig)).toEqual([...known, '9000-next'])
-    expect(await rig.database.query(`select region from runs where id = $1`, [runs['approval']])).toEqual([{ region: 'here' }])
+    expect(await rig.database.query(`select region from runs where id = $1`, [begun['approval']])).toEqual([{ region: 'here' }])
 
     // What was given out: the key, the login, the id of a pause, the transaction's id, the places in the log, the idempotency key.
     const byKey = callerOf(server.url, given.apiKey)
-    expect(await byKey.get(runs['finished']!)).toMatchObject({ status: 'completed', output: { n: 1 } })
+    expect(await byKey.get(begun['finished']!)).toMatchObject({ status: 'completed', output: { n: 1 } })
     expect(await ok<{ token: string }>(other, 'POST', '/v1/auth/refresh', { refreshToken: given.refreshToken })).toMatchObject({ token: expect.any(String) as string })
     const again = await ok<Run>(other, 'POST', '/v1/runs', { workflow: given.workflows['approval'], input: { n: 1 }, idempotencyKey: given.idempotencyKey })
-    expect(again.id).toBe(runs['approval'])
+    expect(again.id).toBe(begun['approval'])
     expect((await ok<Page<{ name: string }>>(server, 'GET', '/v1/secrets')).items).toMatchObject([{ name: 'stripe' }])
 
-    const workspace = toldAfter(server, '/v1/events', given.cursors.workspace, new RegExp(`run\\.completed[^]*${runs['approval']}|${runs['approval']}[^]*run\\.completed`))
+    const workspace = toldAfter(server, '/v1/events', given.cursors.workspace, new RegExp(`run\\.completed[^]*${begun['approval']}|${begun['approval']}[^]*run\\.completed`))
     await approve(server, given.pause)
-    expect(await toldAfter(other, `/v1/runs/${runs['approval']}/events`, given.cursors.run, /run\.completed/)).not.toMatch(/run\.created|resync/)
+    expect(await toldAfter(other, `/v1/runs/${begun['approval']}/events`, given.cursors.run, /run\.completed/)).not.toMatch(/run\.created|resync/)
     expect(await workspace).not.toMatch(/resync/)
-    await ok(server, 'POST', '/v1/signals', { runId: runs['signal'], name: 'go', payload: { by: 'us' } })
+    await ok(server, 'POST', '/v1/signals', { runId: begun['signal'], name: 'go', payload: { by: 'us' } })
     await ok(other, 'POST', '/v1/steps/report', {
       run: { workflow: given.workflows['report'], transactionId: 'parcel-7' },
       step: 'parcel',
       outcome: 'completed',
       output: { arrived: true },
     })
-    await ok(server, 'POST', `/v1/runs/${runs['held']}/release`)
-    await approveAll(rig, other, runs['held']!, 1)
-    await approveAll(rig, server, runs['child']!, 1)
-    await approveAll(rig, server, runs['many']!, 3)
+    await ok(server, 'POST', `/v1/runs/${begun['held']}/release`)
+    await approveAll(rig, other, begun['held']!, 1)
+    await approveAll(rig, server, begun['child']!, 1)
+    await approveAll(rig, server, begun['many']!, 3)
     const session = await ok<Session>(server, 'GET', `/v1/sessions/${given.session}`)
     expect(session.status).toBe('waiting')
     const [round] = await rig.database.query<{ id: string }>('select id from runs where session_id = $1', [given.session])
     await approveAll(rig, server, round!.id, 1)
 
     // Those that were in somebody's hands are taken over when his jobs have been silent for long enough.
-    await rig.ended([...Object.values(runs), round!.id], 60_000)
-    const found = await rig.database.query<{ id: string; status: string }>('select id, status from runs where id = any($1)', [Object.values(runs)])
-    const status = Object.fromEntries(Object.entries(runs).map(([name, id]) => [name, found.find((row) => row.id === id)?.status]))
-    expect(status).toEqual(Object.fromEntries(Object.keys(runs).map((name) => [name, name === 'compensating' ? 'compensated' : 'completed'])))
+    await rig.ended([...Object.values(begun), round!.id], 60_000)
+    const found = await rig.database.query<{ id: string; status: string }>('select id, status from runs where id = any($1)', [Object.values(begun)])
+    const status = Object.fromEntries(Object.entries(begun).map(([name, id]) => [name, found.find((row) => row.id === id)?.status]))
+    expect(status).toEqual(Object.fromEntries(Object.keys(begun).map((name) => [name, name === 'compensating' ? 'compensated' : 'completed'])))
     // Each under the key of before: the service does it once.
     for (const [name, step] of [
       ['running', 'slow'],
@@ -143,12 +145,12 @@ test.for(states)(
       ['compensating', 'undo'],
     ] as const) {
       const [key, ...more] = rig.receiver.keys(step)
-      expect([key, more]).toEqual([expect.stringContaining(`${runs[name]}/`), []])
+      expect([key, more]).toEqual([expect.stringContaining(`${begun[name]}/`), []])
     }
     await rig.until('the round has ended', async () => (await ok<Session>(server, 'GET', `/v1/sessions/${given.session}`)).status === 'completed', 20_000)
     const numbered = await rig.database.query<{ id: string }>(
       `select r.id from runs r where r.id = any($1) and (select array_agg(e.seq::int order by e.seq) from events e where e.subject_id = r.id) <> array(select generate_series(1, r.seq::int))`,
-      [Object.values(runs)],
+      [Object.values(begun)],
     )
     expect(numbered).toEqual([])
 
@@ -219,6 +221,8 @@ test('servers are replaced one after another under load, though the first of the
 
   // An old one that comes late is told, before it has touched anything.
   const late = start([here('../../packages/server/src/main.ts'), 'serve'], { ...collections, SLUICE_DATABASE_URL: rig.databaseUrl, SLUICE_PORT: '0', SLUICE_SECRET: secret })
+  await rig.until('an old one that comes late ends, or serves', () => /^Sluice is ready/m.test(late.stdout()) || runs(late.pid) === false, 60_000)
+  late.kill('SIGKILL')
   expect(await late.ended).toBe(1)
   expect(late.stderr()).toMatch(/migrated by a newer Sluice \(9000-next\)/)
   expect((await fresh.start(rig.given.workflows['echo']!, { wait: { until: 'finished', ms: 10_000 } })).body).toMatchObject({ status: 'completed' })
