@@ -12,7 +12,8 @@ const notes = {
   'auth.renew': { faults: ['permission_denied'] },
   'auth.leave': { faults: ['permission_denied'] },
   'auth.setPassword': { faults: ['credential_invalid'] },
-  'auth.switch': { faults: ['workspace_missing'] },
+  'auth.switch': { faults: ['workspace_missing', 'permission_denied'] },
+  'auth.logout': { faults: ['permission_denied'] },
 
   'workflows.list': { faults: ['cursor_invalid', 'limit_exceeded'] },
   'workflows.get': { faults: ['workflow_missing'] },
@@ -152,6 +153,7 @@ const notes = {
   'secrets.delete': { faults: ['secret_missing'] },
 
   'users.list': { faults: ['cursor_invalid'] },
+  'users.changePassword': { faults: ['permission_denied'] },
   'users.get': { faults: ['user_missing'] },
   'users.update': { faults: ['user_missing', 'workspace_missing', 'name_taken'] },
   'users.delete': { faults: ['user_missing', 'last_owner', 'user_in_use'] },

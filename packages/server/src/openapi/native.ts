@@ -1,4 +1,17 @@
-import { faultKinds, type Json, JsonObject, type Issue, PassedEvent, RecordEvent, ResyncEvent, RunEvent, SessionEvent, SnapshotEvent, TokenEvent } from '@sluice/schema'
+import {
+  faultKinds,
+  type Json,
+  JsonObject,
+  type Issue,
+  PassedEvent,
+  recordIssueCodes,
+  RecordEvent,
+  ResyncEvent,
+  RunEvent,
+  SessionEvent,
+  SnapshotEvent,
+  TokenEvent,
+} from '@sluice/schema'
 import * as schema from '@sluice/schema'
 import { z } from 'zod'
 import type { ProblemCode } from '../rpc/faults.ts'
@@ -21,6 +34,8 @@ const ErrorIssue = z.object({
   nodeId: z.string().optional().meta({ description: 'The node of a definition' }),
   field: z.string().optional().meta({ description: 'A dotted path into the node, as `config.routes.0.when`' }),
   message: z.string(),
+  code: z.enum(recordIssueCodes).optional().meta({ description: 'Of a field of a record: what is wrong with it; never changes' }),
+  params: JsonObject.optional().meta({ description: 'What the message says in numbers and names' }),
 }) satisfies z.ZodType<Issue>
 
 const ErrorBody = z.object({

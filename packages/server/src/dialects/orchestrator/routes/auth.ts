@@ -74,6 +74,7 @@ export const authRows: readonly DialectRow[] = [
     extension,
     body: LogoutRequest.default({}),
     reply: Message,
+    faults: ['permission_denied'],
     example: { body: { refresh: examples.tokens.refresh }, reply: { message: 'Logged out successfully' } },
     ask: () => undefined,
     answer: () => ({ message: 'Logged out successfully' }),

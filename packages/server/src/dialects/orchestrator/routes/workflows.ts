@@ -82,6 +82,7 @@ export const workflowRows: readonly DialectRow[] = [
     path: '/api/workflow/{workflow_id}/',
     summary: 'Change what is said of a workflow',
     body: PatchedWorkflowRequest,
+    faults: ['workflow_missing', 'workflow_in_code'],
     reply: Workflow,
     example: { path: examples.one, body: { category: 'Reports' }, reply: { ...examples.workflow, category: 'Reports' } },
     ask: ({ path, body }) => changedWorkflowOf(workflowRef(path.workflow_id), body),
