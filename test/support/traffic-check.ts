@@ -141,8 +141,9 @@ function streamFlaw(contract: Contract, schema: JsonObject, text: string): strin
 function requestFlaw(contract: Contract, operation: Operation, { url, sent }: Exchange): string | null {
   const media = operation.requestBody?.content['application/json']
   if (media && sent.json !== undefined) {
-    const flaw = asked(contract).check(withoutPath(operation, sent.json), media.schema)
-    if (flaw !== null) return `took what it is not said to take: ${flaw.slice(0, 500)}: ${shown(sent.json)}`
+    const flaw = asked(contract).check(sent.json, media.schema)
+    if (flaw !== null && asked(contract).check(withoutPath(operation, sent.json), media.schema) !== null)
+      return `took what it is not said to take: ${flaw.slice(0, 500)}: ${shown(sent.json)}`
   }
   if (operation.requestBody?.required && sent.empty && sent.type === '') return 'took a request without the body that it is said to need'
   const query = new URLSearchParams(url.split('?', 2)[1] ?? '')
@@ -157,7 +158,7 @@ function requestFlaw(contract: Contract, operation: Operation, { url, sent }: Ex
 
 /** What stands in the path may be said again in the body: the same value twice is no contradiction. */
 function withoutPath({ parameters }: Operation, body: unknown): unknown {
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) return body as unknown
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return body
   const named = new Set(parameters.filter((each) => each.in === 'path').map(({ name }) => name))
   return Object.fromEntries(Object.entries(body).filter(([name]) => !named.has(name)))
 }
