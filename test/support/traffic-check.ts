@@ -213,6 +213,9 @@ export function findingsIn(folder: string): Findings {
   return { exchanges, flaws: [...flaws.values()], seen: seen.size, operations: operations.size, never: described.filter((each) => !met.has(each)) }
 }
 
+/** So many in one run fail it: that is no race. */
+const mostRefusals = 3
+
 if (import.meta.main) {
   const { exchanges, flaws, seen, operations, never } = findingsIn(process.argv[2]!)
   for (const flaw of flaws) process.stdout.write(`${flaw}\n`)
@@ -222,5 +225,7 @@ if (import.meta.main) {
   )
   const least = Number(process.argv[3] ?? 1)
   if (seen < least) process.stdout.write(`At least ${least} operations were to be seen\n`)
-  process.exitCode = flaws.length > 0 || seen < least ? 1 : 0
+  // A refusal that only a race brings may be missing from a document for long: some are told, and fail nothing.
+  const refusals = flaws.filter((flaw) => /^\S+ \S+ 4\d\d is not described/.test(flaw)).length
+  process.exitCode = flaws.length > refusals || refusals > mostRefusals || seen < least ? 1 : 0
 }
