@@ -59,11 +59,10 @@ async function outcome(face: FaceName, work: Promise<unknown>): Promise<'taken' 
 test('of eight answers to one question, over all faces and two servers, one counts, and nobody else is told that theirs does', { timeout: 120_000 }, async () => {
   const workflow = await place.named(await here('native').draw(asking({ brief: true }), 'A race'))
   await here('native').publish(workflow)
-  const winners = new Set<string>()
   for (let number = 0; number < rounds; number++) {
     const round: Round = await place.roundOf(workflow, await here('playground').start(workflow, `Ada ${number}`))
     await place.eye.wait(round.run, ({ status, waitingKind }) => status === 'waiting' && waitingKind === 'pause')
-    // From another place each time: who is first to be sent is not always the same.
+    // From another place each time: who is first to be sent is not always the same. Who wins is not asked: on a quiet machine it may be one face every time.
     const order = racers.map((_, at) => (at + number * 3) % racers.length)
     const told = await Promise.all(order.map(async (at) => [at, await outcome(racers[at]![0], racers[at]![1]().answer(round, `by racer ${at}`))] as const))
 
@@ -76,7 +75,6 @@ test('of eight answers to one question, over all faces and two servers, one coun
     const winner = racers.findIndex((_, at) => said.includes(`by racer ${at}`))
     expect(winner, said).toBeGreaterThanOrEqual(0)
     expect(run.status).toBe('completed')
-    winners.add(racers[winner]![0])
     for (const [at, outcome] of told) {
       const [face] = racers[at]!
       if (at === winner) expect([face, outcome]).toEqual([face, 'taken'])
@@ -84,7 +82,6 @@ test('of eight answers to one question, over all faces and two servers, one coun
     }
     await quiet(round)
   }
-  expect(winners.size).toBeGreaterThan(1)
 })
 
 /** What was said too late has begun rounds of its own, which ask again: they are ended. */
