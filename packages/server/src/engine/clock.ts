@@ -3,7 +3,7 @@ import type { Doorbell } from '../events/doorbell.ts'
 import { type Database, Outage } from '../store/database.ts'
 import { jobless, unservedRuns } from '../store/rows/runs.ts'
 import { type TimerRecord, clearTimersOf, nextTimer, takeDueTimers } from '../store/rows/timers.ts'
-import type { Time } from '../store/time.ts'
+import type { Refereed, Time } from '../store/time.ts'
 import type { Log } from '../telemetry.ts'
 import type { Door } from './door.ts'
 import type { Happening } from './happening.ts'
@@ -27,8 +27,17 @@ const netMs = 15_000
 const firstNetMs = 250
 
 /** Turns due timers into happenings; and, now and then, casts the nets for what nobody looks after. */
-export function createClock(parts: { database: Database; door: Door; queue: Queue; doorbell: Doorbell; time: Time; log: Log; serves(name: string): boolean }): Clock {
-  const { database, door, queue, doorbell, time, log, serves } = parts
+export function createClock(parts: {
+  database: Database
+  door: Door
+  queue: Queue
+  doorbell: Doorbell
+  time: Time
+  heard: Refereed['heard']
+  log: Log
+  serves(name: string): boolean
+}): Clock {
+  const { database, door, queue, doorbell, time, heard, log, serves } = parts
   const stopping = new AbortController()
   const loops: Promise<void>[] = []
   /** The earliest timer told of since the last look. */
@@ -39,7 +48,9 @@ export function createClock(parts: { database: Database; door: Door; queue: Queu
 
   async function strike(): Promise<number> {
     expected = Infinity
-    const next = await nextTimer(database)
+    const asked = Date.now()
+    const { now, ms: next } = await nextTimer(database)
+    heard(now, asked)
     if (next === null || next > 0) return Math.min(Math.max(next ?? longestLookMs, 1), longestLookMs)
     const due = await takeDueTimers(database, mostTimers)
     const byRun = Map.groupBy(due, (timer) => timer.run_id)
@@ -88,6 +99,8 @@ export function createClock(parts: { database: Database; door: Door; queue: Queu
       // Waits until the next look is due: a timer told of meanwhile may bring it forward.
       for (let left = 1; left > 0 && asking.length === 0 && !stopping.signal.aborted;) {
         left = Math.min(next, expected) - time.now()
+        // More than it was to begin with: the clock was set back, and does not tell how long this has rested.
+        if (left > restMs + 1) break
         if (left > 0) await rest(left)
       }
     }

@@ -3,7 +3,7 @@ import type { Doorbell } from '../events/doorbell.ts'
 import { silence, type Voices } from '../events/tokens.ts'
 import { type Abilities, type Catalogue, StepFailure, type Toolbox, type ToolUser } from '../nodes/contract.ts'
 import type { Database } from '../store/database.ts'
-import { type Time, processTime } from '../store/time.ts'
+import { type Time, processTime, refereed } from '../store/time.ts'
 import { changeSessions } from '../events/sessions.ts'
 import { unbindQueues } from '../store/rows/queues.ts'
 import { liveRunsOf, type RunRow } from '../store/rows/runs.ts'
@@ -87,16 +87,19 @@ export function createEngine(parts: EngineParts): Engines {
     catalogue,
     metrics = createMetrics(),
     traces = untraced,
-    time = processTime,
+    time: given = processTime,
     toolbox = noTools,
     voices = silence,
     log,
   } = parts
   const observer = createObserver({ metrics, traces })
+  const judged = refereed()
+  // One that is moved on, in tests, is moved together with that of its database.
+  const time = given === processTime ? judged.time : given
   const timed = (dueAt: number): void => clock.expect(dueAt)
   const committer = createCommitter({ database: writer, doorbell, timed, observer })
   const door = createDoor({ database, queue, doorbell, plans, time, timed, takeOver: (row, state, plan) => worker.takeOver(row, state, plan), committer, observer })
-  const clock = createClock({ database: writer, door, queue, doorbell, time, log, serves: parts.serves ?? ((name) => catalogue.get(name) !== undefined) })
+  const clock = createClock({ database: writer, door, queue, doorbell, time, heard: judged.heard, log, serves: parts.serves ?? ((name) => catalogue.get(name) !== undefined) })
   const beginner = createBeginner({ database: writer, doorbell, handOver: (run, input, plan) => worker.begin(run, input, plan), timed })
   const starter = createStarter({ database, queue, doorbell, door, catalogue, workflows, plans, beginner, time, observer })
   const operations = createOperations({ database, door })

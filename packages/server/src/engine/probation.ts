@@ -37,8 +37,8 @@ export function createProbation(parts: { begin(jobs: readonly Job[]): Promise<vo
       const jobs = next.map((each) => each.job)
       // Jobs whose claim fails fall silent, and come back.
       await parts.begin(jobs).catch(() => {})
-      const end = Date.now() + (next[0]!.deaths >= widths.length ? aloneMs : windowMs)
-      while (Date.now() < end && !jobs.every((job) => parts.isCleared(job))) await sleep(25)
+      const end = performance.now() + (next[0]!.deaths >= widths.length ? aloneMs : windowMs)
+      while (performance.now() < end && !jobs.every((job) => parts.isCleared(job))) await sleep(25)
     }
   }
 

@@ -44,7 +44,8 @@ export function createWaiting(parts: { database: Database; doorbell: Doorbell; h
     },
     async waitFor(runId, until, ms, signal) {
       if (until === 'accepted' || ms === 0) return
-      const end = Date.now() + ms
+      // Not by the clock, which may be set back.
+      const end = performance.now() + ms
       let noted: RunStanding | undefined
       let rung = true
       let wake = () => {}
@@ -82,7 +83,7 @@ export function createWaiting(parts: { database: Database; doorbell: Doorbell; h
           }
           if (noted && isThere(noted, until) && !(until === 'parked' && noted.childbound && (await childMoves()))) return
           noted = undefined
-          const left = end - Date.now()
+          const left = end - performance.now()
           if (left <= 0 || signal?.aborted) return
           if (rung && !holds(runId)) continue
           await new Promise<void>((resolve) => {

@@ -259,14 +259,14 @@ export function createWorker(parts: WorkerParts): Worker {
     for (const each of held.values()) each.leave()
     const untried = probation.stop()
     for (const job of untried) claiming.delete(job.id)
-    if (untried.length > 0) await handOver(untried, () => Date.now() < end)
+    if (untried.length > 0) await handOver(untried, () => performance.now() < end)
     while (held.size + claiming.size > 0) {
-      const late = Date.now() >= end
+      const late = performance.now() >= end
       const leaving = [...held.values()].filter((each) => late || each.isAtRest())
       const jobs = [...leaving.map((each) => each.job), ...(late ? claiming.values() : [])]
       for (const each of leaving) each.abandon()
       if (late) claiming.clear()
-      if (jobs.length > 0) await handOver(jobs, () => Date.now() < end)
+      if (jobs.length > 0) await handOver(jobs, () => performance.now() < end)
       else await sleep(25)
     }
   }
@@ -306,7 +306,7 @@ export function createWorker(parts: WorkerParts): Worker {
       heartbeat = setInterval(() => (beating ??= beat().finally(() => (beating = undefined))), heartbeatMs)
     },
     async drain(ms) {
-      const end = Date.now() + ms
+      const end = performance.now() + ms
       stopping = true
       offJobs()
       wake()

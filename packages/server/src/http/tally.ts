@@ -38,7 +38,7 @@ const aheadPart = 50
  * a fiftieth of its limit is counted ahead, and given out here without a statement. A key over its limit is refused here until
  * its minute is over. Over all servers no more than the limit are let through.
  */
-export function createTally(limit: number, count: (key: string, points: number) => Promise<Counted>, now: () => number = Date.now): Tally {
+export function createTally(limit: number, count: (key: string, points: number) => Promise<Counted>, now: () => number = () => performance.now()): Tally {
   const lines = new Map<string, Waiting[]>()
   const standings = new Map<string, Standing>()
   const most = Math.floor(limit / aheadPart)

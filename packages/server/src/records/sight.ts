@@ -125,7 +125,9 @@ function createFresh<T>(now: () => number): { get(key: string, make: () => Promi
   return {
     get(key, make) {
       const one = known.get(key)
-      if (one && one.until > now()) return one.made
+      const left = one ? one.until - now() : 0
+      // A clock set back must not make it live longer.
+      if (one && left > 0 && left <= freshMs) return one.made
       if (known.size >= mostKnown || chars + key.length > mostChars) {
         known.clear()
         chars = 0

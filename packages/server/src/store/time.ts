@@ -21,3 +21,28 @@ export const processTime: Time = {
     return () => clearTimeout(timer)
   },
 }
+
+/** Clocks that are kept together differ by less. */
+const apartMs = 1_000
+
+export interface Refereed {
+  time: Time
+  /** What PostgreSQL's clock said to a question that was asked at `asked` by this process's, and has just been answered. */
+  heard(said: number, asked: number): void
+}
+
+/**
+ * The process's time, but PostgreSQL's where the two are further apart than clocks that are kept together: what is due, PostgreSQL
+ * says, and a server that thought otherwise would set timers that are hours late, or not take those that it is given.
+ */
+export function refereed(own: () => number = Date.now): Refereed {
+  let off = 0
+  return {
+    time: { ...processTime, now: () => own() + off },
+    heard(said, asked) {
+      const answered = own()
+      // It was said at some moment between the two.
+      off = said < asked - apartMs ? said - asked : said > answered + apartMs ? said - answered : 0
+    },
+  }
+}

@@ -55,8 +55,11 @@ export const takeDueTimers = (tx: Tx, limit: number): Promise<TimerRecord[]> =>
     [limit],
   )
 
-/** Milliseconds until the next timer is due; null when there is none. */
-export async function nextTimer(tx: Tx): Promise<number | null> {
-  const [row] = await tx.query<{ ms: number | null }>({ name: 'timers-next', text: `select (extract(epoch from min(due_at) - now()) * 1000)::float8 as ms from timers` })
-  return row?.ms ?? null
+/** What PostgreSQL's time is, and how many milliseconds are left until the next timer is due: null when there is none. */
+export async function nextTimer(tx: Tx): Promise<{ now: number; ms: number | null }> {
+  const [row] = await tx.query<{ now: number; ms: number | null }>({
+    name: 'timers-next',
+    text: 'select (extract(epoch from now()) * 1000)::float8 as now, (extract(epoch from min(due_at) - now()) * 1000)::float8 as ms from timers',
+  })
+  return row!
 }
