@@ -40,6 +40,7 @@ const leftOut = (path: string): boolean => /^(postmaster\.(pid|opts)|backup_labe
 export async function backUp(options: { dataDir: string; databaseUrl: string; file: string }): Promise<{ bytes: number; files: number }> {
   const { dataDir, databaseUrl, file } = options
   if (await exists(file)) throw new StartRefused(`${file} is there already. Say another name, or move it away.`)
+  if (!(await exists(dirname(file)))) throw new StartRefused(`There is no folder ${dirname(file)}.`)
   const data = join(dataDir, 'postgres', 'data')
   const draft = `${file}.${process.pid}.partial`
   const copying = await beginCopy(databaseUrl)
@@ -64,7 +65,7 @@ export async function backUp(options: { dataDir: string; databaseUrl: string; fi
       return { bytes: (await stat(file)).size, files }
     } catch (error) {
       await archive.abandon()
-      throw error
+      throw isOfSystem(error) ? new StartRefused(`The backup cannot be written: ${error.message}`, { cause: error }) : error
     }
   } finally {
     await copying.close()
@@ -125,6 +126,8 @@ async function unpack(file: string, draft: string, major: string): Promise<{ mad
     }
   } catch (error) {
     if (error instanceof StartRefused) throw error
+    // A full disk is no fault of the backup: who reads that it is damaged may throw it away.
+    if (isOfSystem(error)) throw new StartRefused(`${file} cannot be restored: ${error.message}. Nothing was.`, { cause: error })
     throw made === null ? notOne(file) : new StartRefused(`${file} is damaged or was cut off. Nothing was restored.`, { cause: error })
   }
   if (made === null) throw notOne(file)
@@ -264,6 +267,9 @@ const exists = (path: string): Promise<boolean> =>
       throw error
     },
   )
+
+/** Whether it is the operating system that refuses, and not what was read. */
+const isOfSystem = (error: unknown): error is NodeJS.ErrnoException => error instanceof Error && 'syscall' in error
 
 /** That a file has its name is on the disk too. */
 async function synced(folder: string): Promise<void> {

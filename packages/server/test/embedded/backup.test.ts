@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { packTar, type TarEntry } from 'modern-tar'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { layOut } from '../../src/embedded/backup.ts'
+import { backUp, layOut } from '../../src/embedded/backup.ts'
 
 /** What a file that is given as a backup may be. Real ones, of a PostgreSQL at work, are in test/backup.test.ts. */
 
@@ -100,6 +100,18 @@ describe('an archive cannot write', () => {
   test('anything after its end', async () => {
     await refused(await backupOf({ after: [{ header: { name: 'postgres/late', size: 1, type: 'file' }, body: 'x' }] }), /is no backup of Sluice/)
   })
+})
+
+test('that the disk is full, or a file may not be read, is told as that, and not as damage', async () => {
+  await refused(folder, /cannot be restored: EISDIR/)
+  // As long a name as no file system takes stands for any write that fails.
+  await refused(await backupOf({ files: { ...plain, [`postgres/data/${'x'.repeat(300)}`]: 'x' } }), /cannot be restored: ENAMETOOLONG/)
+})
+
+test('where a backup cannot go is told before anything is asked of PostgreSQL', async () => {
+  const to = (file: string) => backUp({ dataDir, databaseUrl: 'postgresql://127.0.0.1:1/none', file })
+  await expect(to(join(folder, 'absent', 'today'))).rejects.toThrow(`There is no folder ${join(folder, 'absent')}`)
+  await expect(to(await backupOf())).rejects.toThrow('is there already')
 })
 
 test('nothing that is there is replaced: a database, another secret', async () => {
