@@ -28,8 +28,13 @@ export function leakIn(text: string, hidden: readonly string[], said = ''): Verd
     const found = trace.exec(text)
     if (found && !said.includes(found[0])) return `tells how it is built: ${text.slice(Math.max(0, found.index - 100), found.index + 200)}`
   }
-  for (const secret of hidden) if (text.includes(secret) && !said.includes(secret)) return `tells a secret: ${secret.slice(0, 12)}…`
-  return null
+  return secretIn(text, hidden, said)
+}
+
+/** The first of the hidden texts that is told. */
+export function secretIn(text: string, hidden: readonly string[], said = ''): Verdict {
+  const secret = hidden.find((each) => text.includes(each) && !said.includes(each))
+  return secret === undefined ? null : `tells a secret: ${secret.slice(0, 12)}…`
 }
 
 /** Whether an answer is one that may be. `there`: that the request was one to the operation of its target. */
