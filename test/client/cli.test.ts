@@ -318,6 +318,47 @@ test('output that cannot be written is a failure; output that nobody reads any m
   expect(await list('| true')).toBe(0)
 })
 
+describe('workflows', () => {
+  test('are written as files, and made of them again; what is somebody else’s file stays as it is', async () => {
+    const made = await sluice.workflows.publish({ workflow: 'ship' })
+    const { handle } = await sluice.workflows.create({ name: 'Never published', definition: flow({ in: 'input' }, []) })
+    expect(await run(['workflows', 'export', 'ship', handle, '--out', 'kept'])).toEqual({ code: 0, stdout: 'kept/ship.json\nkept/never-published.json\n', stderr: '' })
+    const text = await readFile(join(folder, 'kept/ship.json'), 'utf8')
+    expect(JSON.parse(text)).toEqual(await sluice.workflows.export({ workflow: 'ship' }))
+    expect((await run(['workflows', 'export', 'ship', '--out', '-'])).stdout).toBe(text)
+    expect(await run(['workflows', 'import', 'kept/ship.json', 'kept/never-published.json'])).toEqual({
+      code: 0,
+      stdout: 'kept/ship.json: ship-2, version 1\nkept/never-published.json: never-published-2\n',
+      stderr: '',
+    })
+    expect(await sluice.workflows.version({ workflow: 'ship-2', version: 1 })).toMatchObject({ hash: made.hash })
+    expect(JSON.parse((await run(['workflows', 'import', '-', '--json'], { input: text })).stdout)).toMatchObject({ handle: 'ship-3' })
+    // All of them; over what was written before, and over nothing else.
+    await writeFile(join(folder, 'fail.json'), '{}')
+    expect(await run(['workflows', 'export'])).toMatchObject({ code: 1, stderr: 'fail.json is no file of a workflow, and stays as it is. Write somewhere else with --out\n' })
+    expect(await readFile(join(folder, 'fail.json'), 'utf8')).toBe('{}')
+    expect((await run(['workflows', 'export', '--out', 'kept', '--versions', '0'])).stdout).toContain('kept/fail.json\n')
+    expect(JSON.parse(await readFile(join(folder, 'kept/ship.json'), 'utf8'))).toMatchObject({ versions: [] })
+  })
+
+  test('a file that cannot be one says where', async () => {
+    const importing = async (file: object) => {
+      await writeFile(join(folder, 'in.json'), JSON.stringify(file))
+      const { code, stderr } = await run(['workflows', 'import', 'in.json'])
+      expect(code).toBe(1)
+      return stderr
+    }
+    const file = await sluice.workflows.export({ workflow: 'echo' })
+    expect(await importing({ ...file, format: 'sluice.workflow/2' })).toMatch(/^in\.json is no file of a workflow \(sluice\.workflow\/1\): format: /)
+    expect(await importing({ ...file, versions: [{ number: 1, hash: '0'.repeat(64), name: 'Echo', description: '', definition: file.draft }] })).toMatch(
+      /versions\.0\.hash: The definition has the hash /,
+    )
+    expect(await run(['workflows', 'export', 'nowhere'])).toMatchObject({ code: 1, stderr: 'There is no workflow nowhere\n' })
+    expect(await run(['workflows', 'export', '--out', '-'])).toMatchObject({ code: 1, stderr: expect.stringContaining('Name one workflow') as string })
+    expect(await run(['workflows', 'export', '--versions', 'all'])).toMatchObject({ code: 1, stderr: '--versions all is no number from 0 to 100\n' })
+  })
+})
+
 test('help names the commands, the exit codes and what the environment says', async () => {
   const { code, stdout } = await run(['--help'], { env: {} })
   expect(code).toBe(0)

@@ -57,6 +57,11 @@ export const core: Readonly<Record<string, Entry>> = {
   'workflows.reset': mayEdit({ workflow: '@workflow', drafts: { workflow: plain } }),
   'workflows.delete': to('workflows.delete', 'editor')({ workflow: '@workflow' }),
   'workflows.duplicate': mayEdit({ workflow: '@workflow', idempotencyKey: '@idempotency' }),
+  'workflows.export': mayRead({ workflow: '@workflow', versions: 2 }),
+  'workflows.import': mayEdit(
+    { format: 'sluice.workflow/1', name: 'Brought', handle: 'brought', draft: calling },
+    { format: 'sluice.workflow/1', name: 'Once', draft: plain, idempotencyKey: '@idempotency' },
+  ),
   'workflows.publish': to('workflows.publish', 'editor')({ workflow: '@workflow' }),
   'workflows.versions': mayRead({ workflow: '@workflow', count: true }),
   'workflows.version': mayRead({ workflow: '@workflow', version: 1 }),
@@ -552,7 +557,7 @@ export const streamEntries: Readonly<Record<string, StreamEntry>> = {
 
 /** Places, each by a pattern over `operation place`, with the reason. */
 export const noNames: readonly { at: RegExp; why: string }[] = [
-  { at: / (definition|drafts)\b.*\.(nodes|links)\b/, why: 'Ids within a drawing, chosen by who draws it' },
+  { at: / (definition|drafts?)\b.*\.(nodes|links)\b/, why: 'Ids within a drawing, chosen by who draws it' },
   { at: / drafts\.(workflow|chatbot|agent)$|\.idempotent$| absent$| lineIds$| reuse$| lane\.of$/, why: 'Says how something is done, of nothing in particular' },
   { at: /^workflows\.edit operations\[\]/, why: 'Ids within the drawing that is named beside them' },
   { at: / (nodeId|node_id|step|step_id|inputs|outputs)$/, why: 'Of the workflow or the run that is named beside it' },

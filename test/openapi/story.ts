@@ -115,6 +115,8 @@ export const story: readonly Chapter[] = [
   { id: 'workflows.duplicate', input: () => ({ workflow: 'invoice', name: 'Invoice, next year', handle: 'invoice-next' }) },
   { id: 'workflows.reset', input: () => ({ workflow: 'invoice-next', drafts: { workflow: { nodes: [{ id: 'order', type: 'input' }], links: [] } } }) },
   { id: 'workflows.delete', input: () => ({ workflow: 'invoice-next' }) },
+  { id: 'workflows.export', input: () => ({ workflow: 'invoice' }) },
+  { id: 'workflows.import', input: (told) => ({ ...told['workflows.export'], name: 'Invoice, brought along' }) },
 
   {
     id: 'runs.start',

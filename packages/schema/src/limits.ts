@@ -12,6 +12,8 @@ export const limits = {
   jsonKeys: 10_000,
   /** A draft; one that came in one request is hardly larger than that. */
   definitionBytes: 2 * MiB,
+  /** In one file of a workflow. */
+  filedVersions: 100,
   nodes: 1_000,
   links: 5_000,
   extraBytes: 16 * KiB,

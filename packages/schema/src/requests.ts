@@ -12,6 +12,7 @@ import { Pause, PauseStatus, pauseFields } from './pause.ts'
 import { includeInput, listedIncludeInput, OtherInputs, Run, RunStatus, Wait, WaitingKind, runFields } from './run.ts'
 import { StepError } from './step-error.ts'
 import { Sample, WorkflowInclude, workflowFields } from './workflow.ts'
+import { WorkflowFile } from './workflow-file.ts'
 
 /** What callers send to the procedures, where no other file of this package says it. */
 
@@ -21,6 +22,8 @@ const name = z.string().min(1).max(200)
 const idempotencyKey = z.string().min(1).max(200)
 const description = z.string().max(10_000)
 const revision = ordinal().meta({ description: 'Refuse unless the draft is at this revision' })
+
+const ifNameTaken = z.enum(['keep', 'suffix']).optional().meta({ description: 'Two workflows may have one name (`keep`, unless set), or the new one gets a number' })
 
 export const OneWorkflow = z.strictObject({ workflow: WorkflowRef })
 export type OneWorkflow = z.infer<typeof OneWorkflow>
@@ -50,7 +53,7 @@ export const CreateWorkflow = z.strictObject({
   description: description.optional(),
   definition: Definition.optional(),
   extra: JsonObject.optional(),
-  ifNameTaken: z.enum(['keep', 'suffix']).optional().meta({ description: 'Two workflows may have one name (`keep`, unless set), or the new one gets a number' }),
+  ifNameTaken,
   idempotencyKey: idempotencyKey.optional(),
 })
 export type CreateWorkflow = z.infer<typeof CreateWorkflow>
@@ -96,6 +99,23 @@ export const DuplicateWorkflow = z.strictObject({
   idempotencyKey: idempotencyKey.optional(),
 })
 export type DuplicateWorkflow = z.infer<typeof DuplicateWorkflow>
+
+export const ExportWorkflow = z.strictObject({
+  workflow: WorkflowRef,
+  versions: z.int().min(0).max(limits.filedVersions).optional().meta({ description: 'How many versions, the newest ones; 1 unless set' }),
+})
+export type ExportWorkflow = z.infer<typeof ExportWorkflow>
+
+/** A file, as it came; what it need not say has a default, so that one can be written by hand. */
+export const ImportWorkflow = WorkflowFile.extend({
+  handle: Handle.optional().meta({ description: 'Gets a number when it is taken; made from the name unless given' }),
+  description: description.optional(),
+  extra: JsonObject.optional(),
+  versions: WorkflowFile.shape.versions.optional(),
+  ifNameTaken,
+  idempotencyKey: idempotencyKey.optional(),
+})
+export type ImportWorkflow = z.infer<typeof ImportWorkflow>
 
 export const PublishWorkflow = z.strictObject({
   workflow: WorkflowRef,

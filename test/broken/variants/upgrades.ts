@@ -37,4 +37,22 @@ export const variants: readonly Variant[] = [
     replace: "await client.query('select $1::text', [lockKey]).catch(lockError)",
     caughtBy: { file: 'test/migrate.test.ts', test: 'of processes that migrate at once one does it' },
   },
+  {
+    name: 'files-taken-at-their-word',
+    promise: 'Backup and upgrades',
+    breaks: 'A definition in a file is another than the one of the hash that it goes by.',
+    file: 'packages/server/src/workflows/carry.ts',
+    find: 'if (found !== hash)',
+    replace: 'if (found.length !== hash.length)',
+    caughtBy: { file: 'test/workflow-files.test.ts', test: 'what could not have been exported is refused as a whole' },
+  },
+  {
+    name: 'versions-numbered-anew',
+    promise: 'Backup and upgrades',
+    breaks: 'Versions of a file are counted from 1, whatever they were.',
+    file: 'packages/server/src/workflows/publish.ts',
+    find: 'for (const version of versions) await insertVersion(tx, { workflow_id: id, ...version })',
+    replace: 'for (const [at, version] of versions.entries()) await insertVersion(tx, { workflow_id: id, ...version, number: at + 1 })',
+    caughtBy: { file: 'test/workflow-files.test.ts', test: 'a workflow goes to another workspace with its draft and versions' },
+  },
 ]

@@ -17,6 +17,15 @@ export function objectOf(text: string, what: string): JsonObject {
   return value
 }
 
+/** What a file has; `-` is what is piped in. */
+export async function jsonFile(file: string): Promise<Json> {
+  if (file === '-') return jsonOf(await readInput(), 'What was piped in')
+  const text = await readFile(file, 'utf8').catch((error: Error) => {
+    throw new Failure(`${file} cannot be read: ${error.message}`)
+  })
+  return jsonOf(text, file)
+}
+
 /** Where the input of a start may come from. */
 export interface InputArguments {
   input?: string
@@ -31,13 +40,8 @@ export async function inputOf({ input, inputFile, rest }: InputArguments): Promi
   const sources = [input !== undefined, inputFile !== undefined, isPiped, fields !== null].filter(Boolean)
   if (sources.length > 1) throw new Failure('Give the input once: --input, --input-file, - or its fields')
   if (input !== undefined) return jsonOf(input, '--input')
-  if (isPiped || inputFile === '-') return jsonOf(await readInput(), 'What was piped in')
-  if (inputFile !== undefined) {
-    const text = await readFile(inputFile, 'utf8').catch((error: Error) => {
-      throw new Failure(`${inputFile} cannot be read: ${error.message}`)
-    })
-    return jsonOf(text, inputFile)
-  }
+  if (isPiped) return jsonFile('-')
+  if (inputFile !== undefined) return jsonFile(inputFile)
   return fields ?? undefined
 }
 

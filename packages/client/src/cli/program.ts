@@ -84,9 +84,12 @@ function commands(session: () => Promise<Session>, at: (url: string) => void, ex
   addRuns(program.command('run').description('start and watch runs'), session, exit)
   addPauses(program.command('pauses').description('what waits for a person'), session)
 
-  program
-    .command('workflows')
-    .description('the workflows of the server')
+  addWorkflows(program.command('workflows').description('the workflows of the server, and files of them'), session)
+  return program
+}
+
+function addWorkflows(workflows: Command, session: () => Promise<Session>): void {
+  workflows
     .command('list')
     .description('newest first')
     .option('--json', 'one JSON object a line')
@@ -101,7 +104,35 @@ function commands(session: () => Promise<Session>, at: (url: string) => void, ex
       ]
       await printAll(sluice.workflows.list(), json, ['HANDLE', 'VERSION', 'RUNS', 'ACTIVE', 'NAME'], row)
     })
-  return program
+
+  workflows
+    .command('export')
+    .description('write workflows as files, a .json each, named by their handles')
+    .argument('[workflow...]', 'ids or handles; all of them unless given')
+    .option('--out <folder>', 'where to write them; - prints the one that is named', '.')
+    .option('--versions <number>', 'how many versions of each, the newest ones', '1')
+    .action(async (only: string[], { out, versions }: { out: string; versions: string }) => {
+      const { exportAll, exportOne } = await import('./files.ts')
+      const { sluice } = await session()
+      if (out === '-') return print(await exportOne(sluice, only, versions))
+      const files = await exportAll(sluice, { out, only, versions })
+      for (const file of files) print(plain(file))
+    })
+
+  workflows
+    .command('import')
+    .description('make workflows of such files: new ones, also where there are some of the same name')
+    .argument('<file...>', 'what was exported; - is what is piped in')
+    .option('--json', 'the workflows as JSON, one a line')
+    .action(async (files: string[], { json = false }: { json?: boolean }) => {
+      const { importFile } = await import('./files.ts')
+      const { sluice } = await session()
+      for (const file of files) {
+        const workflow = await importFile(sluice, file)
+        const { handle, version } = workflow
+        print(json ? JSON.stringify(workflow) : plain(`${file}: ${handle}${version === null ? '' : `, version ${version}`}`))
+      }
+    })
 }
 
 interface StartFlags {

@@ -3,7 +3,9 @@ import type {
   DuplicateWorkflow,
   EditedWorkflow,
   EditWorkflow,
+  ExportWorkflow,
   GetWorkflow,
+  ImportWorkflow,
   ListedWorkflow,
   ListOutputs,
   ListVersions,
@@ -19,6 +21,7 @@ import type {
   Version,
   WatchWorkflow,
   Workflow,
+  WorkflowFile,
   WorkflowNode,
   WorkflowOutput,
 } from '@sluice/schema'
@@ -59,6 +62,13 @@ export interface Workflows {
   delete(which: Input<typeof OneWorkflow>, options?: CallOptions): Promise<void>
   /** A new workflow with the draft of this one, named like it unless given, with the `suffix` behind, and with a number where that is taken. Made once, as `create`. */
   duplicate(which: Input<typeof DuplicateWorkflow>, options?: CallOptions): Promise<Workflow>
+  /** The draft and the newest version, or as many as `versions` says, as a file; the same workflow gives the same file. Throws `LimitExceededError` (`limit_exceeded`) beyond 16 MiB. */
+  export(which: Input<typeof ExportWorkflow>, options?: CallOptions): Promise<WorkflowFile>
+  /**
+   * A new workflow with the draft and the versions of a file, which keep their numbers and hashes. Its handle gets a number where it is taken. Made once,
+   * as `create`. Throws `InvalidError` (`input_invalid`, or `definition_invalid` for a version that this server could not run), whose issues name their places.
+   */
+  import(file: Input<typeof ImportWorkflow>, options?: CallOptions): Promise<Workflow>
   /** Makes the draft a version, or names the one it already is. Throws `InvalidError` (`definition_invalid`), whose issues name their nodes. */
   publish(which: Input<typeof PublishWorkflow>, options?: CallOptions): Promise<Version>
   /** Newest first. */
@@ -96,6 +106,8 @@ export const workflowsOf = ({ list, read, write, repeat, remove, follow }: Calls
   reset: (which, options) => (which.revision === undefined ? repeat<Workflow>('workflows.reset', which, options) : write<Workflow>('workflows.reset', which, options)),
   delete: (which, options) => remove('workflows.delete', which, options),
   duplicate: (which, options) => repeat('workflows.duplicate', keyed(which), options),
+  export: (which, options) => read('workflows.export', which, options),
+  import: (file, options) => repeat('workflows.import', keyed(file), options),
   publish: (which, options) => repeat('workflows.publish', which, options),
   versions: (of, options) => list('workflows.versions', of, options),
   version: (which, options) => read('workflows.version', which, options),

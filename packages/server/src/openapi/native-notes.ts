@@ -22,6 +22,8 @@ const notes = {
   'workflows.reset': { faults: ['workflow_missing', 'workflow_in_code', 'revision_stale'] },
   'workflows.delete': { faults: ['workflow_missing'] },
   'workflows.duplicate': { faults: ['workflow_missing', 'handle_taken', 'idempotency_conflict'] },
+  'workflows.export': { faults: ['workflow_missing', 'limit_exceeded'] },
+  'workflows.import': { faults: ['definition_invalid', 'handle_taken', 'idempotency_conflict'] },
   'workflows.publish': { faults: ['definition_invalid', 'workflow_missing', 'revision_stale', 'hash_mismatch'] },
   'workflows.versions': { faults: ['cursor_invalid', 'workflow_missing', 'limit_exceeded'] },
   'workflows.version': { faults: ['workflow_missing', 'version_missing'] },

@@ -38,7 +38,10 @@ export interface AccessPart extends Pick<
 }
 
 /** `workflows`, as far as callers reach it; what the engine does in its own transactions is not for them. */
-export type WorkflowsPart = Pick<Workflows, 'list' | 'get' | 'create' | 'update' | 'reset' | 'duplicate' | 'publish' | 'versions' | 'version' | 'outputs' | 'edit' | 'node'>
+export type WorkflowsPart = Pick<
+  Workflows,
+  'list' | 'get' | 'create' | 'update' | 'reset' | 'duplicate' | 'export' | 'import' | 'publish' | 'versions' | 'version' | 'outputs' | 'edit' | 'node'
+>
 
 /** `files`, as far as callers reach it; what uses them is written by the rooms whose subjects use them. */
 export type FilesPart = Pick<Files, 'receive' | 'discard' | 'keep' | 'get' | 'content' | 'list' | 'delete'>

@@ -3,7 +3,9 @@ import {
   DuplicateWorkflow,
   EditedWorkflow,
   EditWorkflow,
+  ExportWorkflow,
   GetWorkflow,
+  ImportWorkflow,
   ListedWorkflow,
   ListOutputs,
   ListVersions,
@@ -19,10 +21,12 @@ import {
   UpdateWorkflow,
   Version,
   Workflow,
+  WorkflowFile,
   WorkflowNode,
   WorkflowOutput,
 } from '@sluice/schema'
 import { z } from 'zod'
+import { authorize } from '../access/policy.ts'
 import { watch } from './events.ts'
 import { can, router, type Rest } from './trpc.ts'
 
@@ -58,6 +62,17 @@ export const workflows = router({
   duplicate: can('workflows.edit', at('POST', `${one}/duplicate`, 'Create a workflow with the draft of another', { status: 201 }), DuplicateWorkflow)
     .output(Workflow)
     .mutation(({ ctx, input }) => ctx.parts.workflows.duplicate(ctx.actor, input)),
+
+  export: can('workflows.read', at('GET', `${one}/export`, 'Get a workflow as a file'), ExportWorkflow)
+    .output(WorkflowFile)
+    .query(({ ctx, input }) => ctx.parts.workflows.export(ctx.actor, input)),
+
+  import: can('workflows.edit', at('POST', '/v1/workflows/import', 'Create a workflow from a file', { status: 201 }), ImportWorkflow)
+    .output(Workflow)
+    .mutation(({ ctx, input }) => {
+      if (input.versions?.length) authorize(ctx.principal, 'workflows.publish')
+      return ctx.parts.workflows.import(ctx.actor, input)
+    }),
 
   publish: can('workflows.publish', at('POST', `${one}/publish`, 'Check the draft and make it a version'), PublishWorkflow)
     .output(Version)

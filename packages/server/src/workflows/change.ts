@@ -43,6 +43,8 @@ import { tell } from './tell.ts'
 
 /** What changes a workflow or its draft, in the caller's transaction and under the row lock, with the event that tells of it. */
 export interface Changing {
+  /** A new workflow with this draft; its id. */
+  draw(tx: Tx, actor: WorkflowActor, drawing: Drawing): Promise<string>
   create(tx: Tx, actor: Author, input: CreateWorkflow): Promise<Workflow>
   update(tx: Tx, actor: WorkflowActor, input: UpdateWorkflow): Promise<Workflow>
   reset(tx: Tx, actor: WorkflowActor, input: ResetWorkflow): Promise<Workflow>
@@ -50,6 +52,11 @@ export interface Changing {
   edit(tx: Tx, actor: WorkflowActor, input: EditWorkflow): Promise<EditedWorkflow>
   keepTrial(tx: Tx, actor: WorkflowActor, trial: TriedNode): Promise<void>
   hide(tx: Tx, actor: WorkflowActor, workflow: string): Promise<{ id: string }>
+}
+
+/** `handle` is given or refused; `likeHandle` gets a number when it is taken. */
+export interface Drawing extends Omit<CreateWorkflow, 'idempotencyKey'> {
+  likeHandle?: string
 }
 
 /** What a trial asked to keep: the config it tried, and what went in and came out. */
@@ -76,11 +83,11 @@ export function unfitOf(fits: Fits): (draft: Definition) => string[] {
 export function createChanging(fits: Fits): Changing {
   const unfitFor = unfitOf(fits)
 
-  async function draw(tx: Tx, actor: WorkflowActor, input: Omit<CreateWorkflow, 'idempotencyKey'>): Promise<string> {
+  async function draw(tx: Tx, actor: WorkflowActor, input: Drawing): Promise<string> {
     const { description = '', definition: draft = empty, extra = {} } = input
     refuse([...issuesOf(draft, ['definition']), ...issuesOfExtra(extra)])
     const name = input.ifNameTaken === 'suffix' ? freeName(input.name, await namesLike(tx, actor.workspaceId, numberable(input.name))) : input.name
-    const id = await insertUnderHandle(tx, actor, input.handle, { name, description, origin: 'drawn', draft, extra, unfit: unfitFor(draft) })
+    const id = await insertUnderHandle(tx, actor, input, { name, description, origin: 'drawn', draft, extra, unfit: unfitFor(draft) })
     await tell(tx, actor.workspaceId, { id, seq: 1 }, 'created')
     return id
   }
@@ -89,6 +96,8 @@ export function createChanging(fits: Fits): Changing {
     updateWorkflow(tx, { id, name, handle, description, extra, draft, unfit: draft ? unfitFor(draft) : [] })
 
   return {
+    draw,
+
     create: async (tx, actor, { idempotencyKey, ...input }) => made({ tx, actor, verb: 'create', key: idempotencyKey }, input, () => draw(tx, actor, input)),
 
     async update(tx, actor, { workflow, revision, ...given }) {
@@ -169,15 +178,24 @@ export function createChanging(fits: Fits): Changing {
   }
 }
 
-async function made({ tx, actor, verb, key }: { tx: Tx; actor: Author; verb: string; key: string | undefined }, request: object, make: () => Promise<string>): Promise<Workflow> {
+/** Makes a workflow, once under an idempotency key. */
+export async function made(
+  { tx, actor, verb, key }: { tx: Tx; actor: Author; verb: string; key: string | undefined },
+  request: object,
+  make: () => Promise<string>,
+): Promise<Workflow> {
   const asked = key === undefined ? null : { workspaceId: actor.workspaceId, actor: actor.principalId, key: `${verb}:${key}`, fingerprint: fingerprintOf(request) }
   const { id } = await resolve(tx, actor, await onceUnder(tx, asked, make))
   return workflowView(tx, id)
 }
 
-/** A handle asked for is given or refused; one made of the name gets a number when it is taken. */
-async function insertUnderHandle(tx: Tx, { workspaceId }: WorkflowActor, asked: string | undefined, row: Omit<NewWorkflow, 'id' | 'workspaceId' | 'handle'>): Promise<string> {
-  const base = asked ?? slug(row.name)
+async function insertUnderHandle(
+  tx: Tx,
+  { workspaceId }: WorkflowActor,
+  { handle: asked, likeHandle }: Pick<Drawing, 'handle' | 'likeHandle'>,
+  row: Omit<NewWorkflow, 'id' | 'workspaceId' | 'handle'>,
+): Promise<string> {
+  const base = asked ?? likeHandle ?? slug(row.name)
   // Another transaction may take the handle, or the id, between the look and the insert.
   for (let tries = 0; tries < 20; tries++) {
     const id = newId()
@@ -219,11 +237,11 @@ async function refuseTaken(tx: Tx, { workspaceId }: WorkflowActor, handle: strin
   if (await handleTaken(tx, workspaceId, handle, id)) throw new Fault('handle_taken', { details: { handle } })
 }
 
-const issuesOf = (draft: Pick<Definition, 'nodes' | 'links'>, at: readonly string[]): Issue[] =>
+export const issuesOf = (draft: Pick<Definition, 'nodes' | 'links'>, at: NonNullable<Issue['path']>): Issue[] =>
   formIssues(draft).map((issue) => ({ ...issue, path: [...at, ...(issue.path ?? [])] }))
 
-const issuesOfExtra = (extra: JsonObject): Issue[] => (bytesOf(extra) > limits.extraBytes ? [{ path: ['extra'], message: extraTooLarge }] : [])
+export const issuesOfExtra = (extra: JsonObject): Issue[] => (bytesOf(extra) > limits.extraBytes ? [{ path: ['extra'], message: extraTooLarge }] : [])
 
-function refuse(issues: Issue[]): void {
+export function refuse(issues: Issue[]): void {
   if (issues.length > 0) throw new Fault('input_invalid', { issues })
 }

@@ -1,4 +1,4 @@
-import { Fault, type Definition, type PublishWorkflow } from '@sluice/schema'
+import { Fault, type Definition, type FiledVersion, type Issue, type PublishWorkflow } from '@sluice/schema'
 import { Recent } from '../expressions/index.ts'
 import type { Catalogue } from '../nodes/contract.ts'
 import type { Tx } from '../store/index.ts'
@@ -29,6 +29,8 @@ export interface Startable {
 
 export interface Publishing {
   publish(tx: Tx, actor: WorkflowActor, input: PublishWorkflow & { expectHash?: string }): Promise<VersionRow>
+  /** The versions that a workflow, new in this transaction, had elsewhere: the oldest first, with numbers and hashes of their own. */
+  restore(tx: Tx, actor: WorkflowActor, id: string, versions: readonly FiledVersion[]): Promise<void>
   forStart(tx: Tx, actor: WorkflowActor, ref: string, version?: number, expectHash?: string): Promise<Startable>
 }
 
@@ -38,16 +40,15 @@ export function createPublishing(catalogue: Catalogue): Publishing {
   const draftHashes = new Recent<string>(10_000)
   const definitions = new Recent<Definition>(500)
 
+  const issuesOf = (definition: Definition): Issue[] =>
+    validate(definition, catalogue).map(({ nodeId, field, message }) => ({ ...(nodeId !== null && { nodeId }), ...(field !== null && { field }), message }))
+
   async function publishDraft(tx: Tx, actor: WorkflowActor, row: DraftRow, expectHash: string | undefined): Promise<VersionRow> {
     const hash = hashOf(row.draft)
     expect(hash, expectHash)
     const existing = await versionByHash(tx, row.id, hash)
     if (existing) return existing
-    const issues = validate(row.draft, catalogue)
-    if (issues.length > 0)
-      throw new Fault('definition_invalid', {
-        issues: issues.map(({ nodeId, field, message }) => ({ ...(nodeId !== null && { nodeId }), ...(field !== null && { field }), message })),
-      })
+    refuse(issuesOf(row.draft))
     const number = (row.version ?? 0) + 1
     const version = await insertVersion(tx, { workflow_id: row.id, number, hash, name: row.name, description: row.description, definition: row.draft })
     await markPublished(tx, row.id, number, hash)
@@ -77,6 +78,14 @@ export function createPublishing(catalogue: Catalogue): Publishing {
     async publish(tx, actor, { workflow, revision, expectHash }) {
       return publishDraft(tx, actor, await locked(tx, actor, workflow, revision), expectHash)
     },
+    async restore(tx, { workspaceId }, id, versions) {
+      refuse(versions.flatMap(({ definition }, at) => issuesOf(definition).map((issue) => ({ ...issue, path: ['versions', at, 'definition'] }))))
+      for (const version of versions) await insertVersion(tx, { workflow_id: id, ...version })
+      const newest = versions.at(-1)
+      if (!newest) return
+      await markPublished(tx, id, newest.number, newest.hash)
+      await tell(tx, workspaceId, { id, seq: 2 }, 'updated')
+    },
     async forStart(tx, actor, ref, number, expectHash) {
       const row = (await pinWorkflow(tx, actor.workspaceId, ref)) ?? missing(ref)
       if (number !== undefined) {
@@ -95,6 +104,10 @@ export function createPublishing(catalogue: Catalogue): Publishing {
       return startable(draft, await publishDraft(tx, actor, draft, expectHash))
     },
   }
+}
+
+function refuse(issues: Issue[]): void {
+  if (issues.length > 0) throw new Fault('definition_invalid', { issues })
 }
 
 const startable = (workflow: WorkflowRow, { number, hash, definition }: VersionRow): Startable => ({ workflow, version: number, hash, definition })

@@ -4,7 +4,9 @@ import {
   type DuplicateWorkflow,
   type EditedWorkflow,
   type EditWorkflow,
+  type ExportWorkflow,
   type GetWorkflow,
+  type ImportWorkflow,
   type ListedWorkflow,
   type ListOutputs,
   type ListVersions,
@@ -18,6 +20,7 @@ import {
   type UpdateWorkflow,
   type Version,
   type Workflow,
+  type WorkflowFile,
   type WorkflowNode,
   type WorkflowOutput,
   limits,
@@ -29,6 +32,7 @@ import { countVersions, findDraft, listVersions, readSample, readVersion, type D
 import { tooLarge } from '../store/views/listed.ts'
 import { versionView, workflowList, workflowView } from '../store/views/workflows.ts'
 import { bringAlong, type BuiltIn } from './built-in.ts'
+import { createCarrying } from './carry.ts'
 import { createChanging, type Fits, type TriedNode } from './change.ts'
 import { type Author, missing, resolve, type WorkflowActor } from './find.ts'
 import { outputsOf } from './outputs.ts'
@@ -51,6 +55,10 @@ export interface Workflows {
   reset(actor: WorkflowActor, input: ResetWorkflow): Promise<Workflow>
   duplicate(actor: Author, input: DuplicateWorkflow): Promise<Workflow>
   edit(actor: WorkflowActor, input: EditWorkflow): Promise<EditedWorkflow>
+  /** The draft and the newest versions, as a file. */
+  export(actor: WorkflowActor, input: ExportWorkflow): Promise<WorkflowFile>
+  /** A new workflow with the draft and the versions of a file. */
+  import(actor: Author, input: ImportWorkflow): Promise<Workflow>
   /** The version of the draft as it is: an earlier one when the draft has its hash. `expectHash` is the hash the caller means to publish. */
   publish(actor: WorkflowActor, input: PublishWorkflow & { expectHash?: string }): Promise<Version>
   /** What servers load from modules, at their start. */
@@ -78,6 +86,7 @@ export interface WorkflowsParts {
 export function createWorkflows({ database, catalogue, fits = {} }: WorkflowsParts): Workflows {
   const change = createChanging(fits)
   const publishing = createPublishing(catalogue)
+  const carry = createCarrying(change, publishing)
   const inTransaction =
     <A, I, O>(work: (tx: Tx, actor: A, input: I) => Promise<O>) =>
     (actor: A, input: I): Promise<O> =>
@@ -98,6 +107,8 @@ export function createWorkflows({ database, catalogue, fits = {} }: WorkflowsPar
     reset: inTransaction(change.reset),
     duplicate: inTransaction(change.duplicate),
     edit: inTransaction(change.edit),
+    export: inTransaction(carry.export),
+    import: inTransaction(carry.import),
     publish: inTransaction(async (tx, actor, input: PublishWorkflow & { expectHash?: string }) => versionView(await publishing.publish(tx, actor, input))),
     publishWritten: (tx, actor, written) => publishWritten(tx, { publishing, fits }, actor, written),
     bringAlong: (tx, actor, built) => bringAlong(tx, fits, actor, built),

@@ -15,6 +15,8 @@ import {
   type StoredFile,
   type Webhook,
   type Workflow,
+  type WorkflowFile,
+  workflowFormat,
   type Workspace,
 } from '@sluice/schema'
 import type { Deed } from '../../src/access/audit.ts'
@@ -214,6 +216,7 @@ const webhook: Webhook = { id: ids.webhook, name: 'orders', hasAddress: true, si
 const delivered = { id: '0000000delivery', webhookId: ids.webhook, repeated: false, subscribers: 1 }
 
 const version = { workflowId: ids.workflow, number: 1, hash: 'h', name: 'Invoice', description: '', definition: workflow.draft, created: at }
+const workflowFile: WorkflowFile = { format: workflowFormat, handle: 'invoice', name: 'Invoice', description: '', extra: {}, draft: workflow.draft, versions: [] }
 const user = { id: ids.user, email: 'ada@example.com', name: 'Ada', created: at }
 const member: Member = { userId: ids.user, email: user.email, name: user.name, role: 'owner', pending: false, joined: at }
 const account: Account = { ...user, role: 'owner' }
@@ -371,6 +374,8 @@ export function createToys(): Toys {
       update: workflow,
       reset: workflow,
       duplicate: workflow,
+      export: workflowFile,
+      import: workflow,
       publish: version,
       versions: page(version),
       version,

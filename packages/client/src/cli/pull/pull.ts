@@ -1,8 +1,9 @@
-import { readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { NodeTypeDialect } from '@sluice/schema'
 import { NotFoundError } from '../../errors.ts'
 import type { Sluice } from '../../client.ts'
 import { Failure } from '../failure.ts'
+import { replace } from '../replace.ts'
 import { plain } from '../text.ts'
 import type { DialectNames } from './told-by-graph.ts'
 import { firstLine, type Pulled, typesFile } from './types-file.ts'
@@ -71,16 +72,4 @@ async function written(path: string): Promise<string | null> {
   })
   if (text === null || text === '' || text.startsWith(firstLine)) return text
   throw new Failure(`${path} is not of sluice pull, and stays as it is. Write somewhere else with --out`)
-}
-
-/** At once: a compiler that watches never reads half a file. */
-async function replace(path: string, text: string): Promise<void> {
-  const next = `${path}.${process.pid}`
-  try {
-    await writeFile(next, text)
-    await rename(next, path)
-  } catch (error) {
-    await rm(next, { force: true })
-    throw new Failure(`${path} cannot be written: ${(error as Error).message}`)
-  }
 }
