@@ -1,4 +1,4 @@
-import { type DecisionInclude, Fault, faultKinds, faults, type FaultCode, type ListedRunInclude } from '@sluice/schema'
+import { type DecisionInclude, type Definition, Fault, faultKinds, faults, type FaultCode, type FiledVersion, type ListedRunInclude } from '@sluice/schema'
 import { callTRPCProcedure, TRPCError } from '@trpc/server'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
@@ -102,6 +102,24 @@ describe('every door', () => {
     expect(calls).toEqual([])
     expect(await asked(['version', 'pauses'], 'workflows.read', 'pauses.read')).toEqual(all('done'))
     expect(await decided(['run', 'version'], 'runs.read', 'workflows.read')).toBe('done')
+  })
+
+  test('takes versions in a file only from who may publish', async () => {
+    const { parts, calls } = createToys()
+    const importing = (scope: string, versions: FiledVersion[]) =>
+      appRouter
+        .createCaller({ parts, principal: principal({ role: 'editor', scopes: [scope], credential: 'key' }), requestId: 'r', ip: '::1', attempt: async () => () => {} })
+        .workflows.import({ format: 'sluice.workflow/1', name: 'Brought', draft, versions })
+        .then(
+          () => 'done',
+          (error: unknown) => problemOf(error).code,
+        )
+    const draft: Definition = { kind: 'workflow', nodes: [], links: [] }
+    const version = { number: 1, hash: '0'.repeat(64), name: 'Brought', description: '', definition: draft }
+    expect(await importing('workflows.edit', [version])).toBe('permission_denied')
+    expect(calls).toEqual([])
+    expect(await importing('workflows.edit', [])).toBe('done')
+    expect(await importing('workflows', [version])).toBe('done')
   })
 
   test('hands on the input of the schema: an unknown key is refused, a default is filled in', async () => {
