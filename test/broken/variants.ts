@@ -1,5 +1,6 @@
 import type { Variant } from './variant.ts'
 import { variants as core } from './variants/core.ts'
+import { variants as decisions } from './variants/decisions.ts'
 import { variants as faults } from './variants/faults.ts'
 import { variants as fuzz } from './variants/fuzz.ts'
 import { variants as isolation } from './variants/isolation.ts'
@@ -8,7 +9,7 @@ import { variants as scale } from './variants/scale.ts'
 import { variants as story } from './variants/story.ts'
 import { variants as upgrades } from './variants/upgrades.ts'
 
-export const variants: readonly Variant[] = [...core, ...faults, ...story, ...openapi, ...fuzz, ...isolation, ...upgrades, ...scale]
+export const variants: readonly Variant[] = [...core, ...decisions, ...faults, ...story, ...openapi, ...fuzz, ...isolation, ...upgrades, ...scale]
 
 /** The one that is asked for: by its name, or, to try one, as JSON. Without a name none is: null. */
 export function variantNamed(name: string | undefined): Variant | null {
