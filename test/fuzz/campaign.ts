@@ -199,11 +199,13 @@ async function createCast({ url }: Fuzzed, random: Random, report: Report): Prom
     past.close()
     foreign.push(...random.shuffled(past.ids).slice(0, 10))
     foreign.splice(0, Math.max(0, foreign.length - 200))
-    // A user has a hundred of each at most.
+    // A user has a hundred of each at most. What requests may ask for stays.
+    const asked = new Set(scenes.flatMap(({ ids }) => ids))
     const { items } = await owner.call<{ items: { id: string; handle: string }[] }>('GET', '/v1/workspaces?limit=100')
-    for (const { id } of items.filter(({ handle }) => handle !== 'default').slice(6)) await drop(id).catch(() => {})
+    for (const { id } of items.filter((each) => each.handle !== 'default' && !asked.has(each.id))) await drop(id).catch(() => {})
     const keys = await owner.call<{ items: { id: string; name: string; revokedAt: string | null }[] }>('GET', '/v1/keys?limit=100')
-    for (const { id } of keys.items.filter(({ name, revokedAt }) => name !== 'fuzz' && revokedAt === null).slice(6)) await owner.call('DELETE', `/v1/keys/${id}`).catch(() => {})
+    const spent = keys.items.filter(({ id, name, revokedAt }) => name !== 'fuzz' && revokedAt === null && !asked.has(id))
+    for (const { id } of spent) await owner.call('DELETE', `/v1/keys/${id}`).catch(() => {})
   }
   await renew()
   return {

@@ -63,9 +63,11 @@ describe('hostile input', () => {
     const names = [...targets.map(({ name }) => name), ...socketNames]
     const rounds = Math.floor(requests / ((targets.length + 2 * socketNames.length) * 3))
     const blind = names.flatMap((name) => {
-      const { valid = 0, mutated = 0, welcome = 0 } = report.met.get(name) ?? {}
+      const { valid = 0, mutated = 0, welcome = 0, statuses = new Map<number, number>() } = report.met.get(name) ?? {}
       const enough = valid >= rounds && mutated >= rounds * 2
-      return enough && (welcome > 0 || unwelcome[name] !== undefined) ? [] : [`${name}: ${valid} valid, of which ${welcome} were welcome, and ${mutated} others`]
+      return enough && (welcome > 0 || unwelcome[name] !== undefined)
+        ? []
+        : [`${name}: ${valid} valid, of which ${welcome} were welcome, and ${mutated} others: ${JSON.stringify([...statuses])}`]
     })
     expect(blind).toEqual([])
     const all = [...report.met.values()]

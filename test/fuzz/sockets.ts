@@ -211,7 +211,7 @@ function oddity(message: JsonObject, { random, prey, token }: Talk): string {
 async function follows(name: SocketName, path: string, talk: Talk): Promise<Spoken> {
   const { url, random, isValid, prey, hidden } = talk
   const query = isValid
-    ? random.pick(['', '?after=0', '?current=true'])
+    ? random.pick(name === 'socket /v1/events' ? ['', '?after=0.0'] : name === 'socket /v1/workflows/{workflow}/events' ? ['', '?after=0.0', '?current=true'] : ['', '?after=0'])
     : random.pick([
         '?after=-1',
         '?after=x',
@@ -227,7 +227,7 @@ async function follows(name: SocketName, path: string, talk: Talk): Promise<Spok
         `?x=${'y'.repeat(9_000)}`,
       ])
   const isNative = name.startsWith('socket /v1')
-  const opened = await open(url + path + (isValid && !isNative ? '' : query === '?current=true' && name !== 'socket /v1/events' ? '' : query), credentialOf(talk))
+  const opened = await open(url + path + (isValid && !isNative ? '' : query), credentialOf(talk))
   const messages = isValid ? (isNative ? [] : ['{"type":"ping"}', '{"type":"request_state_sync"}']) : Array.from({ length: 3 }, () => oddity({ type: 'ping' }, talk))
   for (const text of messages) if (opened.socket.readyState === WebSocket.OPEN) opened.socket.send(random.chance(isValid ? 0 : 0.3) ? Buffer.from(text) : text)
   await until(
