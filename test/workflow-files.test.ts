@@ -1,4 +1,4 @@
-import { Fault, limits, WorkflowFile, type Definition } from '@sluice/schema'
+import { Fault, ImportWorkflow, limits, WorkflowFile, type Definition } from '@sluice/schema'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { aDefinition, aSoundDefinition } from '../packages/server/test/workflows/definitions.ts'
@@ -124,6 +124,17 @@ test('what could not have been exported is refused as a whole, each flaw at its 
   expect((await refusal(workflows.import(there, { ...file, extra: { much: 'x'.repeat(limits.extraBytes) } }))).issues[0]).toMatchObject({ path: ['extra'] })
   expect((await workflows.list(there, { limit: 50 })).items).toEqual([])
   expect(await refusal(workflows.export(there, { workflow: 'invoice' }))).toMatchObject({ code: 'workflow_missing' })
+})
+
+test('after the highest number that a file may bring there is room for more', async () => {
+  const [here, there] = [await workspace(), await workspace()]
+  await drawn(here)
+  const file = await workflows.export(here, { workflow: 'invoice' })
+  const numbered = (number: number) => ({ ...file, versions: [{ ...file.versions[0]!, number }] })
+  expect(ImportWorkflow.safeParse(numbered(1_000_000_001)).success).toBe(false)
+  const { id } = await workflows.import(there, ImportWorkflow.parse(numbered(1_000_000_000)))
+  await workflows.update(there, { workflow: id, definition: definition([merge('later')]) })
+  expect((await workflows.publish(there, { workflow: id })).number).toBe(1_000_000_001)
 })
 
 test('a file of more than an answer holds is refused before it is read', async () => {

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Definition } from './definition.ts'
-import { Handle, ordinal } from './ids.ts'
+import { Handle } from './ids.ts'
 import { JsonObject } from './json.ts'
 import { limits } from './limits.ts'
 
@@ -9,9 +9,12 @@ import { limits } from './limits.ts'
 /** What a file says of itself first. Another number stands there when an older server could not read it any more. */
 export const workflowFormat = 'sluice.workflow/1'
 
+/** That many versions more can still be published after the highest that a file may bring: a number that left no room would end the workflow. */
+const mostFiled = 1_000_000_000
+
 /** A version in a file. Its number and its hash stay what they are wherever it goes. */
 export const FiledVersion = z.strictObject({
-  number: ordinal(),
+  number: z.int().min(1).max(mostFiled),
   hash: z
     .string()
     .regex(/^[0-9a-f]{64}$/, 'expected 64 digits 0-9, a-f')
