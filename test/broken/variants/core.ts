@@ -217,8 +217,8 @@ export const variants: readonly Variant[] = [
     promise: 'C5',
     breaks: 'numbers the events of a run with gaps',
     file: src('engine/commit.ts'),
-    find: 'seq: seq + index + 1,',
-    replace: 'seq: seq + index * 2 + 1,',
+    find: 'run.seq += turn.events.length',
+    replace: 'run.seq += turn.events.length + 1',
     caughtBy: { file: 'test/engine/storm.test.ts', test: 'whatever is asked of runs at the same moment' },
   },
   {
