@@ -197,7 +197,7 @@ export const variants: readonly Variant[] = [
   {
     name: 'settled-steps-move',
     promise: 'C3',
-    breaks: 'counts the result of an attempt that another one has followed',
+    breaks: 'lets a worker write whose claim another one has: that events have numbers of their own alone stands in its way, as its log tells',
     file: src('store/rows/commit.ts'),
     find: 'where runs.id = w.id and runs.epoch = w.epoch and runs.revision = w.revision',
     replace: 'where runs.id = w.id',
