@@ -49,6 +49,21 @@ test('a request and its answer are noted, and are as the document says; once for
   expect((await noted()).filter(({ method, url, by }) => method === 'POST' && url === '/v1/workflows' && by.endsWith('traffic.test.ts'))).toHaveLength(1)
 })
 
+test('a form is held against the form that is described: its fields are text, JSON, several of them, or files', async () => {
+  const send = async (fields: Record<string, string | Blob>) => {
+    const body = new FormData()
+    for (const [name, value] of Object.entries(fields)) body.append(name, value)
+    const { status } = await fetch(`${server.url}/v1/files`, { method: 'POST', headers: { authorization: `Bearer ${server.token}` }, body })
+    expect(status).toBe(201)
+    return exchange('POST', '/v1/files')
+  }
+  const sent = await send({ file: new Blob(['\r\n--a\r\n\r\nb']), name: 'grün.txt' })
+  expect(sent.sent).toMatchObject({ type: 'multipart/form-data', form: { file: [null], name: ['grün.txt'] } })
+  expect(flawOf(sent)).toBeNull()
+  expect(flawOf({ ...sent, sent: { ...sent.sent, form: { file: [null], name: [''] } } })).toContain('took a form')
+  expect(flawOf({ ...sent, sent: { ...sent.sent, form: { name: ['grün.txt'] } } })).toContain('took a form')
+})
+
 test('another status, type, field or request than the document tells of is a flaw', async () => {
   await server.call('POST', '/v1/workflows', { name: 'Noted', definition: { nodes: [], links: [] } })
   const made = await exchange('POST', '/v1/workflows')

@@ -145,6 +145,10 @@ function requestFlaw(contract: Contract, operation: Operation, { url, sent }: Ex
     if (flaw !== null && asked(contract).check(withoutPath(operation, sent.json), media.schema) !== null)
       return `took what it is not said to take: ${flaw.slice(0, 500)}: ${shown(sent.json)}`
   }
+  if (sent.form && operation.requestBody) {
+    const flaw = formFlaw(asked(contract), operation.requestBody.content[sent.type]?.schema, sent.form)
+    if (flaw !== null) return `took a form that it is not said to take: ${flaw.slice(0, 500)}: ${shown(sent.form)}`
+  }
   if (operation.requestBody?.required && sent.empty && sent.type === '') return 'took a request without the body that it is said to need'
   const query = new URLSearchParams(url.split('?', 2)[1] ?? '')
   for (const { in: where, name, required, schema } of operation.parameters) {
@@ -161,6 +165,22 @@ function withoutPath({ parameters }: Operation, body: unknown): unknown {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return body
   const named = new Set(parameters.filter((each) => each.in === 'path').map(({ name }) => name))
   return Object.fromEntries(Object.entries(body).filter(([name]) => !named.has(name)))
+}
+
+/** A field means what its property says: a text, JSON, or several of either; a file is bytes. */
+function formFlaw(contract: Contract, given: JsonObject | undefined, form: NonNullable<Body['form']>): string | null {
+  if (!given) return 'no form is described'
+  const [, name] = /^#\/components\/schemas\/(.+)$/.exec(String(given['$ref'] ?? '')) ?? []
+  const schema = name === undefined ? given : (contract.document.components.schemas[name] as JsonObject)
+  const properties = (schema['properties'] ?? {}) as Record<string, JsonObject>
+  const value: Record<string, unknown> = {}
+  for (const [field, texts] of Object.entries(form)) {
+    const values = texts.map((text) => text ?? 'bytes')
+    const property = properties[field]
+    const read = readings(values)
+    value[field] = property ? (read.find((each) => contract.check(each, property) === null) ?? values[0]) : values[0]
+  }
+  return contract.check(value, given)
 }
 
 /** What a query may mean by its text. */

@@ -24,6 +24,8 @@ export interface Body {
   /** Media type without parameters; '' without a body. */
   type: string
   json?: unknown
+  /** The values of the fields of a form, in order; of a file null. */
+  form?: Record<string, (string | null)[]>
   /** Of a stream: what came before it was closed. */
   text?: string
   /** Whether there is a body at all. */
@@ -66,8 +68,11 @@ class Kept {
   }
 
   as(said: unknown): Body {
-    const type = typeof said === 'string' ? said.split(';', 1)[0]!.trim().toLowerCase() : ''
+    const whole = typeof said === 'string' ? said : ''
+    const type = whole.split(';', 1)[0]!.trim().toLowerCase()
     const body: Body = { type, empty: this.#bytes === 0 }
+    const form = body.empty || this.#bytes > bounds.bodyBytes ? null : formIn(whole, Buffer.concat(this.#chunks))
+    if (form) return { ...body, form }
     if (type === 'text/event-stream') return { ...body, text: Buffer.concat(this.#chunks).toString() }
     if (type !== 'application/json' || body.empty || this.#bytes > bounds.bodyBytes) return body
     try {
@@ -76,6 +81,26 @@ class Kept {
       return { ...body, text: Buffer.concat(this.#chunks).toString() }
     }
   }
+}
+
+/** Null: it is no form, or one that is broken. */
+function formIn(type: string, bytes: Buffer): Record<string, (string | null)[]> | null {
+  if (/^application\/x-www-form-urlencoded\b/i.test(type)) {
+    const fields = new URLSearchParams(bytes.toString())
+    return Object.fromEntries([...new Set(fields.keys())].map((name) => [name, fields.getAll(name)]))
+  }
+  const [, quoted, bare] = /^multipart\/form-data\b.*;\s*boundary=(?:"([^"]+)"|([^\s;]+))/i.exec(type) ?? []
+  const boundary = quoted ?? bare
+  if (boundary === undefined) return null
+  const form = new Map<string, (string | null)[]>()
+  for (const part of `\r\n${bytes.toString('latin1')}`.split(`\r\n--${boundary}`).slice(1, -1)) {
+    const [head = '', ...rest] = part.split('\r\n\r\n')
+    const [, name] = /;\s*name="([^"]*)"/i.exec(head) ?? []
+    if (name === undefined) return null
+    const value = /;\s*filename\*?=/i.test(head) ? null : Buffer.from(rest.join('\r\n\r\n'), 'latin1').toString()
+    form.set(name, [...(form.get(name) ?? []), value])
+  }
+  return Object.fromEntries(form)
 }
 
 const noted = new Set<string>()
@@ -88,7 +113,7 @@ function note(exchange: Exchange): void {
     exchange.status,
     sent.type,
     sent.empty,
-    shapeOf(sent.json),
+    shapeOf(sent.json ?? sent.form),
     answered.type,
     answered.empty,
     shapeOf(answered.json),
