@@ -16,6 +16,8 @@ interface File {
   /** By column. */
   cells?: Cells
   text?: string
+  /** Why it cannot be read. */
+  error?: string
 }
 
 const typeOf = (cells: readonly Json[]): 'number' | 'boolean' | 'date' | 'text' =>
@@ -26,7 +28,7 @@ const tableOf = (cells: Cells): Table => ({
   columns: Object.entries(cells).map(([name, values]) => ({ name, type: typeOf(values), cells: values as (string | number | boolean | null)[] })),
 })
 
-const summaryOf = ({ name, cells, text }: File): JsonObject =>
+const summaryOf = ({ name, cells, text, error }: File): JsonObject =>
   cells
     ? {
         id: name,
@@ -40,7 +42,9 @@ const summaryOf = ({ name, cells, text }: File): JsonObject =>
           ...(typeOf(values) === 'text' && new Set(values).size <= 20 && { values: [...new Set(values)].filter((value) => value !== null) }),
         })),
       }
-    : { id: name, name, type: 'text', bytes: 1, preview: (text ?? '').slice(0, 1_000) }
+    : error !== undefined
+      ? { id: name, name, type: 'table', bytes: 1, error }
+      : { id: name, name, type: 'text', bytes: 1, preview: (text ?? '').slice(0, 1_000) }
 
 const tools: Tool[] = [
   { name: 'query_table', description: 'Asks the tables among the attached files', parameters: tableQuerySchema },
@@ -498,6 +502,12 @@ test('nothing is in an answer that is not in the results', async () => {
   ]
   const { text } = await offline.complete({ messages: [{ role: 'user', content: `What?${filesBlock([sales])}${block('Results', done)}` }] }, { signal })
   expect(text).toBe(`${sign} - One: The sum of amount is 5.\n- Two: This task failed: no file`)
+})
+
+test('that a file cannot be read is the answer to what is asked of it', async () => {
+  const files: File[] = [{ name: 'sales.csv', error: 'Its bytes are no text' }]
+  for (const { text } of [await react(`What is the sum of amount?${filesBlock(files)}`, files), await actionplan('What is the sum of amount?', files)])
+    expect(text).toContain('"sales.csv" cannot be read: Its bytes are no text')
 })
 
 test('without files, each question of a request is answered by the other rules', async () => {

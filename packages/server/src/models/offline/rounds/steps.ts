@@ -55,7 +55,21 @@ function stepsFor(ask: string, files: readonly FileTold[], tables: readonly Tabl
   const rewritten = before < 0 ? null : referring(ask, asked[before]!, tables, String(before + 1))
   if (rewritten !== null) return [{ title: titleOf(ask), instructions: rewritten, needs: before, work: { is: 'later' } }]
   const instructions = material === '' ? ask : `${ask}\n\n${material}`
-  return [{ title: titleOf(ask), instructions, needs: null, work: { is: 'other', ask, material, reason: tables.length > 0 ? question.reason : null } }]
+  return [{ title: titleOf(ask), instructions, needs: null, work: { is: 'other', ask, material, reason: tables.length > 0 ? question.reason : notRead(files) } }]
+}
+
+/** That what was asked of it has no answer because the file was not read; null where one was, and where there are none. */
+function notRead(files: readonly FileTold[]): string | null {
+  const whys = files.map((file) => ({ name: file.name, why: whyNot(file) }))
+  const [first] = whys
+  return first?.why && whys.every(({ why }) => why !== null) ? `"${first.name}" ${first.why}` : null
+}
+
+/** Null: it can be read. */
+function whyNot({ table, error, type }: FileTold): string | null {
+  if (table !== null) return null
+  if (error !== null) return `cannot be read: ${error}`
+  return type === 'other' ? 'is of no type that can be read' : null
 }
 
 function queryStep(query: Query, shape: Shape, tables: readonly Table[], ask: string): Step {
@@ -66,8 +80,8 @@ function queryStep(query: Query, shape: Shape, tables: readonly Table[], ask: st
 
 function stepsForFile(file: FileTold, tables: readonly Table[]): Step[] {
   if (file.table) return analysisOf(file.table).map(({ query, shape }) => queryStep(query, shape, tables, ''))
-  if (file.error !== null) return [noteStep(file.name, `cannot be read: ${file.error}`)]
-  return file.type === 'other' ? [noteStep(file.name, 'is of no type that can be read')] : [readStep(file.name, `Summarize "${file.name}".`)]
+  const why = whyNot(file)
+  return why === null ? [readStep(file.name, `Summarize "${file.name}".`)] : [noteStep(file.name, why)]
 }
 
 const readStep = (file: string, ask: string): Step => ({ title: titleOf(ask), instructions: ask, needs: null, work: { is: 'read', file, ask } })
