@@ -1,4 +1,4 @@
-import type { FaultKind } from '@sluice/schema'
+import { type FaultKind, limits } from '@sluice/schema'
 import type { Problem } from '../../rpc/faults.ts'
 import { type Dialect, Other, type Rendered } from '../dialect.ts'
 import { ErrorResponse } from './contract.ts'
@@ -21,8 +21,13 @@ export const fileMissing = (id: string): Other => missing(`File with ID ${id} no
 /** What has no status in the document is told under the one it has for a request that cannot be done. */
 const statuses: Partial<Record<FaultKind, number>> = { conflict: 400, limit_exceeded: 400 }
 
-/** Without an id: rows that know it say it. */
-const names: Partial<Record<Problem['code'], string>> = { session_missing: 'Workflow not found', workflow_missing: 'Workflow not found', line_missing: 'Message not found' }
+/** In its own words. Of what is not there without an id: rows that know it say it. */
+const names: Partial<Record<Problem['code'], string>> = {
+  session_missing: 'Workflow not found',
+  workflow_missing: 'Workflow not found',
+  line_missing: 'Message not found',
+  lane_full: `${limits.laneQueue} messages wait for their turn already`,
+}
 
 /** That of the document, where nobody says which it was. */
 const limitIn = ({ limit }: Problem['details']): number => (typeof limit === 'number' ? limit : 120)
