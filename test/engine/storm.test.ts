@@ -1,7 +1,7 @@
 import type { Run } from '@sluice/schema'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { audit } from '../support/audit.ts'
-import { numbers, seed } from '../support/effort.ts'
+import { cases, numbers, seed } from '../support/effort.ts'
 import { approval, delay, external, flow, map, post, signal, subworkflow, values } from '../support/flow.ts'
 import { Refused, type Served, type TestServer, testServer } from '../support/server.ts'
 
@@ -13,7 +13,10 @@ beforeAll(async () => {
 })
 afterAll(() => server[Symbol.asyncDispose]())
 
-test(`whatever is asked of runs at the same moment, on two servers, each comes to one end (seed ${seed})`, async () => {
+const rounds = cases(12, 100)
+const timeout = cases(60_000, 600_000)
+
+test(`whatever is asked of runs at the same moment, on two servers, each comes to one end (seed ${seed})`, { timeout }, async () => {
   const random = numbers('storm')
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!
   const undoable = { compensate: { type: 'http-request', config: { method: 'POST', url: `${server.toy.url}/ok/storm-undo` } } }
@@ -69,7 +72,7 @@ test(`whatever is asked of runs at the same moment, on two servers, each comes t
   }
 
   const late = new Set<string>()
-  for (let round = 0; round < 12; round++) {
+  for (let round = 0; round < rounds; round++) {
     await Promise.all(
       runs.map((run) =>
         act(pick([server, there]), run).catch((error: unknown) => {
@@ -96,4 +99,4 @@ test(`whatever is asked of runs at the same moment, on two servers, each comes t
     ).toEqual([])
   const { items } = await server.call<{ items: Run[] }>('GET', `/v1/runs?workflow=${child.id}&limit=100`)
   for (const run of items) expect((await server.wait(run)).endedAt).not.toBeNull()
-}, 60_000)
+})

@@ -1,22 +1,24 @@
 import type { Json, Pause } from '@sluice/schema'
 import { describe, expect, test } from 'vitest'
+import { cases } from '../support/effort.ts'
 import { approval, flow } from '../support/flow.ts'
 import { createRig, pauseOf } from '../support/rig.ts'
 
 const racers = 8
-const rounds = 8
+const rounds = cases(8, 100)
 
 describe.concurrent('a decision', () => {
-  test('out of 8 different ones on one pause, over two servers, is the only one; all others are told the same winner', { timeout: 90_000 }, async () => {
+  test('out of 8 different ones on one pause, over two servers, is the only one; all others are told the same winner', { timeout: cases(90_000, 900_000) }, async () => {
     await using rig = await createRig()
     const servers = await Promise.all([rig.serve(), rig.serve()])
     const workflow = await rig.workflow(flow({ ask: approval() }))
-    const winners = new Set<number>()
     for (let round = 0; round < rounds; round++) {
       const run = await servers[round % 2]!.begin(workflow)
       const pause = await pauseOf(rig, servers[0], run)
+      // Another one is sent first each time. Who wins is not asked: on a quiet machine it may be the first, every time.
+      const order = Array.from({ length: racers }, (_, at) => (at + round * 3) % racers)
       const replies = await Promise.all(
-        Array.from({ length: racers }, (_, index) =>
+        order.map((index) =>
           servers[index % 2]!.call<Pause>('POST', `/v1/pauses/${pause.id}/decide`, {
             action: index < 6 ? 'override' : 'decline',
             ...(index < 6 && { inputs: { by: index } }),
@@ -31,7 +33,6 @@ describe.concurrent('a decision', () => {
       expect(comments.size).toBe(1)
       const winner = Number([...comments][0]!.split(' ')[1])
       expect(won.length).toBeLessThanOrEqual(winner < 6 ? 1 : 2)
-      winners.add(winner)
       for (const reply of replies.filter((each) => each.status !== 200)) {
         expect([reply.status, reply.body.error?.code]).toEqual([409, 'pause_decided'])
         expect((reply.body.error!.details['decision'] as { comments: Json }).comments).toBe(`racer ${winner}`)
@@ -43,8 +44,6 @@ describe.concurrent('a decision', () => {
       if (winner < 6) expect(row).toEqual({ status: 'completed', output: { ask: { by: winner } } })
       else expect(row!.status).toBe('cancelled')
     }
-    // Not always the first one to be sent: there was a race.
-    expect(winners.size).toBeGreaterThan(1)
   })
 
   test('answered with 200 survives kill -9 right after', { timeout: 90_000 }, async () => {

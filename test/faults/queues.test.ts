@@ -7,6 +7,7 @@ import { takeItem } from '../../packages/server/src/store/rows/queues.ts'
 import { createLog } from '../../packages/server/src/telemetry.ts'
 import { createMetrics } from '../../packages/server/src/telemetry/metrics.ts'
 import { testDatabase } from '../support/database.ts'
+import { cases } from '../support/effort.ts'
 import { flow } from '../support/flow.ts'
 import { eventually } from '../support/processes.ts'
 import { createRig, type Rig, type Server } from '../support/rig.ts'
@@ -44,16 +45,18 @@ async function checkStarts(rig: Rig, workflow: string, queue: string, count: num
 }
 
 describe.concurrent('a queue', () => {
-  test('of which a server is killed with -9 again and again: every item starts one run, and none is lost', { timeout: 120_000 }, async () => {
+  test('of which a server is killed with -9 again and again: every item starts one run, and none is lost', { timeout: cases(240_000, 900_000) }, async () => {
     await using rig = await createRig()
-    const count = 300
+    const kills = cases(3, 15)
+    const count = kills * 100
     const first = await rig.serve()
     const steady = await rig.serve()
     const workflow = await rig.workflow(passing)
     await first.call('PUT', '/v1/queues/orders', { trigger: { workflow, concurrency: 20 } })
     const pushed = pushAll([steady], 'orders', count)
     let killed = first
-    for (const taken of [20, 80, 160]) {
+    for (let number = 0; number < kills; number++) {
+      const taken = 20 + number * 70
       await rig.until(`${taken} were taken`, async () => (await takenBy(rig, 'orders')).length >= taken, 60_000)
       await killed.kill()
       killed = await rig.serve()
@@ -67,7 +70,7 @@ describe.concurrent('a queue', () => {
     await checkStarts(rig, workflow, 'orders', count)
   })
 
-  test('of which the only server is killed goes on from where it was when one is started', { timeout: 120_000 }, async () => {
+  test('of which the only server is killed goes on from where it was when one is started', { timeout: 240_000 }, async () => {
     await using rig = await createRig()
     const first = await rig.serve()
     const workflow = await rig.workflow(passing)
@@ -85,7 +88,7 @@ describe.concurrent('a queue', () => {
     await checkStarts(rig, workflow, 'orders', 60)
   })
 
-  test('that runs read: each item comes to one of them and is pushed on once, whoever is killed', { timeout: 120_000 }, async () => {
+  test('that runs read: each item comes to one of them and is pushed on once, whoever is killed', { timeout: 240_000 }, async () => {
     await using rig = await createRig()
     const count = 100
     const first = await rig.serve()

@@ -1,11 +1,14 @@
 import type { StoredFile, Workflow } from '@sluice/schema'
 import { expect, test } from 'vitest'
 import { testDatabase } from '../support/database.ts'
+import { cases } from '../support/effort.ts'
 import { flow, values } from '../support/flow.ts'
 import { isCommit, proxyTo, routeOf } from '../support/proxy.ts'
 import { createRig } from '../support/rig.ts'
 
-test('replies to COMMIT that are lost: a workflow created again under its key is there once, and a file that was acknowledged is there whole', { timeout: 120_000 }, async () => {
+const timeout = cases(120_000, 600_000)
+
+test('replies to COMMIT that are lost: a workflow created again under its key is there once, and a file that was acknowledged is there whole', { timeout }, async () => {
   const db = await testDatabase()
   const route = routeOf(db.url)
   const proxy = await proxyTo(route.target)
@@ -32,7 +35,7 @@ test('replies to COMMIT that are lost: a workflow created again under its key is
     proxy.watch((chunk) => (isCommit(chunk) && Math.random() < 0.3 ? 'lose' : 'pass'))
     const made: string[] = []
     const stored: StoredFile[] = []
-    for (let n = 0; n < 25; n++) {
+    for (let n = 0; n < cases(25, 100); n++) {
       made.push(await create(n))
       stored.push(await upload(n))
     }

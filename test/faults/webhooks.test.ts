@@ -1,5 +1,6 @@
 import type { AddressedWebhook, Delivery, Page, Run, Step } from '@sluice/schema'
 import { expect, test } from 'vitest'
+import { cases } from '../support/effort.ts'
 import { flow, template } from '../support/flow.ts'
 import { createRig, type Server } from '../support/rig.ts'
 
@@ -9,7 +10,7 @@ const send = (server: Server, address: string, id: string): Promise<number> =>
     () => 0,
   )
 
-test('servers killed with -9 while deliveries come: what was accepted starts one run and goes to the producer once, in order', { timeout: 150_000 }, async () => {
+test('servers killed with -9 while deliveries come: what was accepted starts one run and goes to the producer once, in order', { timeout: cases(150_000, 900_000) }, async () => {
   await using rig = await createRig()
   const stays = await rig.serve()
   const workflow = await rig.workflow(flow({ in: 'input', out: 'output' }, ['in > out']))
@@ -17,7 +18,7 @@ test('servers killed with -9 while deliveries come: what was accepted starts one
   await rig.until('the producer waits', async () => (await stays.call<Run>('GET', `/v1/runs/${listener}`)).body.status === 'waiting', 20_000)
   const { address } = (await stays.call<AddressedWebhook>('POST', '/v1/webhooks', { name: 'orders', trigger: { workflow } })).body
   const accepted: string[] = []
-  for (let round = 0; round < 2; round++) {
+  for (let round = 0; round < cases(2, 12); round++) {
     const killed = await rig.serve()
     let alive = true
     const load = async (sender: number): Promise<void> => {

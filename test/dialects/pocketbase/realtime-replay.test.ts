@@ -2,6 +2,7 @@ import { EventSource } from 'eventsource'
 import PocketBase, { type RecordSubscription } from 'pocketbase'
 import { afterEach, expect, test } from 'vitest'
 import { createServer } from 'node:net'
+import { cases } from '../../support/effort.ts'
 import { eventually } from '../../support/processes.ts'
 import { createRig, type Rig, type Server } from '../../support/rig.ts'
 
@@ -49,7 +50,7 @@ async function leave({ program }: Server): Promise<void> {
 
 const serveAt = (rig: Rig, port: string): Promise<Server> => rig.serve({ env: { SLUICE_PORT: port } })
 
-test('with replay nothing is lost and nothing told twice over a restart in good order; without, what happened meanwhile is not told', { timeout: 120_000 }, async () => {
+test('with replay nothing is lost and nothing told twice over a restart in good order; without, what happened meanwhile is not told', { timeout: 240_000 }, async () => {
   await using rig = await createRig()
   const port = await freePort()
   const [first, stays] = [await serveAt(rig, port), await rig.serve()]
@@ -73,7 +74,7 @@ test('with replay nothing is lost and nothing told twice over a restart in good 
   expect(new Set(kept.map(({ cursor }) => cursor)).size).toBe(kept.length)
 })
 
-test('with replay nothing is lost over kill -9: what is told again has the cursor that it had', { timeout: 120_000 }, async () => {
+test('with replay nothing is lost over kill -9: what is told again has the cursor that it had', { timeout: 240_000 }, async () => {
   await using rig = await createRig()
   const port = await freePort()
   const [first, stays] = [await serveAt(rig, port), await rig.serve()]
@@ -95,7 +96,7 @@ test('with replay nothing is lost over kill -9: what is told again has the curso
   expect(told.length - once.length).toBeLessThan(55)
 })
 
-test('who comes back when what was missed is not kept any more is told so, and goes on', { timeout: 120_000 }, async () => {
+test('who comes back when what was missed is not kept any more is told so, and goes on', { timeout: 240_000 }, async () => {
   await using rig = await createRig()
   const port = await freePort()
   const [first, stays] = [await serveAt(rig, port), await rig.serve()]
@@ -114,20 +115,24 @@ test('who comes back when what was missed is not kept any more is told so, and g
   expect(titles(told.slice(2))).toEqual(['after'])
 })
 
-test('many subscribers are all told everything in order, over a restart of their server', { timeout: 240_000 }, async () => {
+test('many subscribers are all told everything in order, over a restart of their server', { timeout: cases(240_000, 900_000) }, async () => {
   await using rig = await createRig()
   const port = await freePort()
   const [first, stays] = [await serveAt(rig, port), await rig.serve()]
-  const subscribers = await Promise.all(Array.from({ length: 200 }, (_, at) => listen(first, { replay: `r${at}` })))
+  const subscribers: Told[][] = []
+  // Not all of them in one moment; when their server comes back, they do that by themselves.
+  for (let from = 0; from < cases(200, 1_000); from += 25)
+    subscribers.push(...(await Promise.all(Array.from({ length: 25 }, (_, at) => listen(first, { replay: `r${from + at}` })))))
+  const half = cases(25, 50)
   const change = async (from: number): Promise<void> => {
-    for (let at = from; at < from + 25; at++) await create(stays, `n ${at}`)
+    for (let at = from; at < from + half; at++) await create(stays, `n ${at}`)
   }
   await change(0)
-  await eventually('the first half is told', () => subscribers.every((told) => told.length >= 25), 60_000)
+  await eventually('the first half is told', () => subscribers.every((told) => told.length >= half), cases(60_000, 300_000))
   await leave(first)
-  await change(25)
+  await change(half)
   await serveAt(rig, port)
-  await eventually('all is told', () => subscribers.every((told) => told.length >= 50), 60_000)
-  const expected = Array.from({ length: 50 }, (_, at) => `n ${at}`)
+  await eventually('all is told', () => subscribers.every((told) => told.length >= 2 * half), cases(60_000, 300_000))
+  const expected = Array.from({ length: 2 * half }, (_, at) => `n ${at}`)
   for (const told of subscribers) expect(titles(told)).toEqual(expected)
 })
