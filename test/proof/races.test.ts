@@ -41,8 +41,11 @@ const racers = [
 const conversing = new Set<FaceName>(['playground', 'openai'])
 const rounds = cases(6, 60)
 
-/** What became of an answer: taken, or refused with a conflict, or too late to be sent. Anything else is thrown. */
-async function outcome(face: FaceName, work: Promise<unknown>): Promise<'taken' | 'refused'> {
+/**
+ * What became of an answer: taken, or refused with a conflict, or too late to be sent; or nobody knows, as the machine was too busy for a reply.
+ * Anything else is thrown.
+ */
+async function outcome(face: FaceName, work: Promise<unknown>): Promise<'taken' | 'refused' | 'unknown'> {
   try {
     await work
     return 'taken'
@@ -50,6 +53,7 @@ async function outcome(face: FaceName, work: Promise<unknown>): Promise<'taken' 
     // Who looks for the open pause first may find that none is left.
     if (error instanceof Unsaid) return 'refused'
     const { status } = error as { status?: number }
+    if (status === 503) return 'unknown'
     if (error instanceof Refusal || status !== undefined) {
       // A conflict, which the playground calls a bad request.
       expect([face, status, String(error)]).toEqual([face, face === 'playground' ? 400 : 409, expect.anything()])
@@ -62,6 +66,7 @@ async function outcome(face: FaceName, work: Promise<unknown>): Promise<'taken' 
 test('of eight answers to one question, over all faces and two servers, one counts, and nobody else is told that theirs does', { timeout: cases(120_000, 900_000) }, async () => {
   const workflow = await place.named(await here('native').draw(asking({ brief: true }), 'A race'))
   await here('native').publish(workflow)
+  let known = 0
   for (let number = 0; number < rounds; number++) {
     const round: Round = await place.roundOf(workflow, await here('playground').start(workflow, `Ada ${number}`))
     await place.eye.wait(round.run, ({ status, waitingKind }) => status === 'waiting' && waitingKind === 'pause')
@@ -80,11 +85,14 @@ test('of eight answers to one question, over all faces and two servers, one coun
     expect(run.status).toBe('completed')
     for (const [at, outcome] of told) {
       const [face] = racers[at]!
+      if (outcome === 'unknown') continue
       if (at === winner) expect([face, outcome]).toEqual([face, 'taken'])
       else if (!conversing.has(face)) expect([at, face, outcome]).toEqual([at, face, 'refused'])
     }
+    known += told.filter(([, outcome]) => outcome !== 'unknown').length
     await quiet(round)
   }
+  expect(known).toBeGreaterThan((rounds * racers.length) / 2)
 })
 
 /** What was said too late has begun rounds of its own, which ask again: they are ended. */

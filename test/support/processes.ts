@@ -52,7 +52,7 @@ export function start(args: readonly string[], env: Record<string, string> = {},
     pid: child.pid!,
     stdout: () => said.stdout,
     stderr: () => said.stderr,
-    says: (pattern, ms = 30_000) =>
+    says: (pattern, ms = 60_000) =>
       new Promise((resolve, reject) => {
         const everything = () => `it wrote:\n${said.stdout}${said.stderr}`
         const look = () => {
