@@ -8,8 +8,28 @@ import { variantNamed, variants } from './variants.ts'
 
 /** `npm test -- --broken [NAME…]`: of each variant, runs the test that has to notice, and says whether it did. The last line counts. */
 const root = fileURLToPath(new URL('../../', import.meta.url))
-// A fault may hang what it breaks: a test that ends by its time-out has noticed.
-const limitMs = 6 * 60_000
+// A fault may hang what it breaks: a test that ends by its time-out has noticed. Some hold the processor for long: this ends what never would.
+const limitMs = 15 * 60_000
+// For vitest to end what its tests have started.
+const farewellMs = 20_000
+
+/** The group of processes under way: vitest, and all that its tests have started. */
+let group: number | undefined
+function endGroup(signal: NodeJS.Signals): void {
+  try {
+    if (group !== undefined) process.kill(-group, signal)
+  } catch {
+    // All of them have ended.
+  }
+}
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.on(signal, () => {
+    endGroup('SIGTERM')
+    setTimeout(() => {
+      endGroup('SIGKILL')
+      process.exit(1)
+    }, 3_000)
+  })
 
 interface Results {
   testResults: { assertionResults: { fullName: string; title: string; status: string; failureMessages: string[] }[] }[]
@@ -24,10 +44,14 @@ async function tried({ name, caughtBy }: Variant): Promise<{ caught: boolean; sa
     const literally = caughtBy.test.replaceAll(/[$()*+.?[\\\]^{|}]/g, '\\$&').replaceAll(/%[a-z]/g, '.*')
     const project = caughtBy.file.startsWith('packages/') ? 'rooms' : 'house'
     const args = ['run', '--project', project, '--reporter=json', `--outputFile.json=${file}`, caughtBy.file, '-t', literally]
-    const child = spawn(join(root, 'node_modules/.bin/vitest'), args, { cwd: root, env: { ...process.env, BROKEN_VARIANT: name }, stdio: 'ignore' })
-    const timer = setTimeout(() => child.kill('SIGTERM'), limitMs)
+    const child = spawn(join(root, 'node_modules/.bin/vitest'), args, { cwd: root, env: { ...process.env, BROKEN_VARIANT: name }, stdio: 'ignore', detached: true })
+    group = child.pid
+    const timers = [setTimeout(() => child.kill('SIGTERM'), limitMs), setTimeout(() => endGroup('SIGKILL'), limitMs + farewellMs)]
     await new Promise((resolve) => child.on('close', resolve))
-    clearTimeout(timer)
+    for (const timer of timers) clearTimeout(timer)
+    // A server whose fault keeps it from ending does not end with its test.
+    endGroup('SIGKILL')
+    group = undefined
     const results = JSON.parse(readFileSync(file, 'utf8')) as Results
     const ran = results.testResults.flatMap((each) => each.assertionResults).filter(({ status }) => status === 'passed' || status === 'failed')
     const failed = ran.find(({ status }) => status === 'failed')
