@@ -90,7 +90,7 @@ test('what cannot be had is refused in one line, and nothing is made', async () 
 
   await using db = await testDatabase()
   const there = { SLUICE_DATABASE_URL: db.url }
-  await refuses(create(['--name', 'x'], there), /^No user has the email admin@sluice\.local$/m)
+  await refuses(create(['--name', 'x'], there), /^No user has the email admin@sluice\.local\. Say with --email whose key it is\.$/m)
   const server = sluice([], there)
   await server.says(/^Sluice is ready at (http:\S+)$/m)
   await refuses(create(['--name', 'x', '--workspace', 'nowhere'], there), /^There is no workspace nowhere$/m)

@@ -14,7 +14,7 @@ export async function memberPrincipal(orm: Orm, email: string, workspaceRef?: st
   return orm.unit(async (em) => {
     const spelled = normalEmail(email)
     const user = spelled === null ? null : await userByEmail(em, spelled)
-    if (!user) throw new StartRefused(`No user has the email ${email}`)
+    if (!user) throw new StartRefused(`No user has the email ${email}. Say with --email whose key it is.`)
     const memberships = await membershipsOf(em, user.id)
     const wanted = workspaceRef === undefined ? null : await findWorkspace(em, workspaceRef)
     if (workspaceRef !== undefined && !wanted) throw new StartRefused(`There is no workspace ${workspaceRef}`)
