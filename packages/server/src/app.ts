@@ -120,6 +120,8 @@ export interface AppParts {
   workflows?: readonly WrittenWorkflow[]
   /** Unset: the process's. */
   time?: Time
+  /** Milliseconds that the reader of a stream may take to make room; unset: 20,000. */
+  stallMs?: number
 }
 
 const dialects: readonly Dialect[] = [pyspur, orchestrator, medusa, pocketbase, playground, openai]
@@ -128,7 +130,7 @@ const dialects: readonly Dialect[] = [pyspur, orchestrator, medusa, pocketbase, 
 const claimsOf: MoreClaims = (of) => Object.fromEntries(dialects.flatMap(({ claims }) => Object.entries(claims?.(of) ?? {})))
 
 /** The only place where parts meet. */
-export async function createApp(config: Config, { databaseUrl, log, nodes = [], workflows: given = [], time = processTime }: AppParts): Promise<AppInHand> {
+export async function createApp(config: Config, { databaseUrl, log, nodes = [], workflows: given = [], time = processTime, stallMs }: AppParts): Promise<AppInHand> {
   const runs = config.role !== 'api'
   // Before anything is opened: what it refuses leaves nothing behind.
   const written = await writtenIn(config.workflows, given, log)
@@ -230,6 +232,7 @@ export async function createApp(config: Config, { databaseUrl, log, nodes = [], 
     ready: async () => void (await database.query('select 1')),
     counters: database,
     dialects,
+    ...(stallMs !== undefined && { stream: { stallMs }, socket: { stallMs } }),
     serves: config.role !== 'worker',
     documents: async () => (await import('./openapi/documents.ts')).pagesFor(config.publicUrl),
   })

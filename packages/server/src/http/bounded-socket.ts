@@ -22,6 +22,8 @@ export interface SocketBounds {
   maxBytes?: number
   stallMs?: number
   pingMs?: number
+  /** Told of each reader that is too slow. */
+  dropped?(): void
 }
 
 /** Below this a stream goes on. */
@@ -29,12 +31,14 @@ const lowBytes = 256 * 1024
 const callsAtOnce = 16
 const readingStops = 32
 const mostUnreadable = 20
+/** To take the close, and all that was sent before it. Who read too slowly was told nothing for a while, and may be back soon. */
+const closingMs = (code: number): number => (code === closeCodes.tooSlow ? 10_000 : 1_000)
 
 /**
  * Bounds what one socket costs. Out: at most `maxBytes` wait to be written, else it is closed with 1013. In: a few calls at
  * once, and no more is read from the network while more wait. Dead peers are found by pings.
  */
-export function boundSocket(socket: WebSocket, { maxBytes = limits.streamBufferBytes, stallMs = 20_000, pingMs = 30_000 }: SocketBounds = {}): BoundedSocket {
+export function boundSocket(socket: WebSocket, { maxBytes = limits.streamBufferBytes, stallMs = 20_000, pingMs = 30_000, dropped }: SocketBounds = {}): BoundedSocket {
   const send = socket.send.bind(socket)
   let emptied: (() => void)[] = []
   let unreadableSoFar = 0
@@ -46,8 +50,11 @@ export function boundSocket(socket: WebSocket, { maxBytes = limits.streamBufferB
   }
 
   const end = (code: number, reason: string): void => {
-    if (socket.readyState === socket.OPEN) socket.close(code, reason)
-    setTimeout(() => socket.terminate(), 1_000).unref()
+    if (socket.readyState === socket.OPEN) {
+      socket.close(code, reason)
+      if (code === closeCodes.tooSlow) dropped?.()
+    }
+    setTimeout(() => socket.terminate(), closingMs(code)).unref()
   }
 
   socket.send = (data: Parameters<typeof send>[0]) => {

@@ -86,8 +86,10 @@ export interface HttpServer {
 
 /** The server, ready to listen. Rejects when two rows would answer the same request. */
 export async function createHttp(options: HttpOptions): Promise<HttpServer> {
-  const { parts, config, log, ready, counters, dialects = [], documents, stream, socket, serves = true } = options
+  const { parts, config, log, ready, counters, dialects = [], documents, serves = true } = options
   const { metrics = createMetrics(), traces = untraced } = options
+  const stream = { ...options.stream, dropped: () => metrics.readerDropped('sse') }
+  const socket = { ...options.socket, dropped: () => metrics.readerDropped('websocket') }
   const trusts = trustOf(config.trustProxy)
   const clientOf = (request: IncomingMessage): string => clientAddress(request, trusts)
   const origins = createOrigins(config)
@@ -117,7 +119,7 @@ export async function createHttp(options: HttpOptions): Promise<HttpServer> {
   if (serves) mountStart(app)
   if (serves && documents) mountDocs(app, documents)
   if (serves) mountHooks(app, parts)
-  if (serves) for (const dialect of dialects) if (dialect.realtime) mountRealtime(app, dialect, dialect.realtime, { parts, openStreams, report, ...(stream && { stream }) })
+  if (serves) for (const dialect of dialects) if (dialect.realtime) mountRealtime(app, dialect, dialect.realtime, { parts, openStreams, report, stream })
   if (serves) mountTrpc(app, { router, parts, openStreams, report, stream })
   bind(app, places, { files: parts.files, openStreams, report, stream, baseUrl: (request) => config.publicUrl ?? `${request.protocol}://${request.host}` })
   const reportSocket = (error: unknown, requestId: string, route: string) => failing.report(error, { requestId, route })

@@ -1,5 +1,5 @@
 import type { OutgoingHttpHeaders } from 'node:http'
-import { Fault } from '@sluice/schema'
+import { Fault, limits } from '@sluice/schema'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Begun, Setting, Telling } from '../dialects/dialect.ts'
 import type { Spoken } from '../rpc/context.ts'
@@ -39,7 +39,10 @@ export async function tellAnswer(
   let end = (_why: Ending): void => void raw.destroy()
   const forget = caller.principal ? openStreams.add(caller.principal, 'sse', (why) => end(why)) : () => {}
   try {
-    const pieces = createPieces()
+    const pieces = createPieces(() => {
+      stream?.dropped?.()
+      raw.destroy()
+    })
     const answered = row.call({ ...caller, tell: pieces.tell }, input, untilGone(raw)).finally(pieces.over)
     const told = telling(await begunBy(pieces, answered), setting, input)
     reply.hijack()
@@ -87,7 +90,11 @@ interface Pieces extends AsyncIterable<string> {
   over(): void
 }
 
-function createPieces(): Pieces {
+/** UTF-16 code units that wait for a reader. Whoever says something waits for nobody, and may say more than this while a reader makes no room. */
+const mostWaiting = limits.streamBufferBytes / 2
+
+/** `drop` is called when more waits than may. */
+function createPieces(drop: () => void): Pieces {
   const begun = Promise.withResolvers<Begun>()
   let text = ''
   let isOver = false
@@ -96,7 +103,12 @@ function createPieces(): Pieces {
     begun: begun.promise,
     tell(said) {
       if (said.is === 'begun') begun.resolve(said)
-      else text += said.text
+      else if (text.length + said.text.length <= mostWaiting) text += said.text
+      else if (!isOver) {
+        isOver = true
+        text = ''
+        drop()
+      }
       wake()
     },
     over() {

@@ -17,15 +17,18 @@ export interface WriterOptions {
   stallMs?: number
   /** What becomes of one who is too slow; the connection is destroyed unless it is said otherwise. */
   drop?(): void
+  /** Told of each who is. */
+  dropped?(): void
 }
 
 export class ReaderGone extends Error {
   override readonly name = 'ReaderGone'
 }
 
-export function createWriter(to: Writable, { maxBytes = limits.streamBufferBytes, stallMs = 20_000, drop = () => to.destroy() }: WriterOptions = {}): Writer {
+export function createWriter(to: Writable, { maxBytes = limits.streamBufferBytes, stallMs = 20_000, drop = () => to.destroy(), dropped }: WriterOptions = {}): Writer {
   const tooSlow = (): never => {
     drop()
+    dropped?.()
     throw new ReaderGone('The reader is too slow')
   }
   return {

@@ -1,4 +1,4 @@
-import type { TokenEvent } from '@sluice/schema'
+import { limits, type TokenEvent } from '@sluice/schema'
 
 /** What a round says, put together to one text that only ever grows. */
 export interface Speech {
@@ -13,13 +13,19 @@ export interface Speech {
  * to rest; where another attempt has said something else, the whole, for what was told cannot be taken back.
  */
 export function createSpeech(tell: (text: string) => void): Speech {
+  /** Or, where that is much, its end. */
   let told = ''
+  let isLong = false
   let current = { of: '', attempt: 0, length: 0 }
   let isWhole = true
 
   const say = (text: string): void => {
     if (text === '') return
     told += text
+    if (told.length > 2 * longest) {
+      told = told.slice(-longest)
+      isLong = true
+    }
     tell(text)
   }
 
@@ -35,11 +41,14 @@ export function createSpeech(tell: (text: string) => void): Speech {
     },
     ends(kept) {
       if (kept === null) return
-      if (kept.startsWith(told)) say(kept.slice(told.length))
-      else if (!endsIn(kept, told) && !endsIn(told, kept)) say(`\n\n${kept}`)
+      if (!isLong && kept.startsWith(told)) say(kept.slice(told.length))
+      else if ((isLong || !endsIn(kept, told)) && !endsIn(told, kept)) say(`\n\n${kept}`)
     },
   }
 }
+
+/** What is kept is no longer, with a blank line before it. */
+const longest = limits.messageChars + 2
 
 /** Whether the one is the last of the texts that the other is put together of. */
 const endsIn = (whole: string, last: string): boolean => whole === last || whole.endsWith(`\n\n${last}`)

@@ -17,6 +17,8 @@ export interface Metrics {
   answered(request: { method: string; route: string; status: number; seconds: number | null }): void
   streamOpened(transport: StreamTransport): void
   streamClosed(transport: StreamTransport): void
+  /** Read so slowly that it was cut off. */
+  readerDropped(transport: StreamTransport): void
   committed(changes: number, seconds: number): void
   called(outcome: string, seconds: number): void
   /** What became of an item: it was brought to a step that waited, or started a run; a start failed, or failed for good. */
@@ -64,6 +66,7 @@ export function createMetrics(): Metrics {
   const requests = counter('sluice_http_requests_total', 'Requests, by route template and status', ['method', 'route', 'status'])
   const durations = histogram('sluice_http_request_duration_seconds', 'From the head of a request to the end of its reply; streams are left out', ['method', 'route'], fast)
   const streams = new Gauge({ name: 'sluice_streams_open', help: 'Streams of events and sockets that are open', labelNames: ['transport'], registers })
+  const dropped = counter('sluice_readers_dropped_total', 'Readers of streams, answers and sockets that were cut off, for they read too slowly', ['transport'])
   const batches = histogram('sluice_commit_batch_size', 'Changes of runs that went into one group commit', [], sizes)
   const commits = histogram('sluice_commit_duration_seconds', 'One group commit, until it is durable', [], fast)
   const calls = counter('sluice_outgoing_requests_total', 'Calls of steps to services outside, by class of status or by what went wrong', ['outcome'])
@@ -107,7 +110,10 @@ export function createMetrics(): Metrics {
   })
 
   const typeOf = (type: string): string => (watched.isNodeType?.(type) ? type : 'other')
-  for (const transport of ['sse', 'websocket'] satisfies StreamTransport[]) streams.set({ transport }, 0)
+  for (const transport of ['sse', 'websocket'] satisfies StreamTransport[]) {
+    streams.set({ transport }, 0)
+    dropped.inc({ transport }, 0)
+  }
 
   // They watch the process with timers and observers of their own: begun when somebody first looks.
   let looked = false
@@ -128,6 +134,7 @@ export function createMetrics(): Metrics {
     },
     streamOpened: (transport) => streams.inc({ transport }),
     streamClosed: (transport) => streams.dec({ transport }),
+    readerDropped: (transport) => dropped.inc({ transport }),
     committed(changes, seconds) {
       batches.observe(changes)
       commits.observe(seconds)

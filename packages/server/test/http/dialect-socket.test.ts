@@ -188,9 +188,10 @@ describe('the socket of a dialect', () => {
       await sleep(1)
     }
     await until(() => quick.got.length === 401, 20_000)
-    await until(() => served.feed.open === 1, 20_000)
+    await expect.poll(async () => (await served.ask('GET', '/metrics')).text, { timeout: 20_000 }).toContain('sluice_readers_dropped_total{transport="websocket"} 1\n')
     slow.peer.resume()
     await until(() => slow.code > 0)
+    await until(() => served.feed.open === 1, 20_000)
     expect(slow.got.length).toBeLessThan(400)
     expect(quick.code).toBe(0)
   })
@@ -305,6 +306,6 @@ describe('why a socket is refused or ended is its last message, and its close co
     }
     await sleep(300)
     await until(() => served.feed.open === 0)
-    expect((await served.ask('GET', '/metrics')).text).toMatch(/streams\S*\{transport="websocket"\} 0/)
+    await expect.poll(async () => (await served.ask('GET', '/metrics')).text, { timeout: 10_000 }).toMatch(/streams\S*\{transport="websocket"\} 0/)
   })
 })

@@ -242,10 +242,13 @@ describe('what a socket may cost', () => {
     const client = await open(served)
     client.socket.pause()
     client.send(subscribe(1))
-    await until(() => taken.ended, 20_000)
+    await expect.poll(async () => (await served.ask('GET', '/metrics')).text, { timeout: 20_000 }).toContain('sluice_readers_dropped_total{transport="websocket"} 1\n')
     expect(taken.count * 64 * 1024).toBeLessThan(16 * 1024 * 1024)
+    // Who is back soon hears why.
     client.socket.resume()
     await until(() => client.code > 0)
+    expect(client.code).toBe(1013)
+    await until(() => taken.ended)
   })
 
   test('a reader that keeps up gets everything, however much it is', async () => {

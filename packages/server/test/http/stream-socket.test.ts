@@ -190,8 +190,10 @@ describe('what following over a socket may cost', () => {
     client.socket.pause()
     await until(() => taken.ended, 20_000)
     expect(taken.count * 64 * 1024).toBeLessThan(16 * 1024 * 1024)
+    // Who is back soon hears why.
     client.socket.resume()
     await until(() => client.code > 0)
+    expect(client.code).toBe(1013)
     // What was sent before it was too much came whole.
     expect(client.got.map(({ seq }) => seq)).toEqual(client.got.map((_, index) => index + 1))
   })

@@ -76,3 +76,12 @@ test('whatever of a text is lost on the way, what is told in the end is the mess
     }),
   )
 })
+
+test('of a round that says more than a message can hold, what is kept is compared with the end of it', () => {
+  const long = (letter: string): string => letter.repeat(250 * 1024)
+  const tokens = ['a', 'b', 'c', 'd'].map((letter, at) => token(long(letter), 0, { iteration: `${at}` }))
+  const all = ['a', 'b', 'c', 'd'].map(long).join('\n\n')
+  expect(heard(tokens, long('d')).join('') === all).toBe(true)
+  expect(heard(tokens, 'Something else').join('') === `${all}\n\nSomething else`).toBe(true)
+  expect(heard(tokens, long('a')).join('') === `${all}\n\n${long('a')}`).toBe(true)
+})
