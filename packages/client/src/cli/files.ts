@@ -47,7 +47,8 @@ const textOf = (file: WorkflowFile): string => `${JSON.stringify(file, null, 2)}
 
 async function* asked(sluice: Sluice, only: readonly string[]): AsyncGenerator<string, void, undefined> {
   if (only.length > 0) return yield* new Set(only)
-  for await (const { id } of sluice.workflows.list()) yield id
+  // What is written in TypeScript is published from there: brought to another server it would stand in its way.
+  for await (const { id, origin } of sluice.workflows.list()) if (origin === 'drawn') yield id
 }
 
 async function fileOf(sluice: Sluice, workflow: string, given: string): Promise<WorkflowFile> {

@@ -108,7 +108,7 @@ function addWorkflows(workflows: Command, session: () => Promise<Session>): void
   workflows
     .command('export')
     .description('write workflows as files, a .json each, named by their handles')
-    .argument('[workflow...]', 'ids or handles; all of them unless given')
+    .argument('[workflow...]', 'ids or handles; all that were drawn unless given')
     .option('--out <folder>', 'where to write them; - prints the one that is named', '.')
     .option('--versions <number>', 'how many versions of each, the newest ones', '1')
     .action(async (only: string[], { out, versions }: { out: string; versions: string }) => {

@@ -11,11 +11,11 @@ import {
   changedConnections,
   type ConnectionRow,
   deleteConnections,
-  insertConnection,
+  insertConnections,
   readConnections,
   saveTellings,
   subscribeConnection,
-  tellingOf,
+  tellingsOf,
   touchConnections,
 } from '../store/rows/connections.ts'
 import type { Log } from '../telemetry.ts'
@@ -87,8 +87,9 @@ interface Held {
 }
 
 /** As PocketBase makes them. */
+const idLength = 40
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
-const newConnectionId = (): string => Array.from({ length: 40 }, () => alphabet[randomInt(alphabet.length)]).join('')
+const newConnectionId = (): string => Array.from({ length: idLength }, () => alphabet[randomInt(alphabet.length)]).join('')
 
 const keyOf = (topic: string): Buffer => createHash('sha256').update(topic).digest()
 
@@ -98,6 +99,24 @@ export function createConnections({ database, doorbell, log }: { database: Datab
   const gone = createGather(rowsAtOnce, async (ids) => {
     await deleteConnections(database, ids)
     return new Map<string, void>()
+  })
+  // After a restart all clients of a server come back at once.
+  const opened = createGather(rowsAtOnce, async (keys) => {
+    await insertConnections(
+      database,
+      keys.map((key) => ({ id: key.slice(0, idLength), address: key.slice(idLength) })),
+    )
+    return new Map<string, void>()
+  })
+  const told = createGather(rowsAtOnce, async (keys) => {
+    const rows = await tellingsOf(
+      database,
+      keys.map((key) => {
+        const [workspaceId = '', userId = '', topic = ''] = key.split(' ')
+        return { workspaceId, userId, topic: Buffer.from(topic, 'hex') }
+      }),
+    )
+    return new Map(rows.map((row) => [keys[row.at - 1]!, row]))
   })
   const leaving = new Set<Promise<void>>()
   let looks = 0
@@ -178,7 +197,7 @@ export function createConnections({ database, doorbell, log }: { database: Datab
   return {
     async open(address, changed) {
       const id = newConnectionId()
-      await insertConnection(database, { id, address })
+      await opened(id + address)
       const one: Held = { id, revision: 0, principal: null, changed, told: () => [], saved: new Map(), off: doorbell.on(`connection:${id}`, () => void take(one)) }
       held.set(id, one)
       return {
@@ -211,7 +230,7 @@ export function createConnections({ database, doorbell, log }: { database: Datab
       doorbell.ring({ connections: [id] })
     },
     async toldSoFar({ userId, workspaceId }, topic) {
-      const row = await tellingOf(database, { userId, workspaceId, topic: keyOf(topic) })
+      const row = await told(`${workspaceId} ${userId} ${keyOf(topic).toString('hex')}`)
       // It was kept for as long as that is done, and is not any more: older than all that the log keeps.
       return row ? { xid: BigInt(row.xid), position: row.position } : endOf(0n)
     },

@@ -12,8 +12,9 @@ export interface ConnectionRow {
   [more: string]: unknown
 }
 
-export async function insertConnection(tx: Tx, { id, address }: { id: string; address: string }): Promise<void> {
-  await tx.query({ name: 'connections-insert', text: 'insert into connections (id, address) values ($1, $2)' }, [id, address])
+export async function insertConnections(tx: Tx, rows: readonly { id: string; address: string }[]): Promise<void> {
+  const text = 'insert into connections (id, address) select * from unnest($1::text[], $2::text[])'
+  await tx.query({ name: 'connections-insert', text }, [rows.map(({ id }) => id), rows.map(({ address }) => address)])
 }
 
 export interface Subscribed {
@@ -102,13 +103,24 @@ export interface TellingKey {
   topic: Buffer
 }
 
-export async function tellingOf(tx: Tx, { workspaceId, userId, topic }: TellingKey): Promise<{ xid: string; position: number } | undefined> {
-  const [row] = await tx.query<{ xid: string; position: number }>(
-    { name: 'tellings-of', text: 'select xid::text as xid, position from tellings where workspace_id = $1 and user_id = $2 and topic = $3' },
-    [workspaceId, userId, topic],
-  )
-  return row
+/** How far something was told. `at` counts the keys from 1. */
+export interface ToldRow {
+  at: number
+  xid: string
+  position: number
 }
+
+export const tellingsOf = (tx: Tx, keys: readonly TellingKey[]): Promise<ToldRow[]> =>
+  tx.query<ToldRow & Record<string, unknown>>(
+    {
+      name: 'tellings-of',
+      text: `
+        select asked.at::int as at, xid::text as xid, position
+        from unnest($1::text[], $2::text[], $3::bytea[]) with ordinality as asked (workspace_id, user_id, topic, at)
+        join tellings using (workspace_id, user_id, topic)`,
+    },
+    [keys.map(({ workspaceId }) => workspaceId), keys.map(({ userId }) => userId), keys.map(({ topic }) => topic)],
+  )
 
 /** Never back: another server may have told more. In one order, so that two that write the same do not wait for each other in turn. */
 export async function saveTellings(tx: Tx, rows: readonly (TellingKey & { xid: string; position: number })[]): Promise<void> {
