@@ -35,6 +35,7 @@ const codes: Partial<Record<Problem['code'], string>> = {
   credential_missing: 'invalid_api_key',
   credential_invalid: 'invalid_api_key',
   permission_denied: 'insufficient_permissions',
+  workflow_missing: 'model_not_found',
   route_missing: 'unknown_url',
   rate_limited: 'rate_limit_exceeded',
   internal: 'server_error',
@@ -70,7 +71,11 @@ function unfitCore({ path: [first, ...others] = [], message }: Issue): ErrorResp
 export function render({ code, kind, status, message, issues: [issue], wire: [wrong] = [] }: Problem): Rendered {
   if (wrong) return { status, body: unfitWire(wrong) }
   if (code === 'input_invalid' && issue) return { status, body: unfitCore(issue) }
-  return { status, body: body(message, types[kind], { code: codes[code] ?? code }), ...(kind === 'conflict' && { headers: final }) }
+  return {
+    status,
+    body: body(message, types[kind], { ...(code === 'workflow_missing' && { param: 'model' }), code: codes[code] ?? code }),
+    ...(kind === 'conflict' && { headers: final }),
+  }
 }
 
 export const errors: Dialect['errors'] = { schema, render }

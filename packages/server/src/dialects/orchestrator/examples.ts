@@ -42,6 +42,9 @@ export const node = {
   output_data: {},
 }
 
+/** With the values that its form begins with. */
+export const newNode = { ...node, form_values: { method: 'GET', url: '', timeout_seconds: 30, auth_type: '' } }
+
 export const placedNode = { ...node, position: addedNode.position }
 
 const port = (id: string, label: string) => ({ id, label })
@@ -98,7 +101,7 @@ export const rawConfig = { ...workflow, nodes: [node], connections: [] }
 export const startedTask = { ...oneTask, status: 'PENDING' as const }
 export const stoppedTask = { ...oneTask, status: 'REVOKED' as const }
 export const endedTask = { ...oneTask, status: 'SUCCESS' as const }
-export const celeryTask = { state: 'SUCCESS' as const, ...oneTask, result: outputData }
+export const celeryTask = { state: 'SUCCESS' as const, ...oneTask, result: { [node.id]: outputData } }
 
 const session = 'editing-1'
 

@@ -32,6 +32,9 @@ export const workflow = {
   updated_at: '2026-01-31T12:00:00.120000',
 }
 
+/** What is left of it when it is reset. */
+export const emptied = { ...workflow, definition: { ...definition, nodes: definition.nodes.slice(0, 1), links: [], test_inputs: [] } }
+
 export const version = {
   version: 1,
   name: workflow.name,
@@ -93,6 +96,13 @@ export const pausedRun = {
   percentage_complete: 50,
 }
 
+export const canceledRun = {
+  ...run,
+  status: 'CANCELED' as const,
+  outputs: { input_node: given },
+  tasks: [tasks[0]!, { ...approval, status: 'CANCELED' as const, outputs: null, end_time: '2026-01-31T12:04:05.300000' }],
+}
+
 const pause = {
   id: 'PH_01k2v9n0b6dq2ms',
   run_id: oneRun.run_id,
@@ -129,6 +139,8 @@ export const session = {
     },
   ],
 }
+
+export const newSession = { ...session, messages: [] }
 
 const open = { type: 'object', properties: {} }
 

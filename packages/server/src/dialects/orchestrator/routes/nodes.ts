@@ -96,7 +96,7 @@ export const nodeRows: readonly DialectRow[] = [
     body: NodeRequest,
     reply: Node,
     status: 201,
-    example: { path: examples.one, body: { node_type: 'http-request', x: 100, y: 200 }, reply: examples.node },
+    example: { path: examples.one, body: { node_type: 'http-request', x: 100, y: 200 }, reply: examples.newNode },
     ask: ({ path, body }) => ({ workflow: workflowRef(path.workflow_id), operations: [newNode(body)], ...samples }),
     answer: (edited) => plainNode(made(edited)),
   }),

@@ -89,7 +89,7 @@ export const runRows: readonly DialectRow[] = [
     path: '/wf/{workflow_id}/runv2/',
     summary: 'Run a workflow, wait for it, and get the run',
     reply: RunResponseSchema,
-    example: { path: examples.one, body: examples.started, reply: examples.run },
+    example: { path: examples.one, body: examples.started, reply: { ...examples.pausedRun, ...messages.PAUSED } },
     ask: start(waiting),
     answer: (value, { now }) => runOf(value, { now, ...messages[statusOf(value)] }),
   }),
@@ -118,7 +118,7 @@ export const runRows: readonly DialectRow[] = [
     reply: NodeOutputs,
     faults: ['workflow_missing'],
     others: { 400: { description: 'What kept the node from being run, or made it fail', schema: HTTPError } },
-    example: { path: examples.one, body: { node_id: 'approval', initial_inputs: examples.started.initial_inputs }, reply: examples.outputs },
+    example: { path: examples.one, body: { node_id: 'input_node', initial_inputs: examples.started.initial_inputs }, reply: { input_node: examples.outputs.input_node } },
     ask: ({ path, body }) => trialOf(workflowRef(path.workflow_id), body),
     answer: ({ status: ended, outputs, error }) => (ended === 'completed' ? triedOutputs(outputs) : failed(error?.message ?? `The node was ${ended}`)),
     onFault: ({ code, message, issues }) =>
@@ -152,7 +152,7 @@ export const runRows: readonly DialectRow[] = [
     reply: RunResponseSchema,
     faults: ['run_missing'],
     others: { 400: { description: 'The run has ended, or is being undone', schema: HTTPError } },
-    example: { path: examples.oneRun, reply: { ...examples.run, status: 'CANCELED', message: canceled } },
+    example: { path: examples.oneRun, reply: { ...examples.canceledRun, message: canceled } },
     ask: wholeRun,
     answer(value, { now }) {
       const ended = statusOf(value)

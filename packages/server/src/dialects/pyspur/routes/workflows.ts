@@ -106,7 +106,7 @@ export const workflowRows: readonly DialectRow[] = [
     params: WorkflowPath,
     reply: WorkflowResponseSchema,
     faults: ['workflow_missing', 'workflow_in_code'],
-    example: { path: examples.one, reply: examples.workflow },
+    example: { path: examples.one, reply: examples.emptied },
     ask: ({ path }) => ({ workflow: workflowRef(path.workflow_id), drafts: firstDrafts() }),
     answer: workflowOf,
   }),
