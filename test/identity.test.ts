@@ -34,6 +34,22 @@ async function elsewhere() {
 const draft = { kind: 'workflow', nodes: [{ id: 'wait', type: 'signal' }], links: [] } as const
 
 describe('workspaces', () => {
+  test.each(['login', 'switch'] as const)('who comes to one that is deleted at that moment, by %s, is told that there is nothing to come to', async (how) => {
+    const { workspace, owner } = await elsewhere()
+    const { database } = server.db
+    const isWaiting = async () =>
+      (await database.query(`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like '%refresh_tokens%'`)).length > 0
+    let coming: Promise<string> | undefined
+    await database.transaction(async (tx) => {
+      await tx.query('delete from workspaces where id = $1', [workspace.id])
+      coming = codeOf(how === 'login' ? login(owner.email, { workspace: workspace.id }) : call('POST', '/v1/auth/switch', { workspace: workspace.id }, owner.token))
+      coming.catch(() => {})
+      // It has read the workspace, and cannot write before this is over.
+      await expect.poll(isWaiting, { timeout: 20_000 }).toBe(true)
+    })
+    expect(await coming).toBe('credential_invalid')
+  })
+
   test('who creates one owns it, finds it in the list, and switches to it', async () => {
     const { workspace, owner, token } = await elsewhere()
     expect(workspace).toMatchObject({ handle: workspace.id, name: 'Elsewhere', role: 'owner', isDefault: false })
