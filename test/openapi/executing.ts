@@ -44,6 +44,8 @@ export interface Step {
   meanwhile?: (world: World) => Promise<void>
   /** What the document has no example of: a form with files. */
   form?: Record<string, string | Sent>
+  /** What the document has no example of: where a stream is followed, by the words of other examples. */
+  path?: Record<string, string>
   /** Of a stream: what it says, by the names of the examples. Without it the answer is JSON, or nothing. */
   stream?: (world: World, open: () => Promise<Response>) => Promise<[name: string, item: Json][]>
 }
@@ -107,8 +109,8 @@ function realOf<T>(value: T, real: ReadonlyMap<string, string>): T {
 }
 
 /** The example of an operation as it is asked of this server, once for each media type that its body may have. */
-function askedOf(operation: Operation, { form }: Pick<Step, 'form'>, { real, token }: World): Asked[] {
-  const asked: Asked = { path: {}, query: {}, headers: {}, content: null, body: null, token: operation.security?.length === 0 ? '' : token }
+function askedOf(operation: Operation, { form, path = {} }: Pick<Step, 'form' | 'path'>, { real, token }: World): Asked[] {
+  const asked: Asked = { path: realOf(path, real), query: {}, headers: {}, content: null, body: null, token: operation.security?.length === 0 ? '' : token }
   for (const { in: place, name, example } of operation.parameters)
     if (example !== undefined) (place === 'path' ? asked.path : place === 'query' ? asked.query : asked.headers)[name] = realOf(textOf(example as Json), real)
   const bodies = mediaOf(operation.requestBody?.content).flatMap(([content, { example }]) => {
@@ -148,6 +150,20 @@ function bodyOf(content: string, body: Asked['body']): string | FormData | URLSe
     if (isFile(value)) form.append(name, new Blob([value.file], { type: value.type }), value.name)
     else form.append(name, textOf(value))
   return form
+}
+
+/** What a stream says, until its reader leaves. */
+export async function* framesOf(response: Response): AsyncGenerator<[event: string, data: Json], void> {
+  let text = ''
+  for await (const piece of response.body!.pipeThrough(new TextDecoderStream())) {
+    text += piece
+    for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
+      const field = (name: string): string | undefined => new RegExp(`^${name}: ?(.*)$`, 'm').exec(text.slice(0, end))?.[1]
+      const [event, data] = [field('event') ?? '', field('data')]
+      text = text.slice(end + 2)
+      if (data !== undefined) yield [event, JSON.parse(data) as Json]
+    }
+  }
 }
 
 const isFile = (value: Json | Sent): value is Sent => typeof value === 'object' && value !== null && 'file' in value && 'type' in value
