@@ -21,6 +21,7 @@ const steps = 10
 const tome = { lines: 30, given: 60_000 }
 /** Of what a record holds. */
 const pad = 'x'.repeat(150_000)
+/** What somebody says who waits for nobody, as soon as it may be heard. */
 const sayings = 27
 const speech = { words: 2_000, pieces: 14, everyMs: 15 }
 
@@ -44,7 +45,7 @@ beforeAll(async () => {
   const { token } = await callerOf(url!, '').call<{ token: string }>('POST', '/v1/auth/login', admin)
   caller = callerOf(url!, token)
   const workflow = await chain(steps, () => ({ type: 'tome', config: { head: '{{ nodes.in.text }}', ...tome } }))
-  const speaker = await chain(sayings, (saying) => ({ type: 'orator', config: { from: saying * speech.pieces * speech.words, ...speech } }))
+  const speaker = await chain(sayings, (saying) => ({ type: 'orator', config: { from: saying * speech.pieces * speech.words, ...speech, afterMs: saying === 0 ? 2_000 : 0 } }))
   const { session, runId } = await caller.call<SentMessage>('POST', '/v1/sessions/send', { to: workflow.handle, text: 'Hello' })
   await caller.wait(runId!)
   at = { url: url!, token, workflow, session: session.id, speaker: speaker.handle }

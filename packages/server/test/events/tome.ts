@@ -20,18 +20,19 @@ export const tome: AnyNode = defineNode({
   },
 })
 
-/** A node that says numbered words, from `w<from>` on, so many a piece and `everyMs` between two pieces. */
+/** A node that says numbered words, from `w<from>` on, so many a piece and `everyMs` between two pieces, after `afterMs`. */
 export const orator: AnyNode = defineNode({
   type: 'orator',
   title: 'Orator',
   description: 'Says much.',
   category: 'work',
-  config: Schema.Struct({ from: Schema.Int, words: Schema.Int, pieces: Schema.Int, everyMs: Schema.Int }),
+  config: Schema.Struct({ from: Schema.Int, words: Schema.Int, pieces: Schema.Int, everyMs: Schema.Int, afterMs: Schema.Int }),
   readings: { '**': 'raw' },
   takesInput: false,
   behaviour: {
     is: 'work',
-    async run({ from, words, pieces, everyMs }, { abilities, signal }) {
+    async run({ from, words, pieces, everyMs, afterMs }, { abilities, signal }) {
+      await sleep(afterMs, undefined, { signal })
       for (let piece = 0; piece < pieces; piece++) {
         abilities.say(Array.from({ length: words }, (_, word) => `w${from + piece * words + word} `).join(''))
         await sleep(everyMs, undefined, { signal })
