@@ -1,4 +1,5 @@
-import type { Scene, World } from '../executing.ts'
+import type { Json } from '@sluice/schema'
+import { framesOf, type Scene, type World } from '../executing.ts'
 import { elsewhere, elsewhereHeld, full, general, outages } from './refusals.ts'
 
 const conversation = 'wf_01k2v9m4w7qz8ba'
@@ -41,6 +42,20 @@ export const playground: Scene = {
     { operation: 'getWorkflowMessages' },
     { operation: 'getWorkflowLogs' },
     { operation: 'updateWorkflow' },
+    {
+      operation: 'followWorkflow',
+      path: { workflowId: conversation },
+      ready: answered,
+      async stream(_, open) {
+        const told: [string, Json][] = []
+        for await (const frame of framesOf(await open())) {
+          told.push(frame)
+          // The last of a round.
+          if (frame[0] === 'stat') break
+        }
+        return told
+      },
+    },
     { operation: 'stopWorkflow', ready: started },
     { operation: 'deleteFileFromMessage' },
     { operation: 'deleteMessage' },
@@ -58,6 +73,8 @@ export const playground: Scene = {
     { at: '**.logIds[]', because: 'nothing has been logged at the beginning', sometimes: true },
     { operations: ['stopWorkflow'], at: 'stoppedAt', because: 'it may have ended by itself before', sometimes: true },
     { operations: ['getChatData'], at: 'messages[]', because: 'all is later than the moment of the example, the messages, too' },
+    { operations: ['followWorkflow'], at: 'unit', because: 'a number of steps has none', sometimes: true },
+    { operations: ['followWorkflow'], at: 'files[]', because: 'the answer has none' },
     { operations: ['getChatData'], at: 'stats[].unit', because: 'a number of steps has none' },
     { operations: ['getWorkflowMessages'], at: '[].files[]', because: 'the answer has none' },
     { operations: ['getWorkflowMessages'], at: '[].metadata', because: 'is free JSON', sometimes: true },
@@ -65,7 +82,8 @@ export const playground: Scene = {
   unreached: [
     ...outages,
     full,
-    { code: '', operations: ['followWorkflow'], because: 'is a stream: test/dialects/playground/events.test.ts holds its events' },
-    ...elsewhereHeld('test/dialects/playground', 'workflow_missing', 'definition_invalid', 'idempotency_conflict', 'lane_full', 'files_full', 'file_too_large'),
+    { code: 'deleted', operations: ['followWorkflow'], because: 'nobody deletes it meanwhile: test/dialects/playground/events.test.ts does' },
+    { code: 'token', operations: ['followWorkflow'], because: 'the model that is built in says all at once' },
+    ...elsewhereHeld('test/dialects/playground', 'cursor_invalid', 'workflow_missing', 'definition_invalid', 'idempotency_conflict', 'lane_full', 'files_full', 'file_too_large'),
   ],
 }
