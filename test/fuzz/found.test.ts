@@ -93,4 +93,22 @@ describe('what fuzzing has found', () => {
       },
     )
   })
+
+  test('a file that goes while it is read: there is none, or it breaks off, and neither is a bug of the server', async () => {
+    const headers = { authorization: `Bearer ${server.token}`, 'content-type': 'application/octet-stream' }
+    const sent = await fetch(`${server.url}/v1/files?name=a.bin`, { method: 'POST', headers, body: new Uint8Array(600_000) })
+    const { files } = (await sent.json()) as { files: { id: string }[] }
+    const { id } = files[0]!
+    const read = (): Promise<Response> => fetch(`${server.url}/v1/files/${id}/content`, { headers: { authorization: headers.authorization } })
+    const before = server.lines.length
+    await server.db.database.query('delete from file_chunks where file_id = $1 and number > 0', [id])
+    const broken = await read()
+    expect(broken.status).toBe(200)
+    await expect(broken.arrayBuffer()).rejects.toThrow('terminated')
+    await server.db.database.query('delete from file_chunks where file_id = $1', [id])
+    const gone = await read()
+    expect([gone.status, gone.headers.get('etag')]).toEqual([404, null])
+    expect(await gone.json()).toMatchObject({ error: { code: 'file_missing' } })
+    expect(server.lines.slice(before).filter((line) => line.includes('"level":"error"'))).toEqual([])
+  })
 })

@@ -81,7 +81,8 @@ export function createBlobs(database: Database): Blobs {
     async *read(fileId, start, end) {
       for (let number = Math.floor(start / chunkBytes); number * chunkBytes <= end; number++) {
         const data = await readChunk(database, fileId, number)
-        if (!data) throw new Error(`The file ${fileId} went while it was read`)
+        // It was deleted since it was asked for.
+        if (!data) throw new Fault('file_missing')
         const offset = number * chunkBytes
         yield data.subarray(Math.max(0, start - offset), end - offset + 1)
       }

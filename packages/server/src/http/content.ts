@@ -36,6 +36,12 @@ export async function sendContent({ file, read }: FileContent, request: FastifyR
     throw new RangeMissed()
   }
   const { start, end } = range ?? { start: 0, end: file.bytes - 1 }
+  const pieces = method === 'HEAD' || file.bytes === 0 ? null : read(start, end)[Symbol.asyncIterator]()
+  // Before the head goes out: of a file that was deleted at this moment it can be said that there is none.
+  const first = await pieces?.next().catch((error: unknown) => {
+    reply.removeHeader('etag')
+    throw error
+  })
   reply.headers({
     'content-type': file.contentType,
     'content-length': String(end - start + 1),
@@ -45,17 +51,19 @@ export async function sendContent({ file, read }: FileContent, request: FastifyR
   })
   reply.hijack()
   const { raw } = reply
-  if (raw.destroyed) return
-  raw.writeHead(range ? 206 : 200, reply.getHeaders() as Record<string, string>)
-  if (method === 'HEAD' || file.bytes === 0) return void raw.end()
   try {
+    if (raw.destroyed) return
+    raw.writeHead(range ? 206 : 200, reply.getHeaders() as Record<string, string>)
+    if (!pieces) return void raw.end()
     const writer = createWriter(raw, bounds)
-    for await (const piece of read(start, end)) await writer.write(piece)
+    for (let piece = first; piece && !piece.done; piece = await pieces.next()) await writer.write(piece.value)
     raw.end()
   } catch (error) {
     // Less than was promised: the reader must not take it for the whole.
     raw.destroy()
     if (!(error instanceof ReaderGone)) throw error
+  } finally {
+    await pieces?.return?.()
   }
 }
 
