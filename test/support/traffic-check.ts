@@ -170,7 +170,8 @@ function withoutPath({ parameters }: Operation, body: unknown): unknown {
 /** A field means what its property says: a text, JSON, or several of either; a file is bytes. */
 function formFlaw(contract: Contract, given: JsonObject | undefined, form: NonNullable<Body['form']>): string | null {
   if (!given) return 'no form is described'
-  const [, name] = /^#\/components\/schemas\/(.+)$/.exec(String(given['$ref'] ?? '')) ?? []
+  const { $ref: ref } = given
+  const [, name] = (typeof ref === 'string' && /^#\/components\/schemas\/(.+)$/.exec(ref)) || []
   const schema = name === undefined ? given : (contract.document.components.schemas[name] as JsonObject)
   const properties = (schema['properties'] ?? {}) as Record<string, JsonObject>
   const value: Record<string, unknown> = {}
