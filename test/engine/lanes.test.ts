@@ -57,6 +57,34 @@ describe('a lane', () => {
     await report(all[0]!)
   })
 
+  test('that is free is entered by one of many who come to two servers at once, time after time, and the others are given that one', async () => {
+    await using other = await server.another()
+    const quick = await server.workflow(flow({ in: 'input', e: external() }, ['in > e']))
+    for (let round = 0; round < 8; round++) {
+      const lane = { key: `free ${round}`, whenBusy: 'join' as const }
+      const all = await Promise.all(Array.from({ length: 6 }, (_, n) => (n % 2 === 0 ? server : other).start(quick, { lane })))
+      expect([round, ...new Set(all.map(({ id }) => id))]).toEqual([round, all[0]!.id])
+      await inside(all[0]!)
+      await report(all[0]!)
+      await server.wait(all[0]!)
+    }
+  })
+
+  test('that is free takes a start with a key once', async () => {
+    const more = { idempotencyKey: 'into a lane', lane: { key: 'keyed', whenBusy: 'refuse' as const } }
+    const first = await enter('keyed', 'refuse', more)
+    expect((await enter('keyed', 'refuse', more)).id).toBe(first.id)
+    expect(await refusal(enter('keyed', 'refuse', { ...more, idempotencyKey: 'another' }))).toMatchObject({ code: 'lane_busy', details: { runId: first.id } })
+    await inside(first)
+    await report(first)
+    await server.wait(first)
+    expect((await enter('keyed', 'refuse', more)).id).toBe(first.id)
+    const next = await enter('keyed', 'refuse', { ...more, idempotencyKey: 'another' })
+    expect(next.id).not.toBe(first.id)
+    await inside(next)
+    await report(next)
+  })
+
   test('refused is a conflict that names the run in it', async () => {
     const first = await enter('refuse', 'refuse')
     expect(await refusal(enter('refuse', 'refuse'))).toMatchObject({ status: 409, code: 'lane_busy', details: { runId: first.id } })

@@ -11,7 +11,8 @@ import type { RunHead, RunState } from './state.ts'
 
 /** What follows from the end of a run for others: its parent, its children, and who comes next in its lane. */
 export interface Afterlife {
-  isNeeded(state: RunState): boolean
+  /** Of a new run, which is yet to be stored: in its lane nobody can wait for it yet. */
+  isNeeded(state: RunState, isNew: boolean): boolean
   /** Repeatable: the job is completed last, so that after a crash all of it is done again. Gives up an outage when `goOn` says so. */
   settle(state: RunState, job: Job, goOn: () => boolean): Promise<void>
 }
@@ -39,7 +40,7 @@ export function createAfterlife(parts: { database: Database; queue: Queue; doorb
   }
 
   return {
-    isNeeded: (state) => state.run.parentRunId !== null || state.run.lane !== null || hasChildren(state),
+    isNeeded: (state, isNew) => state.run.parentRunId !== null || (state.run.lane !== null && !isNew) || hasChildren(state),
     settle: (state, job, goOn) => patiently(() => settleOnce(state, job), goOn),
   }
 }

@@ -4,7 +4,7 @@ import type { Database, Tx } from '../store/database.ts'
 import type { NewRun, RunRow } from '../store/rows/runs.ts'
 import type { Plan } from '../workflows/plans.ts'
 import { inBatches } from './batches.ts'
-import { type Change, type StartWrite, isPlain, tellTimers, timerWrites, weightOf, writeStarts } from './commit.ts'
+import { type Change, type StartWrite, isPlain, laneNameOf, tellTimers, timerWrites, weightOf, writeStarts } from './commit.ts'
 import type { Happening } from './happening.ts'
 import type { Payload } from './payload.ts'
 import type { Job } from './queue.ts'
@@ -48,7 +48,7 @@ export interface NewStart extends Pick<StartWrite, 'run' | 'pin' | 'key' | 'reta
 export interface Beginner {
   /**
    * Stores a run with its first turn, together with others that are started at the same moment. Null when what was known of
-   * its workflow is no longer so, or its key is taken: then nothing of it is stored.
+   * its workflow is no longer so, its key is taken, or its lane is not free: then nothing of it is stored.
    */
   begin(start: NewStart): Promise<{ ended: boolean } | null>
 }
@@ -58,6 +58,8 @@ export function createBeginner(parts: { database: Database; doorbell: Doorbell; 
 
   const store = inBatches<{ start: StartWrite; beginning: Beginning | null }, boolean>({
     lanes: 2,
+    // Two of one lane would be stored beside each other.
+    keyOf: ({ start: { run } }) => laneNameOf(run) ?? run.id,
     weightOf: ({ start, beginning }) => start.run.input.length + (beginning ? weightOf(beginning.change) : 0),
     async work(asked) {
       const stored = await writeStarts(

@@ -2,7 +2,7 @@ import type { Database, Tx } from '../store/database.ts'
 import { type EventWrite, type RunWrite, type StartWrite, type StepWrite, beginRuns, commitRuns } from '../store/rows/commit.ts'
 import type { PauseRecord } from '../store/rows/pauses.ts'
 import { changeSessions } from '../events/sessions.ts'
-import { deleteRounds, sessionsWithRounds } from '../store/rows/runs.ts'
+import { type NewRun, deleteRounds, nameOfLane, sessionsWithRounds, tryLanes } from '../store/rows/runs.ts'
 import { lockSessions } from '../store/rows/sessions.ts'
 import { logOf } from '../store/rows/events.ts'
 import { type ListenerKey, type ListenerWrite, deleteListeners, insertListeners } from '../store/rows/listeners.ts'
@@ -264,9 +264,22 @@ export const isPlain = ({ telling, signals, folded, listens, ceases, pushes }: C
 
 export type { StartWrite }
 
-/** Stores runs, each with its first turn: of a run that is no round and has no signals yet, its rows are all there is. Gives the ids of those that were stored. */
-export const writeStarts = (tx: Tx, starts: readonly StartWrite[]): Promise<Set<string>> =>
-  beginRuns(tx, new Date(Math.max(...starts.map(({ run }) => run.createdAt.getTime()))), starts)
+/** Stores runs, each with its first turn: of a run that is no round and has no signals yet, its rows are all there is. Gives the ids of those that were stored, which of one lane is at most one. */
+export async function writeStarts(database: Database, starts: readonly StartWrite[]): Promise<Set<string>> {
+  const lanes = starts.flatMap(({ run }) => laneNameOf(run) ?? [])
+  if (lanes.length === 0) return beginRuns(database, lastOf(starts), starts)
+  return database.transaction(async (tx) => {
+    // By a statement of its own: what was committed in a lane before we had it is seen by the next.
+    const got = await tryLanes(tx, lanes)
+    const free = starts.filter(({ run }) => run.lane === null || got.has(laneNameOf(run)!))
+    return free.length === 0 ? new Set() : beginRuns(tx, lastOf(free), free)
+  })
+}
+
+/** Of a run that has one. */
+export const laneNameOf = ({ workspaceId, lane }: NewRun): string | null => lane && nameOfLane(workspaceId, lane)
+
+const lastOf = (starts: readonly StartWrite[]): Date => new Date(Math.max(...starts.map(({ run }) => run.createdAt.getTime())))
 
 interface Submission {
   change: Change

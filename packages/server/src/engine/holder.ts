@@ -235,11 +235,11 @@ export class Holder implements Held {
     } while (!this.gone && (again || this.moved || this.spoilt || this.inbox.length > 0))
   }
 
-  private lookedAt(turned: { turn: Turn; begins: Begin[] }): Taken {
+  private lookedAt(turned: { turn: Turn; begins: Begin[] }, isNew = false): Taken {
     const { run } = this.state
     const untold = [...turned.turn.childrenToCancel].filter((child) => !this.told.has(child))
     // The job of a run that ended stays until the parent and the lane know: else a crash here would leave them waiting.
-    const keepsJob = untold.length > 0 || (isTerminal(run.status) && this.parts.afterlife.isNeeded(this.state))
+    const keepsJob = untold.length > 0 || (isTerminal(run.status) && this.parts.afterlife.isNeeded(this.state, isNew))
     return { ...turned, parked: isParked(turned.turn) && !this.leaving, untold, keepsJob }
   }
 
@@ -266,7 +266,7 @@ export class Holder implements Held {
   /** The first turn of a run whose claim is coming: of one that is not stored yet, to be stored with it; or, in the transaction that claims a run, with the claim. */
   async first(happenings: readonly Happening[], tx?: Tx): Promise<Beginning> {
     this.reader = tx ?? this.parts.database
-    const taken = this.lookedAt(await this.turn(happenings))
+    const taken = this.lookedAt(await this.turn(happenings), tx === undefined)
     this.reader = this.parts.database
     return {
       turn: taken.turn,

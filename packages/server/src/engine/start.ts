@@ -178,17 +178,25 @@ export function createStarter(parts: StarterParts): Starter {
   }
 
   /**
-   * Most starts: nothing is to be looked at before the run is stored but its workflow, and that was known a moment ago. Null
-   * where it is not so: then the long way finds out, and says what is wrong, too.
+   * Most starts: nothing is to be looked at before the run is stored but its workflow, and that was known a moment ago, and
+   * whether its lane is free. Null where it is not so: then the long way finds out, and says what is wrong, too.
    */
   async function startKnown(actor: Actor, input: StartRun): Promise<Started | null> {
     const { idempotencyKey, wait: _wait, include: _include, expectHash, ...request } = input
-    if (!needsNothingElse(input)) return null
+    if (!needsNothingElse(input) || laneIssue(input)) return null
     const found = known.get(actor, input.workflow)
     if (!found || (expectHash !== undefined && expectHash !== found.hash)) return null
     const given = givenInput(found.definition, catalogue, input, () => null)
     if (!given) return null
-    const run: NewRun = { ...plain, ...common(actor, input), ...named(time.newId()), ...stored(given), workflowId: found.workflowId, version: found.version }
+    const run: NewRun = {
+      ...plain,
+      ...common(actor, input),
+      ...named(time.newId()),
+      ...stored(given),
+      workflowId: found.workflowId,
+      version: found.version,
+      lane: laneIn(found.workflowId, input)?.key ?? null,
+    }
     const key = idempotencyKey === undefined ? null : { actor: actor.principalId, key: `start:${idempotencyKey}`, fingerprint: fingerprintOf(request) }
     const begun = await beginner.begin({
       run,
@@ -199,7 +207,8 @@ export function createStarter(parts: StarterParts): Starter {
       retainSeconds: found.definition.settings?.retainForSeconds ?? null,
     })
     if (begun !== null) return { id: run.id, ended: begun.ended, named: false }
-    known.forget(actor, input.workflow)
+    // Of a lane it may be another run that keeps it from starting.
+    if (run.lane === null) known.forget(actor, input.workflow)
     return null
   }
 
@@ -233,7 +242,8 @@ export function createStarter(parts: StarterParts): Starter {
       if (kept) return { id: (kept.reply as { id: string }).id, made: null }
     }
     const { sessionId, message, historyAs } = input
-    refuseLane(input)
+    const issue = laneIssue(input)
+    if (issue) refuse([issue])
     const found = await workflows.publishForStart(tx, actor, input.workflow, input.version, input.expectHash)
     const lane = laneIn(found.workflow.id, input)
     // What is yet to be filled in is checked when it has been.
@@ -370,14 +380,14 @@ export const laneOf = (sessionId: string): Lane => ({ key: `${sessionLanes}${ses
 const sessionLanes = 'session:'
 
 /** A round goes into the lane of its session, and nothing else does; only a round has what a session says and hears. */
-function refuseLane({ lane, sessionId, message: said, historyAs }: StartRun): void {
-  const issue = (path: string[], message: string): Fault => new Fault('input_invalid', { issues: [{ path, message }] })
-  if (sessionId === undefined && said) throw issue(['message'], 'Only a session keeps a message: give its id as sessionId')
-  if (sessionId === undefined && historyAs !== undefined) throw issue(['historyAs'], 'Only a session has messages: give its id as sessionId')
-  if (sessionId !== undefined && lane) throw issue(['lane'], 'The rounds of a session have a lane of their own')
-  if (lane?.of === 'workflow') return
-  if (lane?.key.startsWith(sessionLanes)) throw issue(['lane', 'key'], 'This lane is for the rounds of a session: give its id as sessionId')
-  if (lane?.key.startsWith(workflowLanes)) throw issue(['lane', 'key'], "This lane is of a workflow: say so as `of: 'workflow'`, with the key behind its id")
+function laneIssue({ lane, sessionId, message: said, historyAs }: StartRun): Issue | null {
+  if (sessionId === undefined && said) return { path: ['message'], message: 'Only a session keeps a message: give its id as sessionId' }
+  if (sessionId === undefined && historyAs !== undefined) return { path: ['historyAs'], message: 'Only a session has messages: give its id as sessionId' }
+  if (sessionId !== undefined && lane) return { path: ['lane'], message: 'The rounds of a session have a lane of their own' }
+  if (lane?.of === 'workflow') return null
+  if (lane?.key.startsWith(sessionLanes)) return { path: ['lane', 'key'], message: 'This lane is for the rounds of a session: give its id as sessionId' }
+  if (lane?.key.startsWith(workflowLanes)) return { path: ['lane', 'key'], message: "This lane is of a workflow: say so as `of: 'workflow'`, with the key behind its id" }
+  return null
 }
 
 /** Under one key for the whole workspace: what is of a session, or of a workflow, is named by it, and nothing else begins so. */
@@ -415,9 +425,9 @@ function asStepFailure(error: unknown): never {
 
 const stored = ({ payload, keyedInput }: { payload: Payload; keyedInput: boolean }) => ({ input: payload.text, keyedInput })
 
-/** Whether nothing is to be looked at before the run is stored but its workflow. */
-const needsNothingElse = ({ lane, sessionId, transactionId, version, message, historyAs }: StartRun): boolean =>
-  [lane, sessionId, transactionId, version, message, historyAs].every((each) => each === undefined)
+/** Whether nothing is to be looked at before the run is stored but its workflow and its lane. */
+const needsNothingElse = ({ sessionId, transactionId, version, message, historyAs }: StartRun): boolean =>
+  [sessionId, transactionId, version, message, historyAs].every((each) => each === undefined)
 
 /** A run was made when its id was. */
 const named = (id: string) => ({ id, createdAt: new Date(timeOf(id)) })

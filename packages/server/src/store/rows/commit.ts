@@ -297,6 +297,12 @@ const startColumns: readonly Column<StartWrite>[] = [
   ['ended_at', 'timestamptz', ({ moved }) => moved.endedAt],
 ]
 
+/** Of starts some of which have a lane: one that has begun holds it. */
+const laneColumns: readonly Column<StartWrite>[] = [
+  ['lane', 'text', ({ run }) => run.lane],
+  ['lane_live', 'text', ({ run, moved }) => (moved.startedAt !== null && moved.endedAt === null ? run.lane : null)],
+]
+
 /** What a start depends on: its workflow as it was known, and its key. */
 const conditionColumns: readonly Column<StartWrite>[] = [
   ['ref', 'text', ({ pin }) => pin.ref],
@@ -312,17 +318,17 @@ const firstJobColumns: readonly Column<StartWrite>[] = [
   ['taken', 'boolean', ({ job }) => job!.taken],
 ]
 
-const askedColumns = [...startColumns, ...conditionColumns]
-
 /**
  * Stores many runs in one statement, each with its first turn. Gives the ids of those that were: not those whose workflow
- * is no longer as it was known, or is just being deleted, and not those whose key is taken.
+ * is no longer as it was known, or is just being deleted, not those whose key is taken, and not those in whose lane a run is live.
  *
  * The jobs are pg-boss's, written as its own `insert` and `fetch` leave them: a taken one comes back when its worker falls
  * silent.
  */
-const beginning = (keyed: boolean) =>
-  composing<{ asked: Table; steps: Table; events: Table; jobs: Table; pauses: Table; timers: Table }>(keyed ? 'begin keyed' : 'begin', 1, (from) => {
+const beginning = ({ keyed, laned }: { keyed: boolean; laned: boolean }) =>
+  composing<{ asked: Table; steps: Table; events: Table; jobs: Table; pauses: Table; timers: Table }>(`begin${keyed ? ' keyed' : ''}${laned ? ' laned' : ''}`, 1, (from) => {
+    const columns = namesOf(laned ? [...startColumns, ...laneColumns] : startColumns)
+    const alone = `where not exists (select from runs where runs.workspace_id = a.workspace_id and runs.lane = a.lane and runs.ended_at is null)`
     const key = `
       insert into idempotency (workspace_id, actor, key, fingerprint, reply)
       select workspace_id, actor, key, fingerprint, json_build_object('id', id) from asked
@@ -333,29 +339,34 @@ const beginning = (keyed: boolean) =>
     const hired = hire(`${from.jobs} where ${isIn('run_id', 'began')}`)
     return `
       with asked as materialized (
-        select * from ${from.asked}
+        select * from ${from.asked} ${laned ? alone : ''}
       ), pinned as materialized (
         select workflows.id, p.ref, p.draft_revision from (select distinct workspace_id, workflow_id, ref, draft_revision from asked) p
         join workflows on workflows.id = p.workflow_id and workflows.workspace_id = p.workspace_id
         where p.ref in (workflows.id, workflows.handle) and workflows.revision = p.draft_revision and workflows.deleted_at is null
         for key share of workflows skip locked
       )${keyed ? `, keyed as (${key})` : ''}, began as (
-        insert into runs (${namesOf(startColumns)}, updated_at)
-        select ${namesOf(startColumns).replace(' tags,', ` coalesce(${texts('tags')}, '{}'),`)}, $1 from asked
+        insert into runs (${columns}, updated_at)
+        select ${columns.replace(' tags,', ` coalesce(${texts('tags')}, '{}'),`)}, $1 from asked
         where ((workflow_id, ref, draft_revision) in (select id, ref, draft_revision from pinned)) is true${keyed ? ` and (key is null or ${isIn('id', 'keyed')})` : ''}
         returning id
       )${parts(['written', from.steps, insertSteps(from.steps, 'began')], ['told', from.events, insertEvents(from.events, 'began')], ['hired', from.jobs, hired], ['paused', from.pauses, writePauses(from.pauses, isIn('run_id', 'began'))], ['set_timers', from.timers, setTimers(from.timers, isIn('run_id', 'began'))])}
       select id from began`
   })
 
-const begin = beginning(false)
-const beginKeyed = beginning(true)
+const begin = beginning({ keyed: false, laned: false })
+const beginKeyed = beginning({ keyed: true, laned: false })
+const beginLaned = beginning({ keyed: false, laned: true })
+const beginLanedKeyed = beginning({ keyed: true, laned: true })
 
+/** Lanes are locked by then. */
 export async function beginRuns(tx: Tx, at: Date, starts: readonly StartWrite[]): Promise<Set<string>> {
   const rowsOf = starts.length === 1 ? fewRows : manyRows
-  const { statement, values } = (starts.some((start) => start.key !== null) ? beginKeyed : begin)(
+  const keyed = starts.some((start) => start.key !== null)
+  const laned = starts.some(({ run }) => run.lane !== null)
+  const { statement, values } = (laned ? (keyed ? beginLanedKeyed : beginLaned) : keyed ? beginKeyed : begin)(
     {
-      asked: rowsOf('a', askedColumns, starts),
+      asked: rowsOf('a', [...startColumns, ...(laned ? laneColumns : []), ...conditionColumns], starts),
       steps: rowsOf(
         's',
         stepColumns,

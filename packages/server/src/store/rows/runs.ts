@@ -146,7 +146,7 @@ export const rowOfNew = (run: NewRun): RunRow => ({
   ending: null,
   transaction_id: run.transactionId,
   lane: run.lane,
-  lane_live: null,
+  lane_live: run.lane,
   parent_run_id: run.parentRunId,
   parent_step: run.parentStep,
   root_run_id: run.rootRunId,
@@ -344,9 +344,21 @@ export async function runToJoin(tx: Tx, workflowId: string, id: string): Promise
 export const lockTransaction = (tx: Tx, workflowId: string, transactionId: string): Promise<unknown> =>
   tx.query({ name: 'transaction-lock', text: 'select pg_advisory_xact_lock(hashtextextended($1, 7462))' }, [`${workflowId}/${transactionId}`])
 
+/** By which it is locked. */
+export const nameOfLane = (workspaceId: string, lane: string): string => `${workspaceId}/${lane}`
+
 /** Serialises everything about one lane until the transaction ends. */
 export const lockLane = (tx: Tx, workspaceId: string, lane: string): Promise<unknown> =>
-  tx.query({ name: 'lane-lock', text: 'select pg_advisory_xact_lock(hashtextextended($1, 7461))' }, [`${workspaceId}/${lane}`])
+  tx.query({ name: 'lane-lock', text: 'select pg_advisory_xact_lock(hashtextextended($1, 7461))' }, [nameOfLane(workspaceId, lane)])
+
+/** The same of many lanes by name, in whatever order, for nobody is waited for: gives those that nobody else has at the moment. */
+export async function tryLanes(tx: Tx, names: readonly string[]): Promise<Set<string>> {
+  const rows = await tx.query<{ name: string }>(
+    { name: 'lanes-try', text: 'select name from unnest($1::text[]) as name where pg_try_advisory_xact_lock(hashtextextended(name, 7461))' },
+    [names],
+  )
+  return new Set(rows.map((row) => row.name))
+}
 
 /** The live runs of a lane in their order; the first to have started holds it. */
 export const lanePeers = (tx: Tx, workspaceId: string, lane: string): Promise<{ id: string; holds: boolean; held: boolean }[]> =>

@@ -1,0 +1,45 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { flow } from './support/flow.ts'
+import { type TestServer, testServer } from './support/server.ts'
+import { statementsOf } from './support/statements.ts'
+
+/** Without work of its own: what is counted is what a start costs. */
+const instant = flow({ in: 'input', out: 'output' }, ['in > out'])
+
+let server: TestServer
+beforeAll(async () => {
+  server = await testServer()
+})
+afterAll(() => server[Symbol.asyncDispose]())
+
+const starts = 8
+
+/** Until all that they started has ended. */
+async function atRest(): Promise<void> {
+  const live = async () => (await server.db.database.query('select 1 from runs where ended_at is null')).length
+  await expect.poll(live, { timeout: 20_000 }).toBe(0)
+}
+
+/** How many statements one of them takes, done one after the other, when its workflow is known. */
+async function eachTakes(start: () => Promise<unknown>): Promise<{ each: number; all: string[] }> {
+  for (let n = 0; n < 2; n++) await start()
+  await atRest()
+  const all = await statementsOf(async () => {
+    for (let n = 0; n < starts; n++) {
+      await start()
+      await atRest()
+    }
+  })
+  // Those of the look whether they have ended are not theirs.
+  const own = all.filter((text) => !text.startsWith('select 1 from runs'))
+  return { each: own.length / starts, all: own }
+}
+
+describe('a start takes few statements', () => {
+  test('into a lane that is free, as the Orchestrator has one for each workflow: it is stored with its first turn, as one without a lane', async () => {
+    const { id } = await server.workflow(instant)
+    const { each, all } = await eachTakes(() => server.call('POST', `/api/workflow/${id}/start_execution/`, {}))
+    expect(each, all.join('\n')).toBeLessThanOrEqual(8)
+    expect(all).not.toContain('runs-claim')
+  })
+})
