@@ -1,6 +1,6 @@
 import type { Json, SubjectKind } from '@sluice/schema'
 import type { Tx } from '../store/database.ts'
-import { insertEvents, notify } from '../store/rows/events.ts'
+import { insertNotified } from '../store/rows/events.ts'
 
 export interface RecordChange {
   workspaceId: string
@@ -20,6 +20,6 @@ export interface RecordChange {
 export async function appendRecord(tx: Tx, change: RecordChange): Promise<void> {
   const { workspaceId, kind, id, seq, workflowId, owner, type, record } = change
   const data = JSON.stringify({ record })
-  await insertEvents(tx, [{ workspaceId, subjectKind: kind, subjectId: id, seq, workflowId, ...(owner !== undefined && { owner }), type, data, at: new Date() }])
-  await notify(tx, JSON.stringify({ workspaces: [workspaceId] }))
+  const row = { workspaceId, subjectKind: kind, subjectId: id, seq, workflowId, ...(owner !== undefined && { owner }), type, data, at: new Date() }
+  await insertNotified(tx, row, JSON.stringify({ workspaces: [workspaceId] }))
 }

@@ -18,27 +18,35 @@ export interface EventRow {
 /** Of which workspace's log the events of a run are: a trial's of none, so that who follows that run alone is told of it. */
 export const logOf = ({ workspaceId, trial }: { workspaceId: string; trial: object | null }): string => (trial ? '' : workspaceId)
 
-const insert = {
-  name: 'events-insert',
-  text: `
-    insert into events (workspace_id, subject_kind, subject_id, seq, workflow_id, owner, type, data, at)
-    select * from unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::text[], $6::text[], $7::text[], $8::json[], $9::timestamptz[])`,
-}
+/** Appends `eventValues`, which are the parameters from this one on: goes along in a statement that writes what they tell of. */
+export const appending = (first: number): string => `
+  insert into events (workspace_id, subject_kind, subject_id, seq, workflow_id, owner, type, data, at)
+  select * from unnest(${['text', 'text', 'text', 'int', 'text', 'text', 'text', 'json', 'timestamptz'].map((type, at) => `$${first + at}::${type}[]`).join(', ')})`
+
+export const eventValues = (rows: readonly EventRow[]): unknown[] => [
+  rows.map((row) => row.workspaceId),
+  rows.map((row) => row.subjectKind),
+  rows.map((row) => row.subjectId),
+  rows.map((row) => row.seq),
+  rows.map((row) => row.workflowId),
+  rows.map((row) => row.owner ?? null),
+  rows.map((row) => row.type),
+  rows.map((row) => row.data),
+  rows.map((row) => row.at),
+]
+
+const insert = { name: 'events-insert', text: appending(1) }
 
 /** Appends in the caller's transaction: an event exists exactly when the change it tells of does. */
 export async function insertEvents(tx: Tx, rows: readonly EventRow[]): Promise<void> {
-  if (rows.length === 0) return
-  await tx.query(insert, [
-    rows.map((row) => row.workspaceId),
-    rows.map((row) => row.subjectKind),
-    rows.map((row) => row.subjectId),
-    rows.map((row) => row.seq),
-    rows.map((row) => row.workflowId),
-    rows.map((row) => row.owner ?? null),
-    rows.map((row) => row.type),
-    rows.map((row) => row.data),
-    rows.map((row) => row.at),
-  ])
+  if (rows.length > 0) await tx.query(insert, eventValues(rows))
+}
+
+const insertAndNotify = { name: 'events-insert-notify', text: `with told as (${appending(1)}) select pg_notify('sluice', $10)` }
+
+/** The same, and wakes the listeners of every process when the transaction commits. */
+export async function insertNotified(tx: Tx, row: EventRow, payload: string): Promise<void> {
+  await tx.query(insertAndNotify, [...eventValues([row]), payload])
 }
 
 export async function hasEvents(tx: Tx, kind: SubjectKind, id: string): Promise<boolean> {
