@@ -42,4 +42,11 @@ describe('a start takes few statements', () => {
     expect(each, all.join('\n')).toBeLessThanOrEqual(8)
     expect(all).not.toContain('runs-claim')
   })
+
+  test('of a conversation that is made with it: what nobody can have known of is not locked, and not looked for', async () => {
+    const { id } = await server.workflow(instant)
+    const { each, all } = await eachTakes(() => server.call('POST', '/v1/sessions/send', { to: id, text: 'Hello' }))
+    expect(each, all.join('\n')).toBeLessThanOrEqual(32)
+    expect(all).not.toContain('events-has')
+  })
 })

@@ -101,7 +101,7 @@ export function createEngine(parts: EngineParts): Engines {
   const door = createDoor({ database, queue, doorbell, plans, time, timed, takeOver: (row, state, plan) => worker.takeOver(row, state, plan), committer, observer })
   const clock = createClock({ database: writer, door, queue, doorbell, time, heard: judged.heard, log, serves: parts.serves ?? ((name) => catalogue.get(name) !== undefined) })
   const beginner = createBeginner({ database: writer, doorbell, handOver: (run, input, plan) => worker.begin(run, input, plan), timed })
-  const starter = createStarter({ database, queue, doorbell, door, catalogue, workflows, plans, beginner, time, observer })
+  const starter = createStarter({ database, doorbell, door, catalogue, workflows, plans, beginner, time, observer })
   const operations = createOperations({ database, door })
   const answers = createAnswers({ database, door, workflows, catalogue })
   const { waitFor, note } = createWaiting({ database, doorbell, holds: (runId) => worker.holds(runId) })

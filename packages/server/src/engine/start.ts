@@ -6,7 +6,6 @@ import { fingerprintOf } from '../store/fingerprint.ts'
 import type { Database, Tx } from '../store/database.ts'
 import { newId, timeOf } from '../store/ids.ts'
 import { laneOfWorkflow, workflowLanes } from '../store/lanes.ts'
-import { insertEvents, logOf } from '../store/rows/events.ts'
 import { redirectKey, takeKey } from '../store/rows/idempotency.ts'
 import {
   type NewRun,
@@ -38,7 +37,6 @@ import type { Actor } from './engine.ts'
 import type { Observer } from './observe.ts'
 import { type RoundMessage, received, remembering } from './history.ts'
 import { type Payload, payloadOf } from './payload.ts'
-import type { Queue } from './queue.ts'
 import type { Seed } from './seeds.ts'
 
 /** A round to start: a run in the lane of its session. */
@@ -47,6 +45,8 @@ export interface NewRound {
   workflow: string
   /** The session, where it is to be made. */
   make?: Omit<SessionRow, 'workflow_id'>
+  /** Nobody can have known its id: before the commit none but this round is in its lane. */
+  isDrawn?: boolean
   /** What is done to it first: a message's history holds what is said here. */
   before?(session: OpenSession): void
   /** The session is bound to the workflow from now on, where it is bound to this one, or to none, until now. */
@@ -112,7 +112,6 @@ function notTaken(error: unknown): null {
 
 export interface StarterParts {
   database: Database
-  queue: Queue
   doorbell: Doorbell
   door: Door
   catalogue: Catalogue
@@ -124,34 +123,33 @@ export interface StarterParts {
 }
 
 export function createStarter(parts: StarterParts): Starter {
-  const { database, queue, doorbell, door, catalogue, workflows, plans, beginner, time, observer } = parts
+  const { database, doorbell, door, catalogue, workflows, plans, beginner, time, observer } = parts
   const known = createKnownWorkflows()
   /** Who is finding out about which workflow. */
   const finding = new Map<string, Promise<unknown>>()
 
   async function enqueue(tx: Tx, run: NewRun, seeds: readonly Seed[] = []): Promise<boolean> {
-    if (!(await insertRun(tx, run))) return false
+    if (!(await insertRun(tx, run, queuedText(run)))) return false
     if (seeds.length > 0) await seedSteps(tx, run.id, seeds)
-    const { id, workflowId } = run
-    await insertEvents(tx, [{ workspaceId: logOf(run), subjectKind: 'run', subjectId: id, seq: 1, workflowId, type: 'run.queued', data: queuedText(run), at: run.createdAt }])
-    await queue.insert(tx, [run.id])
     return true
   }
 
   const ring = (workspaceId: string, runId: string, sessionId?: string): void =>
     doorbell.ring({ runs: [runId], workspaces: [workspaceId], ...(sessionId !== undefined && { sessions: [sessionId] }), jobs: true })
 
-  async function startRound(tx: Tx, actor: Actor, { sessionId, workflow, make, before, rebinds, moved, whenLive, plan }: NewRound): Promise<string | null> {
+  async function startRound(tx: Tx, actor: Actor, { sessionId, workflow, make, isDrawn = false, before, rebinds, moved, whenLive, plan }: NewRound): Promise<string | null> {
     const { workspaceId } = actor
     const found = await workflows.publishForStart(tx, actor, workflow)
-    await laneHolder(tx, workspaceId, laneOf(sessionId))
-    if (make && !(await addSession(tx, { ...make, workflow_id: found.workflow.id }))) throw new Fault('id_taken')
-    const entered = await enter(tx, workspaceId, sessionId, rebinds ? rebinds.from : found.workflow.id, moved)
+    if (!isDrawn) await laneHolder(tx, workspaceId, laneOf(sessionId))
+    const made = make && { ...make, workflow_id: found.workflow.id }
+    const added = made && (await addSession(tx, made, isDrawn))
+    if (made && !added) throw new Fault('id_taken')
+    const entered = isDrawn && added ? { session: added, others: false } : await enter(tx, workspaceId, sessionId, rebinds ? rebinds.from : found.workflow.id, moved)
     const { others } = entered
     if (others && whenLive === 'leave') return null
     if (before) await changeSession(tx, entered.session, before)
     const session = before ? (await lockSession(tx, sessionId))! : entered.session
-    const id = await nextId(tx, time, workspaceId, sessionId)
+    const id = isDrawn ? time.newId() : await nextId(tx, time, workspaceId, sessionId)
     const { change, ...planned } = plan(session)
     const given =
       'message' in planned ? await givenMessage(tx, found.definition, catalogue, planned.message) : givenInput(found.definition, catalogue, { workflow, input: planned.input })

@@ -133,9 +133,6 @@ export async function changeSessions<T>(tx: Tx, rows: readonly SessionRow[], cha
     tx,
     kept.map((row, index) => changed(touched[index]!.was, row)),
     touched.flatMap((each) => each.lines),
-  )
-  await insertEvents(
-    tx,
     touched.flatMap((each) => each.events),
   )
   return result
@@ -150,16 +147,17 @@ function changed(was: SessionRow, row: SessionRow): Parameters<typeof saveSessio
 }
 
 /**
- * Inserts a session and tells of it. False when its id is there already. Throws a Fault `id_taken` for the id of one whose
- * deletion is still told: its history has ended, and another's is not its continuation.
+ * Inserts a session and tells of it. Gives it as it is stored; null when its id is there already. Throws a Fault `id_taken` for the
+ * id of one whose deletion is still told: its history has ended, and another's is not its continuation. An id that was drawn for it
+ * has no history.
  */
-export async function addSession(tx: Tx, row: SessionRow): Promise<boolean> {
+export async function addSession(tx: Tx, row: SessionRow, isDrawn = false): Promise<SessionRow | null> {
   const first: SessionRow = { ...row, seq: 1 }
-  if (!(await insertSession(tx, first))) return false
+  if (!(await insertSession(tx, first))) return null
   // Asked when the row is in: who waited for the deletion sees what it left.
-  if (await hasEvents(tx, 'session', row.id)) throw new Fault('id_taken', { message: 'The id is that of a session that was deleted; a day after that it is free' })
+  if (!isDrawn && (await hasEvents(tx, 'session', row.id))) throw new Fault('id_taken', { message: 'The id is that of a session that was deleted; a day after that it is free' })
   await insertEvents(tx, [eventOf(first, 1, 'created', { record: recordFrom(first) }, first.created_at)])
-  return true
+  return first
 }
 
 /** Takes a session with its lines and its history: what stays, for as long as events do, is that it was deleted, with its last record. */

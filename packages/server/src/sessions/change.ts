@@ -45,7 +45,7 @@ export async function create(within: Within, actor: Client, input: CreateSession
   const known = await knownTo(within, actor, { ...input, ...(workflow !== undefined && { workflow }), user }, named === undefined)
   if (known !== null) return known
   const made = (drawn: string) => newSession(drawn, workspaceId, user, written, workflow !== undefined)
-  if (workflow !== undefined && written.status === 'running') return createRunning(within, actor, workflow, made(id ?? newId()))
+  if (workflow !== undefined && written.status === 'running') return createRunning(within, actor, workflow, made(id ?? newId()), id === undefined)
   if (workflow !== undefined && written.status !== undefined && written.status !== 'idle') throw statusRefused(written.status)
   const bound = workflow === undefined ? null : await pinWorkflow(tx, workspaceId, workflow)
   if (bound === undefined) throw new Fault('workflow_missing')
@@ -53,7 +53,7 @@ export async function create(within: Within, actor: Client, input: CreateSession
   if (empty !== undefined) return empty
   for (let drawing = 0; drawing < drawings; drawing++) {
     const row: SessionRow = { ...made(id ?? newId()), workflow_id: bound?.id ?? null }
-    if (await addSession(tx, row)) {
+    if (await addSession(tx, row, id === undefined)) {
       after.session(workspaceId, row.id)
       return row.id
     }
@@ -91,8 +91,8 @@ async function knownTo(
   return known.id
 }
 
-async function createRunning({ tx, rounds, after }: Within, actor: Client, workflow: string, make: Omit<SessionRow, 'workflow_id'>): Promise<string> {
-  const round = await rounds.begin(tx, actor, { sessionId: make.id, workflow, make, whenLive: 'queue', plan: (session) => ({ input: contextOf(session), change() {} }) })
+async function createRunning({ tx, rounds, after }: Within, actor: Client, workflow: string, make: Omit<SessionRow, 'workflow_id'>, isDrawn: boolean): Promise<string> {
+  const round = await rounds.begin(tx, actor, { sessionId: make.id, workflow, make, isDrawn, whenLive: 'queue', plan: (session) => ({ input: contextOf(session), change() {} }) })
   if (round !== null) after.begun(actor.workspaceId, make.id, round)
   return make.id
 }

@@ -138,7 +138,11 @@ async function start(
     ...(rebinds && !isNew && { rebinds }),
     // Bound to another by somebody else, while we came.
     moved: () => new Overtaken(),
-    ...(isNew && { make: newSession(sessionId, actor.workspaceId, actor.userId, { title: titleOf(input) }, true), ...(input.history && { before: seeded(input) }) }),
+    ...(isNew && {
+      make: newSession(sessionId, actor.workspaceId, actor.userId, { title: titleOf(input) }, true),
+      isDrawn: true,
+      ...(input.history?.length && { before: seeded(input) }),
+    }),
     whenLive: 'queue',
     plan: () => ({ message, change: said(input, sent, mode ?? input.mode) }),
   })
@@ -148,7 +152,7 @@ async function start(
 
 async function keep({ tx, after }: Within, actor: Client, input: SendMessage, sent: Sent, target: Target): Promise<void> {
   const made: SessionRow = { ...newSession(sent.sessionId, actor.workspaceId, actor.userId, { title: titleOf(input) }, false), workflow_id: null }
-  if (target.is === 'nobody' && !(await addSession(tx, made))) throw new Fault('id_taken')
+  if (target.is === 'nobody' && !(await addSession(tx, made, true))) throw new Fault('id_taken')
   const row = await locked(tx, actor, sent.sessionId)
   if (row.workflow_id !== null) throw new Overtaken()
   await changeSession(tx, row, (session) => {

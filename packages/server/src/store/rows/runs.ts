@@ -1,5 +1,7 @@
 import type { Definition, Json, JsonObject } from '@sluice/schema'
 import type { Tx } from '../database.ts'
+import { logOf } from './events.ts'
+import { hire } from './jobs.ts'
 
 /** A run as stored. Payloads stay JSON text: they are handed on as they came. */
 export interface RunRow {
@@ -171,12 +173,22 @@ const insertText = (from: string): string => `
   on conflict (parent_run_id, parent_step) where parent_run_id is not null do nothing
   returning id`
 
-const insertPinned = { name: 'runs-insert', text: insertText('from workflows where workflows.id = $3 and workflows.workspace_id = $2 for key share') }
-/** A trial of a node that stands in no workflow: its own id is in that one's place, and names none. */
-const insertAlone = { name: 'runs-insert-alone', text: insertText('') }
+/** With its first event, and a job for whoever comes. */
+const queuedText = (from: string): string => `
+  with began as (${insertText(from)}),
+  told as (
+    insert into events (workspace_id, subject_kind, subject_id, seq, workflow_id, type, data, at)
+    select $22, 'run', id, 1, $3, 'run.queued', $23::json, $18 from began
+  ),
+  hired as (${hire('(select gen_random_uuid(), id, false from began) as asked')})
+  select id from began`
 
-/** Inserts a queued run with its first event counted. Gives false where a run of this parent's step is there already, or its workflow has gone. */
-export async function insertRun(tx: Tx, run: NewRun): Promise<boolean> {
+const insertPinned = { name: 'runs-insert', text: queuedText('from workflows where workflows.id = $3 and workflows.workspace_id = $2 for key share') }
+/** A trial of a node that stands in no workflow: its own id is in that one's place, and names none. */
+const insertAlone = { name: 'runs-insert-alone', text: queuedText('') }
+
+/** Inserts a queued run, `told` of with its first event, and its job. Gives false where a run of this parent's step is there already, or its workflow has gone. */
+export async function insertRun(tx: Tx, run: NewRun, told: string): Promise<boolean> {
   const rows = await tx.query(run.workflowId === run.id ? insertAlone : insertPinned, [
     run.id,
     run.workspaceId,
@@ -199,6 +211,8 @@ export async function insertRun(tx: Tx, run: NewRun): Promise<boolean> {
     run.keyedInput,
     run.traceparent,
     run.sessionId,
+    logOf(run),
+    told,
   ])
   return rows.length > 0
 }

@@ -1,5 +1,6 @@
 import { type JsonObject, type LineKind, limits, type MessageRole, type SessionStatus } from '@sluice/schema'
 import type { Tx } from '../database.ts'
+import { appending, type EventRow, eventValues } from './events.ts'
 
 /** A session as stored. JSON stays text: most who touch a session only hand it on. */
 export interface SessionRow {
@@ -154,7 +155,7 @@ const save = {
     with added as (
       insert into lines (session_id, number, id, at, kind, run_id, data)
       select * from unnest($21::text[], $22::int[], $23::text[], $24::timestamptz[], $25::text[], $26::text[], $27::json[])
-    )
+    ), told as (${appending(29)})
     update sessions set
       workflow_id = w.workflow_id, title = w.title, description = w.description, tags = array(select json_array_elements_text(w.tags)),
       metadata = coalesce(w.metadata, sessions.metadata), mode = w.mode, subject = coalesce(w.subject, sessions.subject), status = w.status,
@@ -168,8 +169,8 @@ const save = {
     where sessions.id = w.id`,
 }
 
-/** Writes sessions that are locked, and their new lines. */
-export async function saveSessions(tx: Tx, rows: readonly SessionWrite[], lines: readonly LineWrite[]): Promise<void> {
+/** Writes sessions that are locked, their new lines, and what is told of them. */
+export async function saveSessions(tx: Tx, rows: readonly SessionWrite[], lines: readonly LineWrite[], events: readonly EventRow[]): Promise<void> {
   await tx.query(save, [
     rows.map((row) => row.id),
     rows.map((row) => row.workflow_id),
@@ -199,6 +200,7 @@ export async function saveSessions(tx: Tx, rows: readonly SessionWrite[], lines:
     lines.map((line) => line.runId),
     lines.map((line) => line.data),
     rows.map((row) => row.tools),
+    ...eventValues(events),
   ])
 }
 
