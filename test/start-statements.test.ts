@@ -50,3 +50,13 @@ describe('a start takes few statements', () => {
     expect(all).not.toContain('events-has')
   })
 })
+
+test('each record of a batch takes few statements', async () => {
+  const { id } = await server.workflow(instant)
+  const { user } = await server.call<{ user: { id: string } }>('GET', '/v1/auth/me')
+  const request = { method: 'POST', url: '/api/collections/workflow_sessions/records', body: { title: 'Ada', user: user.id, workflow: id, status: 'idle', context: {} } }
+  const requests = Array.from({ length: 20 }, () => request)
+  const all = await statementsOf(() => server.call('POST', '/api/batch', { requests }))
+  expect(all.length / requests.length, all.join('\n')).toBeLessThanOrEqual(9)
+  expect(all).not.toContain('events-has')
+})
