@@ -60,12 +60,14 @@ const endsLogin =
 
 export interface CampaignOptions {
   requests: number
+  /** What is never answered with success. */
+  unwelcome: ReadonlySet<string>
   /** At the same time. */
   beside?: number
 }
 
 /** Meets every operation in turn, with what it takes and with what it should not, until so many requests were sent. */
-export async function campaign(server: Fuzzed, { requests, beside = 10 }: CampaignOptions): Promise<Report> {
+export async function campaign(server: Fuzzed, { requests, unwelcome, beside = 10 }: CampaignOptions): Promise<Report> {
   const random = createRandom('fuzz')
   const report: Report = { requests: 0, met: new Map(), findings: [], outages: 0, left: 0, slow: [], held: [], hidden: [secret, admin.password, password] }
   const cast = await createCast(server, random, report)
@@ -88,7 +90,7 @@ export async function campaign(server: Fuzzed, { requests, beside = 10 }: Campai
     }
   }
   await Promise.all(Array.from({ length: beside }, worker))
-  await insist({ server, sender, cast, random, report, spans })
+  await insist({ server, sender, cast, random, report, spans }, unwelcome)
   await explode({ server, sender, cast, random, report, spans })
   sender.close()
   cast.close()
@@ -112,13 +114,15 @@ function order(random: Random, requests: number): Turn[] {
 }
 
 /** What was not welcome once is asked for again, of things that nobody has touched: chance alone must not tell that nothing is ever answered. */
-async function insist(stage: Stage): Promise<void> {
+async function insist(stage: Stage, unwelcome: ReadonlySet<string>): Promise<void> {
   const { report, cast, server } = stage
-  const cold = targets.filter(({ name }) => (report.met.get(name)?.welcome ?? 0) === 0 && (report.met.get(name)?.valid ?? 0) > 0)
-  for (const [at, target] of cold.entries()) {
-    if (at % 6 === 0) await cast.renew()
-    for (let tries = 0; tries < 10 && report.met.get(target.name)!.welcome === 0 && server.lives(); tries++)
+  const cold = targets.filter(({ name }) => !unwelcome.has(name) && (report.met.get(name)?.welcome ?? 0) === 0 && (report.met.get(name)?.valid ?? 0) > 0)
+  for (const target of cold) {
+    // Of some the choices that are drawn for them seldom fit together.
+    for (let tries = 0; tries < 40 && report.met.get(target.name)!.welcome === 0 && server.lives(); tries++) {
+      if (tries % 20 === 0) await cast.renew()
       await meet({ ...stage, random: createRandom(`${target.name} ${tries}`) }, target, true)
+    }
   }
 }
 

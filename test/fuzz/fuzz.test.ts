@@ -45,7 +45,7 @@ describe('hostile input', () => {
     async () => {
       db = await testDatabase()
       server = await fuzzedServer({ SLUICE_DATABASE_URL: db.url })
-      report = await campaign(server, { requests })
+      report = await campaign(server, { requests, unwelcome: new Set(Object.keys(unwelcome)) })
     },
     300_000 + requests * 100,
   )
