@@ -27,7 +27,8 @@ export default defineConfig({
     pool: 'forks',
     // What is kept is known by the text of a file, which a variant leaves as it is.
     ...(variant && { fsModuleCache: false }),
-    maxWorkers: 2,
+    // Of three on two cores one mostly waits: for a claim to lapse, a process to start, a time to be up.
+    maxWorkers: 3,
     // What a test starts, it ends: a run that hangs at its end is told of.
     teardownTimeout: 20_000,
     projects: [

@@ -34,4 +34,5 @@ export const outages: readonly Unreached[] = [
 export const full: Unreached = { code: 'storage_full', because: 'the disk has room: test/faults fills one' }
 
 /** What takes more than an example to happen, and is held where its promise is. */
-export const elsewhereHeld = (by: string, ...codes: string[]): Unreached[] => codes.map((code) => ({ code, because: `takes a place of its own, as ${by} has some: held against its schema alone` }))
+export const elsewhereHeld = (by: string, ...codes: string[]): Unreached[] =>
+  codes.map((code) => ({ code, because: `takes a place of its own, as ${by} has some: held against its schema alone` }))
