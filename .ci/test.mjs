@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util'
 import { root } from './workspace.mjs'
 
 const bin = (name) => join(root, 'node_modules/.bin', name)
-// Some 15 minutes on two quiet cores: this ends what hangs, not what is slow.
+// Some 20 minutes on two quiet cores: this ends what hangs, not what is slow.
 const limitMs = 45 * 60_000
 let running
 
